@@ -1,0 +1,38 @@
+/* Forward filter of a hidden Markov chain over the classes (Rabiner 1989, section III A), without look-ahead.
+ *
+ * p(k) <- evidence(k) * sum_j p(j) A(j, k), normalised. The chain leaves class j after a mean dwell time, into the other classes
+ * alike, and starts at its stationary distribution. Works on log-odds against class 0, so evidence simply adds. */
+#ifndef ATTUNE_FILTER_H
+#define ATTUNE_FILTER_H
+
+#include "config.h"
+#include "real/real.h"
+
+#include <stdint.h>
+
+/* Mean stay in class 0 (free) and in each other class, in seconds, until dwell times are learned from labels. */
+#define ATTUNE_DWELL_FREE_S 14400
+#define ATTUNE_DWELL_OTHER_S 3600
+
+typedef struct attune_filter {
+    uint8_t classes;
+    attune_real leave[ATTUNE_MAX_CLASSES];       /* probability to leave the class within one window, 0..1 */
+    attune_real probability[ATTUNE_MAX_CLASSES]; /* sums to one */
+} attune_filter;
+
+/* Cold start at the stationary distribution. classes 2..ATTUNE_MAX_CLASSES, step_s the time between steps. */
+void attune_filter_init(attune_filter *filter, uint8_t classes, uint16_t step_s);
+
+/* One step in time without evidence: the probabilities that the chain alone predicts. */
+void attune_filter_predict(attune_filter *filter);
+
+/* Weighs the predicted probabilities with the evidence (classes - 1 log-likelihood ratios against class 0, nats). */
+void attune_filter_update(attune_filter *filter, const attune_real *evidence);
+
+/* Most probable class; the lower index wins a tie. */
+uint8_t attune_filter_class(const attune_filter *filter);
+
+/* Log-odds of class k > 0 against class 0, nats, within +-30. */
+attune_real attune_filter_log_odds(const attune_filter *filter, uint8_t k);
+
+#endif

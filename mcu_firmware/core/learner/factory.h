@@ -1,0 +1,29 @@
+/* The factory release: what a node knows before anybody has labelled anything.
+ *
+ * A table of class statistics for each sensor kind and statistic, worth ten windows a class, computed from simulated
+ * buildings by `python -m attuned.demo.factory`, which writes factory_release.c. A node takes the rows of its own
+ * features. Rooms on it are "not yet taught". */
+#ifndef ATTUNE_FACTORY_H
+#define ATTUNE_FACTORY_H
+
+#include "learner/head.h"
+#include "window/schema.h"
+
+typedef struct attune_factory_row {
+    uint8_t kind;
+    uint8_t statistic;
+    float mean[2];     /* free, occupied, in units of q / 1024 */
+    float variance[2];
+} attune_factory_row;
+
+extern const attune_factory_row attune_factory_rows[];
+extern const uint8_t attune_factory_row_count;
+
+/* Weight of each class: what ten labelled windows would weigh. */
+#define ATTUNE_FACTORY_WEIGHT ATTUNE_REAL(10.0)
+
+/* Sets head to the factory release for this schema and writes its 16-byte digest (BLAKE2b of the exported state and the
+ * schema hash). Features that the table does not name stay unknown and count for nothing. */
+attune_head_result attune_factory_load(attune_head *head, const attune_schema *schema, uint8_t digest[16]);
+
+#endif

@@ -1,0 +1,41 @@
+/* Labelled windows beside a release: head = release + log, replayed in the log's order, always.
+ *
+ * A window is known by (boot, seq). A label with a higher number supersedes a lower one on the same window. When the
+ * log is full the entry of the lowest label number (then the oldest) makes room; what it taught is gone with it. */
+#ifndef ATTUNE_LABEL_LOG_H
+#define ATTUNE_LABEL_LOG_H
+
+#include "learner/head.h"
+
+typedef struct attune_label_entry {
+    uint32_t number; /* of the label */
+    uint32_t boot;
+    uint32_t seq;
+    uint16_t weight; /* 256 is one person's word */
+    uint8_t class_index;
+    int16_t features[ATTUNE_MAX_FEATURES];
+} attune_label_entry;
+
+typedef struct attune_label_log {
+    uint16_t count;
+    attune_label_entry entry[ATTUNE_LABEL_LOG];
+} attune_label_log;
+
+typedef enum attune_label_result {
+    ATTUNE_LABEL_LEARNED = 0,
+    ATTUNE_LABEL_KNOWN,      /* this label was already learned on this window: nothing changes */
+    ATTUNE_LABEL_SUPERSEDED, /* a newer label holds the window */
+    ATTUNE_LABEL_REFUSED     /* class or weight out of range */
+} attune_label_result;
+
+void attune_label_log_init(attune_label_log *log);
+
+/* Adds one labelled window and brings head up to date with release + log: by one learn step where that gives the same state as
+ * a replay would (an append), by a replay otherwise. */
+attune_label_result attune_label_log_learn(attune_label_log *log, const attune_label_entry *entry,
+                                           const attune_head *release, attune_head *head);
+
+/* head = release + log. */
+void attune_label_log_replay(const attune_label_log *log, const attune_head *release, attune_head *head);
+
+#endif

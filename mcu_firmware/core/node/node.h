@@ -1,0 +1,100 @@
+/* A whole node as a value: samples and frames in, frames out. No I/O, no clock, no heap, no globals.
+ *
+ * A port calls attune_node_sample for each reading, attune_node_poll often (at least once a second), attune_node_receive for
+ * each frame, and sends what attune_node_send hands out whenever the link takes it (docs/porting.md). */
+#ifndef ATTUNE_NODE_H
+#define ATTUNE_NODE_H
+
+#include "filter/filter.h"
+#include "learner/factory.h"
+#include "learner/label_log.h"
+#include "node/backlog.h"
+#include "session/session.h"
+#include "window/window.h"
+
+/* Retries: first after RETRY_MS, doubled each time up to RETRY_MAX_MS. */
+#define ATTUNE_RETRY_MS 5000u
+#define ATTUNE_RETRY_MAX_MS 300000u
+
+/* Health goes out after the first time message and then every ten minutes. */
+#define ATTUNE_HEALTH_MS 600000u
+
+/* What a port knows about its hardware; copied. */
+typedef struct attune_identity {
+    uint8_t node_id[8];
+    uint32_t boot; /* random, new at each start */
+    char firmware[24];
+    uint8_t reset_reason; /* attune_v1_ResetReason */
+    uint32_t reset_pc;
+} attune_identity;
+
+/* Measurements that only the port can make; set whenever they change. */
+typedef struct attune_board {
+    uint32_t stack_free; /* bytes never used; 0 if not measured */
+    uint32_t battery_mv; /* 0 if powered otherwise */
+} attune_board;
+
+typedef struct attune_retry {
+    uint64_t due_ms;
+    uint32_t wait_ms;
+} attune_retry;
+
+typedef struct attune_counters {
+    uint32_t bad_frames;
+    uint32_t refused_samples;
+    uint32_t refused_labels;
+} attune_counters;
+
+typedef struct attune_node {
+    attune_identity identity;
+    attune_board board;
+    attune_schema schema;
+    attune_window window;
+    attune_head release;
+    attune_head head;
+    attune_filter filter;
+    attune_label_log log;
+    attune_backlog backlog;
+    attune_session session;
+    attune_counters counters;
+    uint8_t release_digest[16];
+
+    uint64_t now_ms;
+    bool link_up;
+    bool hello_due;
+    bool timed; /* a time message has come since the link came up: reports may go */
+    bool time_ack_due;
+    bool health_due;
+    bool label_ack_due;
+    attune_retry hello_retry;
+    attune_retry report_retry;
+    uint64_t health_ms;
+    uint32_t sent_seq; /* highest report sent since the last retry */
+    uint32_t first_seq_said;
+    attune_v1_TimeAck time_ack;
+    attune_v1_LabelAck label_ack;
+} attune_node;
+
+/* Starts a node with its link down. The factory release is loaded. */
+attune_schema_error attune_node_init(attune_node *node, const attune_identity *identity, const uint8_t *sensors,
+                                     size_t count, uint16_t window_s);
+
+/* One reading. Closes windows that ended before tick_ms first. */
+attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value);
+
+/* Time passes: closes every window with end <= now_ms and starts retries that are due. now_ms never goes back (a lower value is ignored). */
+void attune_node_poll(attune_node *node, uint64_t now_ms);
+
+/* The link came up or went down. Up starts with a hello. */
+void attune_node_link(attune_node *node, bool up);
+
+/* A damaged frame arrived (counted), as the port's decoder tells. */
+void attune_node_damaged(attune_node *node);
+
+/* One frame from the daemon, without stream framing. */
+void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size);
+
+/* The next frame to send, or 0 if there is none now. capacity at least ATTUNE_NODE_FRAME. */
+size_t attune_node_send(attune_node *node, uint8_t *frame, size_t capacity);
+
+#endif

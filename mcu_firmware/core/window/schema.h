@@ -1,0 +1,83 @@
+/* Feature schemas: which features a node with given sensors computes, and the fixed coordinates they are rounded to.
+ *
+ * A coordinate is q = round((T(x) - centre) / scale * 1024), an int16; T is the identity or log(1 + x). Centre and
+ * scale are constants of the sensor kind, about the middle and the spread of that quantity indoors, so that q / 1024
+ * is of order one. INT16_MIN says that the window had no reading. */
+#ifndef ATTUNE_SCHEMA_H
+#define ATTUNE_SCHEMA_H
+
+#include "config.h"
+#include "real/real.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ATTUNE_MISSING INT16_MIN
+#define ATTUNE_UNIT 1024 /* steps of q in one unit of what heads see */
+
+/* The numbers are wire format: never renumber. */
+typedef enum attune_kind {
+    ATTUNE_TEMPERATURE = 1, /* degC */
+    ATTUNE_HUMIDITY = 2,    /* %RH */
+    ATTUNE_LIGHT = 3,       /* lux */
+    ATTUNE_CO2 = 4,         /* ppm */
+    ATTUNE_VOC = 5,         /* ppb */
+    ATTUNE_PM25 = 6,        /* ug/m3 */
+    ATTUNE_SOUND = 7,       /* dBA */
+    ATTUNE_POWER = 8,       /* W */
+    ATTUNE_LEVEL = 9,       /* any other level, in units of order one */
+    ATTUNE_PIR = 32,        /* motion hits */
+    ATTUNE_DOOR = 33,       /* openings and closings */
+    ATTUNE_EVENT = 34       /* any other event */
+} attune_kind;
+
+/* Bit 7 of a sensor byte: the spread of the level within a window is a feature as well. */
+#define ATTUNE_SPREAD 0x80u
+
+typedef enum attune_statistic {
+    ATTUNE_MEAN = 0,     /* of a level's readings */
+    ATTUNE_DEVIATION = 1,/* standard deviation of a level's readings; missing with fewer than two */
+    ATTUNE_COUNT = 2,    /* events in the window */
+    ATTUNE_ACTIVITY = 3, /* exponential average of the count per minute, time constant 15 min */
+    ATTUNE_SINCE = 4     /* seconds since the last event, at most a day; a day if there was none */
+} attune_statistic;
+
+typedef struct attune_feature {
+    uint8_t sensor;        /* index into the schema's sensors */
+    uint8_t statistic;     /* attune_statistic */
+    bool log1p;            /* transform */
+    attune_real centre;    /* after the transform */
+    attune_real scale;     /* > 0, after the transform */
+} attune_feature;
+
+typedef struct attune_schema {
+    uint16_t window_s;
+    uint8_t sensors;
+    uint8_t features;
+    uint8_t sensor[ATTUNE_MAX_SENSORS]; /* kind, with ATTUNE_SPREAD where the spread counts */
+    attune_feature feature[ATTUNE_MAX_FEATURES];
+    uint8_t hash[8]; /* BLAKE2b of window length and, for each feature, kind, statistic, transform, centre, scale */
+} attune_schema;
+
+typedef enum attune_schema_error {
+    ATTUNE_SCHEMA_OK = 0,
+    ATTUNE_SCHEMA_SENSORS,  /* none, or more than ATTUNE_MAX_SENSORS */
+    ATTUNE_SCHEMA_KIND,     /* a sensor byte that is no kind, or a spread of events */
+    ATTUNE_SCHEMA_FEATURES, /* more than ATTUNE_MAX_FEATURES follow */
+    ATTUNE_SCHEMA_WINDOW    /* window_s outside its limits */
+} attune_schema_error;
+
+/* Makes the schema of a node with these sensor bytes, in this order. */
+attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s);
+
+/* Rounds a statistic x of feature f to its coordinate; NaN and infinities are missing. */
+int16_t attune_schema_coordinate(const attune_feature *f, attune_real x);
+
+/* Name of a kind ("co2") or statistic ("mean"); NULL if there is no such kind. */
+const char *attune_kind_name(uint8_t kind);
+const char *attune_statistic_name(uint8_t statistic);
+
+/* True for kinds that count events. */
+bool attune_kind_is_event(uint8_t kind);
+
+#endif
