@@ -1,0 +1,67 @@
+"""Nodes that dial in over TCP."""
+
+import asyncio
+import logging
+import time
+
+from attune_gateway.config import HostPort
+from attune_gateway.errors import ListenError
+from attune_gateway.links import Links
+from attune_gateway.pacing import Sparingly
+from attune_gateway.stream import StreamLine
+
+_log = logging.getLogger(__name__)
+
+# Nodes that all lost their gateway at once come back at once.
+_BACKLOG = 1024
+
+
+class TcpListener:
+    """Listens on `addresses`, all of which together have at most `max_connections` at a time."""
+
+    def __init__(self, links: Links, addresses: tuple[HostPort, ...], max_connections: int) -> None:
+        self._links = links
+        self._addresses = addresses
+        self._max_connections = max_connections
+        self._open = 0
+        self._servers: list[asyncio.Server] = []
+        self._refusals = Sparingly()
+
+    async def open(self) -> None:
+        """Binds every address; raises ListenError."""
+        loop = asyncio.get_running_loop()
+        for address in self._addresses:
+            try:
+                server = await loop.create_server(self._answer, address.host, address.port, backlog=_BACKLOG)
+            except OSError as error:
+                raise ListenError(
+                    f"The gateway cannot listen on {address}: {error.strerror or error}; stop what uses it or choose another."
+                ) from error
+            self._servers.append(server)
+            port = server.sockets[0].getsockname()[1]
+            _log.info("Listening for nodes on %s.", HostPort(address.host, port))
+
+    def close(self) -> None:
+        """Takes no more connections."""
+        for server in self._servers:
+            server.close()
+
+    def _answer(self) -> asyncio.Protocol:
+        if self._open >= self._max_connections:
+            if self._refusals.allows(time.monotonic()):
+                _log.warning(
+                    "Refused a connection: %d are open already; raise tcp.max_connections or add a gateway.", self._open
+                )
+            return _Refusal()
+        self._open += 1
+        line = StreamLine(self._links, "tcp")
+        line.closed.add_done_callback(self._ended)
+        return line
+
+    def _ended(self, _closed: object) -> None:
+        self._open -= 1
+
+
+class _Refusal(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
