@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from attune_proto.v1.link_pb2 import LinkStats
+
 from attune_gateway.framing import FrameCounts
 from attune_gateway.pacing import Sparingly
-from attune_proto.v1.link_pb2 import LinkStats
 
 
 class Line(Protocol):
-    """What a transport gives for each connection. It tells `Links` when it is up, what it received and when it is down."""
+    """What a transport gives for each connection; it tells `Links` that it is up, what came in, and that it is down."""
 
     def send(self, frames: list[bytes]) -> int:
         """Sends without waiting; returns how many frames it did not take."""
@@ -28,8 +29,9 @@ class Line(Protocol):
 class Link:
     """A line, its number and what is known of it.
 
-    number: never used again in the life of this process; queued: its frames that wait for the daemon; announced: whether
-    the daemon knows it in the present stream; heard_s: when its last good frame came, in seconds of the caller's clock.
+    number: never used again in the life of this process; heard_s: when its last good frame came, in seconds of the
+    caller's clock; queued: its frames that wait for the daemon; announced: whether the daemon knows it in the present
+    stream; noted: the totals that the daemon was told last.
     """
 
     number: int
@@ -73,4 +75,6 @@ class Link:
             return None
         damaged, oversized = (new - old for new, old in zip(now, self.warned, strict=True))
         self.warned = now
-        return f"Link {self.number} ({self}): dropped {damaged} damaged and {oversized} oversized frames; check its line."
+        return (
+            f"Link {self.number} ({self}): dropped {damaged} damaged and {oversized} oversized frames; check its line."
+        )

@@ -6,10 +6,11 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
+from attune_proto.v1.link_pb2 import Frame
+
 from attune_gateway.framing import FrameCounts
 from attune_gateway.link import Line, Link
 from attune_gateway.outbox import Outbox
-from attune_proto.v1.link_pb2 import Frame
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Links:
         self.outbox.retire(link)
 
     def deliver(self, frames: Iterable[Frame]) -> None:
-        """Sends frames of the daemon; those for a link that has just gone down go nowhere, as its node will ask again."""
+        """Sends frames of the daemon; those for a link that has just gone down go nowhere, and its node asks again."""
         by_link: dict[int, list[bytes]] = defaultdict(list)
         for frame in frames:
             by_link[frame.link].append(frame.data)

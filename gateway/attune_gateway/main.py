@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from attune_proto.v1.link_pb2 import GatewayHello
 from systemd import daemon as systemd
 
 from attune_gateway import config
@@ -21,7 +22,6 @@ from attune_gateway.pacing import Backoff
 from attune_gateway.serial import SerialPort
 from attune_gateway.tcp import TcpListener
 from attune_gateway.uplink import Uplink
-from attune_proto.v1.link_pb2 import GatewayHello
 
 # Quick enough that nodes hardly notice a restart, slow enough to cost nothing over a night.
 _DAEMON_BACKOFF = (0.25, 5.0)

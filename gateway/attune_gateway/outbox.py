@@ -4,8 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from attune_gateway.link import Link
 from attune_proto.v1.link_pb2 import GatewayBatch, LinkStats, LinkUp
+
+from attune_gateway.link import Link
 
 # A batch: enough to spread the cost of a gRPC message over many frames, little enough to be sent at once.
 BATCH_FRAMES = 256

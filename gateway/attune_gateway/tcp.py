@@ -34,9 +34,8 @@ class TcpListener:
             try:
                 server = await loop.create_server(self._answer, address.host, address.port, backlog=_BACKLOG)
             except OSError as error:
-                raise ListenError(
-                    f"The gateway cannot listen on {address}: {error.strerror or error}; stop what uses it or choose another."
-                ) from error
+                why = error.strerror or str(error)
+                raise ListenError(f"The gateway cannot listen on {address} ({why}); choose another address.") from error
             self._servers.append(server)
             port = server.sockets[0].getsockname()[1]
             _log.info("Listening for nodes on %s.", HostPort(address.host, port))

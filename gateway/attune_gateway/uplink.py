@@ -5,19 +5,19 @@ import logging
 import time
 from typing import TypeAlias
 
-from grpc import StatusCode, aio
+import grpc.aio
+from attune_proto.v1.link_pb2 import DaemonBatch, GatewayBatch, GatewayHello
+from attune_proto.v1.link_pb2_grpc import NodeLinkStub
 
 from attune_gateway.links import Links
 from attune_gateway.pacing import Backoff, Sparingly
-from attune_proto.v1.link_pb2 import DaemonBatch, GatewayBatch, GatewayHello
-from attune_proto.v1.link_pb2_grpc import NodeLinkStub
 
 _log = logging.getLogger(__name__)
 
 # Each attempt has a channel of its own, so that the waiting times are ours; a proxy has no business on this machine.
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
 
-Call: TypeAlias = "aio.StreamStreamCall[GatewayBatch, DaemonBatch]"
+Call: TypeAlias = "grpc.aio.StreamStreamCall[GatewayBatch, DaemonBatch]"
 
 
 class Uplink:
@@ -40,16 +40,16 @@ class Uplink:
             try:
                 await self._attach()
                 self._complain("ended the stream")
-            except* aio.AioRpcError as group:
+            except* grpc.aio.AioRpcError as group:
                 error = group.exceptions[0]
-                self._complain(_reason(error) if isinstance(error, aio.AioRpcError) else str(error))
+                self._complain(_reason(error) if isinstance(error, grpc.aio.AioRpcError) else str(error))
             # A daemon that takes the stream and drops it at once is left alone for longer and longer.
             if time.monotonic() - began_s > self._backoff.longest_s:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.next())
 
     async def _attach(self) -> None:
-        async with aio.insecure_channel(self._target, options=_OPTIONS) as channel:
+        async with grpc.aio.insecure_channel(self._target, options=_OPTIONS) as channel:
             call: Call = NodeLinkStub(channel).Attach()
             async with asyncio.TaskGroup() as tasks:
                 sender = tasks.create_task(self._send(call), name="uplink sender")
@@ -74,7 +74,7 @@ class Uplink:
             _log.warning(sentence)
 
 
-def _reason(error: aio.AioRpcError) -> str:
-    if error.code() is StatusCode.UNAVAILABLE:
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
         return "is not reachable"
     return f"refused the stream ({error.code().name}: {error.details()})"
