@@ -11,8 +11,14 @@ from attune_gateway.links import Links
 # What may wait for a slow node: about a minute of a busy link with some updates in it.
 WRITE_LIMIT = 64 * 1024
 
-# A node whose power failed is noticed after two minutes, whether there is something to send to it or not.
-_KEEPALIVE = (
+# Of struct tcp_info (linux/tcp.h) only the first byte, the state.
+_TCP_ESTABLISHED = 1
+
+# The kernel holds little for each of thousands of nodes, and a node whose power failed is noticed after two minutes,
+# whether there is something to send to it or not.
+_SOCKET_OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024),
+    (socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
@@ -49,8 +55,8 @@ class StreamLine(asyncio.Protocol):
     # A connection over a socket begins here, any other with `begin`.
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast(asyncio.Transport, transport)
-        connection: socket.socket = stream.get_extra_info("socket")
-        for level, option, value in _KEEPALIVE:
+        connection = stream.get_extra_info("socket")
+        for level, option, value in _SOCKET_OPTIONS:
             connection.setsockopt(level, option, value)
         self.begin(stream, self._peer or _socket_peer(stream))
 
@@ -88,6 +94,11 @@ class StreamLine(asyncio.Protocol):
 
     def close(self) -> None:
         self._stream.abort()
+
+    def is_hung_up(self) -> bool:
+        """Whether the other side of a socket has ended the connection, even if nobody has read so far."""
+        connection = cast(asyncio.Transport, self._stream).get_extra_info("socket")
+        return bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != _TCP_ESTABLISHED)
 
 
 def _socket_peer(transport: asyncio.Transport) -> str:

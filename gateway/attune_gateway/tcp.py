@@ -23,7 +23,7 @@ class TcpListener:
         self._links = links
         self._addresses = addresses
         self._max_connections = max_connections
-        self._open = 0
+        self._lines: set[StreamLine] = set()
         self._servers: list[asyncio.Server] = []
         self._refusals = Sparingly()
 
@@ -46,19 +46,22 @@ class TcpListener:
             server.close()
 
     def _answer(self) -> asyncio.Protocol:
-        if self._open >= self._max_connections:
-            if self._refusals.allows(time.monotonic()):
-                _log.warning(
-                    "Refused a connection: %d are open already; raise tcp.max_connections or add a gateway.", self._open
-                )
+        if len(self._lines) >= self._max_connections:
+            self._refuse()
             return _Refusal()
-        self._open += 1
         line = StreamLine(self._links, "tcp")
-        line.closed.add_done_callback(self._ended)
+        self._lines.add(line)
+        line.closed.add_done_callback(lambda _: self._lines.discard(line))
         return line
 
-    def _ended(self, _closed: object) -> None:
-        self._open -= 1
+    def _refuse(self) -> None:
+        # While lines are held back nobody reads that they have ended; they must not be in the way of nodes that return.
+        for line in self._lines:
+            if line.is_hung_up():
+                line.close()
+        if self._refusals.allows(time.monotonic()):
+            limit = self._max_connections
+            _log.warning("Refused a connection: %d are open; raise tcp.max_connections or add a gateway.", limit)
 
 
 class _Refusal(asyncio.Protocol):
