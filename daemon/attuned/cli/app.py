@@ -9,18 +9,18 @@ from typing import Annotated
 
 import typer
 
+import attuned
 from attuned.cli import label, nodes, output, rooms, status
 from attuned.cli.errors import CliError
-from attuned.cli.options import Socket
+from attuned.cli.options import Socket, help_alone
 
 app = typer.Typer(
     name="attune",
-    help="Which rooms are in use, why, and how to teach them better.",
     # Plain help needs no rich and comes up at once; errors are said in one sentence by `run`.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
 )
 app.command("status")(status.status)
 app.command("rooms")(rooms.rooms)
@@ -34,12 +34,7 @@ _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_opti
 def _version(wanted: bool) -> None:
     if not wanted:
         return
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        print(f"attune {version('attune')}")
-    except PackageNotFoundError:
-        print("attune, not installed")
+    print(f"attune {attuned.__version__}")
     raise typer.Exit
 
 
@@ -47,19 +42,20 @@ _Version = Annotated[bool, typer.Option("--version", help="Print the version.", 
 
 
 @app.callback()
-def options(socket: Socket = None, version: _Version = False) -> None:
+def options(ctx: typer.Context, socket: Socket = None, version: _Version = False) -> None:
     """Which rooms are in use, why, and how to teach them better."""
+    help_alone(ctx)
 
 
 @app.command("replay", context_settings=_FORWARD)
 def replay(ctx: typer.Context) -> None:
-    """Run recorded sensor data through the node's code and say how good it was."""
+    """Run recorded data through the node's code and judge it."""
     _forward("replay", ctx.args)
 
 
 @app.command("demo", context_settings=_FORWARD)
 def demo(ctx: typer.Context) -> None:
-    """Show a simulated building live: broker, daemon, gateway and nodes."""
+    """Show a simulated building live."""
     _forward("demo", ctx.args)
 
 
@@ -98,6 +94,7 @@ def run() -> int:
 def _wrong_usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "attune"
-    sentence = (error.format_message() if hasattr(error, "format_message") else str(error)).strip().rstrip(".")
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    sentence = " ".join(message.split()).rstrip(".")
     output.complain(f"{sentence}; see `{command} --help`.")
     return getattr(error, "exit_code", 2)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from attuned.cli.errors import CliError, NotReachable
+from attuned.cli.errors import CliError, NotReachableError
 
 if TYPE_CHECKING:
     import grpc
@@ -26,7 +26,7 @@ _Reply = TypeVar("_Reply")
 
 
 class Daemon:
-    """The daemon's questions as methods. All of them raise NotReachable or CliError and nothing of gRPC."""
+    """The daemon's questions as methods. All of them raise NotReachableError or CliError and nothing of gRPC."""
 
     def __init__(self, stub: admin_pb2_grpc.AdminStub, path: str) -> None:
         self._stub = stub
@@ -75,9 +75,7 @@ class Daemon:
 
         return self._ask(self._stub.ListLabels, admin_pb2.ListLabelsRequest(room=room, limit=limit))
 
-    def _ask(
-        self, method: Callable[..., _Reply], request: _Request, deadline_s: float = DEADLINE_S
-    ) -> _Reply:
+    def _ask(self, method: Callable[..., _Reply], request: _Request, deadline_s: float = DEADLINE_S) -> _Reply:
         import grpc
 
         try:
@@ -90,11 +88,13 @@ class Daemon:
 
         code, details = error.code(), " ".join((error.details() or "").split())
         if code == grpc.StatusCode.UNAVAILABLE:
-            return NotReachable(f"The daemon at {self._path} does not answer; see `systemctl status attuned`.")
+            return NotReachableError(f"The daemon at {self._path} does not answer; see `systemctl status attuned`.")
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-            return NotReachable("The daemon took too long to answer; see `journalctl -u attuned` and try again.")
+            return NotReachableError("The daemon took too long to answer; see `journalctl -u attuned` and try again.")
         if code == grpc.StatusCode.UNIMPLEMENTED:
-            return CliError("The daemon is of another version and cannot do this; restart it with `systemctl restart attuned`.")
+            return CliError(
+                "The daemon is of another version and cannot do this; restart it with `systemctl restart attuned`."
+            )
         if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED}:
             return CliError(f"The daemon failed at this ({details or code.name}); see `journalctl -u attuned`.")
         return CliError(details or f"The daemon refused this ({code.name}); see `journalctl -u attuned`.")
@@ -102,7 +102,7 @@ class Daemon:
 
 @contextmanager
 def connect(path: str) -> Iterator[Daemon]:
-    """A connection to the daemon behind a Unix socket. Raises NotReachable where nothing listens."""
+    """A connection to the daemon behind a Unix socket. Raises NotReachableError where nothing listens."""
     _knock(path)
     # gRPC's own remarks would stand between a person and the one sentence that helps.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -130,11 +130,11 @@ def _knock(path: str) -> None:
         try:
             knock.connect(path)
         except PermissionError:
-            raise NotReachable(
+            raise NotReachableError(
                 f"You may not use the socket {path}; have yourself added to the group attune, or use sudo."
             ) from None
         except OSError:
-            raise NotReachable(
+            raise NotReachableError(
                 f"No daemon is listening at {path}; start it with `systemctl start attuned`, or name its socket "
                 "with --socket or ATTUNE_SOCKET."
             ) from None

@@ -26,7 +26,7 @@ def iso(utc_ms: int, zone: tzinfo) -> str | None:
 def short(utc_ms: int, now_utc_ms: int, zone: tzinfo) -> str:
     """As short as it can be told from now: `08:41`, `Fri 17:03`, `12 Nov` or `12 Nov 2025`."""
     if not utc_ms:
-        return "–"
+        return "-"
     then, now = local(utc_ms, zone), local(now_utc_ms, zone)
     days = (now.date() - then.date()).days
     if days == 0:

@@ -9,13 +9,13 @@ class CliError(Exception):
     exit_code = 1
 
 
-class WrongUsage(CliError):
+class WrongUsageError(CliError):
     """The words on the command line cannot be read. Exit code 2."""
 
     exit_code = 2
 
 
-class NotReachable(CliError):
+class NotReachableError(CliError):
     """The daemon does not answer. Exit code 3."""
 
     exit_code = 3

@@ -95,7 +95,10 @@ class Grid:
         """What each column would like; 0 where it has nothing to say in any row."""
         rows = [row for section in self.sections for row in section.rows]
         likes = [max((row.cells[index].cell_len for row in rows), default=0) for index in range(len(self.columns))]
-        return [like and max(like, len(column.title) * self.titles) for like, column in zip(likes, self.columns, strict=True)]
+        return [
+            like and max(like, len(column.title) * self.titles)
+            for like, column in zip(likes, self.columns, strict=True)
+        ]
 
     def _needed(self, stay: Sequence[int], natural: Sequence[int]) -> int:
         least = (min(self.columns[i].least or natural[i], natural[i]) for i in stay)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from attuned.cli import output
 from attuned.cli.client import connect, zone_of
-from attuned.cli.options import Json, Socket, socket_path
+from attuned.cli.errors import WrongUsageError
+from attuned.cli.options import Json, Socket, help_alone, socket_path
 
-app = typer.Typer(help="Teach the rooms, and see what they were taught.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
-
-class Said(StrEnum):
-    """What can be said of a room."""
-
-    FREE = "free"
-    OCCUPIED = "occupied"
-
+_CLASSES = ("free", "occupied")
 
 _Room = Annotated[str, typer.Argument(metavar="ROOM", help="The room, as `attune rooms` writes it.")]
-_Said = Annotated[Said, typer.Argument(metavar="free|occupied", help="How it was.")]
+_Said = Annotated[str, typer.Argument(metavar="free|occupied", help="How it was.")]
 _When = Annotated[
     list[str],
     typer.Argument(
@@ -35,23 +29,31 @@ _OneRoom = Annotated[str | None, typer.Argument(metavar="[ROOM]", help="Only thi
 _Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most so many, the newest.")]
 
 
+@app.callback()
+def label(ctx: typer.Context) -> None:
+    """Teach the rooms, and see what they were taught."""
+    help_alone(ctx)
+
+
 # Without this, a beginning such as -20m would be taken for an option.
 @app.command("add", context_settings={"ignore_unknown_options": True})
 def add(
-    ctx: typer.Context, room: _Room, said: _Said, when: _When, as_json: Json = False, socket: Socket = None
+    ctx: typer.Context, room: _Room, said: _Said, when: _When, *, as_json: Json = False, socket: Socket = None
 ) -> None:
     """Say how a room was for a while; its nodes learn it at once."""
     from attune_proto.v1 import admin_pb2
 
     from attuned.cli.times import parse_interval
 
+    if said not in _CLASSES:
+        raise WrongUsageError(f"`{said}` cannot be said of a room; write {' or '.join(_CLASSES)}.")
     with connect(socket_path(ctx, socket)) as daemon:
         site = daemon.status()
         zone = zone_of(site)
         time = parse_interval(when, site.now_utc_ms, zone)
         request = admin_pb2.AddLabelRequest(
             room=room,
-            class_name=said.value,
+            class_name=said,
             from_utc_ms=time.from_utc_ms,
             to_utc_ms=time.to_utc_ms,
             source="person",

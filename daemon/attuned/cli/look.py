@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from attune_proto.v1 import admin_pb2
 from rich.text import Text
 
-STATE_WORDS = {
+STATE_WORDS: dict[int, str] = {
     admin_pb2.ROOM_STATE_UNKNOWN: "unknown",
     admin_pb2.ROOM_STATE_FREE: "free",
     admin_pb2.ROOM_STATE_OCCUPIED: "occupied",
@@ -21,7 +21,7 @@ BEFORE = "earlier windows"
 
 def state_word(state: int) -> str:
     """`occupied`, `free` or `unknown`; states of a newer daemon count as unknown."""
-    return STATE_WORDS.get(state, "unknown")  # type: ignore[call-overload]
+    return STATE_WORDS.get(state, "unknown")
 
 
 def state(state: int) -> Text:
@@ -55,8 +55,10 @@ def source(share_source: str) -> str:
 
 
 def hundredths_that_add_up(values: Sequence[float], total: float) -> list[float]:
-    """Values rounded to hundredths so that their sum is the rounded total (largest remainder). Where they are off by more
-    than rounding explains, each is rounded for itself: the screen must not hide it."""
+    """Values rounded to hundredths so that their sum is the rounded total (largest remainder).
+
+    Where they are off by more than rounding explains, each is rounded for itself: the screen must not hide it.
+    """
     exact = [value * 100 for value in values]
     whole = [round(value) for value in exact]
     missing = round(total * 100) - sum(whole)

@@ -14,7 +14,7 @@ _Node = Annotated[str | None, typer.Argument(metavar="[NODE]", help="One node, 1
 
 
 def nodes(ctx: typer.Context, node: _Node = None, as_json: Json = False, socket: Socket = None) -> None:
-    """The nodes: where they are, what they delivered, what was refused and why."""
+    """The nodes: what they delivered and what was refused."""
     with connect(socket_path(ctx, socket)) as daemon:
         zone = zone_of(daemon.status())
         reply = daemon.nodes([node] if node else [])

@@ -12,6 +12,8 @@ from attuned.cli import clock, look
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _UNKNOWN = "·"
+# Longer than the longest window, so that only a real gap breaks the curve.
+_HOLD_MS = 15 * 60_000
 
 
 def bar(value: float, scale: float, half_width: int) -> Text:
@@ -28,8 +30,8 @@ def bar(value: float, scale: float, half_width: int) -> Text:
 def day_curve(points: Sequence[admin_pb2.BeliefPoint], start: int, end: int, width: int, rows: int = 3) -> list[Text]:
     """Mean probability of being occupied, as it is known now, in `width` stretches of [start, end) UTC ms.
 
-    A point holds until the next one. A stretch that is unknown for more than half of its length shows a dot on the
-    ground line. Returns `rows` lines, the highest first.
+    A point holds until the next one, at most a quarter of an hour. A stretch that is unknown for more than half of its
+    length shows a dot on the ground line. Returns `rows` lines, the highest first.
     """
     means = list(_means(points, start, end, width))
     lines = []
@@ -53,7 +55,7 @@ def hour_ticks(start: int, end: int, width: int, zone: tzinfo) -> Text:
 
 
 def time_in_states(points: Sequence[admin_pb2.BeliefPoint], start: int, end: int) -> dict[str, int]:
-    """Milliseconds in each state as it is known now; before the first point the state is unknown."""
+    """Milliseconds in each state as it is known now; what no point covers is unknown."""
     spent = dict.fromkeys(("occupied", "free", "unknown"), 0)
     for begin, stop, point in _stretches(points, start, end):
         spent[look.state_word(point.known)] += stop - begin
@@ -65,8 +67,8 @@ def _stretches(
     points: Sequence[admin_pb2.BeliefPoint], start: int, end: int
 ) -> Iterator[tuple[int, int, admin_pb2.BeliefPoint]]:
     ends = [point.utc_ms for point in points[1:]] + [end]
-    for point, stop in zip(points, ends, strict=False):
-        begin, stop = max(point.utc_ms, start), min(stop, end)
+    for point, following in zip(points, ends, strict=False):
+        begin, stop = max(point.utc_ms, start), min(following, point.utc_ms + _HOLD_MS, end)
         if begin < stop:
             yield begin, stop, point
 

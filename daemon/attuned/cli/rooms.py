@@ -25,7 +25,7 @@ _Watch = Annotated[bool, typer.Option("--watch", help="Stay and show every chang
 def rooms(
     ctx: typer.Context, room: _Room = None, watch: _Watch = False, as_json: Json = False, socket: Socket = None
 ) -> None:
-    """The rooms: occupied, free or unknown, how sure, since when and why."""
+    """The rooms: in which state, how sure, since when and why."""
     names = [room] if room else []
     with connect(socket_path(ctx, socket)) as daemon:
         if watch:

@@ -23,7 +23,9 @@ _GUTTER = 8  # cells to the left of the curve: indent, "100 %" and a gap
 
 def status_screen(status: admin_pb2.SiteStatus, zone: tzinfo) -> RenderableType:
     """The site at a glance; what needs a hand is in yellow and says what."""
-    title = Text.assemble((status.site, "bold"), f"  {clock.full(status.now_utc_ms, zone)}", (f"  {status.timezone}", "dim"))
+    title = Text.assemble(
+        (status.site, "bold"), f"  {clock.full(status.now_utc_ms, zone)}", (f"  {status.timezone}", "dim")
+    )
     title.no_wrap, title.overflow = True, "ellipsis"
     gateways = Text(", ".join(status.gateways)) if status.gateways else _warning("none attached: start attune-gateway")
     running = f"{clock.span(status.now_utc_ms - status.started_utc_ms)}, version {status.version}"
@@ -78,17 +80,19 @@ def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
         "room": Text(node.room) if node.room else _warning("none: assign it in the daemon's configuration"),
         "state": node_state(node),
         "heard": _ago(node.last_heard_utc_ms, now, zone),
-        "gateway": Text(node.gateway or "–"),
-        "sensors": Text(", ".join(node.sensors) or "–"),
+        "gateway": Text(node.gateway or "-"),
+        "sensors": Text(", ".join(node.sensors) or "-"),
         "newest": _ago(node.last_window_utc_ms, now, zone),
-        "windows": Text(f"{node.windows:,} of {node.window_seconds} s, {node.windows_lost:,} lost, {node.backlog:,} waiting"),
+        "windows": Text(
+            f"{node.windows:,} of {node.window_seconds} s, {node.windows_lost:,} lost, {node.backlog:,} waiting"
+        ),
         "refused": refused,
         "damaged": Text(look.count(node.bad_frames, "frame")),
         "learned": Text(look.count(node.label_windows, "labelled window")),
-        "release": Text(node.release or "–"),
-        "firmware": Text(node.firmware or "–"),
-        "reset": Text(node.reset_reason or "–"),
-        "battery": Text(f"{node.battery_mv / 1000:.2f} V" if node.battery_mv else "–"),
+        "release": Text(node.release or "-"),
+        "firmware": Text(node.firmware or "-"),
+        "reset": Text(node.reset_reason or "-"),
+        "battery": Text(f"{node.battery_mv / 1000:.2f} V" if node.battery_mv else "-"),
     }
     return stacked([Text(node.node, style="bold"), _pairs(facts)])
 

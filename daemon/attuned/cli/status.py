@@ -10,7 +10,7 @@ from attuned.cli.options import Json, Socket, socket_path
 
 
 def status(ctx: typer.Context, as_json: Json = False, socket: Socket = None) -> None:
-    """The site at a glance: rooms, nodes, gateways, broker, store."""
+    """The site at a glance."""
     with connect(socket_path(ctx, socket)) as daemon:
         reply = daemon.status()
     zone = zone_of(reply)

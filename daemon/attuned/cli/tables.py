@@ -48,7 +48,7 @@ NO_ROOMS = (
     "then run `systemctl restart attuned`."
 )
 NO_NODES = (
-    "No node has been heard yet. Switch a node on near a gateway, and see in `attune status` that the gateway is attached."
+    "No node has been heard yet. Switch one on near a gateway, and see in `attune status` that the gateway is attached."
 )
 NO_LABELS = "There are no labels yet. Give the first one, for instance: attune label add ROOM free -20m now"
 
@@ -115,7 +115,7 @@ def _room_row(room: admin_pb2.Room, now: int, zone: tzinfo) -> Row:
         Text(room.room),
         Text(room.name if room.name != room.room else ""),
         look.state(room.state),
-        Text(look.percent(room.probability) if room.as_of_utc_ms else "–"),
+        Text(look.percent(room.probability) if room.as_of_utc_ms else "-"),
         Text(since),
         Text(length, style="dim"),
         Text("" if room.taught else look.NOT_TAUGHT, style="yellow"),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from attuned.cli import clock
-from attuned.cli.errors import CliError, WrongUsage
+from attuned.cli.errors import CliError, WrongUsageError
 
 NOW_ALONE = timedelta(minutes=10)
 
@@ -40,14 +40,14 @@ class Interval:
 def parse_interval(words: Sequence[str], now_utc_ms: int, zone: tzinfo) -> Interval:
     """Read a stretch of time that is over, in a zone, at a daemon's now.
 
-    Raises WrongUsage for words that are no times, CliError for times that are to come, do not exist, are ambiguous
+    Raises WrongUsageError for words that are no times, CliError for times that are to come, do not exist, are ambiguous
     or stand in the wrong order.
     """
     reader = _Reader(" ".join(words).split(), clock.local(now_utc_ms, zone), zone)
     try:
         start, end = reader.interval()
     except OverflowError:
-        raise WrongUsage(f"`{' '.join(words)}` lies outside of the calendar; {_FORMS}.") from None
+        raise WrongUsageError(f"`{' '.join(words)}` lies outside of the calendar; {_FORMS}.") from None
     if start >= end:
         raise CliError(_wrong_order(start.astimezone(zone), end.astimezone(zone)))
     return Interval(clock.utc_ms(start), clock.utc_ms(end))
@@ -65,7 +65,7 @@ class _Reader:
 
     def interval(self) -> tuple[datetime, datetime]:
         if not self._words:
-            raise WrongUsage(f"Say when the room was so: {_FORMS}.")
+            raise WrongUsageError(f"Say when the room was so: {_FORMS}.")
         first, said = self._words[0], " ".join(self._words)
         self._start = start = self._moment()
         if self._words:
@@ -77,11 +77,13 @@ class _Reader:
             return now - NOW_ALONE, now
         if first.startswith("-"):
             return start, now
-        raise WrongUsage(f"Say until when, for instance `{said} now` or `{said} +20m`.")
+        raise WrongUsageError(f"Say until when, for instance `{said} now` or `{said} +20m`.")
 
     def _expect_no_more(self) -> None:
         if self._words:
-            raise WrongUsage(f"`{' '.join(self._words)}` comes after the end of the time; write two times, no more.")
+            raise WrongUsageError(
+                f"`{' '.join(self._words)}` comes after the end of the time; write two times, no more."
+            )
 
     def _moment(self) -> datetime:
         word = self._words.pop(0)
@@ -105,7 +107,7 @@ class _Reader:
         if sign == "-":
             return self._now.astimezone(UTC) - length
         if self._start is None:
-            raise WrongUsage(f"`+{parts}` can only be an end, as in `14:00 +{parts}`.")
+            raise WrongUsageError(f"`+{parts}` can only be an end, as in `14:00 +{parts}`.")
         if self._start + length > self._now:
             raise CliError(_to_come(f"+{parts}", self._now))
         return self._start + length
@@ -129,17 +131,19 @@ class _Reader:
         try:
             return date.fromisoformat(word)
         except ValueError:
-            raise WrongUsage(f"There is no day {word}; write it as year-month-day, for instance 2026-11-21.") from None
+            raise WrongUsageError(
+                f"There is no day {word}; write it as year-month-day, for instance 2026-11-21."
+            ) from None
 
     def _at(self, day: date, word: str, said: str) -> datetime:
         match = _TIME_OF_DAY.fullmatch(word)
         if match is None:
-            raise WrongUsage(_unreadable(word, said))
+            raise WrongUsageError(_unreadable(word, said))
         hour, minute, second = (int(part or 0) for part in match.groups())
         if (hour, minute, second) == (24, 0, 0):
             return self._resolve(datetime.combine(day + timedelta(days=1), time()), said)
         if hour > 23 or minute > 59 or second > 59:
-            raise WrongUsage(f"There is no time {word}; hours go from 00 to 23 and minutes from 00 to 59.")
+            raise WrongUsageError(f"There is no time {word}; hours go from 00 to 23 and minutes from 00 to 59.")
         return self._resolve(datetime.combine(day, time(hour, minute, second)), said)
 
     def _resolve(self, naive: datetime, said: str) -> datetime:
@@ -156,7 +160,9 @@ class _Reader:
 
 
 def _to_come(said: str, now: datetime) -> str:
-    hint = f"for the day before write `yesterday {said}`" if _TIME_OF_DAY.fullmatch(said) else "name a time that is over"
+    hint = (
+        f"for the day before write `yesterday {said}`" if _TIME_OF_DAY.fullmatch(said) else "name a time that is over"
+    )
     return f"`{said}` is still to come: at the site it is {now:%H:%M} on {now:%Y-%m-%d}; {hint}."
 
 

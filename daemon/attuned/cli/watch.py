@@ -16,7 +16,7 @@ from rich.text import Text
 
 from attuned.cli import clock, json_form, look, output
 from attuned.cli.client import Daemon, zone_of
-from attuned.cli.errors import CliError, NotReachable
+from attuned.cli.errors import CliError, NotReachableError
 from attuned.cli.rooms import screen
 
 _TICK_S = 1.0  # how often the clock on the screen moves while nothing changes
@@ -24,7 +24,7 @@ _FRAME_S = 0.1  # changes that come closer together are shown together
 
 
 def watch_rooms(daemon: Daemon, names: Sequence[str], as_json: bool) -> None:
-    """Show rooms until Ctrl-C, which is the proper end. Raises NotReachable when the daemon goes away."""
+    """Show rooms until Ctrl-C, which is the proper end. Raises NotReachableError when the daemon goes away."""
     console = output.console()
     try:
         zone = zone_of(daemon.status())
@@ -48,7 +48,7 @@ def _print_changes(daemon: Daemon, names: Sequence[str], zone: tzinfo, as_json: 
 
 
 def _line(room: admin_pb2.Room, now: str | None, zone: tzinfo) -> str:
-    chance = look.percent(room.probability) if room.as_of_utc_ms else "–"
+    chance = look.percent(room.probability) if room.as_of_utc_ms else "-"
     since = f"since {clock.local(room.since_utc_ms, zone).isoformat(timespec='seconds')}" if room.since_utc_ms else ""
     taught = "" if room.taught else look.NOT_TAUGHT
     return "\t".join((now or "", room.room, look.state_word(room.state), chance, since, taught)).rstrip()
@@ -118,4 +118,4 @@ class _Live:
 
 
 def _ended() -> CliError:
-    return NotReachable("The daemon ended the watch; see `systemctl status attuned`, then start the watch again.")
+    return NotReachableError("The daemon ended the watch; see `systemctl status attuned`, then start the watch again.")
