@@ -15,7 +15,7 @@ from attuned.demo.physics import Floats
 SPEECH_DB = 68.4
 """A-weighted sound power of normal speech (ISO 3382-3, table 1)."""
 
-_QUIET_WORK_DB = 44.0
+_QUIET_WORK_DB = 41.0
 """Sound power of keys, paper and a chair, per person."""
 
 _APPLIANCE_DB = 62.0
@@ -51,7 +51,7 @@ class Behaviour:
         volume = np.array([room.volume_m3 for room in rooms])
         self._rng = rng
         self._absorption = physics.sabine_absorption(volume, rng.uniform(0.4, 0.7, count))
-        self._fan_db = rng.uniform(29, 37, count)
+        self._fan_db = rng.uniform(32, 42, count)
         self._kitchen = np.array([room.kind is Kind.KITCHEN for room in rooms])
         self._pir_rate = np.array([_PIR_RATE[room.kind] for room in rooms])
         self._chatter = np.array([[_talking(room.kind, alone) for room in rooms] for alone in (True, False)])
@@ -81,7 +81,7 @@ class Behaviour:
         inside = self._sources(habits, noise)
         passage = inside[self._towards]
         heard = passage - np.where(habits.doors, 12.0, 32.0)
-        fans = np.where(working, self._fan_db, self._fan_db - 7.0)
+        fans = np.where(working, self._fan_db, self._fan_db - 6.0)
         windows = street_db - np.where(habits.windows, 15.0, 32.0)
         return physics.add_levels(inside, heard, fans, windows + 2 * noise[3])
 
@@ -90,7 +90,7 @@ class Behaviour:
         silent = -100.0
         people = np.maximum(habits.people, 1e-9)
         speech = np.where(self.talking, SPEECH_DB + 4 * noise[0], silent)
-        work = _QUIET_WORK_DB + 10 * np.log10(people) + 3 * noise[1]
+        work = _QUIET_WORK_DB + 10 * np.log10(people) + 5 * noise[1]
         steps = np.where(self.walkers > 0, _STEPS_DB + 3 * noise[2], silent)
         machine = np.where(self._kitchen & self.restless, _APPLIANCE_DB, silent)
         return physics.reverberant_level(physics.add_levels(speech, work, steps, machine), self._absorption)

@@ -36,7 +36,7 @@ class Outdoors:
     sky: Sky
 
 
-_DEVIATION = np.array([3.2, 1.5, 1.6, 5.0, 2.2, 1.0])
+_DEVIATION = np.array([3.0, 1.2, 1.6, 5.0, 2.2, 1.0])
 """Spread of: temperature K, dew point K, wind m/s, CO2 ppm, slow and quick cloud, these two before the logistic."""
 
 _MEMORY_S = np.array([60.0, 24.0, 6.0, 12.0, 10.0, 0.25]) * 3600
@@ -64,10 +64,12 @@ class Weather:
         cloud = 1 / (1 + math.exp(-0.8 - slow - quick))
         day = utc_ms / DAY_MS
         hour = (utc_ms + self._site.utc_offset_ms) % DAY_MS / HOUR_MS
-        daily_mean = seasonal_temperature(day) + front
+        season = seasonal_temperature(day)
+        daily_mean = season + front
         # Clear days swing more between night and afternoon.
         temperature = daily_mean + (5.5 - 3.5 * cloud) * math.cos(2 * math.pi * (hour - 15) / 24)
-        dew_point = min(daily_mean - 3.5 + dew, temperature)
+        # Warm spells are dry for their temperature, cold ones damp.
+        dew_point = min(season - 4.0 + 0.4 * front + dew, temperature)
         sun = sun_position(utc_ms, self._site.latitude_deg, self._site.longitude_deg)
         return Outdoors(
             temperature_c=temperature,
