@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from attuned.demo.building import START_UTC_MS, STEP_S, Building
 from attuned.demo.climate import Climate, fabric_of
 from attuned.demo.daylight import Sky, Sun

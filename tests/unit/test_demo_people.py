@@ -6,12 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from attuned.demo.layout import DemoError, Kind, Room, place_nodes, plan_rooms
 from attuned.demo.people import DAY_S, Crowd, walk, weekday_of
 from attuned.demo.schedule import ELSEWHERE, OUTSIDE
+from hypothesis import given
+from hypothesis import strategies as st
 
 MONDAY = 19_793  # 2024-03-11 in days since 1970-01-01
 

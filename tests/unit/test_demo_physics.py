@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from attuned.demo import physics
 from attuned.demo.physics import Floats, Flows
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def settle(level: float, source: float, flow: float, volume: float, seconds: int) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from attuned.demo.events import SLOT_MS, Doors, Motion
 from attuned.demo.faults import NO_FAULTS, FaultRates, Faults
 from attuned.demo.layout import Node

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from attuned.errors import RequestError
+
 ROOMS_PER_FLOOR = 30
 """A corridor with more doors than this would be two corridors."""
 
@@ -47,7 +49,7 @@ NODE_TYPES: dict[str, tuple[str, ...]] = {
 _EXTRA_TYPES = ("corner", "door", "ceiling", "corner")
 
 
-class DemoError(ValueError):
+class DemoError(RequestError):
     """A simulated building was asked for something that it cannot be or do."""
 
 
