@@ -1,0 +1,79 @@
+# ./dev TARGET installs the Debian packages first; make TARGET takes them as given.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_ARGS ?=
+BENCH ?=
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+FIRMWARE_BUILD := build/mps2_an386
+C_TEST_BUILD := build/ctest
+PYTHON_SOURCES := daemon gateway tests bench packaging mcu_firmware/binding
+TYPED_SOURCES := daemon gateway tests bench
+C_FILES := $(shell find mcu_firmware -name '*.[ch]')
+# Folders stand in the list too: their time changes when a file is added or removed.
+BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(shell find cmake proto \
+	mcu_firmware/CMakeLists.txt mcu_firmware/core mcu_firmware/binding mcu_firmware/ports/host $(wildcard mcu_firmware/ports/*.[ch]) \
+	-not -path '*/__pycache__*' -not -name '*.swp')
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
+
+.DEFAULT_GOAL := setup
+.PHONY: setup demo test test-c test-python check firmware bench clean
+
+setup: $(VENV)/.project
+	@:
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Attune needs Python 3.11 or later; name one, for instance: make PYTHON=/usr/bin/python3 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+# What other packages are built with has to be there before them.
+$(VENV)/.requirements: requirements.lock $(VENV)/.created
+	awk '/^[a-z]/ { keep = /^(setuptools|wheel|packaging)==/ } keep' requirements.lock > $(VENV)/build-tools.lock
+	$(PIP_INSTALL) --no-deps --require-hashes -r $(VENV)/build-tools.lock
+	$(PIP_INSTALL) --no-deps --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.project: $(VENV)/.requirements $(BUILT_SOURCES)
+	$(PIP_INSTALL) --no-deps --editable .
+	@touch $@
+
+demo: setup
+	@$(BIN)/attune demo $(DEMO_ARGS)
+
+test: test-c test-python
+
+test-c: setup
+	@cmake -G Ninja -S . -B $(C_TEST_BUILD) -DATTUNE_TESTS=ON -DCMAKE_BUILD_TYPE=Debug \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
+	@cmake --build $(C_TEST_BUILD) -- --quiet
+	ctest --test-dir $(C_TEST_BUILD) --output-on-failure --no-tests=error
+
+test-python: setup
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup
+	$(BIN)/ruff check $(PYTHON_SOURCES)
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
+	$(BIN)/mypy $(TYPED_SOURCES)
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  --suppress=missingIncludeSystem -I mcu_firmware/core -I mcu_firmware/binding mcu_firmware
+	shellcheck dev packaging/bootstrap.sh .ci/run
+
+# Prints a line a module (name, flash bytes, RAM bytes) and a total.
+firmware: setup
+	@cmake -G Ninja -S . -B $(FIRMWARE_BUILD) -DATTUNE_PORT=mps2_an386 -DCMAKE_BUILD_TYPE=MinSizeRel \
+	  -DCMAKE_TOOLCHAIN_FILE=mcu_firmware/ports/mps2_an386/toolchain.cmake \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
+	@cmake --build $(FIRMWARE_BUILD) --target report -- --quiet
+
+bench: setup
+	$(BIN)/python -m bench.run $(BENCH)
+
+clean:
+	rm -rf build $(VENV)
