@@ -1,0 +1,275 @@
+#include "attune_core_api.h"
+
+#include "framing/frame.h"
+#include "node/node.h"
+
+#include <string.h>
+
+struct core_limits core_limits_of_build(void) {
+    return (struct core_limits){
+        .sensors = ATTUNE_MAX_SENSORS,
+        .features = ATTUNE_MAX_FEATURES,
+        .classes = ATTUNE_MAX_CLASSES,
+        .backlog = ATTUNE_BACKLOG,
+        .node_frame = ATTUNE_NODE_FRAME,
+        .evidence_nats = (int)ATTUNE_EVIDENCE_LIMIT,
+    };
+}
+
+const char *core_kind_name(uint8_t kind) { return attune_kind_name(kind); }
+
+const char *core_statistic_name(uint8_t statistic) { return attune_statistic_name(statistic); }
+
+int core_schema_init(struct attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s) {
+    return (int)attune_schema_init(schema, sensors, count, window_s);
+}
+
+int core_schema_features(const struct attune_schema *schema) { return schema->features; }
+
+void core_schema_hash(const struct attune_schema *schema, uint8_t *hash) {
+    memcpy(hash, schema->hash, sizeof schema->hash);
+}
+
+void core_schema_describe(const struct attune_schema *schema, uint8_t *sensor, uint8_t *statistic, uint8_t *log1p,
+                          attune_real *centre, attune_real *scale) {
+    for (size_t i = 0; i < schema->features; i++) {
+        const attune_feature *feature = &schema->feature[i];
+        sensor[i] = feature->sensor;
+        statistic[i] = feature->statistic;
+        log1p[i] = feature->log1p;
+        centre[i] = feature->centre;
+        scale[i] = feature->scale;
+    }
+}
+
+void core_window_init(struct attune_window *window, const struct attune_schema *schema, uint64_t now_ms) {
+    attune_window_init(window, schema, now_ms);
+}
+
+size_t core_window_due(const struct attune_window *window, uint64_t tick_ms, int advance) {
+    const uint64_t length = (uint64_t)window->schema->window_s * 1000u;
+    const uint64_t end = attune_window_end_ms(window);
+    if (tick_ms < end) {
+        return 0;
+    }
+    /* A sample at the very end still belongs to the window. */
+    const uint64_t past = tick_ms - end;
+    return (size_t)(advance != 0 ? past / length + 1 : (past + length - 1) / length);
+}
+
+static void close_window(struct attune_window *window, uint32_t *end_s, int16_t *features) {
+    *end_s = (uint32_t)(attune_window_end_ms(window) / 1000u);
+    attune_window_close(window, features);
+}
+
+size_t core_window_samples(struct attune_window *window, const uint8_t *sensor, const uint64_t *tick_ms,
+                           const attune_real *value, size_t n, uint32_t *end_s, int16_t *features, uint64_t *refused) {
+    const size_t width = window->schema->features;
+    size_t written = 0;
+    for (size_t i = 0; i < n; i++) {
+        while (tick_ms[i] > attune_window_end_ms(window)) {
+            close_window(window, end_s + written, features + written * width);
+            written++;
+        }
+        *refused += attune_window_sample(window, sensor[i], tick_ms[i], value[i]) != ATTUNE_SAMPLE_OK;
+    }
+    return written;
+}
+
+size_t core_window_advance(struct attune_window *window, uint64_t tick_ms, uint32_t *end_s, int16_t *features) {
+    const size_t width = window->schema->features;
+    size_t written = 0;
+    while (tick_ms >= attune_window_end_ms(window)) {
+        close_window(window, end_s + written, features + written * width);
+        written++;
+    }
+    return written;
+}
+
+int core_head_init(struct attune_head *head, int kind, uint8_t features) {
+    return (int)attune_head_init(head, (attune_head_kind)kind, features);
+}
+
+static attune_real weight_of(const float *weights, size_t row) {
+    return weights != NULL ? (attune_real)weights[row] : ATTUNE_REAL(1.0);
+}
+
+static int check_rows(const uint8_t *classes, const float *weights, size_t n, size_t *row) {
+    for (*row = 0; *row < n; ++*row) {
+        if (classes[*row] >= ATTUNE_MAX_CLASSES) {
+            return ATTUNE_HEAD_CLASS;
+        }
+        const attune_real weight = weight_of(weights, *row);
+        if (!attune_finite(weight) || weight <= 0) {
+            return ATTUNE_HEAD_WEIGHT;
+        }
+    }
+    return ATTUNE_HEAD_OK;
+}
+
+int core_head_learn(struct attune_head *head, const int16_t *features, const uint8_t *classes, const float *weights,
+                    size_t n, size_t *row) {
+    const size_t width = attune_head_features(head);
+    int result = check_rows(classes, weights, n, row);
+    if (result != ATTUNE_HEAD_OK) {
+        return result;
+    }
+    for (*row = 0; *row < n; ++*row) {
+        result = (int)attune_head_learn(head, features + *row * width, classes[*row], weight_of(weights, *row));
+        if (result != ATTUNE_HEAD_OK) {
+            return result;
+        }
+    }
+    return ATTUNE_HEAD_OK;
+}
+
+void core_head_predict(const struct attune_head *head, const int16_t *features, size_t n, attune_real *evidence,
+                       uint8_t *known) {
+    const size_t width = attune_head_features(head);
+    const size_t others = attune_head_classes(head) - 1u;
+    for (size_t i = 0; i < n; i++) {
+        known[i] = attune_head_predict(head, features + i * width, evidence + i * others);
+    }
+}
+
+int core_head_merge(struct attune_head *head, const struct attune_head *other) {
+    return (int)attune_head_merge(head, other);
+}
+
+int core_head_unmerge(struct attune_head *head, const struct attune_head *other) {
+    return (int)attune_head_unmerge(head, other);
+}
+
+int core_head_classes(const struct attune_head *head) { return attune_head_classes(head); }
+
+size_t core_head_size(const struct attune_head *head) {
+    return attune_head_size(head->kind, attune_head_features(head), attune_head_classes(head));
+}
+
+size_t core_head_export(const struct attune_head *head, uint8_t *bytes, size_t capacity) {
+    return attune_head_export(head, bytes, capacity);
+}
+
+int core_head_import(struct attune_head *head, const uint8_t *bytes, size_t size) {
+    return (int)attune_head_import(head, bytes, size);
+}
+
+int core_factory_load(struct attune_head *head, const struct attune_schema *schema, uint8_t *digest) {
+    return (int)attune_factory_load(head, schema, digest);
+}
+
+void core_filter_init(struct attune_filter *filter, uint8_t classes, uint16_t step_s) {
+    attune_filter_init(filter, classes, step_s);
+}
+
+void core_filter_predict(struct attune_filter *filter) { attune_filter_predict(filter); }
+
+void core_filter_update(struct attune_filter *filter, const attune_real *evidence) {
+    attune_filter_update(filter, evidence);
+}
+
+attune_real core_filter_step(struct attune_filter *filter, const attune_real *evidence) {
+    attune_filter_predict(filter);
+    if (evidence != NULL) {
+        attune_filter_update(filter, evidence);
+    }
+    attune_real others = 0;
+    for (size_t k = 1; k < filter->classes; k++) {
+        others += filter->probability[k];
+    }
+    return others;
+}
+
+void core_filter_run(struct attune_filter *filter, const attune_real *evidence, const uint8_t *known, size_t n,
+                     attune_real *probabilities) {
+    const size_t classes = filter->classes;
+    for (size_t i = 0; i < n; i++) {
+        (void)core_filter_step(filter, known[i] ? evidence + i * (classes - 1) : NULL);
+        core_filter_get(filter, probabilities + i * classes);
+    }
+}
+
+attune_real core_filter_log_odds(const struct attune_filter *filter, uint8_t k) {
+    return attune_filter_log_odds(filter, k);
+}
+
+void core_filter_get(const struct attune_filter *filter, attune_real *probabilities) {
+    memcpy(probabilities, filter->probability, filter->classes * sizeof *probabilities);
+}
+
+void core_filter_set(struct attune_filter *filter, const attune_real *probabilities) {
+    memcpy(filter->probability, probabilities, filter->classes * sizeof *probabilities);
+}
+
+int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t boot, const char *firmware,
+                   const uint8_t *sensors, size_t count, uint16_t window_s) {
+    attune_identity identity = {.boot = boot, .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON};
+    memcpy(identity.node_id, node_id, sizeof identity.node_id);
+    strncpy(identity.firmware, firmware, sizeof identity.firmware - 1);
+    return (int)attune_node_init(node, &identity, sensors, count, window_s);
+}
+
+int core_node_sample(struct attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value) {
+    return (int)attune_node_sample(node, sensor, tick_ms, value);
+}
+
+void core_node_poll(struct attune_node *node, uint64_t now_ms) { attune_node_poll(node, now_ms); }
+
+void core_node_link(struct attune_node *node, int up) { attune_node_link(node, up != 0); }
+
+void core_node_receive(struct attune_node *node, const uint8_t *frame, size_t size) {
+    attune_node_receive(node, frame, size);
+}
+
+size_t core_node_send(struct attune_node *node, uint8_t *frame, size_t capacity) {
+    return attune_node_send(node, frame, capacity);
+}
+
+const struct attune_head *core_node_head(const struct attune_node *node) { return &node->head; }
+
+void core_node_describe(const struct attune_node *node, struct core_node_facts *facts) {
+    facts->next_seq = node->backlog.next_seq;
+    facts->waiting = attune_backlog_waiting(&node->backlog);
+    facts->dropped = node->backlog.dropped;
+    facts->label_windows = node->log.count;
+    facts->bad_frames = node->counters.bad_frames;
+    facts->refused_samples = node->counters.refused_samples;
+    facts->refused_labels = node->counters.refused_labels;
+    facts->classes = attune_head_classes(&node->head);
+    facts->state = attune_filter_class(&node->filter);
+    facts->link_up = node->link_up;
+    facts->timed = node->timed;
+    memcpy(facts->release, node->release_digest, sizeof facts->release);
+    memcpy(facts->schema, node->schema.hash, sizeof facts->schema);
+}
+
+uint32_t core_node_newest(const struct attune_node *node, uint32_t *end_s, uint8_t *evidences, int16_t *evidence,
+                          int16_t *features) {
+    const uint32_t next = node->backlog.next_seq;
+    const attune_report *report = next >= 2 ? attune_backlog_next(&node->backlog, next - 2) : NULL;
+    if (report == NULL) {
+        return 0;
+    }
+    *end_s = report->end_s;
+    *evidences = report->evidences;
+    memcpy(evidence, report->evidence, sizeof report->evidence);
+    memcpy(features, report->features, node->schema.features * sizeof *features);
+    return report->seq;
+}
+
+size_t core_frame_encode(const uint8_t *frame, size_t size, uint8_t *stream, size_t capacity) {
+    return attune_frame_encode(frame, size, stream, capacity);
+}
+
+void core_frame_decoder_init(struct attune_frame_decoder *decoder) { attune_frame_decoder_init(decoder); }
+
+int core_frame_decode(struct attune_frame_decoder *decoder, const uint8_t *bytes, size_t size, size_t *used,
+                      const uint8_t **frame, size_t *frame_size) {
+    attune_frame_event event = ATTUNE_FRAME_NONE;
+    for (*used = 0; *used < size && event == ATTUNE_FRAME_NONE; ++*used) {
+        event = attune_frame_decode(decoder, bytes[*used]);
+    }
+    *frame = decoder->buffer;
+    *frame_size = event == ATTUNE_FRAME_READY ? decoder->size : 0;
+    return (int)event;
+}

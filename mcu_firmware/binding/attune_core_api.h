@@ -1,0 +1,107 @@
+/* The node core for other languages: flat functions over plain buffers. The binding's generator hands this file to cffi, which
+ * reads no preprocessor lines, so it holds declarations only and no constant.
+ *
+ * Arrays are dense and in C order. n counts rows; a row of features has as many int16 as the schema or head has features; a
+ * row of evidence has one attune_real less than the head or filter has classes. Enumerations are returned as int. */
+#ifndef ATTUNE_CORE_API_H
+#define ATTUNE_CORE_API_H
+
+#include "real/real.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct attune_schema;
+struct attune_window;
+struct attune_head;
+struct attune_filter;
+struct attune_node;
+struct attune_frame_decoder;
+
+/* Limits of config.h. */
+struct core_limits {
+    int sensors, features, classes, backlog, node_frame, evidence_nats;
+};
+struct core_limits core_limits_of_build(void);
+
+/* Names; NULL for a number that means nothing. */
+const char *core_kind_name(uint8_t kind);
+const char *core_statistic_name(uint8_t statistic);
+
+/* attune_schema_error. */
+int core_schema_init(struct attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s);
+int core_schema_features(const struct attune_schema *schema);
+void core_schema_hash(const struct attune_schema *schema, uint8_t *hash);
+/* One value a feature into each array: index of the sensor, statistic, transform, centre, scale. */
+void core_schema_describe(const struct attune_schema *schema, uint8_t *sensor, uint8_t *statistic, uint8_t *log1p,
+                          attune_real *centre, attune_real *scale);
+
+void core_window_init(struct attune_window *window, const struct attune_schema *schema, uint64_t now_ms);
+/* Windows that close before a sample at tick_ms is taken, or that end at tick_ms or before (advance). */
+size_t core_window_due(const struct attune_window *window, uint64_t tick_ms, int advance);
+/* Takes n samples; what they close is written to end_s and features, which have room for all that is due at the last
+ * (or the latest) of them. Returns the windows written; *refused is raised by the samples refused. */
+size_t core_window_samples(struct attune_window *window, const uint8_t *sensor, const uint64_t *tick_ms,
+                           const attune_real *value, size_t n, uint32_t *end_s, int16_t *features, uint64_t *refused);
+/* Closes what ends at tick_ms or before. */
+size_t core_window_advance(struct attune_window *window, uint64_t tick_ms, uint32_t *end_s, int16_t *features);
+
+/* attune_head_result. */
+int core_head_init(struct attune_head *head, int kind, uint8_t features);
+/* weights may be NULL: one each. Nothing is learned unless all rows are good; *row is the first bad one. */
+int core_head_learn(struct attune_head *head, const int16_t *features, const uint8_t *classes, const float *weights,
+                    size_t n, size_t *row);
+void core_head_predict(const struct attune_head *head, const int16_t *features, size_t n, attune_real *evidence,
+                       uint8_t *known);
+int core_head_merge(struct attune_head *head, const struct attune_head *other);
+int core_head_unmerge(struct attune_head *head, const struct attune_head *other);
+int core_head_classes(const struct attune_head *head);
+size_t core_head_size(const struct attune_head *head);
+size_t core_head_export(const struct attune_head *head, uint8_t *bytes, size_t capacity);
+int core_head_import(struct attune_head *head, const uint8_t *bytes, size_t size);
+int core_factory_load(struct attune_head *head, const struct attune_schema *schema, uint8_t *digest);
+
+void core_filter_init(struct attune_filter *filter, uint8_t classes, uint16_t step_s);
+void core_filter_predict(struct attune_filter *filter);
+void core_filter_update(struct attune_filter *filter, const attune_real *evidence);
+/* predict, then update if evidence is not NULL. Returns the probability of all classes but class 0. */
+attune_real core_filter_step(struct attune_filter *filter, const attune_real *evidence);
+/* n steps; evidence counts where known. Writes a row of probabilities, one a class, for each step. */
+void core_filter_run(struct attune_filter *filter, const attune_real *evidence, const uint8_t *known, size_t n,
+                     attune_real *probabilities);
+attune_real core_filter_log_odds(const struct attune_filter *filter, uint8_t k);
+void core_filter_get(const struct attune_filter *filter, attune_real *probabilities);
+void core_filter_set(struct attune_filter *filter, const attune_real *probabilities);
+
+/* attune_schema_error. node_id has 8 bytes. */
+int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t boot, const char *firmware,
+                   const uint8_t *sensors, size_t count, uint16_t window_s);
+/* attune_sample_result. */
+int core_node_sample(struct attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value);
+void core_node_poll(struct attune_node *node, uint64_t now_ms);
+void core_node_link(struct attune_node *node, int up);
+void core_node_receive(struct attune_node *node, const uint8_t *frame, size_t size);
+size_t core_node_send(struct attune_node *node, uint8_t *frame, size_t capacity);
+const struct attune_head *core_node_head(const struct attune_node *node);
+
+/* What a node can be asked for. */
+struct core_node_facts {
+    uint32_t next_seq, waiting, dropped, label_windows;
+    uint32_t bad_frames, refused_samples, refused_labels;
+    uint8_t classes, state, link_up, timed;
+    uint8_t release[16];
+    uint8_t schema[8];
+};
+void core_node_describe(const struct attune_node *node, struct core_node_facts *facts);
+/* The newest report if it still waits: returns its seq, or 0. evidence in 1/256 nat, *evidences of them. */
+uint32_t core_node_newest(const struct attune_node *node, uint32_t *end_s, uint8_t *evidences, int16_t *evidence,
+                          int16_t *features);
+
+size_t core_frame_encode(const uint8_t *frame, size_t size, uint8_t *stream, size_t capacity);
+void core_frame_decoder_init(struct attune_frame_decoder *decoder);
+/* Takes bytes up to the end of the next frame, good or not. Returns attune_frame_event; *used is how many were taken, and
+ * the good frame, of *frame_size bytes, begins at *frame. */
+int core_frame_decode(struct attune_frame_decoder *decoder, const uint8_t *bytes, size_t size, size_t *used,
+                      const uint8_t **frame, size_t *frame_size);
+
+#endif
