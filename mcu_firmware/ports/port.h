@@ -11,18 +11,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* --- Clock ------------------------------------------------------------------------------------------------------- */
+/* --- Clock --- */
 
 /* Milliseconds since this start of the node. Never goes back, begins below one second, and does not wrap. It keeps
  * counting while the core sleeps. A crystal is good enough: the daemon ties ticks to UTC again every hour. */
 uint64_t attune_port_now_ms(void);
 
-/* --- Entropy ------------------------------------------------------------------------------------------------------ */
+/* --- Entropy --- */
 
 /* Fills bytes with random numbers that nobody can guess and that no earlier start has given. size at most 64. */
 void attune_port_entropy(uint8_t *bytes, size_t size);
 
-/* --- Identity and node type -------------------------------------------------------------------------------------- */
+/* --- Identity and node type --- */
 
 /* Who this node is: node_id the same for the life of the board, boot drawn anew at each start, the firmware's version,
  * and why the last run ended. Returns false if the board must not start; it has then said why where a person can read
@@ -38,7 +38,7 @@ typedef struct attune_node_type {
 /* The sensors of this board in their order. Constant: another order is another node type. */
 const attune_node_type *attune_port_node_type(void);
 
-/* --- Sensors ------------------------------------------------------------------------------------------------------ */
+/* --- Sensors --- */
 
 typedef struct attune_reading {
     uint64_t tick_ms;  /* when it was measured; at most attune_port_now_ms() */
@@ -50,7 +50,7 @@ typedef struct attune_reading {
  * fails gives none: it must not repeat its last value. */
 bool attune_port_reading(attune_reading *reading);
 
-/* --- Link --------------------------------------------------------------------------------------------------------- */
+/* --- Link --- */
 
 /* True while bytes can reach a gateway, as far as the board can know. A wire without a carrier is always up: a daemon
  * that lost the node asks for a hello. */
@@ -64,7 +64,7 @@ size_t attune_port_link_receive(uint8_t *bytes, size_t capacity);
  * down. */
 size_t attune_port_link_send(const uint8_t *bytes, size_t size);
 
-/* --- Flash -------------------------------------------------------------------------------------------------------- */
+/* --- Flash --- */
 
 /* NOR rules: an erased byte is 0xFF, programming only clears bits, erasing works on whole blocks. A call that returned
  * ATTUNE_FLASH_OK has reached the cells; power may fail in the middle of a call, and then any of the bytes that it
@@ -86,15 +86,13 @@ attune_flash_result attune_port_flash_read(uint32_t address, uint8_t *bytes, uin
 attune_flash_result attune_port_flash_program(uint32_t address, const uint8_t *bytes, uint32_t size);
 attune_flash_result attune_port_flash_erase(uint32_t address);
 
-/* --- Watchdog, sleep, health ---------------------------------------------------------------------------------------
- */
+/* --- Watchdog, sleep, health --- */
 
 /* Puts off the watchdog's reset. The port starts the watchdog before the loop begins and nothing stops it; its time is
  * at least twice the longest step of the loop and at most 30 s. */
 void attune_port_watchdog_kick(void);
 
-/* Waits until an interrupt, at most one second, with the processor asleep; returns at once if bytes or readings wait.
- */
+/* Waits until an interrupt, at most one second, with the processor asleep; returns at once if bytes or readings wait. */
 void attune_port_sleep(void);
 
 /* Measures stack and supply. Called once a second at most. */
