@@ -23,10 +23,15 @@ typedef struct attune_filter {
 /* Cold start at the stationary distribution. classes 2..ATTUNE_MAX_CLASSES, step_s the time between steps. */
 void attune_filter_init(attune_filter *filter, uint8_t classes, uint16_t step_s);
 
+/* Changes the number of classes (2..ATTUNE_MAX_CLASSES). A new class begins with its stationary share, which the others give in
+ * proportion; a class that goes leaves its share to the others in proportion. No change if the number is the same. */
+void attune_filter_resize(attune_filter *filter, uint8_t classes, uint16_t step_s);
+
 /* One step in time without evidence: the probabilities that the chain alone predicts. */
 void attune_filter_predict(attune_filter *filter);
 
-/* Weighs the predicted probabilities with the evidence (classes - 1 log-likelihood ratios against class 0, nats). */
+/* Weighs the predicted probabilities with the evidence (classes - 1 log-likelihood ratios against class 0, nats), each clamped
+ * to +-30; NaN counts as 0. */
 void attune_filter_update(attune_filter *filter, const attune_real *evidence);
 
 /* Most probable class; the lower index wins a tie. */

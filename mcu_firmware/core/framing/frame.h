@@ -15,12 +15,12 @@
 uint16_t attune_crc16(uint16_t crc, const uint8_t *bytes, size_t size);
 #define ATTUNE_CRC16_INIT 0xFFFFu
 
-/* Encodes one frame for the stream. Returns the bytes written, 0 if capacity is too small. */
+/* Encodes one frame (size at least 1) for the stream. Returns the bytes written, 0 if capacity is too small. */
 size_t attune_frame_encode(const uint8_t *frame, size_t size, uint8_t *stream, size_t capacity);
 
 typedef enum attune_frame_event {
     ATTUNE_FRAME_NONE = 0, /* more bytes are needed */
-    ATTUNE_FRAME_READY,    /* a good frame lies in the decoder's buffer until the next call */
+    ATTUNE_FRAME_READY,    /* a good frame lies in buffer[0..size) until the next call */
     ATTUNE_FRAME_DAMAGED,  /* encoding or checksum wrong, or cut short; dropped */
     ATTUNE_FRAME_OVERSIZED /* longer than the buffer; dropped up to its end */
 } attune_frame_event;
@@ -31,7 +31,7 @@ typedef struct attune_frame_decoder {
     uint8_t left;   /* bytes of the current COBS block still to come */
     bool zero;      /* a zero goes before the next block */
     bool started;
-    bool bad;
+    bool oversized;
 } attune_frame_decoder;
 
 void attune_frame_decoder_init(attune_frame_decoder *decoder);

@@ -14,12 +14,16 @@
 /* One window alone may not say more: correlated features make naive likelihoods too sure of themselves. */
 #define ATTUNE_EVIDENCE_LIMIT ATTUNE_REAL(6.0)
 
+/* Weight of one learned window; one person's word weighs 1, and labels come as 1/256 to 65535/256. */
+#define ATTUNE_MIN_WEIGHT ATTUNE_REAL(1e-6)
+#define ATTUNE_MAX_WEIGHT ATTUNE_REAL(1e6)
+
 typedef enum attune_head_kind { ATTUNE_HEAD_GNB = 1 } attune_head_kind;
 
 typedef enum attune_head_result {
     ATTUNE_HEAD_OK = 0,
     ATTUNE_HEAD_CLASS,    /* class index at or above ATTUNE_MAX_CLASSES */
-    ATTUNE_HEAD_WEIGHT,   /* weight not finite or not above zero */
+    ATTUNE_HEAD_WEIGHT,   /* weight outside ATTUNE_MIN_WEIGHT..ATTUNE_MAX_WEIGHT, or NaN */
     ATTUNE_HEAD_SHAPE,    /* heads of different shape or kind cannot be merged; bytes that are no state of this head */
     ATTUNE_HEAD_RANGE     /* the result would leave the range of valid states (unmerge of what was never merged) */
 } attune_head_result;
@@ -31,28 +35,31 @@ typedef struct attune_head {
     } state;
 } attune_head;
 
-/* d features, 2 classes, nothing known. */
+/* d features (1 to ATTUNE_MAX_FEATURES), 2 classes, nothing known. */
 attune_head_result attune_head_init(attune_head *head, attune_head_kind kind, uint8_t d);
 
 /* evidence[k - 1] for each class k in 1..classes-1. Returns false, with zeros, if the head cannot tell anything about this
- * window (a class without knowledge, or no feature present). */
+ * window: no class can be compared with class 0 by any feature that is present. Where some can, a class that was never
+ * taught gets -ATTUNE_EVIDENCE_LIMIT, and one that is taught but has none of the window's features gets 0. */
 bool attune_head_predict(const attune_head *head, const int16_t *x, attune_real *evidence);
 
-/* Learns one window; a new class index makes the head grow. */
+/* Learns one window; a new class index makes the head grow. The head is unchanged unless the result is ATTUNE_HEAD_OK. */
 attune_head_result attune_head_learn(attune_head *head, const int16_t *x, uint8_t class_index, attune_real weight);
 
 /* head += other and head -= other, exact but for rounding. The head is unchanged unless the result is ATTUNE_HEAD_OK. */
 attune_head_result attune_head_merge(attune_head *head, const attune_head *other);
 attune_head_result attune_head_unmerge(attune_head *head, const attune_head *other);
 
-/* Portable little-endian float32 state. export returns the bytes written, 0 if the buffer is too small. */
+/* Portable state: kind, d, classes, 0 (a byte each), then n, mean, M2 as little-endian float32 for each class and feature.
+ * export returns the bytes written, 0 if the buffer is too small. import takes states of the head's own kind and d, and
+ * leaves the head unchanged unless the result is ATTUNE_HEAD_OK. */
 size_t attune_head_export(const attune_head *head, uint8_t *bytes, size_t capacity);
 attune_head_result attune_head_import(attune_head *head, const uint8_t *bytes, size_t size);
 
 uint8_t attune_head_classes(const attune_head *head);
 uint8_t attune_head_features(const attune_head *head);
 
-/* Bytes of state for d features and K classes. */
+/* Bytes of exported state for d features and K classes; in RAM a head takes room for the largest shape. */
 size_t attune_head_size(attune_head_kind kind, uint8_t d, uint8_t classes);
 
 #endif

@@ -24,8 +24,8 @@ typedef struct attune_label_log {
 typedef enum attune_label_result {
     ATTUNE_LABEL_LEARNED = 0,
     ATTUNE_LABEL_KNOWN,      /* this label was already learned on this window: nothing changes */
-    ATTUNE_LABEL_SUPERSEDED, /* a newer label holds the window */
-    ATTUNE_LABEL_REFUSED     /* class or weight out of range */
+    ATTUNE_LABEL_SUPERSEDED, /* a newer label holds the window, or newer labels fill the log */
+    ATTUNE_LABEL_REFUSED     /* class or weight out of range, or the head is full */
 } attune_label_result;
 
 void attune_label_log_init(attune_label_log *log);

@@ -18,7 +18,8 @@ typedef struct attune_report {
 
 typedef struct attune_backlog {
     uint32_t next_seq;
-    uint32_t dropped;
+    uint32_t dropped;     /* reports that made room for newer ones */
+    uint32_t dropped_seq; /* the newest of them; 0 if none */
     uint16_t head;  /* slot of the oldest */
     uint16_t count; /* slots in use, acknowledged holes included */
     attune_report report[ATTUNE_BACKLOG];
@@ -37,6 +38,12 @@ const attune_report *attune_backlog_next(const attune_backlog *backlog, uint32_t
 
 /* Oldest seq still held; next_seq if none. */
 uint32_t attune_backlog_first_seq(const attune_backlog *backlog);
+
+/* The report in slot i (0 the oldest, below count); its seq is 0 if it has been acknowledged. */
+const attune_report *attune_backlog_at(const attune_backlog *backlog, uint16_t i);
+
+/* Reports that wait, and those of them with seq <= through. */
+uint16_t attune_backlog_waiting_through(const attune_backlog *backlog, uint32_t through);
 
 /* Reports that wait. */
 uint16_t attune_backlog_waiting(const attune_backlog *backlog);

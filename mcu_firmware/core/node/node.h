@@ -19,6 +19,12 @@
 /* Health goes out after the first time message and then every ten minutes. */
 #define ATTUNE_HEALTH_MS 600000u
 
+/* After a jump of more than this past the open window's end, window and filter start cold; shorter ones close each window. */
+#define ATTUNE_GAP_MS 3600000u
+
+/* Label acknowledgements that may wait for the link to take them; past that the oldest is dropped, and its label comes again. */
+#define ATTUNE_LABEL_ACKS 4
+
 /* What a port knows about its hardware; copied. */
 typedef struct attune_identity {
     uint8_t node_id[8];
@@ -45,6 +51,7 @@ typedef struct attune_counters {
     uint32_t refused_labels;
 } attune_counters;
 
+/* Everything from now_ms on is the node's own business. A node must stay where it is: its parts point at each other. */
 typedef struct attune_node {
     attune_identity identity;
     attune_board board;
@@ -65,24 +72,26 @@ typedef struct attune_node {
     bool timed; /* a time message has come since the link came up: reports may go */
     bool time_ack_due;
     bool health_due;
-    bool label_ack_due;
     attune_retry hello_retry;
-    attune_retry report_retry;
-    uint64_t health_ms;
-    uint32_t sent_seq; /* highest report sent since the last retry */
-    uint32_t first_seq_said;
+    attune_retry report_retry; /* due_ms moves on while no report is in flight */
+    uint64_t health_ms;        /* when the next health is due, once timed */
+    uint32_t sent_seq;         /* highest report sent since the last retry */
+    uint32_t ever_sent_seq;    /* highest report sent in this boot */
+    uint32_t through;          /* highest contiguous acknowledgement */
     attune_v1_TimeAck time_ack;
-    attune_v1_LabelAck label_ack;
+    uint8_t label_acks;
+    attune_v1_LabelAck label_ack[ATTUNE_LABEL_ACKS]; /* oldest first */
 } attune_node;
 
-/* Starts a node with its link down. The factory release is loaded. */
+/* Starts a node at tick 0 with its link down. The factory release is loaded. */
 attune_schema_error attune_node_init(attune_node *node, const attune_identity *identity, const uint8_t *sensors,
                                      size_t count, uint16_t window_s);
 
-/* One reading. Closes windows that ended before tick_ms first. */
+/* One reading. Closes windows that ended before tick_ms first. What is refused is counted. */
 attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value);
 
-/* Time passes: closes every window with end <= now_ms and starts retries that are due. now_ms never goes back (a lower value is ignored). */
+/* Time passes: closes every window with end <= now_ms and starts retries that are due. now_ms never goes back (a lower value is
+ * ignored). Give the samples of a tick before the poll of that tick: on a window's end they would be late. */
 void attune_node_poll(attune_node *node, uint64_t now_ms);
 
 /* The link came up or went down. Up starts with a hello. */
@@ -91,7 +100,9 @@ void attune_node_link(attune_node *node, bool up);
 /* A damaged frame arrived (counted), as the port's decoder tells. */
 void attune_node_damaged(attune_node *node);
 
-/* One frame from the daemon, without stream framing. */
+/* One frame from the daemon, without stream framing. Call attune_node_poll first: what is answered carries the node's last now_ms.
+ * What makes no sense is counted and dropped. Labels and acknowledgements are taken only between a time message and the end of
+ * the connection: before that they may be meant for an earlier boot. */
 void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size);
 
 /* The next frame to send, or 0 if there is none now. capacity at least ATTUNE_NODE_FRAME. */

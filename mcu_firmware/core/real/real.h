@@ -17,10 +17,10 @@ typedef float attune_real;
 #define ATTUNE_REAL(literal) literal##f
 #endif
 
-/* e^x. Relative error at most 2 ulp (float32) for |x| <= 87 (709 in float64); 0 below, a huge finite value above. NaN gives 0. */
+/* e^x. Relative error at most 2 ulp (float32) for |x| <= 87 (708 in float64); 0 below, a huge finite value above. NaN gives 0. */
 attune_real attune_exp(attune_real x);
 
-/* Natural logarithm for x > 0, within 2 ulp; a large negative finite value for x <= 0 and for NaN. */
+/* Natural logarithm for x > 0, within 2 ulp; a large negative finite value for x <= 0 and for NaN; 89 (710) for infinity. */
 attune_real attune_log(attune_real x);
 
 /* Square root; 0 for x <= 0 and NaN. */

@@ -50,13 +50,15 @@ typedef struct attune_feature {
     attune_real scale;     /* > 0, after the transform */
 } attune_feature;
 
+/* hash is the first 8 bytes of BLAKE2b-512 of: window length (uint16); then for each feature kind, statistic, log1p (a byte
+ * each), centre and scale (float32); all little endian. */
 typedef struct attune_schema {
     uint16_t window_s;
     uint8_t sensors;
     uint8_t features;
     uint8_t sensor[ATTUNE_MAX_SENSORS]; /* kind, with ATTUNE_SPREAD where the spread counts */
     attune_feature feature[ATTUNE_MAX_FEATURES];
-    uint8_t hash[8]; /* BLAKE2b of window length and, for each feature, kind, statistic, transform, centre, scale */
+    uint8_t hash[8]; /* see below */
 } attune_schema;
 
 typedef enum attune_schema_error {

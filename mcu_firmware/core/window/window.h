@@ -1,11 +1,15 @@
 /* Samples in, one row of int16 features a window out; streaming, constant memory.
  *
- * Windows end at whole multiples of window_s of the node's ticks; the window that ends at e holds ticks (e - window, e].
+ * Windows end at whole multiples of window_s of the node's ticks; the window that ends at e holds ticks (e - window, e], the
+ * first one tick 0 as well. A sample that comes in after its window was closed is late, be it of the very tick of the end.
  * Levels: mean and deviation (Welford). Events: a sample of value v > 0 is v events at its tick. */
 #ifndef ATTUNE_WINDOW_H
 #define ATTUNE_WINDOW_H
 
 #include "window/schema.h"
+
+/* No quantity of a room is larger; its square, summed over a window, stays finite in float32. */
+#define ATTUNE_SAMPLE_LIMIT ATTUNE_REAL(1e9)
 
 typedef struct attune_channel {
     attune_real count;    /* readings of a level, or events, in the open window */
@@ -13,8 +17,8 @@ typedef struct attune_channel {
     attune_real m2;       /* sum of squared differences from the mean */
     attune_real activity; /* events per minute, exponentially averaged */
     uint64_t last_event_ms;
-    bool seen;            /* any reading in the open window: an event sensor that is silent but known counts as seen once it ever spoke */
-    bool ever;            /* any event since reset */
+    bool seen;            /* a level: any reading in the open window; events: any reading, also of 0, since the cold start */
+    bool ever;            /* any event since the cold start */
 } attune_channel;
 
 typedef struct attune_window {
@@ -26,7 +30,7 @@ typedef struct attune_window {
 typedef enum attune_sample_result {
     ATTUNE_SAMPLE_OK = 0,
     ATTUNE_SAMPLE_SENSOR,   /* no such sensor */
-    ATTUNE_SAMPLE_VALUE,    /* not finite, or a negative count of events */
+    ATTUNE_SAMPLE_VALUE,    /* not finite, beyond ATTUNE_SAMPLE_LIMIT, or a negative count of events */
     ATTUNE_SAMPLE_LATE,     /* belongs to a window that is closed already */
     ATTUNE_SAMPLE_EARLY     /* belongs to a window after the open one: close first */
 } attune_sample_result;

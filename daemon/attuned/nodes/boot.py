@@ -1,0 +1,15 @@
+"""What is known of one boot of a node."""
+
+from dataclasses import dataclass, field
+
+from attuned.nodes.sequence import SeqTracker
+from attuned.nodes.ties import Ties
+
+
+@dataclass
+class BootRecord:
+    """Which reports have been committed, where its ticks meet UTC, and how many windows it has brought."""
+
+    sequence: SeqTracker = field(default_factory=SeqTracker)
+    ties: Ties = field(default_factory=Ties)
+    windows: int = 0

@@ -1,0 +1,167 @@
+"""The daemon's half of the conversation with one node: messages in, messages and windows out, no I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attune_proto.v1 import node_pb2
+
+from attuned.nodes.boot import BootRecord
+from attuned.nodes.facts import NodeFacts
+from attuned.nodes.ties import TieAttempt
+from attuned.nodes.window import Window
+
+# How far ahead of the daemon's clock a window may end: the error of a tie, and some air.
+FUTURE_MS = 60_000
+
+# Reports of one node on their way to the disk at which a commit should not wait: half of what a node has in flight.
+EAGER_REPORTS = 4
+
+CLASS_LIMIT = 8
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Ticks and UTC of a boot that were found to belong together."""
+
+    boot: int
+    tick_ms: int
+    utc_ms: int
+
+
+class Conversation:
+    """What the daemon knows of one node, and what to answer.
+
+    `room` is empty for a node that is not assigned to a room: it gets no time, so it sends nothing and keeps all.
+    """
+
+    def __init__(self, node: str, room: str, facts: NodeFacts | None, boots: dict[int, BootRecord]) -> None:
+        self.node = node
+        self.hint = bytes.fromhex(node)[:4]
+        self.room = room
+        self.facts = facts
+        self.boots = boots
+        self.kinds: Sequence[str] = ()
+        self.health = node_pb2.Health()
+        self.last_heard_utc_ms = 0
+        self.last_window_utc_ms = 0
+        self.label_windows = 0
+        self.refused = 0
+        self.last_refusal = ""
+        self.pending: set[int] = set()
+        self._features_size = 0
+        self._boot = BootRecord()
+        self._attempt = TieAttempt()
+        if facts is not None:
+            self._learn_schema(facts)
+
+    @property
+    def windows(self) -> int:
+        """Windows committed, of all boots."""
+        return sum(record.windows for record in self.boots.values())
+
+    @property
+    def windows_lost(self) -> int:
+        return sum(record.sequence.lost for record in self.boots.values())
+
+    @property
+    def boot(self) -> BootRecord:
+        """The boot that speaks now."""
+        return self._boot
+
+    def refuse(self, reason: str) -> None:
+        """Counts something that cannot be used."""
+        self.refused += 1
+        self.last_refusal = reason
+
+    def hello(self, hello: node_pb2.Hello, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
+        """A node presents itself; it gets the time if it may go on."""
+        facts = NodeFacts.from_hello(hello)
+        if not self._learn_schema(facts):
+            return []
+        if self.facts is None or self.facts.boot != facts.boot:
+            self.pending.clear()
+        self.facts = facts
+        self.label_windows = hello.label_windows
+        self._boot = self.boots.setdefault(facts.boot, BootRecord())
+        self._boot.sequence.give_up_below(hello.first_seq)
+        if not self.room:
+            return []
+        self._attempt = TieAttempt()
+        return [self._time(hello.tick_ms, now_utc_ms)]
+
+    def time_ack(self, ack: node_pb2.TimeAck, now_utc_ms: int) -> tuple[list[node_pb2.DaemonMessage], Tie | None]:
+        """Ties the boot's ticks to UTC, or asks once more. The tie is returned if it is new."""
+        found = self._attempt.answer(ack.echo_tick_ms, ack.tick_ms)
+        if found is None:
+            return [self._time(ack.tick_ms, now_utc_ms)], None
+        tick_ms, utc_ms = found
+        if self.facts is None or not self._boot.ties.add(tick_ms, utc_ms):
+            return [], None
+        return [], Tie(self.facts.boot, tick_ms, utc_ms)
+
+    def report(self, report: node_pb2.Report, now_utc_ms: int) -> Window | None:
+        """A new window, or None if it came before, is already on its way to the disk, or cannot be dated yet.
+
+        A window that cannot be used comes back without features: only its identity is kept.
+        """
+        boot = self._boot
+        if self.facts is None or not boot.ties.ticks_ms:
+            return None
+        if report.first_seq:
+            boot.sequence.give_up_below(report.first_seq)
+        seq = report.seq
+        if seq in boot.sequence or seq in self.pending:
+            return None
+        if not boot.sequence.accepts(seq):
+            self.refuse(f"report number {seq} is far beyond the last one")
+            return None
+        self.pending.add(seq)
+        end_utc_ms = boot.ties.utc_ms(report.end_s * 1000)
+        reason = self._objection(report, end_utc_ms, now_utc_ms)
+        if reason:
+            self.refuse(reason)
+            return Window(self.node, self.facts.boot, seq, report.end_s, end_utc_ms, 0, b"", b"")
+        state, evidence, features = report.state, report.evidence, report.features
+        return Window(self.node, self.facts.boot, seq, report.end_s, end_utc_ms, state, evidence, features)
+
+    def committed(self, window: Window) -> None:
+        """The window is on the disk."""
+        record = self.boots[window.boot]
+        record.sequence.add(window.seq)
+        record.windows += not window.refused
+        if window.boot == (self.facts and self.facts.boot):
+            self.pending.discard(window.seq)
+        if not window.refused:
+            self.last_window_utc_ms = max(self.last_window_utc_ms, window.end_utc_ms)
+
+    def acknowledgement(self) -> node_pb2.DaemonMessage:
+        """Everything of this boot that is on the disk."""
+        sequence = self._boot.sequence
+        ack = node_pb2.ReportAck(through=sequence.through, more=sequence.more())
+        return node_pb2.DaemonMessage(report_ack=ack)
+
+    def _time(self, tick_ms: int, now_utc_ms: int) -> node_pb2.DaemonMessage:
+        self._attempt.ask(tick_ms, now_utc_ms)
+        return node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick_ms, utc_ms=now_utc_ms))
+
+    def _learn_schema(self, facts: NodeFacts) -> bool:
+        try:
+            schema = facts.make_schema()
+        except ValueError as error:
+            self.refuse(f"its sensors make no feature schema: {error}")
+            return False
+        if schema.hash.hex() != facts.schema or not 2 <= facts.classes <= CLASS_LIMIT:
+            self.refuse("its feature schema is not one that this version knows: flash the firmware of this version")
+            return False
+        self.kinds = schema.kinds
+        self._features_size = 2 * len(schema.features)
+        return True
+
+    def _objection(self, report: node_pb2.Report, end_utc_ms: int, now_utc_ms: int) -> str:
+        if len(report.features) != self._features_size:
+            return f"a report with {len(report.features)} bytes of features instead of {self._features_size}"
+        if len(report.evidence) % 2 or len(report.evidence) > 2 * (CLASS_LIMIT - 1):
+            return f"a report with {len(report.evidence)} bytes of evidence"
+        if end_utc_ms > now_utc_ms + FUTURE_MS:
+            return f"a window that ends {(end_utc_ms - now_utc_ms) // 1000} s in the future"
+        return ""

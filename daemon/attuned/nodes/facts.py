@@ -1,0 +1,50 @@
+"""What a node says of itself in a hello, as the daemon keeps it."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from attune_core import Schema
+from attune_proto.v1 import node_pb2
+
+# Bit 7 of a sensor byte: the spread of the level is a feature too.
+SPREAD_BIT = 0x80
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """The last hello of a node. `sensors` are the sensor bytes in hex digits, `release` a digest in hex digits."""
+
+    node: str
+    boot: int
+    window_s: int
+    sensors: str
+    schema: str
+    release: str
+    classes: int
+    label_capacity: int
+    firmware: str
+
+    @classmethod
+    def from_hello(cls, hello: node_pb2.Hello) -> "NodeFacts":
+        return cls(
+            hello.node_id.hex(),
+            hello.boot,
+            hello.window_s,
+            hello.sensors.hex(),
+            hello.schema.hex(),
+            hello.release.hex(),
+            hello.classes,
+            hello.label_capacity,
+            hello.firmware,
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "NodeFacts":
+        return cls(**json.loads(text))
+
+    def make_schema(self) -> Schema:
+        """The feature schema that follows from the sensors. Raises ValueError if there is none."""
+        return Schema.from_sensor_bytes(bytes.fromhex(self.sensors), self.window_s)

@@ -1,0 +1,214 @@
+"""All nodes: frames of all gateways in, each to its conversation; answers back along the way they came."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from attune_proto.v1 import link_pb2, node_pb2
+
+from attuned.clock import Clock
+from attuned.nodes import session
+from attuned.nodes.boot import BootRecord
+from attuned.nodes.conversation import EAGER_REPORTS, Conversation, Tie
+from attuned.nodes.facts import NodeFacts
+from attuned.nodes.window import Window
+
+log = logging.getLogger(__name__)
+
+# Nodes that are not in the configuration but have said hello: enough to commission a floor, too few to fill a memory.
+STRANGER_LIMIT = 256
+
+# A node that has not been heard for this many of its windows is offline.
+OFFLINE_WINDOWS = 5
+
+# How often a complaint about one sender is written to the log, milliseconds of real time by the daemon's clock.
+COMPLAINT_MS = 60_000
+
+_HELLO_REQUEST = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
+
+
+class Gateway(Protocol):
+    """An attached gateway, as the hub sees it."""
+
+    name: str
+
+    def send(self, link: int, frame: bytes) -> None:
+        """Queues a frame for a link; drops it if the gateway does not keep up."""
+
+
+@dataclass(eq=False)
+class Link:
+    """A connection of a gateway, the conversations on it by node hint, and what it complained about."""
+
+    gateway: Gateway
+    number: int
+    conversations: dict[bytes, Conversation] = field(default_factory=dict)
+    bad_frames: int = 0
+    complained_utc_ms: int = 0
+
+
+class Listener(Protocol):
+    """Who wants to know what nodes say. Called from within the event loop; must not wait."""
+
+    def on_window(self, conversation: Conversation, window: Window, *, eager: bool) -> None: ...
+    def on_repeat(self, conversation: Conversation) -> None: ...
+    def on_hello(self, conversation: Conversation) -> None: ...
+    def on_tie(self, conversation: Conversation, tie: Tie) -> None: ...
+    def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None: ...
+    def on_health(self, conversation: Conversation) -> None: ...
+
+
+class Hub:
+    """`room_of` assigns nodes to rooms; `facts` and `boots` are what the store remembers."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        room_of: Mapping[str, str],
+        facts: Mapping[str, NodeFacts],
+        boots: Mapping[tuple[str, int], BootRecord],
+        listener: Listener,
+    ) -> None:
+        self._clock = clock
+        self._room_of = room_of
+        self._listener = listener
+        self._links: dict[tuple[Gateway, int], Link] = {}
+        self._link_of: dict[str, Link] = {}
+        self._facts = facts
+        self._boots: dict[str, dict[int, BootRecord]] = {}
+        for (node, boot), record in boots.items():
+            self._boots.setdefault(node, {})[boot] = record
+        self.conversations = {node: self._new(node) for node in room_of}
+
+    def link_up(self, gateway: Gateway, number: int) -> None:
+        """A link came up: every node on it is asked who it is."""
+        self._links[gateway, number] = Link(gateway, number)
+        gateway.send(number, session.seal(session.EVERY_NODE, _HELLO_REQUEST))
+
+    def link_down(self, gateway: Gateway, number: int) -> None:
+        link = self._links.pop((gateway, number), None)
+        if link is not None:
+            for conversation in link.conversations.values():
+                if self._link_of.get(conversation.node) is link:
+                    del self._link_of[conversation.node]
+
+    def gateway_gone(self, gateway: Gateway) -> None:
+        for owner, number in list(self._links):
+            if owner is gateway:
+                self.link_down(gateway, number)
+
+    def link_stats(self, gateway: Gateway, stats: link_pb2.LinkStats) -> None:
+        link = self._links.get((gateway, stats.link))
+        if link is not None:
+            link.bad_frames = stats.damaged + stats.oversized
+
+    def frame(self, gateway: Gateway, number: int, frame: bytes) -> None:
+        """One frame of a link; anything that makes no sense is counted, logged now and then, and dropped."""
+        link = self._links.get((gateway, number))
+        if link is None:
+            return
+        try:
+            hint, message = session.open_frame(frame)
+        except session.FrameError as error:
+            self._complain(link, str(error))
+            return
+        self._dispatch(link, hint, message)
+
+    def send(self, conversation: Conversation, message: node_pb2.DaemonMessage) -> bool:
+        """Sends to a node along its newest link; False if it has none."""
+        link = self._link_of.get(conversation.node)
+        if link is None:
+            return False
+        link.gateway.send(link.number, session.seal(conversation.hint, message))
+        return True
+
+    def online(self, conversation: Conversation) -> bool:
+        """Whether the node has a link and has been heard lately."""
+        if conversation.node not in self._link_of or conversation.facts is None:
+            return False
+        silence_ms = self._clock.utc_ms() - conversation.last_heard_utc_ms
+        return silence_ms <= max(OFFLINE_WINDOWS * conversation.facts.window_s * 1000, COMPLAINT_MS)
+
+    def gateway_of(self, conversation: Conversation) -> str:
+        link = self._link_of.get(conversation.node)
+        return link.gateway.name if link else ""
+
+    def bad_frames(self, conversation: Conversation) -> int:
+        """Damaged frames on the node's link, as the gateway and the node count them."""
+        link = self._link_of.get(conversation.node)
+        return (link.bad_frames if link else 0) + conversation.health.bad_frames
+
+    def _new(self, node: str) -> Conversation:
+        return Conversation(node, self._room_of.get(node, ""), self._facts.get(node), self._boots.get(node, {}))
+
+    def _dispatch(self, link: Link, hint: bytes, message: node_pb2.NodeMessage) -> None:
+        body = message.WhichOneof("body")
+        if body == "hello":
+            self._hello(link, hint, message.hello)
+            return
+        conversation = link.conversations.get(hint)
+        if conversation is None:
+            link.gateway.send(link.number, session.seal(hint, _HELLO_REQUEST))
+            return
+        conversation.last_heard_utc_ms = now = self._clock.utc_ms()
+        if body == "report":
+            self._report(link, conversation, message.report, now)
+        elif body == "time_ack":
+            replies, tie = conversation.time_ack(message.time_ack, now)
+            self._answer(conversation, replies)
+            if tie is not None:
+                self._listener.on_tie(conversation, tie)
+        elif body == "label_ack":
+            self._listener.on_label_ack(conversation, message.label_ack)
+        elif body == "health":
+            conversation.health.CopyFrom(message.health)
+            self._listener.on_health(conversation)
+        else:
+            self._complain(link, "a message of a kind that this version does not know")
+
+    def _hello(self, link: Link, hint: bytes, hello: node_pb2.Hello) -> None:
+        if len(hello.node_id) != 8 or hello.node_id[:4] != hint:
+            self._complain(link, "a hello whose node id does not fit its hint")
+            return
+        node = hello.node_id.hex()
+        conversation = self.conversations.get(node)
+        if conversation is None:
+            if len(self.conversations) >= len(self._room_of) + STRANGER_LIMIT:
+                self._complain(link, "a hello of one more unknown node than can be listed")
+                return
+            conversation = self.conversations[node] = self._new(node)
+            log.info("Node %s is not assigned to a room: add it to the nodes of a room in the configuration.", node)
+        self._move(conversation, link)
+        now = self._clock.utc_ms()
+        conversation.last_heard_utc_ms = now
+        self._answer(conversation, conversation.hello(hello, now))
+        self._listener.on_hello(conversation)
+
+    def _move(self, conversation: Conversation, link: Link) -> None:
+        previous = self._link_of.get(conversation.node)
+        if previous is not None and previous is not link:
+            previous.conversations.pop(conversation.hint, None)
+        link.conversations[conversation.hint] = conversation
+        self._link_of[conversation.node] = link
+
+    def _report(self, link: Link, conversation: Conversation, report: node_pb2.Report, now: int) -> None:
+        if not conversation.boot.ties.ticks_ms:
+            link.gateway.send(link.number, session.seal(conversation.hint, _HELLO_REQUEST))
+            return
+        window = conversation.report(report, now)
+        if window is not None:
+            self._listener.on_window(conversation, window, eager=len(conversation.pending) >= EAGER_REPORTS)
+        elif report.seq in conversation.boot.sequence:
+            self._listener.on_repeat(conversation)
+
+    def _answer(self, conversation: Conversation, replies: list[node_pb2.DaemonMessage]) -> None:
+        for reply in replies:
+            self.send(conversation, reply)
+
+    def _complain(self, link: Link, reason: str) -> None:
+        link.bad_frames += 1
+        now = self._clock.utc_ms()
+        if now - link.complained_utc_ms >= COMPLAINT_MS:
+            link.complained_utc_ms = now
+            log.warning("Link %d of gateway %s sent %s; it was dropped.", link.number, link.gateway.name, reason)

@@ -1,0 +1,73 @@
+"""Where a boot's ticks meet UTC: a node has no clock worth trusting."""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+# Longest way of a time message there and back for a tie at once; the error of a tie is at most half of it.
+GOOD_ROUND_TRIP_MS = 5_000
+
+# Attempts after which the best tie so far is taken.
+ATTEMPTS = 3
+
+# A new tie is worth keeping if the last one is this old or this wrong (milliseconds).
+RETIE_AGE_MS = 3_600_000
+RETIE_ERROR_MS = 2_000
+
+
+@dataclass
+class Ties:
+    """Pairs of tick and UTC of one boot, in order of ticks."""
+
+    ticks_ms: list[int] = field(default_factory=list)
+    utcs_ms: list[int] = field(default_factory=list)
+
+    def add(self, tick_ms: int, utc_ms: int) -> bool:
+        """Keeps the tie if it says something new; a tie never changes how earlier ticks are dated."""
+        if self.ticks_ms and not self._worth_keeping(tick_ms, utc_ms):
+            return False
+        self.append(tick_ms, utc_ms)
+        return True
+
+    def append(self, tick_ms: int, utc_ms: int) -> None:
+        """Takes a tie that has been kept before, in order of ticks."""
+        self.ticks_ms.append(tick_ms)
+        self.utcs_ms.append(utc_ms)
+
+    def utc_ms(self, tick_ms: int) -> int:
+        """UTC of a tick by the latest tie at or before it, else by the first. Needs at least one tie."""
+        i = max(bisect_right(self.ticks_ms, tick_ms) - 1, 0)
+        return self.utcs_ms[i] + tick_ms - self.ticks_ms[i]
+
+    def tick_ms(self, utc_ms: int) -> int:
+        """The tick at a UTC, the other way round; below zero before the boot."""
+        i = max(bisect_right(self.utcs_ms, utc_ms) - 1, 0)
+        return self.ticks_ms[i] + utc_ms - self.utcs_ms[i]
+
+    def _worth_keeping(self, tick_ms: int, utc_ms: int) -> bool:
+        age = tick_ms - self.ticks_ms[-1]
+        return age > 0 and (age >= RETIE_AGE_MS or abs(utc_ms - self.utc_ms(tick_ms)) > RETIE_ERROR_MS)
+
+
+@dataclass
+class TieAttempt:
+    """One exchange of time messages, until a tie is good enough."""
+
+    sent_utc_ms: dict[int, int] = field(default_factory=dict)
+    tries: int = 0
+    best: tuple[int, int, int] | None = None  # round trip, tick, UTC
+
+    def ask(self, tick_ms: int, utc_ms: int) -> None:
+        """A time message goes out that answers `tick_ms`."""
+        self.sent_utc_ms[tick_ms] = utc_ms
+        self.tries += 1
+
+    def answer(self, echo_tick_ms: int, tick_ms: int) -> tuple[int, int] | None:
+        """The node's answer; a (tick, UTC) when that settles it, None if the daemon should ask once more."""
+        utc_ms = self.sent_utc_ms.pop(echo_tick_ms, None)
+        round_trip = tick_ms - echo_tick_ms
+        if utc_ms is not None and round_trip >= 0:
+            candidate = (round_trip, echo_tick_ms + round_trip // 2, utc_ms)
+            self.best = min(self.best, candidate) if self.best else candidate
+        if self.best is None or (self.best[0] > GOOD_ROUND_TRIP_MS and self.tries < ATTEMPTS):
+            return None
+        return self.best[1], self.best[2]

@@ -1,0 +1,1 @@
+"""From what nodes say to what is believed of a room."""

@@ -1,0 +1,185 @@
+"""All rooms of the site: windows in; what to say, and what is settled, out."""
+
+import json
+import math
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from attuned.nodes.window import EVIDENCE_STEPS, Window
+from attuned.presence.belief import NOTHING, UNKNOWN_AFTER_STEPS, Belief, RoomState, occupied_evidence
+from attuned.presence.timeline import Arrival, Checkpoint, RoomTimeline, Step
+from attuned.store.beliefs import HOUR_MS, BeliefHour
+
+# A change of probability that is worth a message although the state stays.
+NOTABLE_CHANGE = 0.2
+
+# Steps before valid_until at which a room is said again, and grace after it before the room is called unknown.
+REFRESH_STEPS = 3
+GRACE_STEPS = 1
+
+# Steps of known log-odds in the store: 1/256 nat; the lowest value means unknown.
+KNOWN_UNKNOWN = -32768
+
+
+def checkpoint_to_json(checkpoint: Checkpoint) -> str:
+    return json.dumps(asdict(checkpoint))
+
+
+def checkpoint_from_json(text: str) -> Checkpoint:
+    """The other way round; floats come back to the last bit."""
+    values = json.loads(text)
+    values["filter_state"] = tuple(values["filter_state"])
+    values["state"] = RoomState(values["state"])
+    return Checkpoint(**values)
+
+
+@dataclass
+class Room:
+    """One room: its timeline, what was said last, and settled steps on their way to the store."""
+
+    room: str
+    timeline: RoomTimeline
+    said: Belief = NOTHING
+    taught: bool = False
+    settling: list[Step] = field(default_factory=list)
+
+    def current(self, now_utc_ms: int) -> Belief:
+        """The belief now: unknown once nothing has been heard for too long."""
+        belief = self.timeline.belief()
+        if self.silent(now_utc_ms):
+            return Belief(RoomState.UNKNOWN, 0.0, belief.valid_until_utc_ms, belief.as_of_utc_ms, 0, ())
+        return belief
+
+    def silent(self, now_utc_ms: int) -> bool:
+        """Whether the newest step is too old to say anything about now."""
+        age = now_utc_ms - self.timeline.newest_utc_ms
+        return age > (UNKNOWN_AFTER_STEPS + GRACE_STEPS) * self.timeline.step_ms
+
+    def worth_saying(self, belief: Belief) -> bool:
+        """Whether a belief differs enough from what was said last, or what was said is about to expire."""
+        if belief.state is not self.said.state:
+            return True
+        if belief.state is RoomState.UNKNOWN:
+            return False
+        left_ms = self.said.valid_until_utc_ms - belief.as_of_utc_ms
+        moved = abs(belief.probability - self.said.probability) >= NOTABLE_CHANGE
+        return moved or left_ms <= REFRESH_STEPS * self.timeline.step_ms
+
+
+class Rooms:
+    """The rooms by name. `room_of` gives a node's room, `sensors_of` its sensor kinds."""
+
+    def __init__(
+        self,
+        rooms: Iterable[str],
+        step_ms: int,
+        room_of: Mapping[str, str],
+        sensors_of: Callable[[str], Sequence[str]],
+    ) -> None:
+        self._step_ms = step_ms
+        self._room_of = room_of
+        self._sensors_of = sensors_of
+        self.rooms = {room: Room(room, self.new_timeline(None)) for room in rooms}
+        self.touched: set[str] = set()
+        self.late: dict[str, int] = {}
+
+    def new_timeline(self, checkpoint: Checkpoint | None) -> RoomTimeline:
+        return RoomTimeline(self._step_ms, self._sensors_of, checkpoint)
+
+    def restore(self, room: str, checkpoint: Checkpoint | None, said: Belief) -> None:
+        """Sets a room back to what the store holds of it; its windows since then follow through `take`."""
+        self.rooms[room].timeline = self.new_timeline(checkpoint)
+        self.rooms[room].said = said
+
+    def take(self, window: Window) -> bool:
+        """Takes a window of an assigned node; True if the state of its room differs from what was said."""
+        room = self.rooms[self._room_of[window.node]]
+        timeline = room.timeline
+        arrival = add_window(timeline, window)
+        if arrival is Arrival.LATE:
+            earliest = self.late.get(room.room, window.end_utc_ms)
+            self.late[room.room] = min(earliest, window.end_utc_ms)
+            return False
+        if timeline.settled:
+            room.settling += timeline.settled
+            timeline.settled.clear()
+        self.touched.add(room.room)
+        return timeline.state is not room.said.state
+
+    def to_say(self, now_utc_ms: int) -> list[tuple[str, Belief]]:
+        """Beliefs of touched rooms that are worth saying now."""
+        found = []
+        for name in self.touched:
+            room = self.rooms[name]
+            belief = room.current(now_utc_ms)
+            if room.worth_saying(belief):
+                found.append((name, belief))
+        self.touched.clear()
+        return found
+
+    def touch_silent(self, now_utc_ms: int) -> bool:
+        """Marks rooms that have fallen silent since they were last said; True if there are any."""
+        silent = [
+            room.room
+            for room in self.rooms.values()
+            if room.said.state is not RoomState.UNKNOWN and room.silent(now_utc_ms)
+        ]
+        self.touched.update(silent)
+        return bool(silent)
+
+    def settled_hours(self) -> list[BeliefHour]:
+        """Hours of which every step is settled, for the store; each is handed out once."""
+        return [hour for room in self.rooms.values() for hour in take_hours(room.room, room.settling, self._step_ms)]
+
+
+def add_window(timeline: RoomTimeline, window: Window) -> Arrival:
+    """Puts a stored window into a timeline."""
+    evidence = occupied_nats(window.evidence)
+    return timeline.add(window.node, (window.boot, window.seq), window.end_utc_ms, evidence)
+
+
+def occupied_nats(evidence: bytes) -> float | None:
+    """A window's log-likelihood ratio of occupied against free in nats; None if its head knew nothing."""
+    if not evidence:
+        return None
+    values = struct.unpack(f"<{len(evidence) // 2}h", evidence)
+    return occupied_evidence([value / EVIDENCE_STEPS for value in values])
+
+
+def take_hours(room: str, settling: list[Step], step_ms: int) -> list[BeliefHour]:
+    """Takes the steps of whole hours from the front of `settling` (steps in order; the last hour stays)."""
+    if not settling or _hour(settling[0], step_ms) == _hour(settling[-1], step_ms):
+        return []
+    hours = []
+    while _hour(settling[0], step_ms) != _hour(settling[-1], step_ms):
+        hour = _hour(settling[0], step_ms)
+        steps = [step for step in settling if _hour(step, step_ms) == hour]
+        del settling[: len(steps)]
+        hours.append(pack_hour(room, hour, steps, step_ms))
+    return hours
+
+
+def pack_hour(room: str, hour: int, steps: Sequence[Step], step_ms: int) -> BeliefHour:
+    """The store's row for the settled steps of one hour; steps that are not there are unknown."""
+    per_hour = HOUR_MS // step_ms
+    known = [KNOWN_UNKNOWN] * per_hour
+    for step in steps:
+        if step.settled_as().state is not RoomState.UNKNOWN:
+            known[(step.index - 1) % per_hour] = round(max(-127.0, min(127.0, step.log_odds)) * EVIDENCE_STEPS)
+    return BeliefHour(room, hour, struct.pack(f"<{per_hour}h", *known), checkpoint_to_json(steps[-1].settled_as()))
+
+
+def unpack_hour(hour: int, known: bytes) -> list[tuple[int, float]]:
+    """(UTC of the step's end in ms, log-odds; NaN where unknown) of a stored hour."""
+    values = struct.unpack(f"<{len(known) // 2}h", known)
+    step_ms = HOUR_MS // len(values)
+    return [
+        (hour * HOUR_MS + (i + 1) * step_ms, math.nan if value == KNOWN_UNKNOWN else value / EVIDENCE_STEPS)
+        for i, value in enumerate(values)
+    ]
+
+
+def _hour(step: Step, step_ms: int) -> int:
+    """The hour in which a step ends; the step that ends on the hour belongs to the hour before."""
+    return (step.index * step_ms - 1) // HOUR_MS

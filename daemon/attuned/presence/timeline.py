@@ -1,0 +1,218 @@
+"""A room's beliefs in event time: the same history for any order of arrival within an hour.
+
+Time is cut into steps on a fixed grid of UTC; a node's window belongs to the step in which it ends. Each step weighs
+what the room's filter predicts with the evidence of the nodes. The steps of the last hour are kept open: a window that
+belongs to one of them changes it and those after it. Older steps are settled and handed over for the store.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from attune_core import Filter
+
+from attuned.presence.belief import BEFORE, NOTHING, UNKNOWN_AFTER_STEPS, Belief, RoomState, Share
+from attuned.presence.fusion import fuse
+from attuned.presence.weights import kind_weights
+
+# How long a step stays open for windows that arrive late, and the gap after which a room starts cold.
+HORIZON_MS = 3_600_000
+
+WindowKey = tuple[int, int]  # boot, seq
+
+
+class Arrival(Enum):
+    """What a window changed."""
+
+    LIVE = "the newest step"
+    HISTORY = "an earlier step of the last hour"
+    LATE = "a settled step: for the history in the store, never for the live state"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a timeline needs to go on after a step."""
+
+    index: int
+    filter_state: tuple[float, ...]
+    state: RoomState
+    since_utc_ms: int
+    quiet_steps: int  # steps since the last evidence
+
+
+@dataclass(slots=True)
+class Step:
+    """One step: the evidence of each node's windows (nats; None if the node had nothing to say), and what follows."""
+
+    index: int
+    windows: dict[str, dict[WindowKey, float | None]] = field(default_factory=dict)
+    before: float = 0.0
+    log_odds: float = 0.0
+    checkpoint: Checkpoint | None = None
+
+    def settled_as(self) -> Checkpoint:
+        """What follows from the step, once it has been computed."""
+        assert self.checkpoint is not None
+        return self.checkpoint
+
+
+class RoomTimeline:
+    """The open steps of one room. `sensors` gives each node's sensor kinds, for the weights."""
+
+    def __init__(
+        self, step_ms: int, sensors: Callable[[str], Sequence[str]], checkpoint: Checkpoint | None = None
+    ) -> None:
+        self.step_ms = step_ms
+        self._horizon = HORIZON_MS // step_ms
+        self._sensors = sensors
+        self._filter = Filter(classes=2, step_s=step_ms // 1000)
+        self._cold = self._filter.state
+        self._base = checkpoint
+        self._steps: deque[Step] = deque()
+        self._weights: dict[tuple[str, ...], Mapping[str, float]] = {}
+        self.settled: list[Step] = []
+
+    def add(self, node: str, key: WindowKey, end_utc_ms: int, evidence: float | None) -> Arrival:
+        """Takes one window. The same window twice changes nothing."""
+        index = -(-end_utc_ms // self.step_ms)
+        if not self._make_room(index):
+            return Arrival.LATE
+        step = self._steps[index - self._steps[0].index]
+        step.windows.setdefault(node, {})[key] = evidence
+        self._recompute(step.index)
+        return Arrival.LIVE if step is self._steps[-1] else Arrival.HISTORY
+
+    def belief(self) -> Belief:
+        """The room after its newest step."""
+        return self._belief(self._steps[-1]) if self._steps else NOTHING
+
+    @property
+    def state(self) -> RoomState:
+        """The room's state after its newest step."""
+        return self._steps[-1].settled_as().state if self._steps else RoomState.UNKNOWN
+
+    @property
+    def newest_utc_ms(self) -> int:
+        """End of the newest step; 0 if there is none."""
+        if self._steps:
+            return self._steps[-1].index * self.step_ms
+        return self._base.index * self.step_ms if self._base else 0
+
+    def history(self) -> list[tuple[int, RoomState, float]]:
+        """(UTC of the step's end in ms, state, log-odds) of the open steps."""
+        return [(s.index * self.step_ms, s.settled_as().state, s.log_odds) for s in self._steps]
+
+    def settle_all(self) -> None:
+        """Closes every open step."""
+        while self._steps:
+            self._settle()
+
+    def _make_room(self, index: int) -> bool:
+        """Brings the step into the deque; False if it is settled."""
+        if self._base is not None and index <= self._base.index:
+            return False
+        if self._steps and index < self._steps[-1].index - self._horizon:
+            return False
+        if index > self._newest(index) + 2 * self._horizon:
+            self._leap(index)
+        self._extend(index)
+        while self._steps[0].index < self._steps[-1].index - self._horizon:
+            self._settle()
+        return True
+
+    def _newest(self, default: int) -> int:
+        if self._steps:
+            return self._steps[-1].index
+        return self._base.index if self._base else default
+
+    def _leap(self, index: int) -> None:
+        """Crosses a long silence: what lies more than an hour from both of its ends is not worth a step."""
+        if self._steps:
+            self._extend(self._steps[-1].index + self._horizon)
+            self._recompute(self._steps[-1].index)
+        self.settle_all()
+        self._steps.append(Step(index - self._horizon))
+        self._compute(self._steps[0])
+
+    def _extend(self, index: int) -> None:
+        """Adds steps up to `index`, at the end or, while nothing is settled before them, at the beginning.
+
+        All but the step at `index` are computed.
+        """
+        if not self._steps:
+            self._steps.append(Step(self._base.index + 1 if self._base else index))
+        while self._steps[0].index > index:
+            self._steps.appendleft(Step(self._steps[0].index - 1))
+        while self._steps[-1].index < index:
+            self._compute(self._steps[-1])
+            self._steps.append(Step(self._steps[-1].index + 1))
+
+    def _settle(self) -> None:
+        step = self._steps.popleft()
+        self._base = step.settled_as()
+        self.settled.append(step)
+
+    def _recompute(self, index: int) -> None:
+        offset = index - self._steps[0].index
+        for i in range(offset, len(self._steps)):
+            self._compute(self._steps[i])
+
+    def _compute(self, step: Step) -> None:
+        previous = self._previous(step)
+        if previous is None or previous.quiet_steps >= self._horizon:
+            self._filter.state = self._cold
+        else:
+            self._filter.state = previous.filter_state
+            self._filter.predict()
+        step.before = self._filter.log_odds(1)
+        evidence = self._evidence(step)
+        if evidence:
+            total = fuse(evidence, self._weights_of(tuple(sorted(evidence)))).total
+            self._filter.update((total,))
+        step.log_odds = self._filter.log_odds(1)
+        step.checkpoint = self._follow(step, previous, quiet=not evidence)
+
+    def _follow(self, step: Step, previous: Checkpoint | None, *, quiet: bool) -> Checkpoint:
+        quiet_steps = (previous.quiet_steps + 1 if previous else self._horizon) if quiet else 0
+        state = RoomState.OCCUPIED if step.log_odds > 0 else RoomState.FREE
+        if quiet_steps >= UNKNOWN_AFTER_STEPS:
+            state = RoomState.UNKNOWN
+        same = previous is not None and previous.state is state
+        since = previous.since_utc_ms if same and previous else step.index * self.step_ms
+        return Checkpoint(step.index, self._filter.state, state, since, quiet_steps)
+
+    def _previous(self, step: Step) -> Checkpoint | None:
+        offset = step.index - self._steps[0].index
+        if offset > 0:
+            return self._steps[offset - 1].settled_as()
+        return self._base if self._base and self._base.index == step.index - 1 else None
+
+    def _evidence(self, step: Step) -> dict[str, float]:
+        """Each node's evidence in the step: the mean over its windows that end there, in order of their keys."""
+        found: dict[str, float] = {}
+        for node, windows in step.windows.items():
+            told = [windows[key] for key in sorted(windows)]
+            nats = [value for value in told if value is not None]
+            if nats:
+                found[node] = sum(nats) / len(nats)
+        return found
+
+    def _weights_of(self, nodes: tuple[str, ...]) -> Mapping[str, float]:
+        if nodes not in self._weights:
+            self._weights[nodes] = kind_weights({node: self._sensors(node) for node in nodes})
+        return self._weights[nodes]
+
+    def _belief(self, step: Step) -> Belief:
+        checkpoint = step.settled_as()
+        evidence = self._evidence(step)
+        shares = [Share(BEFORE, step.before)]
+        if evidence:
+            weighed = fuse(evidence, self._weights_of(tuple(sorted(evidence)))).shares
+            shares += [Share(node, nats) for node, nats in weighed.items()]
+        shares += [Share(node, 0.0, "has nothing to say") for node in sorted(set(step.windows) - set(evidence))]
+        as_of = step.index * self.step_ms
+        valid_until = as_of + (UNKNOWN_AFTER_STEPS - checkpoint.quiet_steps) * self.step_ms
+        return Belief(
+            checkpoint.state, step.log_odds, checkpoint.since_utc_ms, as_of, max(valid_until, as_of), tuple(shares)
+        )

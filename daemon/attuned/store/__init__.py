@@ -1,0 +1,1 @@
+"""SQLite: numbered migrations, one module per table family, two files."""

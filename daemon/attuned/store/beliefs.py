@@ -1,0 +1,104 @@
+"""What was said of rooms, and what is known of them: tables of windows.db."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+
+from attuned.store.database import Database
+
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class SaidRow:
+    """What was said of a room at an event time; `state` as in attune.v1.RoomState. Never rewritten."""
+
+    room: str
+    utc_ms: int
+    state: int
+    probability: float
+    since_utc_ms: int
+
+
+@dataclass(frozen=True)
+class BeliefHour:
+    """What is known of a room for an hour: int16 log-odds in 1/256 nat a step, and the filter after the last step."""
+
+    room: str
+    hour: int
+    known: bytes
+    checkpoint: str
+
+
+class BeliefStore:
+    """Reads and corrects what is known; commits of what is said come with the windows that caused it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def write(self, hours: Sequence[BeliefHour]) -> None:
+        """Writes or rewrites what is known of rooms."""
+        await self._database.run(lambda connection: write_hours(connection, hours))
+
+    async def checkpoints(self) -> dict[str, str]:
+        """The checkpoint at which each room's settled history ends."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT room, max(hour), checkpoint FROM beliefs GROUP BY room"
+            ).fetchall()
+        )
+        return {room: checkpoint for room, _, checkpoint in rows}
+
+    async def checkpoint_before(self, room: str, hour: int) -> str | None:
+        """The checkpoint after the newest stored hour before `hour`."""
+        row = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT checkpoint FROM beliefs WHERE room = ? AND hour < ? ORDER BY hour DESC LIMIT 1", (room, hour)
+            ).fetchone()
+        )
+        return str(row[0]) if row else None
+
+    async def known(self, room: str, from_hour: int, to_hour: int) -> list[tuple[int, bytes]]:
+        """(hour, log-odds as packed in BeliefHour) of a room, in order."""
+        return await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT hour, known FROM beliefs WHERE room = ? AND hour BETWEEN ? AND ? ORDER BY hour",
+                (room, from_hour, to_hour),
+            ).fetchall()
+        )
+
+    async def said(self, room: str, from_utc_ms: int, to_utc_ms: int) -> list[SaidRow]:
+        """What was said of a room in a stretch of event time, and the last thing before it, in order of saying."""
+
+        def work(connection: sqlite3.Connection) -> list[SaidRow]:
+            earlier = connection.execute(
+                "SELECT max(id) FROM said WHERE room = ? AND utc_ms <= ?", (room, from_utc_ms)
+            ).fetchone()[0]
+            rows = connection.execute(
+                "SELECT room, utc_ms, state, probability, since_utc_ms FROM said"
+                " WHERE room = ? AND id >= ? AND utc_ms <= ? ORDER BY id",
+                (room, earlier or 0, to_utc_ms),
+            )
+            return [SaidRow(*row) for row in rows]
+
+        return await self._database.run(work)
+
+    async def last_said(self) -> dict[str, SaidRow]:
+        """The last thing that was said of each room."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT room, utc_ms, state, probability, since_utc_ms, max(id) FROM said GROUP BY room"
+            ).fetchall()
+        )
+        return {row[0]: SaidRow(*row[:5]) for row in rows}
+
+
+def write_said(connection: sqlite3.Connection, said: Sequence[SaidRow]) -> None:
+    connection.executemany(
+        "INSERT INTO said (room, utc_ms, state, probability, since_utc_ms) VALUES (?, ?, ?, ?, ?)",
+        [astuple(row) for row in said],
+    )
+
+
+def write_hours(connection: sqlite3.Connection, hours: Sequence[BeliefHour]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO beliefs VALUES (?, ?, ?, ?)", [astuple(hour) for hour in hours])

@@ -1,0 +1,102 @@
+"""One SQLite file on a thread of its own, so that the event loop never waits for a disk."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+from attuned.errors import StoreError
+
+T = TypeVar("T")
+
+# Pages of the log after which a commit also checkpoints: 4 MB, so that pages written often reach the file once.
+CHECKPOINT_PAGES = 1000
+
+
+class Database:
+    """A connection that only its own thread touches.
+
+    WAL with synchronous=FULL: a commit has been synced to the disk when `run` returns. `run` gives the work a
+    connection inside a transaction, which is committed when the work returns and rolled back when it raises.
+    """
+
+    def __init__(self, path: Path, migrations: Migrations, version: int) -> None:
+        """`version` is the number of migrations that this version of Attune knows for the file."""
+        self._path = path
+        self._migrations = migrations
+        self._version = version
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=path.stem)
+        self._connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Opens the file, checks it, and brings its tables up to date.
+
+        Raises StoreError if the file is damaged, is newer than this version, or cannot be opened.
+        """
+        await self._on_thread(self._open)
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `work` in one transaction on the database's thread; sqlite3 errors become StoreError."""
+        return await self._on_thread(lambda: self._transact(work))
+
+    async def close(self) -> None:
+        await self._on_thread(self._close)
+        self._thread.shutdown()
+
+    async def _on_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    def _open(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            self._check(connection)
+            self._migrate(connection)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"The store {self._path} cannot be opened ({error}): check the folder's owner and free space, "
+                "or restore a backup."
+            ) from error
+        self._connection = connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if answer != "ok":
+            raise StoreError(f"The store {self._path} is damaged ({answer}): restore a backup, or move the file away.")
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > self._version:
+            raise StoreError(f"The store {self._path} was written by a newer version of Attune: install that version.")
+        self._migrations.apply(sqlite_utils.Database(connection))
+        connection.execute(f"PRAGMA user_version={self._version}")
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._connection
+        if connection is None:
+            raise StoreError(f"The store {self._path} is closed: start the daemon again.")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(f"The store {self._path} cannot be written ({error}): make room on the disk.") from error
+        return result
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

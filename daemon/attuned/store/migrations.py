@@ -1,0 +1,54 @@
+"""The tables of both files, as numbered migrations. A migration that was released is never changed."""
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+windows = Migrations("windows")
+WINDOWS_VERSION = 1
+
+attune = Migrations("attune")
+ATTUNE_VERSION = 1
+
+
+def _run(database: sqlite_utils.Database, *statements: str) -> None:
+    for statement in statements:
+        database.conn.execute(statement)
+
+
+@windows(name="1_first_tables")
+def _windows_1(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Committed windows that have not been packed yet, in the order in which they came.
+        "CREATE TABLE inbox (id INTEGER PRIMARY KEY, record BLOB NOT NULL)",
+        # Short names of nodes for the key of node_hours.
+        "CREATE TABLE node_keys (key INTEGER PRIMARY KEY, node TEXT NOT NULL UNIQUE)",
+        # Packed windows: id = key << 32 | hours since 1970.
+        "CREATE TABLE node_hours (id INTEGER PRIMARY KEY, records BLOB NOT NULL)",
+        # What arrived of each boot of a node: every seq up to through, and those of beyond (a JSON list).
+        "CREATE TABLE boots (node TEXT NOT NULL, boot INTEGER NOT NULL, through INTEGER NOT NULL, beyond TEXT NOT NULL,"
+        " windows INTEGER NOT NULL, lost INTEGER NOT NULL, PRIMARY KEY (node, boot)) WITHOUT ROWID",
+        # Where the ticks of a boot meet UTC.
+        "CREATE TABLE ties (node TEXT NOT NULL, boot INTEGER NOT NULL, tick_ms INTEGER NOT NULL, utc_ms INTEGER NOT NULL,"
+        " PRIMARY KEY (node, boot, tick_ms)) WITHOUT ROWID",
+        # What was said of a room, a row a change; never rewritten.
+        "CREATE TABLE said (id INTEGER PRIMARY KEY, room TEXT NOT NULL, utc_ms INTEGER NOT NULL, state INTEGER NOT NULL,"
+        " probability REAL NOT NULL, since_utc_ms INTEGER NOT NULL)",
+        "CREATE INDEX said_room_time ON said (room, utc_ms)",
+        # What is known of a room, an hour a row: log-odds a step, and the filter's state after the last of them.
+        "CREATE TABLE beliefs (room TEXT NOT NULL, hour INTEGER NOT NULL, known BLOB NOT NULL, checkpoint TEXT NOT NULL,"
+        " PRIMARY KEY (room, hour)) WITHOUT ROWID",
+    )
+
+
+@attune(name="1_first_tables")
+def _attune_1(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # The last hello of each node, as JSON.
+        "CREATE TABLE nodes (node TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE labels (number INTEGER PRIMARY KEY, room TEXT NOT NULL, class_name TEXT NOT NULL,"
+        " from_utc_ms INTEGER NOT NULL, to_utc_ms INTEGER NOT NULL, weight REAL NOT NULL, source TEXT NOT NULL,"
+        " author TEXT NOT NULL, told_utc_ms INTEGER NOT NULL, superseded_by INTEGER NOT NULL DEFAULT 0)",
+        "CREATE INDEX labels_room_time ON labels (room, from_utc_ms)",
+    )

@@ -1,0 +1,137 @@
+"""windows.db: windows first in an inbox, in order of arrival, then packed, a row a node-hour.
+
+An inbox row costs a few hundred bytes of disk writes in a commit of many; a table with a key for each window would cost
+ten times that. Packing happens once an hour of the daemon's clock.
+"""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from attuned.nodes.boot import BootRecord
+from attuned.nodes.sequence import SeqTracker
+from attuned.nodes.window import Window, pack, unpack_all
+from attuned.store import migrations
+from attuned.store.beliefs import HOUR_MS, BeliefHour, BeliefStore, SaidRow, write_hours, write_said
+from attuned.store.database import Database
+
+BootKey = tuple[str, int]  # node, boot
+
+
+class WindowStore:
+    """All that may be lost without losing the site: windows, ties, beliefs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._database = Database(folder / "windows.db", migrations.windows, migrations.WINDOWS_VERSION)
+        self.beliefs = BeliefStore(self._database)
+
+    async def open(self) -> None:
+        await self._database.open()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def commit(self, windows: Sequence[Window], said: Sequence[SaidRow]) -> None:
+        """Puts windows, and what is about to be said because of them, on the disk."""
+        records = [(pack(window),) for window in windows]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT INTO inbox (record) VALUES (?)", records)
+            write_said(connection, said)
+
+        await self._database.run(work)
+
+    async def add_tie(self, node: str, boot: int, tick_ms: int, utc_ms: int) -> None:
+        await self._database.run(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO ties VALUES (?, ?, ?, ?)", (node, boot, tick_ms, utc_ms)
+            )
+        )
+
+    async def boots(self) -> dict[BootKey, BootRecord]:
+        """Every boot that is remembered, as of the last commit."""
+        return await self._database.run(_boots)
+
+    async def pack(self, boots: Mapping[BootKey, BootRecord], hours: Sequence[BeliefHour]) -> int:
+        """Moves the inbox into node-hours, with the state of the boots; returns the number of windows moved.
+
+        `boots` must hold at least what the inbox says of them.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            moved = _pack_inbox(connection)
+            _write_boots(connection, boots)
+            write_hours(connection, hours)
+            return moved
+
+        return await self._database.run(work)
+
+    async def windows_between(self, nodes: Iterable[str], from_utc_ms: int, to_utc_ms: int) -> list[Window]:
+        """Windows of these nodes that end in (from, to], in order of (end, node, boot, seq)."""
+        wanted = frozenset(nodes)
+
+        def work(connection: sqlite3.Connection) -> list[Window]:
+            found = [*_packed(connection, wanted, from_utc_ms, to_utc_ms), *_inbox(connection)]
+            inside = (w for w in found if w.node in wanted and from_utc_ms < w.end_utc_ms <= to_utc_ms)
+            return sorted((w for w in inside if not w.refused), key=lambda w: (w.end_utc_ms, w.node, w.boot, w.seq))
+
+        return await self._database.run(work)
+
+
+def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
+    boots: dict[BootKey, BootRecord] = defaultdict(BootRecord)
+    for node, boot, through, beyond, windows, lost in connection.execute("SELECT * FROM boots"):
+        boots[node, boot] = BootRecord(SeqTracker(through, set(json.loads(beyond)), lost), windows=windows)
+    for node, boot, tick_ms, utc_ms in connection.execute("SELECT * FROM ties ORDER BY tick_ms"):
+        boots[node, boot].ties.append(tick_ms, utc_ms)
+    for window in _inbox(connection):
+        record = boots[window.node, window.boot]
+        record.sequence.add(window.seq)
+        record.windows += not window.refused
+    return dict(boots)
+
+
+def _inbox(connection: sqlite3.Connection) -> Iterator[Window]:
+    for (record,) in connection.execute("SELECT record FROM inbox ORDER BY id"):
+        yield from unpack_all(record)
+
+
+def _packed(connection: sqlite3.Connection, nodes: Iterable[str], from_utc_ms: int, to_utc_ms: int) -> Iterator[Window]:
+    keys = dict(connection.execute("SELECT node, key FROM node_keys"))
+    for node in nodes:
+        if node in keys:
+            first = keys[node] << 32 | from_utc_ms // HOUR_MS
+            last = keys[node] << 32 | to_utc_ms // HOUR_MS
+            rows = connection.execute("SELECT records FROM node_hours WHERE id BETWEEN ? AND ?", (first, last))
+            for (records,) in rows:
+                yield from unpack_all(records)
+
+
+def _pack_inbox(connection: sqlite3.Connection) -> int:
+    hours: dict[tuple[str, int], list[bytes]] = defaultdict(list)
+    moved = 0
+    for window in _inbox(connection):
+        hours[window.node, window.end_utc_ms // HOUR_MS].append(pack(window))
+        moved += 1
+    connection.executemany(
+        "INSERT OR IGNORE INTO node_keys (node) VALUES (?)", [(node,) for node in {node for node, _ in hours}]
+    )
+    keys = dict(connection.execute("SELECT node, key FROM node_keys"))
+    connection.executemany(
+        "INSERT INTO node_hours VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET records = records || excluded.records",
+        [(keys[node] << 32 | hour, b"".join(records)) for (node, hour), records in sorted(hours.items())],
+    )
+    connection.execute("DELETE FROM inbox")
+    return moved
+
+
+def _write_boots(connection: sqlite3.Connection, boots: Mapping[BootKey, BootRecord]) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO boots VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (node, boot, r.sequence.through, json.dumps(sorted(r.sequence.beyond)), r.windows, r.sequence.lost)
+            for (node, boot), r in boots.items()
+        ],
+    )

@@ -1,0 +1,258 @@
+#include "node/parts.h"
+
+#include <string.h>
+
+static void start_retry(attune_node *node, attune_retry *retry)
+{
+    retry->wait_ms = ATTUNE_RETRY_MS;
+    retry->due_ms = node->now_ms + retry->wait_ms;
+}
+
+static bool retry_due(attune_node *node, attune_retry *retry)
+{
+    if (node->now_ms < retry->due_ms) {
+        return false;
+    }
+    retry->wait_ms = retry->wait_ms < ATTUNE_RETRY_MAX_MS / 2 ? 2 * retry->wait_ms : ATTUNE_RETRY_MAX_MS;
+    retry->due_ms = node->now_ms + retry->wait_ms;
+    return true;
+}
+
+static uint16_t in_flight(const attune_node *node)
+{
+    return attune_backlog_waiting_through(&node->backlog, node->sent_seq);
+}
+
+/* Says hello and waits for the time; whatever was under way counts as lost. */
+static void begin(attune_node *node)
+{
+    node->hello_due = true;
+    node->timed = false;
+    node->time_ack_due = false;
+    node->health_due = false;
+    node->label_acks = 0;
+    node->sent_seq = 0;
+    start_retry(node, &node->hello_retry);
+    start_retry(node, &node->report_retry);
+}
+
+void attune_node_link(attune_node *node, bool up)
+{
+    begin(node);
+    node->link_up = up;
+}
+
+void attune_node_damaged(attune_node *node)
+{
+    node->counters.bad_frames += 1;
+}
+
+void attune_node_link_poll(attune_node *node)
+{
+    if (!node->link_up) {
+        return;
+    }
+    if (!node->timed) {
+        if (!node->hello_due && retry_due(node, &node->hello_retry)) {
+            node->hello_due = true;
+        }
+        return;
+    }
+    if (in_flight(node) == 0) {
+        node->report_retry.due_ms = node->now_ms + node->report_retry.wait_ms;
+    } else if (retry_due(node, &node->report_retry)) {
+        node->sent_seq = 0;
+    }
+    if (node->now_ms >= node->health_ms) {
+        node->health_due = true;
+    }
+}
+
+static void take_time(attune_node *node, const attune_v1_Time *time)
+{
+    /* It answers a tick that this boot has not reached: meant for an earlier one. */
+    if (time->echo_tick_ms > node->now_ms) {
+        attune_node_damaged(node);
+        return;
+    }
+    node->time_ack = (attune_v1_TimeAck){.echo_tick_ms = time->echo_tick_ms, .tick_ms = node->now_ms};
+    node->time_ack_due = true;
+    node->hello_due = false;
+    node->health_due = node->health_due || !node->timed;
+    node->timed = true;
+}
+
+static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack)
+{
+    if (ack->through > node->ever_sent_seq) {
+        attune_node_damaged(node);
+        return;
+    }
+    uint32_t first = attune_backlog_first_seq(&node->backlog);
+    uint16_t waiting = attune_backlog_waiting(&node->backlog);
+    attune_backlog_acknowledge(&node->backlog, ack->through, ack->more);
+    node->through = ack->through > node->through ? ack->through : node->through;
+    if (attune_backlog_waiting(&node->backlog) < waiting) {
+        node->report_retry.wait_ms = ATTUNE_RETRY_MS;
+    }
+    /* While the oldest stays unacknowledged its retry draws near, whatever else gets through. */
+    if (attune_backlog_first_seq(&node->backlog) != first) {
+        start_retry(node, &node->report_retry);
+    }
+}
+
+void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size)
+{
+    attune_v1_DaemonMessage message;
+    attune_open_result result = attune_session_open(&node->session, frame, size, &message);
+    if (result == ATTUNE_OPEN_BAD) {
+        attune_node_damaged(node);
+    }
+    if (result != ATTUNE_OPEN_OK || !node->link_up) {
+        return;
+    }
+    if (message.which_body == attune_v1_DaemonMessage_time_tag) {
+        take_time(node, &message.body.time);
+    } else if (message.which_body == attune_v1_DaemonMessage_hello_request_tag) {
+        begin(node);
+    } else if (message.which_body == attune_v1_DaemonMessage_report_ack_tag && node->timed) {
+        take_report_ack(node, &message.body.report_ack);
+    } else if (message.which_body == attune_v1_DaemonMessage_label_tag && node->timed) {
+        attune_node_learn(node, &message.body.label);
+    }
+}
+
+static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message)
+{
+    message->which_body = attune_v1_NodeMessage_hello_tag;
+    attune_v1_Hello *hello = &message->body.hello;
+    memcpy(hello->node_id, node->identity.node_id, sizeof hello->node_id);
+    hello->boot = node->identity.boot;
+    hello->tick_ms = node->now_ms;
+    hello->window_s = node->schema.window_s;
+    hello->sensors.size = node->schema.sensors;
+    memcpy(hello->sensors.bytes, node->schema.sensor, node->schema.sensors);
+    memcpy(hello->schema, node->schema.hash, sizeof hello->schema);
+    memcpy(hello->release, node->release_digest, sizeof hello->release);
+    hello->classes = attune_head_classes(&node->head);
+    hello->first_seq = attune_backlog_first_seq(&node->backlog);
+    hello->next_seq = node->backlog.next_seq;
+    hello->label_capacity = ATTUNE_LABEL_LOG;
+    hello->label_windows = node->log.count;
+    memcpy(hello->firmware, node->identity.firmware, sizeof hello->firmware);
+}
+
+static void fill_health(const attune_node *node, attune_v1_NodeMessage *message)
+{
+    message->which_body = attune_v1_NodeMessage_health_tag;
+    message->body.health = (attune_v1_Health){
+        .uptime_s = (uint32_t)(node->now_ms / 1000),
+        .reset_reason = (attune_v1_ResetReason)node->identity.reset_reason,
+        .reset_pc = node->identity.reset_pc,
+        .stack_free = node->board.stack_free,
+        .battery_mv = node->board.battery_mv,
+        .dropped_reports = node->backlog.dropped,
+        .bad_frames = node->counters.bad_frames,
+        .refused_samples = node->counters.refused_samples,
+        .refused_labels = node->counters.refused_labels,
+        .backlog = attune_backlog_waiting(&node->backlog),
+    };
+}
+
+static pb_size_t write_i16(uint8_t *bytes, const int16_t *numbers, uint8_t count)
+{
+    for (uint8_t i = 0; i < count; i++) {
+        uint16_t bits = (uint16_t)numbers[i];
+        bytes[2 * i] = (uint8_t)bits;
+        bytes[2 * i + 1] = (uint8_t)(bits >> 8);
+    }
+    return (pb_size_t)(2 * count);
+}
+
+static void fill_report(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message)
+{
+    message->which_body = attune_v1_NodeMessage_report_tag;
+    attune_v1_Report *out = &message->body.report;
+    out->seq = report->seq;
+    out->end_s = report->end_s;
+    out->features.size = write_i16(out->features.bytes, report->features, node->schema.features);
+    out->evidence.size = write_i16(out->evidence.bytes, report->evidence, report->evidences);
+    out->state = report->state;
+    /* Said in every report until an acknowledgement has passed the gap: any one of them may get lost. */
+    if (node->backlog.dropped_seq > node->through) {
+        out->first_seq = attune_backlog_first_seq(&node->backlog);
+    }
+}
+
+static const attune_report *next_report(const attune_node *node)
+{
+    if (!node->timed || in_flight(node) >= ATTUNE_IN_FLIGHT) {
+        return NULL;
+    }
+    return attune_backlog_next(&node->backlog, node->sent_seq);
+}
+
+static bool fill_next(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message)
+{
+    if (node->hello_due) {
+        fill_hello(node, message);
+    } else if (node->time_ack_due) {
+        message->which_body = attune_v1_NodeMessage_time_ack_tag;
+        message->body.time_ack = node->time_ack;
+    } else if (node->label_acks > 0) {
+        message->which_body = attune_v1_NodeMessage_label_ack_tag;
+        message->body.label_ack = node->label_ack[0];
+    } else if (node->health_due) {
+        fill_health(node, message);
+    } else if (report != NULL) {
+        fill_report(node, report, message);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void report_sent(attune_node *node, const attune_report *report)
+{
+    node->sent_seq = report->seq;
+    if (report->seq > node->ever_sent_seq) {
+        node->ever_sent_seq = report->seq;
+    }
+}
+
+static void message_sent(attune_node *node, const attune_report *report, const attune_v1_NodeMessage *message)
+{
+    switch (message->which_body) {
+    case attune_v1_NodeMessage_hello_tag:
+        node->hello_due = false;
+        node->hello_retry.due_ms = node->now_ms + node->hello_retry.wait_ms;
+        break;
+    case attune_v1_NodeMessage_time_ack_tag:
+        node->time_ack_due = false;
+        break;
+    case attune_v1_NodeMessage_label_ack_tag:
+        node->label_acks -= 1;
+        memmove(&node->label_ack[0], &node->label_ack[1], node->label_acks * sizeof node->label_ack[0]);
+        break;
+    case attune_v1_NodeMessage_health_tag:
+        node->health_due = false;
+        node->health_ms = node->now_ms + ATTUNE_HEALTH_MS;
+        break;
+    default:
+        report_sent(node, report);
+    }
+}
+
+size_t attune_node_send(attune_node *node, uint8_t *frame, size_t capacity)
+{
+    attune_v1_NodeMessage message = attune_v1_NodeMessage_init_zero;
+    const attune_report *report = next_report(node);
+    if (!node->link_up || !fill_next(node, report, &message)) {
+        return 0;
+    }
+    size_t size = attune_session_seal(&node->session, &message, frame, capacity);
+    if (size > 0) {
+        message_sent(node, report, &message);
+    }
+    return size;
+}

@@ -1,0 +1,13 @@
+/* What the files of the node share among themselves; not for ports. */
+#ifndef ATTUNE_NODE_PARTS_H
+#define ATTUNE_NODE_PARTS_H
+
+#include "node/node.h"
+
+/* Learns the windows of one label message, brings the filter to the head's number of classes, and queues the answer. */
+void attune_node_learn(attune_node *node, const attune_v1_Label *label);
+
+/* Starts the retries of hello and reports that are due, and the next health. */
+void attune_node_link_poll(attune_node *node);
+
+#endif

@@ -1,0 +1,193 @@
+#include "window/schema.h"
+
+#include <monocypher.h>
+#include <string.h>
+
+typedef struct kind_row {
+    uint8_t kind;
+    const char *name;
+} kind_row;
+
+static const kind_row kinds[] = {
+    {ATTUNE_TEMPERATURE, "temperature"},
+    {ATTUNE_HUMIDITY, "humidity"},
+    {ATTUNE_LIGHT, "light"},
+    {ATTUNE_CO2, "co2"},
+    {ATTUNE_VOC, "voc"},
+    {ATTUNE_PM25, "pm25"},
+    {ATTUNE_SOUND, "sound"},
+    {ATTUNE_POWER, "power"},
+    {ATTUNE_LEVEL, "level"},
+    {ATTUNE_PIR, "pir"},
+    {ATTUNE_DOOR, "door"},
+    {ATTUNE_EVENT, "event"},
+};
+
+/* Coordinates are wire format and part of the schema hash: never change a row, add a kind instead. They are float in
+ * both builds, so that both round a window alike. */
+typedef struct coordinate_row {
+    uint8_t kind; /* 0: every event kind */
+    uint8_t statistic;
+    bool log1p;
+    float centre;
+    float scale;
+} coordinate_row;
+
+static const coordinate_row coordinates[] = {
+    {ATTUNE_TEMPERATURE, ATTUNE_MEAN, false, 22.0f, 2.0f},
+    {ATTUNE_TEMPERATURE, ATTUNE_DEVIATION, false, 0.125f, 0.125f},
+    {ATTUNE_HUMIDITY, ATTUNE_MEAN, false, 45.0f, 10.0f},
+    {ATTUNE_HUMIDITY, ATTUNE_DEVIATION, false, 0.5f, 0.5f},
+    /* Lux as they are: the logarithm spreads the dark hours so widely that lamps no longer stand out (candanedo). */
+    {ATTUNE_LIGHT, ATTUNE_MEAN, false, 200.0f, 200.0f},
+    {ATTUNE_LIGHT, ATTUNE_DEVIATION, true, 1.0f, 1.5f},
+    {ATTUNE_CO2, ATTUNE_MEAN, false, 700.0f, 300.0f},
+    {ATTUNE_CO2, ATTUNE_DEVIATION, true, 2.0f, 1.0f},
+    {ATTUNE_VOC, ATTUNE_MEAN, true, 5.0f, 1.0f},
+    {ATTUNE_VOC, ATTUNE_DEVIATION, true, 1.5f, 1.0f},
+    {ATTUNE_PM25, ATTUNE_MEAN, true, 2.25f, 0.75f},
+    {ATTUNE_PM25, ATTUNE_DEVIATION, true, 0.5f, 0.5f},
+    {ATTUNE_SOUND, ATTUNE_MEAN, false, 45.0f, 8.0f},
+    {ATTUNE_SOUND, ATTUNE_DEVIATION, false, 2.0f, 2.0f},
+    {ATTUNE_POWER, ATTUNE_MEAN, true, 3.5f, 2.0f},
+    {ATTUNE_POWER, ATTUNE_DEVIATION, true, 1.0f, 1.5f},
+    {ATTUNE_LEVEL, ATTUNE_MEAN, false, 0.0f, 1.0f},
+    {ATTUNE_LEVEL, ATTUNE_DEVIATION, false, 0.0f, 0.25f},
+    {0, ATTUNE_COUNT, true, 0.5f, 1.0f},
+    {0, ATTUNE_ACTIVITY, true, 0.5f, 0.75f},
+    {0, ATTUNE_SINCE, true, 6.0f, 2.5f},
+};
+
+static const char *const statistic_names[] = {"mean", "deviation", "count", "activity", "since"};
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+const char *attune_kind_name(uint8_t kind)
+{
+    for (size_t i = 0; i < LENGTH(kinds); i++) {
+        if (kinds[i].kind == kind) {
+            return kinds[i].name;
+        }
+    }
+    return NULL;
+}
+
+const char *attune_statistic_name(uint8_t statistic)
+{
+    return statistic < LENGTH(statistic_names) ? statistic_names[statistic] : NULL;
+}
+
+bool attune_kind_is_event(uint8_t kind)
+{
+    return kind == ATTUNE_PIR || kind == ATTUNE_DOOR || kind == ATTUNE_EVENT;
+}
+
+static const coordinate_row *find_row(uint8_t kind, uint8_t statistic)
+{
+    uint8_t wanted = attune_kind_is_event(kind) ? 0 : kind;
+    for (size_t i = 0; i < LENGTH(coordinates); i++) {
+        if (coordinates[i].kind == wanted && coordinates[i].statistic == statistic) {
+            return &coordinates[i];
+        }
+    }
+    return NULL;
+}
+
+static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, uint8_t statistic)
+{
+    if (schema->features == ATTUNE_MAX_FEATURES) {
+        return ATTUNE_SCHEMA_FEATURES;
+    }
+    const coordinate_row *row = find_row(schema->sensor[sensor] & ~ATTUNE_SPREAD, statistic);
+    if (row == NULL) {
+        return ATTUNE_SCHEMA_KIND;
+    }
+    schema->feature[schema->features] = (attune_feature){
+        .sensor = sensor,
+        .statistic = statistic,
+        .log1p = row->log1p,
+        .centre = (attune_real)row->centre,
+        .scale = (attune_real)row->scale,
+    };
+    schema->features += 1;
+    return ATTUNE_SCHEMA_OK;
+}
+
+static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte)
+{
+    static const uint8_t level[] = {ATTUNE_MEAN, ATTUNE_DEVIATION};
+    static const uint8_t event[] = {ATTUNE_COUNT, ATTUNE_ACTIVITY, ATTUNE_SINCE};
+    uint8_t kind = byte & (uint8_t)~ATTUNE_SPREAD;
+    bool spread = (byte & ATTUNE_SPREAD) != 0;
+    bool is_event = attune_kind_is_event(kind);
+    if (attune_kind_name(kind) == NULL || (is_event && spread)) {
+        return ATTUNE_SCHEMA_KIND;
+    }
+    uint8_t sensor = schema->sensors;
+    schema->sensor[sensor] = byte;
+    schema->sensors += 1;
+    const uint8_t *statistics = is_event ? event : level;
+    size_t count = is_event ? LENGTH(event) : (spread ? 2 : 1);
+    attune_schema_error error = ATTUNE_SCHEMA_OK;
+    for (size_t i = 0; i < count && error == ATTUNE_SCHEMA_OK; i++) {
+        error = add_feature(schema, sensor, statistics[i]);
+    }
+    return error;
+}
+
+static void hash_float(crypto_blake2b_ctx *blake, attune_real value)
+{
+    float number = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    uint8_t bytes[4] = {(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16), (uint8_t)(bits >> 24)};
+    crypto_blake2b_update(blake, bytes, sizeof bytes);
+}
+
+static void compute_hash(attune_schema *schema)
+{
+    crypto_blake2b_ctx blake;
+    uint8_t digest[64];
+    uint8_t window[2] = {(uint8_t)schema->window_s, (uint8_t)(schema->window_s >> 8)};
+    crypto_blake2b_init(&blake, sizeof digest);
+    crypto_blake2b_update(&blake, window, sizeof window);
+    for (uint8_t i = 0; i < schema->features; i++) {
+        const attune_feature *f = &schema->feature[i];
+        uint8_t kind = schema->sensor[f->sensor] & (uint8_t)~ATTUNE_SPREAD;
+        uint8_t head[3] = {kind, f->statistic, f->log1p};
+        crypto_blake2b_update(&blake, head, sizeof head);
+        hash_float(&blake, f->centre);
+        hash_float(&blake, f->scale);
+    }
+    crypto_blake2b_final(&blake, digest);
+    memcpy(schema->hash, digest, sizeof schema->hash);
+}
+
+attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s)
+{
+    memset(schema, 0, sizeof *schema);
+    if (count == 0 || count > ATTUNE_MAX_SENSORS) {
+        return ATTUNE_SCHEMA_SENSORS;
+    }
+    if (window_s < ATTUNE_MIN_WINDOW_S || window_s > ATTUNE_MAX_WINDOW_S) {
+        return ATTUNE_SCHEMA_WINDOW;
+    }
+    schema->window_s = window_s;
+    for (size_t i = 0; i < count; i++) {
+        attune_schema_error error = add_sensor(schema, sensors[i]);
+        if (error != ATTUNE_SCHEMA_OK) {
+            return error;
+        }
+    }
+    compute_hash(schema);
+    return ATTUNE_SCHEMA_OK;
+}
+
+int16_t attune_schema_coordinate(const attune_feature *f, attune_real x)
+{
+    if (!attune_finite(x)) {
+        return ATTUNE_MISSING;
+    }
+    attune_real transformed = f->log1p ? attune_log(1 + x) : x;
+    return attune_round_i16((transformed - f->centre) / f->scale * ATTUNE_UNIT);
+}

@@ -1,0 +1,145 @@
+#include "window/window.h"
+
+#include <string.h>
+
+/* Time constant of ATTUNE_ACTIVITY. */
+#define ACTIVITY_S ATTUNE_REAL(900.0)
+
+/* ATTUNE_SINCE says nothing more after a day. */
+#define SINCE_LIMIT_MS 86400000u
+
+static uint64_t length_ms(const attune_window *window)
+{
+    return (uint64_t)window->schema->window_s * 1000u;
+}
+
+static bool is_event(const attune_window *window, uint8_t sensor)
+{
+    return attune_kind_is_event(window->schema->sensor[sensor]);
+}
+
+void attune_window_init(attune_window *window, const attune_schema *schema, uint64_t now_ms)
+{
+    memset(window, 0, sizeof *window);
+    window->schema = schema;
+    /* The window holds (open, end], so a tick on a boundary belongs to the window that it ends; tick 0 has none before it. */
+    uint64_t last = now_ms == 0 ? 0 : now_ms - 1;
+    window->open_ms = last - last % length_ms(window);
+}
+
+uint64_t attune_window_end_ms(const attune_window *window)
+{
+    return window->open_ms + length_ms(window);
+}
+
+static void add_level(attune_channel *channel, attune_real value)
+{
+    channel->count += 1;
+    attune_real difference = value - channel->mean;
+    channel->mean += difference / channel->count;
+    channel->m2 += difference * (value - channel->mean);
+    channel->seen = true;
+}
+
+static void add_events(attune_channel *channel, uint64_t tick_ms, attune_real events)
+{
+    channel->seen = true;
+    if (events == 0) {
+        return; /* the sensor lives, and nothing happened */
+    }
+    channel->count += events;
+    channel->last_event_ms = tick_ms;
+    channel->ever = true;
+}
+
+attune_sample_result attune_window_sample(attune_window *window, uint8_t sensor, uint64_t tick_ms, attune_real value)
+{
+    if (sensor >= window->schema->sensors) {
+        return ATTUNE_SAMPLE_SENSOR;
+    }
+    bool event = is_event(window, sensor);
+    if (!(value >= -ATTUNE_SAMPLE_LIMIT && value <= ATTUNE_SAMPLE_LIMIT) || (event && value < 0)) {
+        return ATTUNE_SAMPLE_VALUE;
+    }
+    if (window->open_ms != 0 && tick_ms <= window->open_ms) {
+        return ATTUNE_SAMPLE_LATE;
+    }
+    if (tick_ms > attune_window_end_ms(window)) {
+        return ATTUNE_SAMPLE_EARLY;
+    }
+    attune_channel *channel = &window->channel[sensor];
+    if (event) {
+        add_events(channel, tick_ms, value);
+    } else {
+        add_level(channel, value);
+    }
+    return ATTUNE_SAMPLE_OK;
+}
+
+static attune_real deviation(const attune_channel *channel)
+{
+    return attune_sqrt(channel->m2 / (channel->count - 1));
+}
+
+static attune_real seconds_since(const attune_channel *channel, uint64_t end_ms)
+{
+    uint64_t since = end_ms - channel->last_event_ms;
+    uint32_t bounded = !channel->ever || since > SINCE_LIMIT_MS ? SINCE_LIMIT_MS : (uint32_t)since;
+    return (attune_real)bounded / ATTUNE_REAL(1000.0);
+}
+
+static int16_t feature(const attune_window *window, const attune_feature *f)
+{
+    const attune_channel *channel = &window->channel[f->sensor];
+    if (!channel->seen || (f->statistic == ATTUNE_DEVIATION && channel->count < 2)) {
+        return ATTUNE_MISSING;
+    }
+    switch (f->statistic) {
+    case ATTUNE_MEAN:
+        return attune_schema_coordinate(f, channel->mean);
+    case ATTUNE_DEVIATION:
+        return attune_schema_coordinate(f, deviation(channel));
+    case ATTUNE_COUNT:
+        return attune_schema_coordinate(f, channel->count);
+    case ATTUNE_ACTIVITY:
+        return attune_schema_coordinate(f, channel->activity);
+    case ATTUNE_SINCE:
+        return attune_schema_coordinate(f, seconds_since(channel, attune_window_end_ms(window)));
+    default:
+        return ATTUNE_MISSING;
+    }
+}
+
+static void average_activity(attune_window *window)
+{
+    attune_real seconds = (attune_real)window->schema->window_s;
+    attune_real kept = attune_exp(-seconds / ACTIVITY_S);
+    for (uint8_t i = 0; i < window->schema->sensors; i++) {
+        attune_channel *channel = &window->channel[i];
+        if (is_event(window, i) && channel->seen) {
+            attune_real per_minute = channel->count * 60 / seconds;
+            channel->activity = kept * channel->activity + (1 - kept) * per_minute;
+        }
+    }
+}
+
+static void open_next(attune_window *window)
+{
+    for (uint8_t i = 0; i < window->schema->sensors; i++) {
+        attune_channel *channel = &window->channel[i];
+        channel->count = 0;
+        channel->mean = 0;
+        channel->m2 = 0;
+        channel->seen = channel->seen && is_event(window, i);
+    }
+    window->open_ms = attune_window_end_ms(window);
+}
+
+void attune_window_close(attune_window *window, int16_t *features)
+{
+    average_activity(window);
+    for (uint8_t i = 0; i < window->schema->features; i++) {
+        features[i] = feature(window, &window->schema->feature[i]);
+    }
+    open_next(window);
+}
