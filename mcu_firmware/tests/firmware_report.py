@@ -11,7 +11,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 CORE = Path(__file__).resolve().parent.parent / "core"
@@ -30,7 +30,7 @@ LIBRARIES = {
 
 REGION = re.compile(r"^(FLASH|RAM)\s+0x[0-9a-f]+\s+0x([0-9a-f]+)")
 OUTPUT = re.compile(r"^(\.[\w.]+)(?:\s+0x[0-9a-f]+\s+0x([0-9a-f]+))?")
-PIECE = re.compile(r"^ (\*fill\*|[.\w$]+)\s+0x[0-9a-f]+\s+0x([0-9a-f]+)(?: (\S.*))?$")
+PIECE = re.compile(r"^ (\*fill\*|[.\w$]+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)(?: (\S.*))?$")
 
 
 class ReportError(Exception):
@@ -39,10 +39,11 @@ class ReportError(Exception):
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of an output section: its name in the object file, bytes, and the object file ("" for padding)."""
+    """A stretch of an output section: its name in the object file, place, bytes, and the object file ("" for padding)."""
 
     output: str
     name: str
+    address: int
     size: int
     origin: str
 
@@ -78,14 +79,25 @@ def read_regions(text: str) -> dict[str, int]:
 
 
 def read_pieces(text: str) -> Iterator[Piece]:
-    """Every stretch of every output section, without those of size zero and those discarded."""
+    """Every stretch of every output section. Strings that were merged with others are written with the size that they
+    had before; they end where the next piece begins."""
+    pieces = list(written_pieces(text))
+    for piece, following in zip(pieces, [*pieces[1:], None], strict=True):
+        size = piece.size
+        if following is not None and following.output == piece.output:
+            size = min(size, following.address - piece.address)
+        yield replace(piece, size=size)
+
+
+def written_pieces(text: str) -> Iterator[Piece]:
+    """The stretches as they are written, without those of size zero and those discarded."""
     _, _, memory_map = text.partition("Linker script and memory map")
     output = ""
     for line in joined_lines(memory_map):
         if match := OUTPUT.match(line):
             output = match[1]
-        elif (match := PIECE.match(line)) and int(match[2], 16) > 0:
-            yield Piece(output, match[1], int(match[2], 16), match[3] or "")
+        elif (match := PIECE.match(line)) and int(match[3], 16) > 0:
+            yield Piece(output, match[1], int(match[2], 16), int(match[3], 16), match[4] or "")
 
 
 def output_sizes(text: str) -> dict[str, int]:
