@@ -16,6 +16,17 @@ struct core_limits core_limits_of_build(void) {
     };
 }
 
+struct core_sizes core_sizes_of_build(void) {
+    return (struct core_sizes){
+        .schema = sizeof(attune_schema),
+        .window = sizeof(attune_window),
+        .head = sizeof(attune_head),
+        .filter = sizeof(attune_filter),
+        .node = sizeof(attune_node),
+        .frame_decoder = sizeof(attune_frame_decoder),
+    };
+}
+
 const char *core_kind_name(uint8_t kind) { return attune_kind_name(kind); }
 
 const char *core_statistic_name(uint8_t statistic) { return attune_statistic_name(statistic); }
@@ -100,7 +111,7 @@ static int check_rows(const uint8_t *classes, const float *weights, size_t n, si
             return ATTUNE_HEAD_CLASS;
         }
         const attune_real weight = weight_of(weights, *row);
-        if (!attune_finite(weight) || weight <= 0) {
+        if (!(weight >= ATTUNE_MIN_WEIGHT && weight <= ATTUNE_MAX_WEIGHT)) {
             return ATTUNE_HEAD_WEIGHT;
         }
     }

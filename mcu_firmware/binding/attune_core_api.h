@@ -1,5 +1,6 @@
-/* The node core for other languages: flat functions over plain buffers. The binding's generator hands this file to cffi, which
- * reads no preprocessor lines, so it holds declarations only and no constant.
+/* The node core for other languages: flat functions over plain buffers. generate_module.py hands this file to cffi, which reads
+ * no preprocessor lines, so it holds declarations only. The caller owns all memory: core_sizes_of_build tells the bytes of
+ * each structure, to be aligned to 8.
  *
  * Arrays are dense and in C order. n counts rows; a row of features has as many int16 as the schema or head has features; a
  * row of evidence has one attune_real less than the head or filter has classes. Enumerations are returned as int. */
@@ -23,6 +24,11 @@ struct core_limits {
     int sensors, features, classes, backlog, node_frame, evidence_nats;
 };
 struct core_limits core_limits_of_build(void);
+
+struct core_sizes {
+    size_t schema, window, head, filter, node, frame_decoder;
+};
+struct core_sizes core_sizes_of_build(void);
 
 /* Names; NULL for a number that means nothing. */
 const char *core_kind_name(uint8_t kind);
@@ -48,7 +54,7 @@ size_t core_window_advance(struct attune_window *window, uint64_t tick_ms, uint3
 
 /* attune_head_result. */
 int core_head_init(struct attune_head *head, int kind, uint8_t features);
-/* weights may be NULL: one each. Nothing is learned unless all rows are good; *row is the first bad one. */
+/* weights may be NULL: one each. Nothing is learned unless all classes and weights are good; *row is the first bad row. */
 int core_head_learn(struct attune_head *head, const int16_t *features, const uint8_t *classes, const float *weights,
                     size_t n, size_t *row);
 void core_head_predict(const struct attune_head *head, const int16_t *features, size_t n, attune_real *evidence,

@@ -41,7 +41,6 @@ class Room:
     room: str
     timeline: RoomTimeline
     said: Belief = NOTHING
-    taught: bool = False
     settling: list[Step] = field(default_factory=list)
 
     def current(self, now_utc_ms: int) -> Belief:
@@ -87,10 +86,10 @@ class Rooms:
     def new_timeline(self, checkpoint: Checkpoint | None) -> RoomTimeline:
         return RoomTimeline(self._step_ms, self._sensors_of, checkpoint)
 
-    def restore(self, room: str, checkpoint: Checkpoint | None, said: Belief) -> None:
+    def restore(self, room: str, checkpoint: Checkpoint | None, said: Belief | None) -> None:
         """Sets a room back to what the store holds of it; its windows since then follow through `take`."""
         self.rooms[room].timeline = self.new_timeline(checkpoint)
-        self.rooms[room].said = said
+        self.rooms[room].said = said or NOTHING
 
     def take(self, window: Window) -> bool:
         """Takes a window of an assigned node; True if the state of its room differs from what was said."""
@@ -149,18 +148,23 @@ def occupied_nats(evidence: bytes) -> float | None:
 
 def take_hours(room: str, settling: list[Step], step_ms: int) -> list[BeliefHour]:
     """Takes the steps of whole hours from the front of `settling` (steps in order; the last hour stays)."""
-    if not settling or _hour(settling[0], step_ms) == _hour(settling[-1], step_ms):
+    if not settling:
         return []
-    hours = []
-    while _hour(settling[0], step_ms) != _hour(settling[-1], step_ms):
-        hour = _hour(settling[0], step_ms)
-        steps = [step for step in settling if _hour(step, step_ms) == hour]
-        del settling[: len(steps)]
-        hours.append(pack_hour(room, hour, steps, step_ms))
-    return hours
+    last = _hour(settling[-1], step_ms)
+    whole = [step for step in settling if _hour(step, step_ms) != last]
+    del settling[: len(whole)]
+    return pack_hours(room, whole, step_ms)
 
 
-def pack_hour(room: str, hour: int, steps: Sequence[Step], step_ms: int) -> BeliefHour:
+def pack_hours(room: str, steps: Iterable[Step], step_ms: int) -> list[BeliefHour]:
+    """The store's rows for settled steps, in order."""
+    by_hour: dict[int, list[Step]] = {}
+    for step in steps:
+        by_hour.setdefault(_hour(step, step_ms), []).append(step)
+    return [_pack_hour(room, hour, found, step_ms) for hour, found in by_hour.items()]
+
+
+def _pack_hour(room: str, hour: int, steps: Sequence[Step], step_ms: int) -> BeliefHour:
     """The store's row for the settled steps of one hour; steps that are not there are unknown."""
     per_hour = HOUR_MS // step_ms
     known = [KNOWN_UNKNOWN] * per_hour

@@ -77,5 +77,7 @@ class SiteStore:
         )
 
     async def facts(self) -> dict[str, str]:
-        rows = await self._database.run(lambda connection: connection.execute("SELECT node, facts FROM nodes").fetchall())
+        rows = await self._database.run(
+            lambda connection: connection.execute("SELECT node, facts FROM nodes").fetchall()
+        )
         return dict(rows)

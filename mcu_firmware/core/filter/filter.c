@@ -6,8 +6,7 @@
 /* Keeps every probability, and so every sum of them, above zero when updates come without steps between them. */
 #define LEAST_PROBABILITY ATTUNE_REAL(1e-30)
 
-static attune_real clamp(attune_real x)
-{
+static attune_real clamp(attune_real x) {
     if (x > LOG_ODDS_LIMIT) {
         return LOG_ODDS_LIMIT;
     }
@@ -17,8 +16,7 @@ static attune_real clamp(attune_real x)
     return x == x ? x : 0; /* NaN says nothing */
 }
 
-static void normalise(attune_filter *filter)
-{
+static void normalise(attune_filter *filter) {
     attune_real sum = 0;
     for (uint8_t k = 0; k < filter->classes; k++) {
         if (filter->probability[k] < LEAST_PROBABILITY) {
@@ -32,14 +30,12 @@ static void normalise(attune_filter *filter)
 }
 
 /* A stay of mean length T in continuous time ends within a step with probability 1 - e^(-step / T). */
-static attune_real leave_probability(uint8_t k, uint16_t step_s)
-{
+static attune_real leave_probability(uint8_t k, uint16_t step_s) {
     uint16_t dwell_s = k == 0 ? ATTUNE_DWELL_FREE_S : ATTUNE_DWELL_OTHER_S;
     return 1 - attune_exp(-(attune_real)step_s / (attune_real)dwell_s);
 }
 
-void attune_filter_init(attune_filter *filter, uint8_t classes, uint16_t step_s)
-{
+void attune_filter_init(attune_filter *filter, uint8_t classes, uint16_t step_s) {
     *filter = (attune_filter){.classes = classes};
     for (uint8_t k = 0; k < classes; k++) {
         filter->leave[k] = leave_probability(k, step_s);
@@ -49,8 +45,7 @@ void attune_filter_init(attune_filter *filter, uint8_t classes, uint16_t step_s)
     normalise(filter);
 }
 
-void attune_filter_resize(attune_filter *filter, uint8_t classes, uint16_t step_s)
-{
+void attune_filter_resize(attune_filter *filter, uint8_t classes, uint16_t step_s) {
     attune_filter old = *filter;
     if (classes == old.classes) {
         return;
@@ -69,8 +64,7 @@ void attune_filter_resize(attune_filter *filter, uint8_t classes, uint16_t step_
     normalise(filter);
 }
 
-void attune_filter_predict(attune_filter *filter)
-{
+void attune_filter_predict(attune_filter *filter) {
     attune_real others = (attune_real)(filter->classes - 1);
     attune_real leaving[ATTUNE_MAX_CLASSES];
     attune_real total = 0;
@@ -85,8 +79,7 @@ void attune_filter_predict(attune_filter *filter)
     normalise(filter);
 }
 
-void attune_filter_update(attune_filter *filter, const attune_real *evidence)
-{
+void attune_filter_update(attune_filter *filter, const attune_real *evidence) {
     attune_real highest = 0; /* class 0's own evidence */
     for (uint8_t k = 1; k < filter->classes; k++) {
         attune_real e = clamp(evidence[k - 1]);
@@ -99,8 +92,7 @@ void attune_filter_update(attune_filter *filter, const attune_real *evidence)
     normalise(filter);
 }
 
-uint8_t attune_filter_class(const attune_filter *filter)
-{
+uint8_t attune_filter_class(const attune_filter *filter) {
     uint8_t best = 0;
     for (uint8_t k = 1; k < filter->classes; k++) {
         if (filter->probability[k] > filter->probability[best]) {
@@ -110,7 +102,6 @@ uint8_t attune_filter_class(const attune_filter *filter)
     return best;
 }
 
-attune_real attune_filter_log_odds(const attune_filter *filter, uint8_t k)
-{
+attune_real attune_filter_log_odds(const attune_filter *filter, uint8_t k) {
     return clamp(attune_log(filter->probability[k]) - attune_log(filter->probability[0]));
 }

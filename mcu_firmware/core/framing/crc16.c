@@ -1,7 +1,6 @@
 #include "framing/frame.h"
 
-uint16_t attune_crc16(uint16_t crc, const uint8_t *bytes, size_t size)
-{
+uint16_t attune_crc16(uint16_t crc, const uint8_t *bytes, size_t size) {
     for (size_t i = 0; i < size; i++) {
         crc = (uint16_t)(crc ^ (bytes[i] << 8));
         for (int bit = 0; bit < 8; bit++) {

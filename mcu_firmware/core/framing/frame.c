@@ -9,8 +9,7 @@ typedef struct cobs_writer {
     size_t code_at; /* where the code byte of the open block goes */
 } cobs_writer;
 
-static void end_block(cobs_writer *writer)
-{
+static void end_block(cobs_writer *writer) {
     if (writer->code_at < writer->capacity) {
         writer->stream[writer->code_at] = (uint8_t)(writer->size - writer->code_at);
     }
@@ -18,8 +17,7 @@ static void end_block(cobs_writer *writer)
     writer->size += 1;
 }
 
-static void put(cobs_writer *writer, uint8_t byte)
-{
+static void put(cobs_writer *writer, uint8_t byte) {
     /* A full block is ended only when more follows, so that no empty block trails. */
     if (writer->size - writer->code_at == 0xFF) {
         end_block(writer);
@@ -34,8 +32,7 @@ static void put(cobs_writer *writer, uint8_t byte)
     writer->size += 1;
 }
 
-size_t attune_frame_encode(const uint8_t *frame, size_t size, uint8_t *stream, size_t capacity)
-{
+size_t attune_frame_encode(const uint8_t *frame, size_t size, uint8_t *stream, size_t capacity) {
     uint16_t crc = attune_crc16(ATTUNE_CRC16_INIT, frame, size);
     cobs_writer writer = {.stream = stream, .capacity = capacity, .size = 1, .code_at = 0};
     for (size_t i = 0; i < size; i++) {
@@ -51,13 +48,9 @@ size_t attune_frame_encode(const uint8_t *frame, size_t size, uint8_t *stream, s
     return writer.size;
 }
 
-void attune_frame_decoder_init(attune_frame_decoder *decoder)
-{
-    memset(decoder, 0, sizeof *decoder);
-}
+void attune_frame_decoder_init(attune_frame_decoder *decoder) { memset(decoder, 0, sizeof *decoder); }
 
-static void append(attune_frame_decoder *decoder, uint8_t byte)
-{
+static void append(attune_frame_decoder *decoder, uint8_t byte) {
     if (decoder->size == sizeof decoder->buffer) {
         decoder->oversized = true;
         return;
@@ -66,8 +59,7 @@ static void append(attune_frame_decoder *decoder, uint8_t byte)
     decoder->size += 1;
 }
 
-static attune_frame_event finish(attune_frame_decoder *decoder)
-{
+static attune_frame_event finish(attune_frame_decoder *decoder) {
     if (!decoder->started) {
         return ATTUNE_FRAME_NONE; /* zeros between frames */
     }
@@ -85,8 +77,7 @@ static attune_frame_event finish(attune_frame_decoder *decoder)
     return good ? ATTUNE_FRAME_READY : ATTUNE_FRAME_DAMAGED;
 }
 
-attune_frame_event attune_frame_decode(attune_frame_decoder *decoder, uint8_t byte)
-{
+attune_frame_event attune_frame_decode(attune_frame_decoder *decoder, uint8_t byte) {
     if (byte == 0) {
         return finish(decoder);
     }

@@ -27,9 +27,9 @@ typedef enum attune_frame_event {
 
 typedef struct attune_frame_decoder {
     uint8_t buffer[ATTUNE_NODE_FRAME + 2];
-    uint16_t size;  /* decoded bytes so far; of a ready frame without its CRC */
-    uint8_t left;   /* bytes of the current COBS block still to come */
-    bool zero;      /* a zero goes before the next block */
+    uint16_t size; /* decoded bytes so far; of a ready frame without its CRC */
+    uint8_t left;  /* bytes of the current COBS block still to come */
+    bool zero;     /* a zero goes before the next block */
     bool started;
     bool oversized;
 } attune_frame_decoder;

@@ -6,8 +6,7 @@
 /* Exported state of the largest two-class head. */
 #define STATE_SIZE (4 + 12 * ATTUNE_MAX_FEATURES * 2)
 
-static const attune_factory_row *find_row(const attune_schema *schema, const attune_feature *f)
-{
+static const attune_factory_row *find_row(const attune_schema *schema, const attune_feature *f) {
     uint8_t kind = schema->sensor[f->sensor] & (uint8_t)~ATTUNE_SPREAD;
     for (uint8_t i = 0; i < attune_factory_row_count; i++) {
         if (attune_factory_rows[i].kind == kind && attune_factory_rows[i].statistic == f->statistic) {
@@ -17,8 +16,7 @@ static const attune_factory_row *find_row(const attune_schema *schema, const att
     return NULL;
 }
 
-static void fill(attune_head *head, uint8_t feature, const attune_factory_row *row)
-{
+static void fill(attune_head *head, uint8_t feature, const attune_factory_row *row) {
     for (uint8_t k = 0; k < 2; k++) {
         head->state.gnb.cell[k][feature] = (attune_gnb_cell){
             .n = ATTUNE_FACTORY_WEIGHT,
@@ -28,8 +26,7 @@ static void fill(attune_head *head, uint8_t feature, const attune_factory_row *r
     }
 }
 
-static void compute_digest(const attune_head *head, const attune_schema *schema, uint8_t digest[16])
-{
+static void compute_digest(const attune_head *head, const attune_schema *schema, uint8_t digest[16]) {
     crypto_blake2b_ctx blake;
     uint8_t state[STATE_SIZE];
     uint8_t full[64];
@@ -41,8 +38,7 @@ static void compute_digest(const attune_head *head, const attune_schema *schema,
     memcpy(digest, full, 16);
 }
 
-attune_head_result attune_factory_load(attune_head *head, const attune_schema *schema, uint8_t digest[16])
-{
+attune_head_result attune_factory_load(attune_head *head, const attune_schema *schema, uint8_t digest[16]) {
     attune_head_result result = attune_head_init(head, ATTUNE_HEAD_GNB, schema->features);
     if (result != ATTUNE_HEAD_OK) {
         return result;

@@ -12,7 +12,7 @@
 typedef struct attune_factory_row {
     uint8_t kind;
     uint8_t statistic;
-    float mean[2];     /* free, occupied, in units of q / 1024 */
+    float mean[2]; /* free, occupied, in units of q / 1024 */
     float variance[2];
 } attune_factory_row;
 

@@ -11,26 +11,18 @@
 #define SLACK 1e-5f
 #endif
 
-void attune_gnb_init(attune_gnb *gnb, uint8_t d)
-{
+void attune_gnb_init(attune_gnb *gnb, uint8_t d) {
     memset(gnb, 0, sizeof *gnb);
     gnb->d = d;
     gnb->classes = 2;
 }
 
-static attune_real unit(int16_t q)
-{
-    return (attune_real)q / ATTUNE_UNIT;
-}
+static attune_real unit(int16_t q) { return (attune_real)q / ATTUNE_UNIT; }
 
-static attune_real variance(const attune_gnb_cell *cell)
-{
-    return cell->m2 / cell->n + ATTUNE_GNB_FLOOR;
-}
+static attune_real variance(const attune_gnb_cell *cell) { return cell->m2 / cell->n + ATTUNE_GNB_FLOOR; }
 
 /* log N(x; b) - log N(x; a), without the constant that cancels. */
-static attune_real log_ratio(const attune_gnb_cell *a, const attune_gnb_cell *b, attune_real x)
-{
+static attune_real log_ratio(const attune_gnb_cell *a, const attune_gnb_cell *b, attune_real x) {
     attune_real va = variance(a);
     attune_real vb = variance(b);
     attune_real da = x - a->mean;
@@ -38,8 +30,7 @@ static attune_real log_ratio(const attune_gnb_cell *a, const attune_gnb_cell *b,
     return ATTUNE_REAL(0.5) * (attune_log(va / vb) + da * da / va - db * db / vb);
 }
 
-static attune_real clamp(attune_real x, attune_real limit)
-{
+static attune_real clamp(attune_real x, attune_real limit) {
     if (x > limit) {
         return limit;
     }
@@ -47,8 +38,7 @@ static attune_real clamp(attune_real x, attune_real limit)
 }
 
 /* Evidence of class k against class 0; *compared counts the features that both know. */
-static attune_real compare(const attune_gnb *gnb, uint8_t k, const int16_t *x, uint8_t *compared)
-{
+static attune_real compare(const attune_gnb *gnb, uint8_t k, const int16_t *x, uint8_t *compared) {
     attune_real sum = 0;
     *compared = 0;
     for (uint8_t i = 0; i < gnb->d; i++) {
@@ -63,8 +53,7 @@ static attune_real compare(const attune_gnb *gnb, uint8_t k, const int16_t *x, u
     return sum;
 }
 
-static bool is_taught(const attune_gnb *gnb, uint8_t k)
-{
+static bool is_taught(const attune_gnb *gnb, uint8_t k) {
     for (uint8_t i = 0; i < gnb->d; i++) {
         if (gnb->cell[k][i].n > 0) {
             return true;
@@ -73,8 +62,7 @@ static bool is_taught(const attune_gnb *gnb, uint8_t k)
     return false;
 }
 
-bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real limit, attune_real *evidence)
-{
+bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real limit, attune_real *evidence) {
     bool any = false;
     for (uint8_t k = 1; k < gnb->classes; k++) {
         uint8_t compared;
@@ -91,16 +79,14 @@ bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real lim
 }
 
 /* Weighted incremental mean and M2 (West 1979), Welford's for weights of one. */
-static void add(attune_gnb_cell *cell, attune_real x, attune_real weight)
-{
+static void add(attune_gnb_cell *cell, attune_real x, attune_real weight) {
     attune_real difference = x - cell->mean;
     cell->n += weight;
     cell->mean += difference * (weight / cell->n);
     cell->m2 += weight * difference * (x - cell->mean);
 }
 
-bool attune_gnb_learn(attune_gnb *gnb, const int16_t *x, uint8_t class_index, attune_real weight)
-{
+bool attune_gnb_learn(attune_gnb *gnb, const int16_t *x, uint8_t class_index, attune_real weight) {
     attune_gnb_cell *cells = gnb->cell[class_index];
     for (uint8_t i = 0; i < gnb->d; i++) {
         if (x[i] != ATTUNE_MISSING && cells[i].n + weight > ATTUNE_GNB_MAX_N) {
@@ -118,8 +104,7 @@ bool attune_gnb_learn(attune_gnb *gnb, const int16_t *x, uint8_t class_index, at
     return true;
 }
 
-bool attune_gnb_cell_valid(const attune_gnb_cell *cell)
-{
+bool attune_gnb_cell_valid(const attune_gnb_cell *cell) {
     bool finite = attune_finite(cell->n) && attune_finite(cell->mean) && attune_finite(cell->m2);
     if (!finite || cell->n < 0 || cell->n > ATTUNE_GNB_MAX_N || cell->m2 < 0) {
         return false;
@@ -132,8 +117,7 @@ bool attune_gnb_cell_valid(const attune_gnb_cell *cell)
            cell->m2 <= cell->n * (4 * ATTUNE_GNB_MAX_X * ATTUNE_GNB_MAX_X);
 }
 
-static bool sum_cell(const attune_gnb_cell *a, const attune_gnb_cell *b, attune_gnb_cell *sum)
-{
+static bool sum_cell(const attune_gnb_cell *a, const attune_gnb_cell *b, attune_gnb_cell *sum) {
     if (b->n == 0 || a->n == 0) {
         *sum = b->n == 0 ? *a : *b;
         return true;
@@ -146,8 +130,7 @@ static bool sum_cell(const attune_gnb_cell *a, const attune_gnb_cell *b, attune_
     return attune_gnb_cell_valid(sum);
 }
 
-static bool subtract_cell(const attune_gnb_cell *sum, const attune_gnb_cell *b, attune_gnb_cell *a)
-{
+static bool subtract_cell(const attune_gnb_cell *sum, const attune_gnb_cell *b, attune_gnb_cell *a) {
     *a = *sum;
     if (b->n == 0) {
         return true;
@@ -170,8 +153,7 @@ static bool subtract_cell(const attune_gnb_cell *sum, const attune_gnb_cell *b, 
 }
 
 static bool combine(attune_gnb *gnb, const attune_gnb *other,
-                    bool (*cell)(const attune_gnb_cell *, const attune_gnb_cell *, attune_gnb_cell *))
-{
+                    bool (*cell)(const attune_gnb_cell *, const attune_gnb_cell *, attune_gnb_cell *)) {
     /* Everything is tried before anything is written. */
     for (int write = 0; write < 2; write++) {
         for (uint8_t k = 0; k < other->classes; k++) {
@@ -189,8 +171,7 @@ static bool combine(attune_gnb *gnb, const attune_gnb *other,
     return true;
 }
 
-bool attune_gnb_merge(attune_gnb *gnb, const attune_gnb *other)
-{
+bool attune_gnb_merge(attune_gnb *gnb, const attune_gnb *other) {
     if (!combine(gnb, other, sum_cell)) {
         return false;
     }
@@ -200,7 +181,6 @@ bool attune_gnb_merge(attune_gnb *gnb, const attune_gnb *other)
     return true;
 }
 
-bool attune_gnb_unmerge(attune_gnb *gnb, const attune_gnb *other)
-{
+bool attune_gnb_unmerge(attune_gnb *gnb, const attune_gnb *other) {
     return other->classes <= gnb->classes && combine(gnb, other, subtract_cell);
 }

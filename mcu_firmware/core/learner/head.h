@@ -22,10 +22,10 @@ typedef enum attune_head_kind { ATTUNE_HEAD_GNB = 1 } attune_head_kind;
 
 typedef enum attune_head_result {
     ATTUNE_HEAD_OK = 0,
-    ATTUNE_HEAD_CLASS,    /* class index at or above ATTUNE_MAX_CLASSES */
-    ATTUNE_HEAD_WEIGHT,   /* weight outside ATTUNE_MIN_WEIGHT..ATTUNE_MAX_WEIGHT, or NaN */
-    ATTUNE_HEAD_SHAPE,    /* heads of different shape or kind cannot be merged; bytes that are no state of this head */
-    ATTUNE_HEAD_RANGE     /* the result would leave the range of valid states (unmerge of what was never merged) */
+    ATTUNE_HEAD_CLASS,  /* class index at or above ATTUNE_MAX_CLASSES */
+    ATTUNE_HEAD_WEIGHT, /* weight outside ATTUNE_MIN_WEIGHT..ATTUNE_MAX_WEIGHT, or NaN */
+    ATTUNE_HEAD_SHAPE,  /* heads of different shape or kind cannot be merged; bytes that are no state of this head */
+    ATTUNE_HEAD_RANGE   /* the result would leave the range of valid states (unmerge of what was never merged) */
 } attune_head_result;
 
 typedef struct attune_head {

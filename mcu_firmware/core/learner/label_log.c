@@ -2,19 +2,14 @@
 
 #include <string.h>
 
-void attune_label_log_init(attune_label_log *log)
-{
-    memset(log, 0, sizeof *log);
-}
+void attune_label_log_init(attune_label_log *log) { memset(log, 0, sizeof *log); }
 
-static attune_head_result learn_entry(const attune_label_entry *entry, attune_head *head)
-{
+static attune_head_result learn_entry(const attune_label_entry *entry, attune_head *head) {
     return attune_head_learn(head, entry->features, entry->class_index, (attune_real)entry->weight / 256);
 }
 
 /* Index of the entry for the same window, count if there is none. */
-static uint16_t find(const attune_label_log *log, const attune_label_entry *entry)
-{
+static uint16_t find(const attune_label_log *log, const attune_label_entry *entry) {
     uint16_t i = 0;
     while (i < log->count && (log->entry[i].boot != entry->boot || log->entry[i].seq != entry->seq)) {
         i++;
@@ -22,8 +17,7 @@ static uint16_t find(const attune_label_log *log, const attune_label_entry *entr
     return i;
 }
 
-static uint16_t find_lowest(const attune_label_log *log)
-{
+static uint16_t find_lowest(const attune_label_log *log) {
     uint16_t lowest = 0;
     for (uint16_t i = 1; i < log->count; i++) {
         if (log->entry[i].number < log->entry[lowest].number) {
@@ -33,22 +27,19 @@ static uint16_t find_lowest(const attune_label_log *log)
     return lowest;
 }
 
-static void take_out(attune_label_log *log, uint16_t index)
-{
+static void take_out(attune_label_log *log, uint16_t index) {
     size_t after = (size_t)log->count - index - 1;
     memmove(&log->entry[index], &log->entry[index + 1], after * sizeof log->entry[0]);
     log->count -= 1;
 }
 
-static void append(attune_label_log *log, const attune_label_entry *entry)
-{
+static void append(attune_label_log *log, const attune_label_entry *entry) {
     log->entry[log->count] = *entry;
     log->count += 1;
 }
 
 attune_label_result attune_label_log_learn(attune_label_log *log, const attune_label_entry *entry,
-                                           const attune_head *release, attune_head *head)
-{
+                                           const attune_head *release, attune_head *head) {
     if (entry->class_index >= ATTUNE_MAX_CLASSES || entry->weight == 0) {
         return ATTUNE_LABEL_REFUSED;
     }
@@ -75,8 +66,7 @@ attune_label_result attune_label_log_learn(attune_label_log *log, const attune_l
     return ATTUNE_LABEL_LEARNED;
 }
 
-void attune_label_log_replay(const attune_label_log *log, const attune_head *release, attune_head *head)
-{
+void attune_label_log_replay(const attune_label_log *log, const attune_head *release, attune_head *head) {
     *head = *release;
     for (uint16_t i = 0; i < log->count; i++) {
         /* An entry that the head has no room for teaches nothing, now as whenever the log is replayed. */

@@ -3,38 +3,32 @@
 #include <stddef.h>
 #include <string.h>
 
-void attune_backlog_init(attune_backlog *backlog)
-{
+void attune_backlog_init(attune_backlog *backlog) {
     memset(backlog, 0, sizeof *backlog);
     backlog->next_seq = 1;
 }
 
-static attune_report *slot(attune_backlog *backlog, uint16_t i)
-{
+static attune_report *slot(attune_backlog *backlog, uint16_t i) {
     return &backlog->report[(backlog->head + i) % ATTUNE_BACKLOG];
 }
 
-const attune_report *attune_backlog_at(const attune_backlog *backlog, uint16_t i)
-{
+const attune_report *attune_backlog_at(const attune_backlog *backlog, uint16_t i) {
     return &backlog->report[(backlog->head + i) % ATTUNE_BACKLOG];
 }
 
-static void drop_head(attune_backlog *backlog)
-{
+static void drop_head(attune_backlog *backlog) {
     backlog->head = (uint16_t)((backlog->head + 1) % ATTUNE_BACKLOG);
     backlog->count -= 1;
 }
 
 /* What is at the head waits: holes are let go of as soon as they get there. */
-static void drop_holes(attune_backlog *backlog)
-{
+static void drop_holes(attune_backlog *backlog) {
     while (backlog->count > 0 && slot(backlog, 0)->seq == 0) {
         drop_head(backlog);
     }
 }
 
-void attune_backlog_push(attune_backlog *backlog, const attune_report *report)
-{
+void attune_backlog_push(attune_backlog *backlog, const attune_report *report) {
     if (backlog->count == ATTUNE_BACKLOG) {
         backlog->dropped += 1;
         backlog->dropped_seq = slot(backlog, 0)->seq;
@@ -48,8 +42,7 @@ void attune_backlog_push(attune_backlog *backlog, const attune_report *report)
     backlog->count += 1;
 }
 
-static bool is_named(uint32_t seq, uint32_t through, uint32_t more)
-{
+static bool is_named(uint32_t seq, uint32_t through, uint32_t more) {
     if (seq <= through) {
         return true;
     }
@@ -57,8 +50,7 @@ static bool is_named(uint32_t seq, uint32_t through, uint32_t more)
     return beyond >= 2 && beyond < 34 && (more >> (beyond - 2) & 1u) != 0;
 }
 
-void attune_backlog_acknowledge(attune_backlog *backlog, uint32_t through, uint32_t more)
-{
+void attune_backlog_acknowledge(attune_backlog *backlog, uint32_t through, uint32_t more) {
     for (uint16_t i = 0; i < backlog->count; i++) {
         attune_report *report = slot(backlog, i);
         if (is_named(report->seq, through, more)) {
@@ -68,8 +60,7 @@ void attune_backlog_acknowledge(attune_backlog *backlog, uint32_t through, uint3
     drop_holes(backlog);
 }
 
-const attune_report *attune_backlog_next(const attune_backlog *backlog, uint32_t after)
-{
+const attune_report *attune_backlog_next(const attune_backlog *backlog, uint32_t after) {
     for (uint16_t i = 0; i < backlog->count; i++) {
         const attune_report *report = attune_backlog_at(backlog, i);
         if (report->seq > after) {
@@ -79,13 +70,11 @@ const attune_report *attune_backlog_next(const attune_backlog *backlog, uint32_t
     return NULL;
 }
 
-uint32_t attune_backlog_first_seq(const attune_backlog *backlog)
-{
+uint32_t attune_backlog_first_seq(const attune_backlog *backlog) {
     return backlog->count > 0 ? attune_backlog_at(backlog, 0)->seq : backlog->next_seq;
 }
 
-uint16_t attune_backlog_waiting_through(const attune_backlog *backlog, uint32_t through)
-{
+uint16_t attune_backlog_waiting_through(const attune_backlog *backlog, uint32_t through) {
     uint16_t waiting = 0;
     for (uint16_t i = 0; i < backlog->count; i++) {
         uint32_t seq = attune_backlog_at(backlog, i)->seq;
@@ -94,7 +83,6 @@ uint16_t attune_backlog_waiting_through(const attune_backlog *backlog, uint32_t 
     return waiting;
 }
 
-uint16_t attune_backlog_waiting(const attune_backlog *backlog)
-{
+uint16_t attune_backlog_waiting(const attune_backlog *backlog) {
     return attune_backlog_waiting_through(backlog, UINT32_MAX);
 }

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-static void count(attune_label_result result, attune_v1_LabelAck *ack)
-{
+static void count(attune_label_result result, attune_v1_LabelAck *ack) {
     if (result == ATTUNE_LABEL_LEARNED || result == ATTUNE_LABEL_KNOWN) {
         ack->learned += 1;
     } else {
@@ -11,22 +10,19 @@ static void count(attune_label_result result, attune_v1_LabelAck *ack)
     }
 }
 
-static void learn(attune_node *node, const attune_label_entry *entry, attune_v1_LabelAck *ack)
-{
+static void learn(attune_node *node, const attune_label_entry *entry, attune_v1_LabelAck *ack) {
     count(attune_label_log_learn(&node->log, entry, &node->release, &node->head), ack);
 }
 
 /* Reads little-endian int16; the number of bytes has been checked. */
-static void read_features(const uint8_t *bytes, uint8_t features, int16_t *x)
-{
+static void read_features(const uint8_t *bytes, uint8_t features, int16_t *x) {
     for (uint8_t i = 0; i < features; i++) {
         x[i] = (int16_t)(uint16_t)(bytes[2 * i] | bytes[2 * i + 1] << 8);
     }
 }
 
 static void learn_sent(attune_node *node, const attune_v1_Label *label, attune_label_entry *entry,
-                       attune_v1_LabelAck *ack)
-{
+                       attune_v1_LabelAck *ack) {
     for (pb_size_t i = 0; i < label->windows_count; i++) {
         const attune_v1_LabelWindow *window = &label->windows[i];
         if (window->features.size != 2u * node->schema.features) {
@@ -41,8 +37,7 @@ static void learn_sent(attune_node *node, const attune_v1_Label *label, attune_l
 }
 
 /* The daemon sends a window that the node still holds when an acknowledgement was lost; it counts once. */
-static bool was_sent(const attune_node *node, const attune_v1_Label *label, uint32_t seq)
-{
+static bool was_sent(const attune_node *node, const attune_v1_Label *label, uint32_t seq) {
     for (pb_size_t i = 0; i < label->windows_count; i++) {
         if (label->windows[i].boot == node->identity.boot && label->windows[i].seq == seq) {
             return true;
@@ -52,8 +47,7 @@ static bool was_sent(const attune_node *node, const attune_v1_Label *label, uint
 }
 
 static void learn_held(attune_node *node, const attune_v1_Label *label, attune_label_entry *entry,
-                       attune_v1_LabelAck *ack)
-{
+                       attune_v1_LabelAck *ack) {
     for (uint16_t i = 0; i < node->backlog.count; i++) {
         const attune_report *report = attune_backlog_at(&node->backlog, i);
         bool inside = report->end_s > label->from_s && report->end_s <= label->to_s;
@@ -67,8 +61,7 @@ static void learn_held(attune_node *node, const attune_v1_Label *label, attune_l
     }
 }
 
-static void queue_ack(attune_node *node, const attune_v1_LabelAck *ack)
-{
+static void queue_ack(attune_node *node, const attune_v1_LabelAck *ack) {
     if (node->label_acks == ATTUNE_LABEL_ACKS) {
         memmove(&node->label_ack[0], &node->label_ack[1], sizeof node->label_ack - sizeof node->label_ack[0]);
         node->label_acks -= 1;
@@ -77,8 +70,7 @@ static void queue_ack(attune_node *node, const attune_v1_LabelAck *ack)
     node->label_acks += 1;
 }
 
-void attune_node_learn(attune_node *node, const attune_v1_Label *label)
-{
+void attune_node_learn(attune_node *node, const attune_v1_Label *label) {
     attune_v1_LabelAck ack = {.number = label->number, .part = label->part};
     /* Out of range becomes what the log refuses. */
     attune_label_entry entry = {

@@ -2,14 +2,12 @@
 
 #include <string.h>
 
-static void start_retry(attune_node *node, attune_retry *retry)
-{
+static void start_retry(attune_node *node, attune_retry *retry) {
     retry->wait_ms = ATTUNE_RETRY_MS;
     retry->due_ms = node->now_ms + retry->wait_ms;
 }
 
-static bool retry_due(attune_node *node, attune_retry *retry)
-{
+static bool retry_due(attune_node *node, attune_retry *retry) {
     if (node->now_ms < retry->due_ms) {
         return false;
     }
@@ -18,14 +16,12 @@ static bool retry_due(attune_node *node, attune_retry *retry)
     return true;
 }
 
-static uint16_t in_flight(const attune_node *node)
-{
+static uint16_t in_flight(const attune_node *node) {
     return attune_backlog_waiting_through(&node->backlog, node->sent_seq);
 }
 
 /* Says hello and waits for the time; whatever was under way counts as lost. */
-static void begin(attune_node *node)
-{
+static void begin(attune_node *node) {
     node->hello_due = true;
     node->timed = false;
     node->time_ack_due = false;
@@ -36,19 +32,14 @@ static void begin(attune_node *node)
     start_retry(node, &node->report_retry);
 }
 
-void attune_node_link(attune_node *node, bool up)
-{
+void attune_node_link(attune_node *node, bool up) {
     begin(node);
     node->link_up = up;
 }
 
-void attune_node_damaged(attune_node *node)
-{
-    node->counters.bad_frames += 1;
-}
+void attune_node_damaged(attune_node *node) { node->counters.bad_frames += 1; }
 
-void attune_node_link_poll(attune_node *node)
-{
+void attune_node_link_poll(attune_node *node) {
     if (!node->link_up) {
         return;
     }
@@ -68,8 +59,7 @@ void attune_node_link_poll(attune_node *node)
     }
 }
 
-static void take_time(attune_node *node, const attune_v1_Time *time)
-{
+static void take_time(attune_node *node, const attune_v1_Time *time) {
     /* It answers a tick that this boot has not reached: meant for an earlier one. */
     if (time->echo_tick_ms > node->now_ms) {
         attune_node_damaged(node);
@@ -82,8 +72,7 @@ static void take_time(attune_node *node, const attune_v1_Time *time)
     node->timed = true;
 }
 
-static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack)
-{
+static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack) {
     if (ack->through > node->ever_sent_seq) {
         attune_node_damaged(node);
         return;
@@ -101,8 +90,7 @@ static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack)
     }
 }
 
-void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size)
-{
+void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size) {
     attune_v1_DaemonMessage message;
     attune_open_result result = attune_session_open(&node->session, frame, size, &message);
     if (result == ATTUNE_OPEN_BAD) {
@@ -122,8 +110,7 @@ void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size)
     }
 }
 
-static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message)
-{
+static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message) {
     message->which_body = attune_v1_NodeMessage_hello_tag;
     attune_v1_Hello *hello = &message->body.hello;
     memcpy(hello->node_id, node->identity.node_id, sizeof hello->node_id);
@@ -142,8 +129,7 @@ static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message)
     memcpy(hello->firmware, node->identity.firmware, sizeof hello->firmware);
 }
 
-static void fill_health(const attune_node *node, attune_v1_NodeMessage *message)
-{
+static void fill_health(const attune_node *node, attune_v1_NodeMessage *message) {
     message->which_body = attune_v1_NodeMessage_health_tag;
     message->body.health = (attune_v1_Health){
         .uptime_s = (uint32_t)(node->now_ms / 1000),
@@ -159,8 +145,7 @@ static void fill_health(const attune_node *node, attune_v1_NodeMessage *message)
     };
 }
 
-static pb_size_t write_i16(uint8_t *bytes, const int16_t *numbers, uint8_t count)
-{
+static pb_size_t write_i16(uint8_t *bytes, const int16_t *numbers, uint8_t count) {
     for (uint8_t i = 0; i < count; i++) {
         uint16_t bits = (uint16_t)numbers[i];
         bytes[2 * i] = (uint8_t)bits;
@@ -169,8 +154,7 @@ static pb_size_t write_i16(uint8_t *bytes, const int16_t *numbers, uint8_t count
     return (pb_size_t)(2 * count);
 }
 
-static void fill_report(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message)
-{
+static void fill_report(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message) {
     message->which_body = attune_v1_NodeMessage_report_tag;
     attune_v1_Report *out = &message->body.report;
     out->seq = report->seq;
@@ -184,16 +168,14 @@ static void fill_report(const attune_node *node, const attune_report *report, at
     }
 }
 
-static const attune_report *next_report(const attune_node *node)
-{
+static const attune_report *next_report(const attune_node *node) {
     if (!node->timed || in_flight(node) >= ATTUNE_IN_FLIGHT) {
         return NULL;
     }
     return attune_backlog_next(&node->backlog, node->sent_seq);
 }
 
-static bool fill_next(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message)
-{
+static bool fill_next(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message) {
     if (node->hello_due) {
         fill_hello(node, message);
     } else if (node->time_ack_due) {
@@ -212,16 +194,14 @@ static bool fill_next(const attune_node *node, const attune_report *report, attu
     return true;
 }
 
-static void report_sent(attune_node *node, const attune_report *report)
-{
+static void report_sent(attune_node *node, const attune_report *report) {
     node->sent_seq = report->seq;
     if (report->seq > node->ever_sent_seq) {
         node->ever_sent_seq = report->seq;
     }
 }
 
-static void message_sent(attune_node *node, const attune_report *report, const attune_v1_NodeMessage *message)
-{
+static void message_sent(attune_node *node, const attune_report *report, const attune_v1_NodeMessage *message) {
     switch (message->which_body) {
     case attune_v1_NodeMessage_hello_tag:
         node->hello_due = false;
@@ -243,8 +223,7 @@ static void message_sent(attune_node *node, const attune_report *report, const a
     }
 }
 
-size_t attune_node_send(attune_node *node, uint8_t *frame, size_t capacity)
-{
+size_t attune_node_send(attune_node *node, uint8_t *frame, size_t capacity) {
     attune_v1_NodeMessage message = attune_v1_NodeMessage_init_zero;
     const attune_report *report = next_report(node);
     if (!node->link_up || !fill_next(node, report, &message)) {

@@ -5,8 +5,7 @@
 #include <string.h>
 
 attune_schema_error attune_node_init(attune_node *node, const attune_identity *identity, const uint8_t *sensors,
-                                     size_t count, uint16_t window_s)
-{
+                                     size_t count, uint16_t window_s) {
     memset(node, 0, sizeof *node);
     node->identity = *identity;
     node->identity.firmware[sizeof node->identity.firmware - 1] = 0;
@@ -26,14 +25,12 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
 }
 
 /* Bits 0-3 the class, bits 4-7 its probability in fifteenths. */
-static uint8_t state_byte(const attune_filter *filter)
-{
+static uint8_t state_byte(const attune_filter *filter) {
     uint8_t k = attune_filter_class(filter);
     return (uint8_t)(k | (uint8_t)(attune_round_i16(filter->probability[k] * 15) << 4));
 }
 
-static void close_window(attune_node *node)
-{
+static void close_window(attune_node *node) {
     attune_report report = {.end_s = (uint32_t)(attune_window_end_ms(&node->window) / 1000)};
     attune_real evidence[ATTUNE_MAX_CLASSES - 1];
     attune_window_close(&node->window, report.features);
@@ -49,15 +46,13 @@ static void close_window(attune_node *node)
     attune_backlog_push(&node->backlog, &report);
 }
 
-static void start_cold(attune_node *node, uint64_t now_ms)
-{
+static void start_cold(attune_node *node, uint64_t now_ms) {
     attune_window_init(&node->window, &node->schema, now_ms);
     attune_filter_init(&node->filter, attune_head_classes(&node->head), node->schema.window_s);
 }
 
 /* Closes the windows that end at or before limit_ms. */
-static void close_windows(attune_node *node, uint64_t limit_ms)
-{
+static void close_windows(attune_node *node, uint64_t limit_ms) {
     bool gap = limit_ms > attune_window_end_ms(&node->window) + ATTUNE_GAP_MS;
     if (gap) {
         close_window(node); /* it may hold samples */
@@ -68,8 +63,7 @@ static void close_windows(attune_node *node, uint64_t limit_ms)
     }
 }
 
-attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value)
-{
+attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value) {
     /* A tick on a boundary belongs to the window that it ends, which must stay open for it. */
     if (tick_ms > 0) {
         close_windows(node, tick_ms - 1);
@@ -84,8 +78,7 @@ attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint6
     return result;
 }
 
-void attune_node_poll(attune_node *node, uint64_t now_ms)
-{
+void attune_node_poll(attune_node *node, uint64_t now_ms) {
     if (now_ms > node->now_ms) {
         node->now_ms = now_ms;
     }

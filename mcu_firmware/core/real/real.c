@@ -33,28 +33,22 @@ typedef uint32_t real_bits;
 #define LOG2_E ATTUNE_REAL(1.4426950408889634)
 #define SQRT_HALF ATTUNE_REAL(0.70710678118654752)
 
-static real_bits bits_of(attune_real x)
-{
+static real_bits bits_of(attune_real x) {
     real_bits bits;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-static attune_real real_of(real_bits bits)
-{
+static attune_real real_of(real_bits bits) {
     attune_real x;
     memcpy(&x, &bits, sizeof x);
     return x;
 }
 
-static attune_real power_of_two(int32_t exponent)
-{
-    return real_of((real_bits)(exponent + BIAS) << SIGNIFICAND);
-}
+static attune_real power_of_two(int32_t exponent) { return real_of((real_bits)(exponent + BIAS) << SIGNIFICAND); }
 
 /* (e^r - 1 - r) / r^2 = 1/2! + r/3! + r^2/4! + ... */
-static attune_real exp_tail(attune_real r)
-{
+static attune_real exp_tail(attune_real r) {
     static const attune_real inverse_factorial[] = {
         ATTUNE_REAL(5.0000000000000000e-01), ATTUNE_REAL(1.6666666666666667e-01), ATTUNE_REAL(4.1666666666666667e-02),
         ATTUNE_REAL(8.3333333333333333e-03), ATTUNE_REAL(1.3888888888888889e-03), ATTUNE_REAL(1.9841269841269841e-04),
@@ -68,8 +62,7 @@ static attune_real exp_tail(attune_real r)
     return sum;
 }
 
-attune_real attune_exp(attune_real x)
-{
+attune_real attune_exp(attune_real x) {
     if (x > EXP_LIMIT) {
         return HUGE_REAL;
     }
@@ -84,11 +77,11 @@ attune_real attune_exp(attune_real x)
 }
 
 /* 2/3 z + 2/5 z^2 + 2/7 z^3 + ... with z = s^2: what log((1 + s) / (1 - s)) has beyond 2 s, divided by s. */
-static attune_real log_tail(attune_real z)
-{
+static attune_real log_tail(attune_real z) {
     static const attune_real series[] = {
-        ATTUNE_REAL(2.0) / 3,  ATTUNE_REAL(2.0) / 5,  ATTUNE_REAL(2.0) / 7,  ATTUNE_REAL(2.0) / 9,  ATTUNE_REAL(2.0) / 11,
-        ATTUNE_REAL(2.0) / 13, ATTUNE_REAL(2.0) / 15, ATTUNE_REAL(2.0) / 17, ATTUNE_REAL(2.0) / 19, ATTUNE_REAL(2.0) / 21,
+        ATTUNE_REAL(2.0) / 3,  ATTUNE_REAL(2.0) / 5,  ATTUNE_REAL(2.0) / 7,  ATTUNE_REAL(2.0) / 9,
+        ATTUNE_REAL(2.0) / 11, ATTUNE_REAL(2.0) / 13, ATTUNE_REAL(2.0) / 15, ATTUNE_REAL(2.0) / 17,
+        ATTUNE_REAL(2.0) / 19, ATTUNE_REAL(2.0) / 21,
     };
     attune_real sum = 0;
     for (int i = LOG_TERMS - 2; i >= 0; i--) {
@@ -97,8 +90,7 @@ static attune_real log_tail(attune_real z)
     return sum;
 }
 
-attune_real attune_log(attune_real x)
-{
+attune_real attune_log(attune_real x) {
     if (!(x > 0)) {
         return -HUGE_REAL;
     }
@@ -126,8 +118,7 @@ attune_real attune_log(attune_real x)
     return e * LN2_HIGH - ((half_square - small) - f);
 }
 
-attune_real attune_sqrt(attune_real x)
-{
+attune_real attune_sqrt(attune_real x) {
     if (!(x > 0)) {
         return 0;
     }
@@ -138,13 +129,9 @@ attune_real attune_sqrt(attune_real x)
 #endif
 }
 
-bool attune_finite(attune_real x)
-{
-    return x - x == 0;
-}
+bool attune_finite(attune_real x) { return x - x == 0; }
 
-int16_t attune_round_i16(attune_real x)
-{
+int16_t attune_round_i16(attune_real x) {
     if (x != x) {
         return INT16_MIN;
     }

@@ -7,8 +7,7 @@
 #define HINT_SIZE 4
 
 size_t attune_session_seal(const attune_session *session, const attune_v1_NodeMessage *message, uint8_t *frame,
-                           size_t capacity)
-{
+                           size_t capacity) {
     if (capacity < ATTUNE_FRAME_HEADER) {
         return 0;
     }
@@ -21,15 +20,13 @@ size_t attune_session_seal(const attune_session *session, const attune_v1_NodeMe
     return ATTUNE_FRAME_HEADER + stream.bytes_written;
 }
 
-static bool is_for_us(const attune_session *session, const uint8_t *hint)
-{
+static bool is_for_us(const attune_session *session, const uint8_t *hint) {
     static const uint8_t everybody[HINT_SIZE] = {0};
     return memcmp(hint, session->node_id, HINT_SIZE) == 0 || memcmp(hint, everybody, HINT_SIZE) == 0;
 }
 
 attune_open_result attune_session_open(const attune_session *session, const uint8_t *frame, size_t size,
-                                       attune_v1_DaemonMessage *message)
-{
+                                       attune_v1_DaemonMessage *message) {
     if (size < ATTUNE_FRAME_HEADER || size > ATTUNE_NODE_FRAME || frame[0] != ATTUNE_FRAME_CLEAR) {
         return ATTUNE_OPEN_BAD;
     }

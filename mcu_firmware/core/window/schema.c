@@ -62,8 +62,7 @@ static const char *const statistic_names[] = {"mean", "deviation", "count", "act
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-const char *attune_kind_name(uint8_t kind)
-{
+const char *attune_kind_name(uint8_t kind) {
     for (size_t i = 0; i < LENGTH(kinds); i++) {
         if (kinds[i].kind == kind) {
             return kinds[i].name;
@@ -72,18 +71,13 @@ const char *attune_kind_name(uint8_t kind)
     return NULL;
 }
 
-const char *attune_statistic_name(uint8_t statistic)
-{
+const char *attune_statistic_name(uint8_t statistic) {
     return statistic < LENGTH(statistic_names) ? statistic_names[statistic] : NULL;
 }
 
-bool attune_kind_is_event(uint8_t kind)
-{
-    return kind == ATTUNE_PIR || kind == ATTUNE_DOOR || kind == ATTUNE_EVENT;
-}
+bool attune_kind_is_event(uint8_t kind) { return kind == ATTUNE_PIR || kind == ATTUNE_DOOR || kind == ATTUNE_EVENT; }
 
-static const coordinate_row *find_row(uint8_t kind, uint8_t statistic)
-{
+static const coordinate_row *find_row(uint8_t kind, uint8_t statistic) {
     uint8_t wanted = attune_kind_is_event(kind) ? 0 : kind;
     for (size_t i = 0; i < LENGTH(coordinates); i++) {
         if (coordinates[i].kind == wanted && coordinates[i].statistic == statistic) {
@@ -93,8 +87,7 @@ static const coordinate_row *find_row(uint8_t kind, uint8_t statistic)
     return NULL;
 }
 
-static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, uint8_t statistic)
-{
+static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, uint8_t statistic) {
     if (schema->features == ATTUNE_MAX_FEATURES) {
         return ATTUNE_SCHEMA_FEATURES;
     }
@@ -113,8 +106,7 @@ static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, ui
     return ATTUNE_SCHEMA_OK;
 }
 
-static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte)
-{
+static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte) {
     static const uint8_t level[] = {ATTUNE_MEAN, ATTUNE_DEVIATION};
     static const uint8_t event[] = {ATTUNE_COUNT, ATTUNE_ACTIVITY, ATTUNE_SINCE};
     uint8_t kind = byte & (uint8_t)~ATTUNE_SPREAD;
@@ -135,8 +127,7 @@ static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte)
     return error;
 }
 
-static void hash_float(crypto_blake2b_ctx *blake, attune_real value)
-{
+static void hash_float(crypto_blake2b_ctx *blake, attune_real value) {
     float number = (float)value;
     uint32_t bits;
     memcpy(&bits, &number, sizeof bits);
@@ -144,8 +135,7 @@ static void hash_float(crypto_blake2b_ctx *blake, attune_real value)
     crypto_blake2b_update(blake, bytes, sizeof bytes);
 }
 
-static void compute_hash(attune_schema *schema)
-{
+static void compute_hash(attune_schema *schema) {
     crypto_blake2b_ctx blake;
     uint8_t digest[64];
     uint8_t window[2] = {(uint8_t)schema->window_s, (uint8_t)(schema->window_s >> 8)};
@@ -163,8 +153,7 @@ static void compute_hash(attune_schema *schema)
     memcpy(schema->hash, digest, sizeof schema->hash);
 }
 
-attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s)
-{
+attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s) {
     memset(schema, 0, sizeof *schema);
     if (count == 0 || count > ATTUNE_MAX_SENSORS) {
         return ATTUNE_SCHEMA_SENSORS;
@@ -183,8 +172,7 @@ attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sen
     return ATTUNE_SCHEMA_OK;
 }
 
-int16_t attune_schema_coordinate(const attune_feature *f, attune_real x)
-{
+int16_t attune_schema_coordinate(const attune_feature *f, attune_real x) {
     if (!attune_finite(x)) {
         return ATTUNE_MISSING;
     }

@@ -35,19 +35,19 @@ typedef enum attune_kind {
 #define ATTUNE_SPREAD 0x80u
 
 typedef enum attune_statistic {
-    ATTUNE_MEAN = 0,     /* of a level's readings */
-    ATTUNE_DEVIATION = 1,/* standard deviation of a level's readings; missing with fewer than two */
-    ATTUNE_COUNT = 2,    /* events in the window */
-    ATTUNE_ACTIVITY = 3, /* exponential average of the count per minute, time constant 15 min */
-    ATTUNE_SINCE = 4     /* seconds since the last event, at most a day; a day if there was none */
+    ATTUNE_MEAN = 0,      /* of a level's readings */
+    ATTUNE_DEVIATION = 1, /* standard deviation of a level's readings; missing with fewer than two */
+    ATTUNE_COUNT = 2,     /* events in the window */
+    ATTUNE_ACTIVITY = 3,  /* exponential average of the count per minute, time constant 15 min */
+    ATTUNE_SINCE = 4      /* seconds since the last event, at most a day; a day if there was none */
 } attune_statistic;
 
 typedef struct attune_feature {
-    uint8_t sensor;        /* index into the schema's sensors */
-    uint8_t statistic;     /* attune_statistic */
-    bool log1p;            /* transform */
-    attune_real centre;    /* after the transform */
-    attune_real scale;     /* > 0, after the transform */
+    uint8_t sensor;     /* index into the schema's sensors */
+    uint8_t statistic;  /* attune_statistic */
+    bool log1p;         /* transform */
+    attune_real centre; /* after the transform */
+    attune_real scale;  /* > 0, after the transform */
 } attune_feature;
 
 /* hash is the first 8 bytes of BLAKE2b-512 of: window length (uint16); then for each feature kind, statistic, log1p (a byte

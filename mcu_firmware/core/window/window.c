@@ -8,18 +8,13 @@
 /* ATTUNE_SINCE says nothing more after a day. */
 #define SINCE_LIMIT_MS 86400000u
 
-static uint64_t length_ms(const attune_window *window)
-{
-    return (uint64_t)window->schema->window_s * 1000u;
-}
+static uint64_t length_ms(const attune_window *window) { return (uint64_t)window->schema->window_s * 1000u; }
 
-static bool is_event(const attune_window *window, uint8_t sensor)
-{
+static bool is_event(const attune_window *window, uint8_t sensor) {
     return attune_kind_is_event(window->schema->sensor[sensor]);
 }
 
-void attune_window_init(attune_window *window, const attune_schema *schema, uint64_t now_ms)
-{
+void attune_window_init(attune_window *window, const attune_schema *schema, uint64_t now_ms) {
     memset(window, 0, sizeof *window);
     window->schema = schema;
     /* The window holds (open, end], so a tick on a boundary belongs to the window that it ends; tick 0 has none before it. */
@@ -27,13 +22,9 @@ void attune_window_init(attune_window *window, const attune_schema *schema, uint
     window->open_ms = last - last % length_ms(window);
 }
 
-uint64_t attune_window_end_ms(const attune_window *window)
-{
-    return window->open_ms + length_ms(window);
-}
+uint64_t attune_window_end_ms(const attune_window *window) { return window->open_ms + length_ms(window); }
 
-static void add_level(attune_channel *channel, attune_real value)
-{
+static void add_level(attune_channel *channel, attune_real value) {
     channel->count += 1;
     attune_real difference = value - channel->mean;
     channel->mean += difference / channel->count;
@@ -41,8 +32,7 @@ static void add_level(attune_channel *channel, attune_real value)
     channel->seen = true;
 }
 
-static void add_events(attune_channel *channel, uint64_t tick_ms, attune_real events)
-{
+static void add_events(attune_channel *channel, uint64_t tick_ms, attune_real events) {
     channel->seen = true;
     if (events == 0) {
         return; /* the sensor lives, and nothing happened */
@@ -52,8 +42,7 @@ static void add_events(attune_channel *channel, uint64_t tick_ms, attune_real ev
     channel->ever = true;
 }
 
-attune_sample_result attune_window_sample(attune_window *window, uint8_t sensor, uint64_t tick_ms, attune_real value)
-{
+attune_sample_result attune_window_sample(attune_window *window, uint8_t sensor, uint64_t tick_ms, attune_real value) {
     if (sensor >= window->schema->sensors) {
         return ATTUNE_SAMPLE_SENSOR;
     }
@@ -76,20 +65,15 @@ attune_sample_result attune_window_sample(attune_window *window, uint8_t sensor,
     return ATTUNE_SAMPLE_OK;
 }
 
-static attune_real deviation(const attune_channel *channel)
-{
-    return attune_sqrt(channel->m2 / (channel->count - 1));
-}
+static attune_real deviation(const attune_channel *channel) { return attune_sqrt(channel->m2 / (channel->count - 1)); }
 
-static attune_real seconds_since(const attune_channel *channel, uint64_t end_ms)
-{
+static attune_real seconds_since(const attune_channel *channel, uint64_t end_ms) {
     uint64_t since = end_ms - channel->last_event_ms;
     uint32_t bounded = !channel->ever || since > SINCE_LIMIT_MS ? SINCE_LIMIT_MS : (uint32_t)since;
     return (attune_real)bounded / ATTUNE_REAL(1000.0);
 }
 
-static int16_t feature(const attune_window *window, const attune_feature *f)
-{
+static int16_t feature(const attune_window *window, const attune_feature *f) {
     const attune_channel *channel = &window->channel[f->sensor];
     if (!channel->seen || (f->statistic == ATTUNE_DEVIATION && channel->count < 2)) {
         return ATTUNE_MISSING;
@@ -110,8 +94,7 @@ static int16_t feature(const attune_window *window, const attune_feature *f)
     }
 }
 
-static void average_activity(attune_window *window)
-{
+static void average_activity(attune_window *window) {
     attune_real seconds = (attune_real)window->schema->window_s;
     attune_real kept = attune_exp(-seconds / ACTIVITY_S);
     for (uint8_t i = 0; i < window->schema->sensors; i++) {
@@ -123,8 +106,7 @@ static void average_activity(attune_window *window)
     }
 }
 
-static void open_next(attune_window *window)
-{
+static void open_next(attune_window *window) {
     for (uint8_t i = 0; i < window->schema->sensors; i++) {
         attune_channel *channel = &window->channel[i];
         channel->count = 0;
@@ -135,8 +117,7 @@ static void open_next(attune_window *window)
     window->open_ms = attune_window_end_ms(window);
 }
 
-void attune_window_close(attune_window *window, int16_t *features)
-{
+void attune_window_close(attune_window *window, int16_t *features) {
     average_activity(window);
     for (uint8_t i = 0; i < window->schema->features; i++) {
         features[i] = feature(window, &window->schema->feature[i]);

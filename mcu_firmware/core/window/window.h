@@ -17,8 +17,8 @@ typedef struct attune_channel {
     attune_real m2;       /* sum of squared differences from the mean */
     attune_real activity; /* events per minute, exponentially averaged */
     uint64_t last_event_ms;
-    bool seen;            /* a level: any reading in the open window; events: any reading, also of 0, since the cold start */
-    bool ever;            /* any event since the cold start */
+    bool seen; /* a level: any reading in the open window; events: any reading, also of 0, since the cold start */
+    bool ever; /* any event since the cold start */
 } attune_channel;
 
 typedef struct attune_window {
@@ -29,10 +29,10 @@ typedef struct attune_window {
 
 typedef enum attune_sample_result {
     ATTUNE_SAMPLE_OK = 0,
-    ATTUNE_SAMPLE_SENSOR,   /* no such sensor */
-    ATTUNE_SAMPLE_VALUE,    /* not finite, beyond ATTUNE_SAMPLE_LIMIT, or a negative count of events */
-    ATTUNE_SAMPLE_LATE,     /* belongs to a window that is closed already */
-    ATTUNE_SAMPLE_EARLY     /* belongs to a window after the open one: close first */
+    ATTUNE_SAMPLE_SENSOR, /* no such sensor */
+    ATTUNE_SAMPLE_VALUE,  /* not finite, beyond ATTUNE_SAMPLE_LIMIT, or a negative count of events */
+    ATTUNE_SAMPLE_LATE,   /* belongs to a window that is closed already */
+    ATTUNE_SAMPLE_EARLY   /* belongs to a window after the open one: close first */
 } attune_sample_result;
 
 /* Starts cold, with the window that holds tick now_ms open. The schema must outlive the window. */

@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L /* getline, strtok_r */
 #include "roster.h"
 
 #include "machine.h"

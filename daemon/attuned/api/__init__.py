@@ -1,0 +1,1 @@
+"""The admin gRPC service, for the command line."""

@@ -1,0 +1,98 @@
+"""From the daemon's values to messages of admin.proto."""
+
+from collections.abc import Collection
+
+from attune_proto.v1 import admin_pb2, node_pb2
+
+from attuned.nodes.conversation import Conversation
+from attuned.nodes.hub import Hub
+from attuned.presence.history import HistoryPoint
+from attuned.site import Site
+from attuned.store.site import LabelRow
+
+# The share of delays that an operator is told about.
+PERCENTILE = 0.99
+
+
+def room(site: Site, name: str) -> admin_pb2.Room:
+    """A room as it is believed now."""
+    settings, live = site.room_settings[name], site.rooms.rooms[name]
+    belief = live.current(site.clock.utc_ms())
+    releases = site.releases(name)
+    shares = [
+        admin_pb2.Share(
+            source=share.source, log_odds=share.log_odds, release=releases.get(share.source, ""), note=share.note
+        )
+        for share in belief.shares
+    ]
+    return admin_pb2.Room(
+        room=name,
+        name=settings.name,
+        floor=settings.floor,
+        state=admin_pb2.RoomState.ValueType(int(belief.state)),
+        probability=belief.probability,
+        since_utc_ms=belief.since_utc_ms,
+        as_of_utc_ms=belief.as_of_utc_ms,
+        valid_until_utc_ms=belief.valid_until_utc_ms,
+        log_odds=belief.log_odds,
+        shares=shares,
+        taught=site.labels.taught(name),
+        nodes=settings.nodes,
+    )
+
+
+def node(hub: Hub, conversation: Conversation) -> admin_pb2.Node:
+    facts, health = conversation.facts, conversation.health
+    return admin_pb2.Node(
+        node=conversation.node,
+        room=conversation.room,
+        online=hub.online(conversation),
+        gateway=hub.gateway_of(conversation),
+        sensors=conversation.kinds,
+        release=facts.release if facts else "",
+        firmware=facts.firmware if facts else "",
+        last_window_utc_ms=conversation.last_window_utc_ms,
+        last_heard_utc_ms=conversation.last_heard_utc_ms,
+        windows=conversation.windows,
+        windows_lost=conversation.windows_lost,
+        refused=conversation.refused,
+        last_refusal=conversation.last_refusal,
+        label_windows=conversation.label_windows,
+        window_seconds=facts.window_s if facts else 0,
+        reset_reason=node_pb2.ResetReason.Name(health.reset_reason).removeprefix("RESET_REASON_").lower(),
+        battery_mv=health.battery_mv,
+        backlog=health.backlog,
+        bad_frames=hub.bad_frames(conversation),
+    )
+
+
+def label(row: LabelRow, windows_learned: int) -> admin_pb2.LabelRow:
+    return admin_pb2.LabelRow(
+        number=row.number,
+        room=row.room,
+        class_name=row.class_name,
+        from_utc_ms=row.from_utc_ms,
+        to_utc_ms=row.to_utc_ms,
+        weight=row.weight,
+        source=row.source,
+        author=row.author,
+        told_utc_ms=row.told_utc_ms,
+        superseded_by=row.superseded_by,
+        windows_learned=windows_learned,
+    )
+
+
+def point(found: HistoryPoint) -> admin_pb2.BeliefPoint:
+    return admin_pb2.BeliefPoint(
+        utc_ms=found.utc_ms,
+        said=admin_pb2.RoomState.ValueType(int(found.said)),
+        said_probability=found.said_probability,
+        known=admin_pb2.RoomState.ValueType(int(found.known)),
+        known_probability=found.known_probability,
+    )
+
+
+def percentile_ms(delays_s: Collection[float]) -> float:
+    """The delay that 99 % of those remembered do not exceed, in milliseconds; 0 if there are none."""
+    ordered = sorted(delays_s)
+    return 1000 * ordered[min(int(PERCENTILE * len(ordered)), len(ordered) - 1)] if ordered else 0.0

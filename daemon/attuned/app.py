@@ -1,0 +1,144 @@
+"""The daemon `attuned`: puts the parts together, runs them as named tasks, and ends them in order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import grpc
+import typer
+from attune_proto.v1 import admin_pb2_grpc, link_pb2_grpc
+from systemd import daemon as systemd
+
+from attuned.api.admin import AdminService
+from attuned.bms.publisher import Broker, Publisher
+from attuned.clock import Clock, ScaledClock, SystemClock
+from attuned.config import ClockSettings, MqttSettings, Settings, load
+from attuned.errors import AttuneError, ConfigError
+from attuned.nodes.link_service import LinkService
+from attuned.site import Site
+
+log = logging.getLogger(__name__)
+
+DEFAULT_CONFIG = Path("/etc/attune/attuned.toml")
+
+# Time for calls under way when the daemon ends, in seconds.
+GRACE_S = 1.0
+
+# Only the daemon's user and group may talk to its sockets.
+SOCKET_MODE = 0o660
+
+
+class _Stop(Exception):
+    """Somebody asked the daemon to end."""
+
+
+def run() -> None:
+    """Entry point of `attuned`."""
+    typer.run(main)
+
+
+def main(config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_CONFIG) -> None:
+    """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        settings = load(config)
+        asyncio.run(serve(settings))
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    except AttuneError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+async def serve(settings: Settings) -> None:
+    """Runs the daemon until SIGTERM or SIGINT. Raises AttuneError if it cannot start."""
+    clock = make_clock(settings.clock)
+    publisher = make_publisher(settings.site.name, settings.mqtt) if settings.mqtt else None
+    site = Site(settings, clock, publisher)
+    await site.open()
+    try:
+        with contextlib.suppress(*(_Stop,)):
+            await _run(site, publisher)
+    finally:
+        await site.close()
+
+
+async def _run(site: Site, publisher: Publisher | None) -> None:
+    links = LinkService(site.hub)
+    try:
+        async with _servers(site, links), asyncio.TaskGroup() as group:
+            group.create_task(site.commits.run(), name="commits")
+            group.create_task(site.teaching.run(), name="teaching")
+            group.create_task(site.run_errands(), name="errands")
+            group.create_task(site.run_rounds(), name="rounds")
+            if publisher is not None:
+                group.create_task(publisher.run(), name="broker")
+            group.create_task(_until_signal(), name="signal")
+            systemd.notify("READY=1")
+            log.info("Site %s is up with %d rooms.", site.settings.site.name, len(site.settings.rooms))
+    except* _Stop:
+        log.info("Site %s is down.", site.settings.site.name)
+    finally:
+        systemd.notify("STOPPING=1")
+
+
+@contextlib.asynccontextmanager
+async def _servers(site: Site, links: LinkService) -> AsyncIterator[None]:
+    """The service for gateways and the one for the command line, each on its own sockets."""
+    gateways, admin = grpc.aio.server(), grpc.aio.server()
+    link_pb2_grpc.add_NodeLinkServicer_to_server(links, gateways)
+    admin_pb2_grpc.add_AdminServicer_to_server(AdminService(site, links), admin)
+    for address in site.settings.gateways.listen:
+        _listen(gateways, address)
+    _listen(admin, f"unix:{site.settings.api.socket}")
+    await gateways.start()
+    await admin.start()
+    try:
+        yield
+    finally:
+        await asyncio.gather(gateways.stop(GRACE_S), admin.stop(GRACE_S))
+
+
+def _listen(server: grpc.aio.Server, address: str) -> None:
+    path = Path(address.removeprefix("unix:")) if address.startswith("unix:") else None
+    try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        server.add_insecure_port(address)
+        if path is not None:
+            path.chmod(SOCKET_MODE)
+    except (OSError, RuntimeError) as error:
+        raise AttuneError(f"Cannot listen on {address} ({error}): see whether another daemon runs there.") from error
+
+
+async def _until_signal() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+    raise _Stop
+
+
+def make_clock(settings: ClockSettings | None) -> Clock:
+    """The machine's clock, or the one that the configuration describes."""
+    if settings is None:
+        return SystemClock()
+    return ScaledClock(_ms(settings.start), settings.rate, _ms(settings.real_start) if settings.real_start else None)
+
+
+def make_publisher(site: str, settings: MqttSettings) -> Publisher:
+    """Raises ConfigError if the password cannot be read."""
+    ca_file = str(settings.ca_file) if settings.ca_file else None
+    return Publisher(site, Broker(settings.host, settings.port, settings.user, settings.password, ca_file))
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,1 @@
+"""What the building-management system sees: MQTT."""

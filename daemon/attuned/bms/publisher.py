@@ -1,0 +1,139 @@
+"""The connection to the broker: retained states with a will, the newest state of each topic, again after every loss."""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import aiomqtt
+
+from attuned.bms import topics
+
+log = logging.getLogger(__name__)
+
+# Publications under way at the same time.
+IN_FLIGHT = 16
+
+# Seconds between attempts to reach the broker: doubled from the first to the last.
+FIRST_WAIT_S = 1.0
+LAST_WAIT_S = 30.0
+
+# Seconds within which the broker has to acknowledge.
+TIMEOUT_S = 10.0
+
+# Publications whose delay is remembered.
+DELAYS = 2048
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is, and who we are there."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = None
+    ca_file: str | None = None
+
+
+class Publisher:
+    """Publishes retained messages with quality of service 1; a newer message replaces one that still waits."""
+
+    def __init__(self, site: str, broker: Broker) -> None:
+        self._site = site
+        self._broker = broker
+        self._retained: dict[str, str] = {}
+        self._waiting: dict[str, float | None] = {}
+        self._ready = asyncio.Event()
+        self.trouble = "The broker has not been reached yet."
+        self.acknowledged = 0
+        self.delays_s: deque[float] = deque(maxlen=DELAYS)
+
+    def publish(self, topic: str, payload: str, arrived: float | None = None) -> None:
+        """Sets the retained message of a topic. `arrived` (monotonic seconds) is when its cause came in."""
+        if self._retained.get(topic) == payload:
+            return
+        self._retained[topic] = payload
+        self._waiting.setdefault(topic, arrived)
+        self._ready.set()
+
+    async def run(self) -> None:
+        """Keeps the connection, for ever; says on cancellation that the site is offline."""
+        wait_s = FIRST_WAIT_S
+        while True:
+            started = time.monotonic()
+            try:
+                await self._session()
+            except (aiomqtt.MqttError, OSError) as error:
+                self._lost(error)
+            wait_s = FIRST_WAIT_S if time.monotonic() - started > LAST_WAIT_S else min(wait_s * 2, LAST_WAIT_S)
+            await asyncio.sleep(wait_s)
+
+    async def _session(self) -> None:
+        will = aiomqtt.Will(topics.status_topic(self._site), topics.status_payload(online=False), qos=1, retain=True)
+        async with aiomqtt.Client(
+            self._broker.host,
+            self._broker.port,
+            username=self._broker.user,
+            password=self._broker.password,
+            tls_context=ssl.create_default_context(cafile=self._broker.ca_file) if self._broker.ca_file else None,
+            will=will,
+            timeout=TIMEOUT_S,
+            max_inflight_messages=IN_FLIGHT,
+        ) as client:
+            self.trouble = ""
+            log.info("Connected to the broker at %s:%d.", self._broker.host, self._broker.port)
+            await self._send(client, topics.status_topic(self._site), topics.status_payload(online=True), None)
+            self._waiting = dict.fromkeys(self._retained)
+            self._ready.set()
+            try:
+                await self._serve(client)
+            except asyncio.CancelledError:
+                await self._send(client, topics.status_topic(self._site), topics.status_payload(online=False), None)
+                raise
+
+    async def _serve(self, client: aiomqtt.Client) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_until_closed(client), name="broker closed")
+                for i in range(IN_FLIGHT):
+                    group.create_task(self._work(client), name=f"publish {i}")
+        except* aiomqtt.MqttError as errors:
+            raise aiomqtt.MqttError(str(errors.exceptions[0])) from errors
+
+    async def _work(self, client: aiomqtt.Client) -> None:
+        while True:
+            await self._ready.wait()
+            if not self._waiting:
+                self._ready.clear()
+                continue
+            topic = next(iter(self._waiting))
+            arrived = self._waiting.pop(topic)
+            try:
+                await self._send(client, topic, self._retained[topic], arrived)
+            except aiomqtt.MqttError:
+                self._waiting.setdefault(topic, arrived)
+                raise
+
+    async def _send(self, client: aiomqtt.Client, topic: str, payload: str, arrived: float | None) -> None:
+        await client.publish(topic, payload, qos=1, retain=True, timeout=TIMEOUT_S)
+        self.acknowledged += 1
+        if arrived is not None:
+            self.delays_s.append(time.monotonic() - arrived)
+
+    def _lost(self, error: Exception) -> None:
+        trouble = (
+            f"The broker at {self._broker.host}:{self._broker.port} cannot be reached ({error}): "
+            "check that it runs, and the address, user and password in the configuration."
+        )
+        if not self.trouble:
+            log.warning("%s", trouble)
+        self.trouble = trouble
+
+
+async def _until_closed(client: aiomqtt.Client) -> None:
+    """Nothing is subscribed to; iterating tells when the connection is lost."""
+    async for _ in client.messages:
+        pass

@@ -1,0 +1,231 @@
+"""The daemon's settings, read from TOML. Every error names the file, the key, and what is expected there."""
+
+import re
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, get_args, get_origin
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from attuned.errors import ConfigError
+
+# The longest path that the kernel takes for a Unix socket.
+SOCKET_PATH_LIMIT = 107
+
+_LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}")
+
+
+def _topic_level(text: str) -> str:
+    """A room or site is one level of MQTT topics and one word on a command line."""
+    if not re.fullmatch(r"[^\s/+#\x00-\x1f]{1,64}", text):
+        raise ValueError("not one word")
+    return text
+
+
+def _node_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{16}", text):
+        raise ValueError("not 16 hex digits")
+    return text.lower()
+
+
+def _gateway_address(text: str) -> str:
+    """Frames travel in the clear until sessions are sealed, so they stay on this machine."""
+    fits = text.startswith("unix:/") and len(text) - len("unix:") <= SOCKET_PATH_LIMIT
+    if not fits and not _LOOPBACK.fullmatch(text):
+        raise ValueError("not an address of this machine")
+    return text
+
+
+def _timezone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError("not a time zone")
+    return text
+
+
+def _instant(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+TopicLevel = Annotated[str, AfterValidator(_topic_level)]
+NodeId = Annotated[str, AfterValidator(_node_id)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SiteSettings(_Table):
+    """The building, its time zone, and the step of its rooms' histories."""
+
+    name: TopicLevel = Field(description='one word without / + #, such as name = "townhall"')
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        "UTC", description='an IANA name, such as timezone = "Europe/Brussels"'
+    )
+    step_s: int = Field(
+        60, ge=10, le=600, description="seconds from 10 to 600 that divide an hour, such as step_s = 60"
+    )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class StoreSettings(_Table):
+    path: Path = Field(Path("/var/lib/attune"), description='a folder, such as path = "/var/lib/attune"')
+
+
+class MqttSettings(_Table):
+    """The broker. Without this table nothing is published."""
+
+    host: str = Field("127.0.0.1", min_length=1, description='a host, such as host = "127.0.0.1"')
+    port: int = Field(1883, ge=1, le=65535, description="a port from 1 to 65535, such as port = 1883")
+    user: str | None = Field(None, description='a name, such as user = "attune"')
+    password_file: Path | None = Field(
+        None, description='a file that holds the password, such as password_file = "/etc/attune/mqtt"'
+    )
+    ca_file: Path | None = Field(None, description='a PEM file, such as ca_file = "/etc/ssl/certs/ca-certificates.crt"')
+
+    @property
+    def password(self) -> str | None:
+        """The first line of the password file. Raises ConfigError if it cannot be read."""
+        if self.password_file is None:
+            return None
+        try:
+            return self.password_file.read_text(encoding="utf-8").partition("\n")[0]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"The password file {self.password_file} cannot be read ({error}): check its owner."
+            ) from error
+
+
+class GatewaySettings(_Table):
+    listen: list[Annotated[str, AfterValidator(_gateway_address)]] = Field(
+        ["unix:/run/attune/gateway.sock"],
+        min_length=1,
+        description='a list of sockets of this machine, such as listen = ["unix:/run/attune/gateway.sock"]',
+    )
+
+
+class ApiSettings(_Table):
+    socket: Path = Field(
+        Path("/run/attune/attune.sock"), description='a path, such as socket = "/run/attune/attune.sock"'
+    )
+
+
+class ClockSettings(_Table):
+    """A clock of its own for demonstrations and tests; leave the table out to use the machine's."""
+
+    start: Annotated[datetime, AfterValidator(_instant)] = Field(
+        description="a time, such as start = 2026-03-02T07:00:00Z"
+    )
+    real_start: Annotated[datetime, AfterValidator(_instant)] | None = Field(
+        None, description="the real time at which the clock shows start, such as real_start = 2026-11-21T10:00:00Z"
+    )
+    rate: float = Field(1.0, gt=0, le=10_000, description="how much faster than real time, such as rate = 60")
+
+
+class RoomSettings(_Table):
+    id: TopicLevel = Field(description='one word without / + #, such as id = "2.13"')
+    name: str = Field("", description='a name for people, such as name = "Meeting room"')
+    floor: str = Field("", description='a floor, such as floor = "2"')
+    nodes: list[NodeId] = Field(
+        [], description='a list of node ids of 16 hex digits, such as nodes = ["a1b2c3d4e5f60708"]'
+    )
+
+
+class Settings(_Table):
+    """The whole configuration of a daemon."""
+
+    site: SiteSettings = Field(description='a table [site] with name = "townhall"')
+    store: StoreSettings = Field(StoreSettings(), description="a table [store]")
+    mqtt: MqttSettings | None = Field(None, description="a table [mqtt]")
+    gateways: GatewaySettings = Field(GatewaySettings(), description="a table [gateways]")
+    api: ApiSettings = Field(ApiSettings(), description="a table [api]")
+    clock: ClockSettings | None = Field(None, description="a table [clock]")
+    rooms: list[RoomSettings] = Field([], description="a table [[rooms]] for each room")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if 3600 % self.site.step_s:
+            raise ValueError(
+                f"site.step_s is {self.site.step_s}; write a number of seconds that divides an hour, such as 60"
+            )
+        seen: dict[str, str] = {}
+        for room in self.rooms:
+            for thing in (f"room {room.id}", *(f"node {node}" for node in room.nodes)):
+                if thing in seen:
+                    raise ValueError(f"{thing} stands in [[rooms]] twice; write it once")
+                seen[thing] = room.id
+        return self
+
+    @property
+    def room_of(self) -> dict[str, str]:
+        """The room of each assigned node."""
+        return {node: room.id for room in self.rooms for node in room.nodes}
+
+
+def load(path: Path) -> Settings:
+    """Reads a configuration file. Raises ConfigError."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a configuration with --config.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}; correct that line.") from error
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in _sentences(error))) from error
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    return [_sentence(first["type"], first["loc"], first["msg"]) for first in error.errors()]
+
+
+def _sentence(kind: str, place: tuple[int | str, ...], message: str) -> str:
+    if not place:
+        return f"{message.removeprefix('Value error, ')}."
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    if kind == "extra_forbidden":
+        return f"key {key} is unknown; leave it out, or write one of {', '.join(_keys(place[:-1]))}."
+    expected = _field_description(place)
+    if kind == "missing":
+        return f"key {key} is missing; write {expected}."
+    return f"key {key} is not right; write {expected}."
+
+
+def _keys(place: tuple[int | str, ...]) -> list[str]:
+    return list(_model_at(place).model_fields)
+
+
+def _field_description(place: tuple[int | str, ...]) -> str:
+    names = [part for part in place if isinstance(part, str)]
+    model: type[BaseModel] = Settings
+    description = ""
+    for name in names:
+        if name not in model.model_fields:
+            break
+        field = model.model_fields[name]
+        description = field.description or description
+        model = _table_in(field.annotation) or model
+    return description
+
+
+def _model_at(place: tuple[int | str, ...]) -> type[BaseModel]:
+    model: type[BaseModel] = Settings
+    for name in place:
+        if isinstance(name, str) and name in model.model_fields:
+            model = _table_in(model.model_fields[name].annotation) or model
+    return model
+
+
+def _table_in(annotation: Any) -> type[BaseModel] | None:
+    """The table class in an annotation such as `Table`, `Table | None` or `list[Table]`."""
+    if isinstance(annotation, type) and get_origin(annotation) is None and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) is list or isinstance(annotation, UnionType):
+        return next((table for part in get_args(annotation) if (table := _table_in(part))), None)
+    return None

@@ -1,0 +1,1 @@
+"""Labels: ground truth, and its way to the nodes."""

@@ -1,0 +1,104 @@
+"""The label service: stores labels, and sees that the nodes of the room learn them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+
+from attuned.clock import Clock
+from attuned.errors import NotFoundError, RequestError
+from attuned.labels.teaching import CLASSES, Teaching
+from attuned.nodes.conversation import Conversation
+from attuned.nodes.window import Window
+from attuned.store.site import LabelRow, SiteStore
+from attuned.store.windows import WindowStore
+
+# Longest interval of one label: nobody saw a room for longer than a week at a time.
+LONGEST_MS = 7 * 24 * 3_600_000
+
+PERSON = "person"
+
+
+class Labels:
+    """Labels in force by room, kept in memory beside the store; `flush` commits the windows that have arrived so far."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        site: SiteStore,
+        windows: WindowStore,
+        teaching: Teaching,
+        nodes_of: Mapping[str, Iterable[Conversation]],
+        flush: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._clock = clock
+        self._site = site
+        self._windows = windows
+        self._teaching = teaching
+        self._nodes_of = nodes_of
+        self._flush = flush
+        self._in_force: dict[str, list[LabelRow]] = {room: [] for room in nodes_of}
+        self.count = 0
+
+    async def load(self) -> None:
+        """Reads the labels that are in force."""
+        rows = await self._site.labels()
+        self.count = len(rows)
+        for row in reversed(rows):
+            if row.room in self._in_force and not row.superseded_by:
+                self._in_force[row.room].append(row)
+
+    def taught(self, room: str) -> bool:
+        """Whether people have labelled the room."""
+        return bool(self._in_force.get(room))
+
+    async def add(self, label: LabelRow) -> LabelRow:
+        """Stores a label (its number and time of telling are set here) and sends it to the room's nodes.
+
+        Raises NotFoundError for an unknown room, RequestError for an interval or class that cannot be.
+        """
+        self._check(label)
+        stored = await self._site.add_label(replace(label, told_utc_ms=self._clock.utc_ms()))
+        self.count += 1
+        covered = [row for row in self._in_force[stored.room] if _covers(stored, row)]
+        self._in_force[stored.room] = [r for r in self._in_force[stored.room] if r not in covered] + [stored]
+        await self._flush()
+        for conversation in self._nodes_of[stored.room]:
+            await self._plan(conversation, stored)
+        return stored
+
+    async def greet(self, conversation: Conversation) -> None:
+        """A node is back: what it cannot know any more is told again."""
+        if not self._teaching.needs_all(conversation):
+            self._teaching.resume(conversation)
+            return
+        self._teaching.begin(conversation)
+        for label in self._in_force.get(conversation.room, []):
+            await self._plan(conversation, label)
+
+    def on_committed(self, conversation: Conversation, window: Window) -> None:
+        """A window came after the label that covers it."""
+        labels = self._in_force.get(conversation.room)
+        for label in labels or ():
+            if label.from_utc_ms < window.end_utc_ms <= label.to_utc_ms and not window.refused:
+                self._teaching.plan(conversation, label, [window])
+
+    async def _plan(self, conversation: Conversation, label: LabelRow) -> None:
+        windows = await self._windows.windows_between([conversation.node], label.from_utc_ms, label.to_utc_ms)
+        self._teaching.plan(conversation, label, windows)
+
+    def _check(self, label: LabelRow) -> None:
+        if label.room not in self._in_force:
+            raise NotFoundError(f"There is no room {label.room!r}: `attune rooms` lists the rooms.")
+        if label.class_name not in CLASSES:
+            raise RequestError(f"A label says {' or '.join(CLASSES)}, not {label.class_name!r}.")
+        if label.from_utc_ms >= label.to_utc_ms:
+            raise RequestError("The label ends before it begins: give the earlier time first.")
+        if label.to_utc_ms - label.from_utc_ms > LONGEST_MS:
+            raise RequestError("The label is longer than a week: label shorter stretches that somebody has seen.")
+        if label.from_utc_ms > self._clock.utc_ms():
+            raise RequestError("The label lies in the future: label what has happened.")
+        if not 0 < label.weight <= 1:
+            raise RequestError("The label's weight must be above 0 and at most 1.")
+
+
+def _covers(newer: LabelRow, older: LabelRow) -> bool:
+    return newer.from_utc_ms <= older.from_utc_ms and older.to_utc_ms <= newer.to_utc_ms

@@ -1,0 +1,161 @@
+"""Labels on their way to the nodes: parts of a few windows, one at a time for each node, until it has answered.
+
+A node learns a window of a label once, however often it is told, so anything may be sent again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from attune_proto.v1 import node_pb2
+
+from attuned.clock import Clock
+from attuned.nodes.conversation import Conversation
+from attuned.nodes.window import Window
+from attuned.store.site import LabelRow
+
+# Class index on the nodes of what a label can say.
+CLASSES = {"free": 0, "occupied": 1}
+
+# One person's word on the wire.
+PERSON_WEIGHT = 256
+WEIGHT_LIMIT = 65_535
+
+# Windows in one part: as many as a node takes in one frame.
+PART_WINDOWS = 8
+
+# One label may fill this part of a node's label log (one half); a longer one is thinned, each window weighing for more.
+LOG_SHARE = 2
+
+# Seconds of the daemon's clock after which an unanswered part is sent again.
+AGAIN_S = 15.0
+
+Send = Callable[[Conversation, node_pb2.DaemonMessage], bool]
+
+
+@dataclass
+class Pupil:
+    """One node's queue of label parts, and what it has learned of each label since it was last planned."""
+
+    conversation: Conversation
+    queue: deque[node_pb2.Label] = field(default_factory=deque)
+    parts: dict[int, int] = field(default_factory=dict)
+    learned: dict[int, int] = field(default_factory=dict)
+    boot: int | None = None
+
+
+class Teaching:
+    """Queues of label parts by node. `send` gives a message to a node's link."""
+
+    def __init__(self, clock: Clock, send: Send) -> None:
+        self._clock = clock
+        self._send = send
+        self._pupils: dict[str, Pupil] = {}
+        self._answered = asyncio.Event()
+
+    def plan(self, conversation: Conversation, label: LabelRow, windows: Sequence[Window]) -> None:
+        """Queues a label with the windows of this node that the daemon holds; sends if nothing is under way."""
+        pupil = self._pupil(conversation)
+        idle = not pupil.queue
+        pupil.queue.extend(_parts(pupil, label, windows))
+        if idle:
+            self._send_first(pupil)
+
+    def needs_all(self, conversation: Conversation) -> bool:
+        """Whether the node has to be told every label: the first hello of a boot since this daemon started."""
+        facts = conversation.facts
+        return facts is not None and self._pupil(conversation).boot != facts.boot
+
+    def begin(self, conversation: Conversation) -> None:
+        """Forgets what was queued: everything is planned again for the node's new boot."""
+        facts = conversation.facts
+        self._pupils[conversation.node] = Pupil(conversation, boot=facts.boot if facts else None)
+
+    def resume(self, conversation: Conversation) -> None:
+        """The node has a link again."""
+        self._send_first(self._pupil(conversation))
+
+    def answer(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None:
+        """The node has answered a part; the next one goes out."""
+        pupil = self._pupil(conversation)
+        if not pupil.queue or (pupil.queue[0].number, pupil.queue[0].part) != (ack.number, ack.part):
+            return
+        pupil.queue.popleft()
+        pupil.learned[ack.number] = pupil.learned.get(ack.number, 0) + ack.learned
+        if ack.refused:
+            conversation.refuse(f"{ack.refused} windows of label {ack.number} were refused by the node")
+        self._answered.set()
+        self._send_first(pupil)
+
+    def learned(self, number: int) -> dict[str, int]:
+        """Windows that each node has learned with a label."""
+        return {node: pupil.learned[number] for node, pupil in self._pupils.items() if number in pupil.learned}
+
+    def waiting(self, number: int) -> set[str]:
+        """Nodes that have parts of a label still to come."""
+        return {node for node, pupil in self._pupils.items() if any(part.number == number for part in pupil.queue)}
+
+    async def wait(self, number: int, seconds: float) -> None:
+        """Waits until every node has answered all of a label, at most so many seconds of real time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.waiting(number):
+                    self._answered.clear()
+                    await self._answered.wait()
+        except TimeoutError:
+            return
+
+    async def run(self) -> None:
+        """Sends unanswered parts again, for ever."""
+        while True:
+            await asyncio.sleep(AGAIN_S / self._clock.rate)
+            for pupil in self._pupils.values():
+                self._send_first(pupil)
+
+    def _pupil(self, conversation: Conversation) -> Pupil:
+        return self._pupils.setdefault(conversation.node, Pupil(conversation))
+
+    def _send_first(self, pupil: Pupil) -> None:
+        if pupil.queue:
+            self._send(pupil.conversation, node_pb2.DaemonMessage(label=pupil.queue[0]))
+
+
+def _parts(pupil: Pupil, label: LabelRow, windows: Sequence[Window]) -> Iterator[node_pb2.Label]:
+    """The messages of a label for one node. Each names the interval, for windows that the node still holds."""
+    conversation = pupil.conversation
+    capacity = conversation.facts.label_capacity if conversation.facts else 0
+    chosen = thin(windows, max(capacity // LOG_SHARE, PART_WINDOWS))
+    weight = label.weight * PERSON_WEIGHT * len(windows) / max(len(chosen), 1)
+    from_s, to_s = _ticks(conversation, label)
+    for i in range(0, max(len(chosen), 1), PART_WINDOWS):
+        part = pupil.parts.get(label.number, 0)
+        pupil.parts[label.number] = part + 1
+        yield node_pb2.Label(
+            number=label.number,
+            part=part,
+            class_index=CLASSES[label.class_name],
+            weight=max(1, min(round(weight) if chosen else PERSON_WEIGHT, WEIGHT_LIMIT)),
+            from_s=from_s,
+            to_s=to_s,
+            windows=_wire(chosen[i : i + PART_WINDOWS]),
+        )
+
+
+def thin(windows: Sequence[Window], limit: int) -> list[Window]:
+    """At most `limit` of the windows, evenly spread."""
+    if len(windows) <= limit:
+        return list(windows)
+    return [windows[i * len(windows) // limit] for i in range(limit)]
+
+
+def _ticks(conversation: Conversation, label: LabelRow) -> tuple[int, int]:
+    """The label's interval in seconds of the node's boot; (0, 0) if the boot has no tie or began later."""
+    ties = conversation.boot.ties
+    if not ties.ticks_ms:
+        return 0, 0
+    return max(0, ties.tick_ms(label.from_utc_ms) // 1000), max(0, ties.tick_ms(label.to_utc_ms) // 1000)
+
+
+def _wire(windows: Iterable[Window]) -> list[node_pb2.LabelWindow]:
+    return [node_pb2.LabelWindow(boot=w.boot, seq=w.seq, features=w.features) for w in windows]

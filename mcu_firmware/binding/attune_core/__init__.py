@@ -1,0 +1,27 @@
+"""The node core as a Python module: the same C that runs on nodes, on numpy arrays without copies.
+
+`Schema`, `Windower`, `Head` and `Filter` are the parts; `Node` is a whole node as a value; `frame_encode` and
+`FrameDecoder` are the framing of streams. Every error is a `ValueError` whose message is a sentence.
+"""
+
+from attune_core.filter import Filter
+from attune_core.framing import FrameDecoder, frame_encode
+from attune_core.head import Head
+from attune_core.node import Node, NodeFacts, WaitingReport
+from attune_core.schema import KINDS, MISSING, UNIT, Schema
+from attune_core.window import Windower
+
+__all__ = [
+    "KINDS",
+    "MISSING",
+    "UNIT",
+    "Filter",
+    "FrameDecoder",
+    "Head",
+    "Node",
+    "NodeFacts",
+    "Schema",
+    "WaitingReport",
+    "Windower",
+    "frame_encode",
+]

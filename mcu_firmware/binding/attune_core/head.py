@@ -1,0 +1,149 @@
+"""Heads: the incremental classifiers over a window's features."""
+
+from typing import NoReturn, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from attune_core.library import Library, RealArray, library, rows
+from attune_core.schema import Schema, new_schema
+
+HEADS = {"gnb": 1}
+
+DIGEST_SIZE = 16
+
+_REASONS = {
+    1: "A class is a number from 0 to 7.",
+    2: "A weight has to be a number from 1e-6 to 1e6.",
+    3: "The other head has another kind or another number of features; both have to be of one schema.",
+    4: "The result is no valid state; only what was merged or learned before can be taken out.",
+}
+
+
+def _fail(result: int, where: str = "") -> NoReturn:
+    raise ValueError(_REASONS[result] + where)
+
+
+class Head:
+    """A head of `kind` over `features` coordinates; grows from 2 classes up to 8 as it is taught.
+
+    Evidence for class k > 0 is the log-likelihood ratio of a window against class 0 in nats, every prior left out,
+    clamped to +-6.
+    """
+
+    def __init__(self, kind: str, features: int, precision: str = "float32") -> None:
+        """A head that knows nothing. kind `gnb`; precision float32 (as on nodes) or float64 (for statistics)."""
+        if kind not in HEADS:
+            raise ValueError(f"There is no head {kind!r}; the heads are {', '.join(HEADS)}.")
+        self.kind = kind
+        self.features = features
+        self._core: Library = library(precision)
+        if not 1 <= features <= self._core.max_features:
+            raise ValueError(f"A head has 1 to {self._core.max_features} features, not {features}.")
+        self._memory = self._core.new("head")
+        self._pointer = self._memory.pointer
+        self._check(self._core.lib.core_head_init(self._pointer, HEADS[kind], features))
+
+    @classmethod
+    def factory(cls, schema: Schema, precision: str = "float32") -> tuple[Self, bytes]:
+        """The release that a node of this schema starts on, and its 16-byte digest."""
+        head = cls("gnb", len(schema), precision)
+        core = head._core
+        twin = new_schema(core, schema.sensor_bytes, schema.window_s)
+        digest = core.ffi.new("uint8_t[]", DIGEST_SIZE)
+        head._check(core.lib.core_factory_load(head._pointer, twin.pointer, digest))
+        return head, bytes(digest)
+
+    @staticmethod
+    def _check(result: int) -> None:
+        if result:
+            _fail(result)
+
+    @property
+    def precision(self) -> str:
+        return self._core.precision
+
+    @property
+    def classes(self) -> int:
+        """Classes that the head tells apart, 2 to 8."""
+        return int(self._core.lib.core_head_classes(self._pointer))
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the exported state."""
+        return int(self._core.lib.core_head_size(self._pointer))
+
+    def learn(
+        self,
+        features: npt.NDArray[np.int16],
+        classes: npt.ArrayLike,
+        weights: npt.ArrayLike | None = None,
+    ) -> None:
+        """Learns rows int16[n, d] of classes uint8[n], in order, with weights float32[n] (one each if None).
+
+        Nothing is learned if a class or weight is out of range.
+        """
+        x = rows(features, self.features)
+        labels = self._labels(classes, len(x))
+        core = self._core
+        weight = core.ffi.NULL if weights is None else core.array("float", self._weights(weights, len(x)))
+        row = core.ffi.new("size_t *")
+        out = core.array("int16_t", x), core.array("uint8_t", labels)
+        result = core.lib.core_head_learn(self._pointer, *out, weight, len(x), row)
+        if result:
+            _fail(result, f" Row {row[0]} breaks this.")
+
+    @staticmethod
+    def _labels(classes: npt.ArrayLike, n: int) -> npt.NDArray[np.uint8]:
+        labels = np.asarray(classes)
+        if labels.shape != (n,):
+            raise ValueError(f"Each of the {n} windows needs one class; the classes have the shape {labels.shape}.")
+        if labels.size and (labels.min() < 0 or labels.max() > 255):
+            _fail(1)
+        return np.ascontiguousarray(labels, np.uint8)
+
+    @staticmethod
+    def _weights(weights: npt.ArrayLike, n: int) -> npt.NDArray[np.float32]:
+        array = np.ascontiguousarray(weights, np.float32)
+        if array.shape != (n,):
+            raise ValueError(f"Each of the {n} windows needs one weight; the weights have the shape {array.shape}.")
+        return array
+
+    def predict(self, features: npt.NDArray[np.int16]) -> tuple[RealArray, npt.NDArray[np.bool_]]:
+        """Evidence real[n, K-1] of rows int16[n, d], and known bool[n]: false where the head can tell nothing."""
+        x = rows(features, self.features)
+        core = self._core
+        evidence = np.zeros((len(x), self.classes - 1), core.real)
+        known = np.zeros(len(x), np.bool_)
+        out = core.array("attune_real", evidence), core.array("uint8_t", known)
+        core.lib.core_head_predict(self._pointer, core.array("int16_t", x), len(x), *out)
+        return evidence, known
+
+    def merge(self, other: "Head") -> None:
+        """self += other; unchanged if that is refused."""
+        self._check(self._core.lib.core_head_merge(self._pointer, self._twin(other)))
+
+    def unmerge(self, other: "Head") -> None:
+        """self -= other, the inverse of merge but for rounding; unchanged if other was never part of it."""
+        self._check(self._core.lib.core_head_unmerge(self._pointer, self._twin(other)))
+
+    def _twin(self, other: "Head") -> object:
+        if other.precision != self.precision:
+            raise ValueError("The heads have different precisions; make both of one precision.")
+        return other._pointer
+
+    def export(self) -> bytes:
+        """Portable little-endian float32 state."""
+        buffer = self._core.ffi.new("uint8_t[]", self.size_bytes)
+        return bytes(buffer[0 : self._core.lib.core_head_export(self._pointer, buffer, len(buffer))])
+
+    def import_(self, state: bytes) -> None:
+        """Takes an exported state of this kind and number of features; unchanged if it is none."""
+        if self._core.lib.core_head_import(self._pointer, state, len(state)):
+            raise ValueError(f"These {len(state)} bytes are no state of a {self.kind} head of {self.features} features.")
+
+    def copy(self) -> "Head":
+        """A head of its own with the same state."""
+        twin = Head(self.kind, self.features, self.precision)
+        self._core.ffi.memmove(twin._pointer, self._pointer, self._memory.size)
+        return twin

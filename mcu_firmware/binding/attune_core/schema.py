@@ -1,0 +1,123 @@
+"""Feature schemas: which features a node with given sensors computes, and in which fixed coordinates."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from attune_core.library import Library, Memory, library
+
+UNIT = 1024
+"""Steps of a coordinate in one unit of what heads see."""
+
+MISSING = -32768
+"""Coordinate of a feature without a reading."""
+
+SPREAD = 0x80
+SPREAD_SUFFIX = "+spread"
+
+
+def _name(core: Library, text: object) -> str | None:
+    return None if text == core.ffi.NULL else core.ffi.string(text).decode()
+
+
+def _kinds() -> dict[str, int]:
+    core = library()
+    names = {number: _name(core, core.lib.core_kind_name(number)) for number in range(SPREAD)}
+    return {name: number for number, name in names.items() if name is not None}
+
+
+KINDS = _kinds()
+"""Numbers of the sensor kinds on the wire, by name."""
+
+
+def sensor_byte(kind: str) -> int:
+    """The wire byte of a kind such as `co2` or `temperature+spread`."""
+    name = kind.removesuffix(SPREAD_SUFFIX)
+    if name not in KINDS:
+        raise ValueError(f"There is no sensor kind {name!r}; the kinds are {', '.join(KINDS)}.")
+    return KINDS[name] | (SPREAD if name != kind else 0)
+
+
+def kind_of_byte(byte: int) -> str:
+    """The kind of a wire byte; the inverse of `sensor_byte`."""
+    for name, number in KINDS.items():
+        if number == byte & ~SPREAD:
+            return name + (SPREAD_SUFFIX if byte & SPREAD else "")
+    raise ValueError(f"The sensor byte 0x{byte:02x} is no kind that this version knows; update it to the node's version.")
+
+
+def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
+    """The C structure of a schema. ValueError says which rule the sensors or the window break."""
+    reasons = {
+        1: f"A node has 1 to {core.max_sensors} sensors, not {len(sensor_bytes)}.",
+        2: "A sensor has to be a known kind, and only a level has a spread.",
+        3: f"These sensors have more than {core.max_features} features; leave out a sensor or a spread.",
+        4: f"A window lasts 10 to 600 seconds, not {window_s}.",
+    }
+    if not 0 <= window_s <= 0xFFFF:
+        raise ValueError(reasons[4])
+    memory = core.new("schema")
+    error = core.lib.core_schema_init(memory.pointer, sensor_bytes, len(sensor_bytes), window_s)
+    if error:
+        raise ValueError(reasons[error])
+    return memory
+
+
+class Schema:
+    """The ordered features of a node with the given sensors, and their coordinates.
+
+    A coordinate is q = round((T(x) - centre) / scale * 1024) as int16, T the identity or log(1 + x).
+    """
+
+    kinds: tuple[str, ...]
+    sensor_bytes: bytes
+    window_s: int
+    hash: bytes
+    features: tuple[str, ...]
+    sensors: npt.NDArray[np.uint8]
+    log1p: npt.NDArray[np.bool_]
+    centre: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.float32]
+
+    def __init__(self, kinds: Sequence[str], window_s: int = 60) -> None:
+        """Sensors by kind, in the node's order; `temperature+spread` makes the level's spread a feature too."""
+        self.kinds = tuple(kinds)
+        self.sensor_bytes = bytes(sensor_byte(kind) for kind in kinds)
+        self.window_s = window_s
+        self._core = library()
+        self._memory = new_schema(self._core, self.sensor_bytes, window_s)
+        self._describe()
+
+    @classmethod
+    def of_sensors(cls, sensor_bytes: bytes, window_s: int) -> Self:
+        """The schema of a node as its hello names the sensors."""
+        return cls([kind_of_byte(byte) for byte in sensor_bytes], window_s)
+
+    def _describe(self) -> None:
+        core = self._core
+        d = core.lib.core_schema_features(self._memory.pointer)
+        sensors, statistics, log1p = (np.zeros(d, np.uint8) for _ in range(3))
+        self.centre, self.scale = np.zeros(d, np.float32), np.zeros(d, np.float32)
+        bytes_out = [core.array("uint8_t", array) for array in (sensors, statistics, log1p)]
+        reals_out = [core.array("attune_real", array) for array in (self.centre, self.scale)]
+        core.lib.core_schema_describe(self._memory.pointer, *bytes_out, *reals_out)
+        digest = core.ffi.new("uint8_t[8]")
+        core.lib.core_schema_hash(self._memory.pointer, digest)
+        self.hash = bytes(digest)
+        self.sensors, self.log1p = sensors, log1p.astype(bool)
+        self.features = tuple(map(self._feature_name, sensors.tolist(), statistics.tolist()))
+
+    def _feature_name(self, sensor: int, statistic: int) -> str:
+        """`co2.mean`; the second CO2 sensor's is `co2#2.mean`."""
+        kind = self.kinds[sensor].removesuffix(SPREAD_SUFFIX)
+        before = sum(other.removesuffix(SPREAD_SUFFIX) == kind for other in self.kinds[:sensor])
+        number = f"#{before + 1}" if before else ""
+        return f"{kind}{number}.{_name(self._core, self._core.lib.core_statistic_name(statistic))}"
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __repr__(self) -> str:
+        return f"Schema({list(self.kinds)!r}, window_s={self.window_s})"
