@@ -13,13 +13,13 @@ from attuned.learning.replay.scores import Scores
 COLUMNS = {
     "windows": "windows",
     "accuracy": "accuracy",
-    "balanced_accuracy": "balanced",
-    "macro_f1": "macro F1",
+    "balanced_accuracy": "bal.\nacc.",
+    "macro_f1": "macro\nF1",
     "brier": "Brier",
     "ece": "ECE",
-    "unknown_share": "unknown",
-    "changes_per_day": "changes/day",
-    "true_changes_per_day": "true/day",
+    "unknown_share": "not\nknown",
+    "changes_per_day": "changes\na day",
+    "true_changes_per_day": "true\na day",
 }
 
 
@@ -47,10 +47,11 @@ def as_json(result: Result, peak_mb: float) -> dict[str, Any]:
 
 def as_table(result: Result) -> Table:
     """A line a split, and below it a line a room where it has several."""
-    table = Table(title=Text(f"{result.name}: {result.head}, {result.mode}, {result.labels} labelled windows"))
-    table.add_column("split")
+    title = Text(f"{result.name}: {result.head}, {result.mode}, {result.labels:,} labelled windows")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("split", overflow="fold")
     for heading in COLUMNS.values():
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", vertical="bottom")
     for name, split in result.splits.items():
         table.add_row(Text(name), *_cells(split.overall))
         for room, scores in split.rooms.items() if len(split.rooms) > 1 else ():
