@@ -1,10 +1,11 @@
-"""The node's windowing, naive Bayes and filter in numpy float64: the independent check of the C core, used by tests only.
+"""The node's windowing, naive Bayes and filter in numpy float64: the independent check of the C core, for tests.
 
 Written from the definitions (docstrings of schema.h, gnb.h and filter.h), not from the C code: batch mean and variance
 instead of Welford, a matrix power of the transition instead of step-wise leaving.
 """
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -100,7 +101,7 @@ class NumpyHead:
 
 
 class NumpyCode:
-    heads = ("gnb",)
+    heads: tuple[str, ...] = ("gnb",)
 
     def windows(self, kinds: tuple[str, ...], window_s: int, samples: Samples, until_ms: int) -> np.ndarray:
         count = until_ms // (window_s * 1000)
@@ -112,7 +113,7 @@ class NumpyCode:
                 columns.append(level_features(kind, ticks, values, count, window_s * 1000))
             else:
                 columns.append(event_features(ticks, values, count, window_s * 1000))
-        rows = [sum((column[window] for column in columns), []) for window in range(count)]
+        rows = [list(chain.from_iterable(parts)) for parts in zip(*columns, strict=True)]
         return np.array(rows, dtype=np.int16)
 
     def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> NumpyHead:

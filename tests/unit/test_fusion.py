@@ -1,5 +1,7 @@
 """Fusion of a room's nodes."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def test_no_node_says_nothing() -> None:
 
 
 @given(st.lists(st.floats(-6, 6), min_size=1, max_size=16), st.randoms())
-def test_order_of_nodes_changes_nothing_and_shares_add_up(nats: list[float], chance: "st.randoms") -> None:
+def test_order_of_nodes_changes_nothing_and_shares_add_up(nats: list[float], chance: Random) -> None:
     said = [(f"node-{index}", value) for index, value in enumerate(nats)]
     fused = fuse(dict(said), {})
     chance.shuffle(said)

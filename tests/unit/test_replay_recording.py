@@ -46,7 +46,7 @@ PLAIN = "date,T,P,L\n2015-02-04 12:00:00,21.5,0,1\n2015-02-04 12:01:00,21.6,2,0\
         PLAIN + "\n\n",
         '"date","T","P","L"\n"1","2015-02-04 12:00:00",21.5,0,1\n"2",2015-02-04 12:01:00,21.6,2,0\n',  # nameless index
         ",date,T,P,L\n0,2015-02-04 12:00:00,21.5,0,1\n1,2015-02-04 12:01:00,21.6,2,0\n",
-        "L,P, T ,date,note\n1,0,21.5,2015-02-04 12:00:00,\"a, b\"\n0,2,21.6,2015-02-04 12:01:00,x\n",
+        'L,P, T ,date,note\n1,0,21.5,2015-02-04 12:00:00,"a, b"\n0,2,21.6,2015-02-04 12:01:00,x\n',
     ],
 )
 def test_shapes_of_one_table(content: str, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_beside_the_spec_comes_before_the_data_folder(tmp_path: Path) -> None:
     environment = {"ATTUNE_DATA": str(shared)}
     assert find_recording("both.csv", beside / "spec.toml", environment) == beside / "both.csv"
     assert find_recording("shared.csv", beside / "spec.toml", environment) == shared / "shared.csv"
-    with pytest.raises(SpecError, match=r"spec.toml: the file 'none.csv' is not in .*specs nor in .*data; put it there"):
+    with pytest.raises(SpecError, match=r"spec.toml: the file 'none.csv' is not in .*specs nor in .*data; put"):
         find_recording("none.csv", beside / "spec.toml", environment)
 
 

@@ -78,9 +78,7 @@ def test_rooms_are_pooled_by_window_and_days_add_up() -> None:
 def test_time_without_windows_counts_as_covered_up_to_an_hour() -> None:
     def room(ends: list[int]) -> Beliefs:
         n = len(ends)
-        return Beliefs(
-            np.array(ends), np.zeros(n, np.int8), np.zeros(n), np.ones(n, dtype=bool), np.zeros(n, np.int64)
-        )
+        return Beliefs(np.array(ends), np.zeros(n, np.int8), np.zeros(n), np.ones(n, dtype=bool), np.zeros(n, np.int64))
 
     assert covered_days(room([60, 3660]), 60) == pytest.approx(3660 / 86_400)
     assert covered_days(room([60, 3720]), 60) == pytest.approx(120 / 86_400)

@@ -92,7 +92,7 @@ MISTAKES = {
     "no columns": ("[columns]", "[column]", ["key columns is missing", "[columns]"]),
     "no label": ('label = "Occupancy"', "", ["key columns.label is missing", 'label = "Occupancy"']),
     "no time": ("time = {", "times = {", ["key columns.time is missing", "time = {"]),
-    "time text": ('time = { column = ["day", "clock"], format = "%Y-%m-%d %H:%M:%S" }', 'time = "day"', ["columns.time"]),
+    "time text": (GOOD.partition("[columns]\n")[2].splitlines()[0], 'time = "day"', ["key columns.time is 'day'"]),
     "no time column": ('["day", "clock"]', "[]", ["key columns.time.column", 'column = "date"']),
     "time column number": ('["day", "clock"]', "3", ["key columns.time.column is 3", 'column = "date"']),
     "format": ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %Q", ["key columns.time.format", "'Q' is a bad directive"]),
@@ -143,7 +143,7 @@ def test_more_sensors_than_a_node_holds(tmp_path: Path) -> None:
 def test_files_that_are_no_spec(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="does not exist; name"):
         load_spec(tmp_path / "none.toml")
-    with pytest.raises(SpecError, match="cannot be read .* name a TOML file"):
+    with pytest.raises(SpecError, match=r"cannot be read .* name a TOML file"):
         load_spec(tmp_path)
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"\xff\xfe\x00")

@@ -32,13 +32,15 @@ def test_an_offset_of_its_own_wins() -> None:
 
 def test_the_hour_that_occurs_twice_goes_on_in_file_order() -> None:
     # On 25 October 2015 clocks in Brussels went from 03:00 back to 02:00 at 01:00 UTC.
-    texts = [f"2015-10-25 {clock}" for clock in ("01:50", "02:10", "02:30", "02:50", "02:10", "02:30", "02:50", "03:10")]
+    clocks = ("01:50", "02:10", "02:30", "02:50", "02:10", "02:30", "02:50", "03:10")
+    texts = [f"2015-10-25 {clock}" for clock in clocks]
     steps = [utc("2015-10-24 23:50:00") + step * 1_200_000 for step in range(8)]
     assert resolved(texts) == steps
 
 
 def test_the_hour_that_occurs_twice_read_backwards() -> None:
-    texts = [f"2015-10-25 {clock}" for clock in ("03:10", "02:50", "02:30", "02:10", "02:50", "02:30", "02:10", "01:50")]
+    clocks = ("03:10", "02:50", "02:30", "02:10", "02:50", "02:30", "02:10", "01:50")
+    texts = [f"2015-10-25 {clock}" for clock in clocks]
     steps = [utc("2015-10-25 02:10:00") - step * 1_200_000 for step in range(8)]
     assert resolved(texts) == steps
 

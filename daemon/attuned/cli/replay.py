@@ -55,6 +55,7 @@ def replay(
 
 def _run(path: Path, options: "Options") -> "Result":
     from attuned.learning.replay.core import CoreCode
+
     from attuned.learning.replay.run import run
     from attuned.learning.replay.spec import load_spec
 
@@ -72,7 +73,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     with console.status("reading the spec") as status:
-        yield lambda step: status.update(step)
+        yield status.update
 
 
 def _show(result: "Result", as_json: bool) -> None:

@@ -1,7 +1,9 @@
 """What can be wrong with a replay, as two classes that the command line turns into exit codes."""
 
+from attuned.errors import AttuneError
 
-class ReplayError(Exception):
+
+class ReplayError(AttuneError):
     """A replay could not be run; the message is one sentence that says what to do next (exit code 1)."""
 
 

@@ -14,7 +14,7 @@ CLASSES = (1, 0)
 
 
 def first_days(split: Split, days: float, window_s: int) -> Split | None:
-    """The windows that end within days x 24 h of the split's beginning, and no row after them; None if there are none."""
+    """The windows that end within days x 24 h of the split's beginning, and no row after them; or None."""
     until_s = split.start_s - window_s + days * 86_400
     rooms = [_until(room, until_s, window_s) for room in split.rooms]
     kept = tuple(room for room in rooms if len(room.ends_s))

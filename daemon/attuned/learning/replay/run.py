@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -19,8 +20,11 @@ from attuned.learning.replay.scores import Beliefs, Scores, score
 from attuned.learning.replay.spec import TRAIN, Spec
 from attuned.learning.replay.streams import NodeStream, RoomStream, Split, load_splits
 from attuned.presence.fusion import fuse
+from attuned.presence.weights import kind_weights
 
 Mode = Literal["frozen", "online"]
+# A node's evidence, and the index of each of its windows among those of its room.
+Heard = tuple[npt.NDArray[np.int64], Evidence]
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class Replay:
 
     def _room(self, room: RoomStream, mode: Mode) -> Beliefs:
         heard = {node.node: self._hear(room, node, mode) for node in room.nodes}
-        said = fused(heard, len(room.ends_s))
+        said = fused(heard, {node.node: node.kinds for node in room.nodes}, len(room.ends_s))
         with self.effort.spent():
             probability = filtered(self.code, room, said.nats, self.spec.window_s)
         judged = room.labels != UNLABELLED
@@ -105,8 +109,8 @@ class Replay:
             room.ends_s[judged], room.labels[judged], probability[judged], said.told[judged], room.stretch[judged]
         )
 
-    def _hear(self, room: RoomStream, node: NodeStream, mode: Mode) -> tuple[npt.NDArray[np.int64], Evidence]:
-        """A node's evidence, with the index of each of its windows among the room's."""
+    def _hear(self, room: RoomStream, node: NodeStream, mode: Mode) -> Heard:
+        """What a node says in this split."""
         windows = self._observe(node)
         labels = _labels_at(room, windows)
         with self.effort.spent():
@@ -148,13 +152,14 @@ def prequential(head: Head, features: Features, labels: npt.NDArray[np.int8]) ->
     return Evidence(nats, told)
 
 
-def fused(heard: Mapping[str, tuple[npt.NDArray[np.int64], Evidence]], windows: int) -> Evidence:
-    """The room's evidence in each of its windows: the sum over the nodes that say anything there, each in full."""
+def fused(heard: Mapping[str, Heard], kinds: Mapping[str, Sequence[str]], windows: int) -> Evidence:
+    """The room's evidence in each of its windows: the nodes that say anything there, weighed as the daemon does."""
     present: list[dict[str, float]] = [{} for _ in range(windows)]
     for node, (places, evidence) in heard.items():
         for place, nats in zip(places[evidence.told].tolist(), evidence.nats[evidence.told].tolist(), strict=True):
             present[place][node] = nats
-    totals = [fuse(said, {}).total for said in present]
+    weights = cache(lambda nodes: kind_weights({node: kinds[node] for node in nodes}))
+    totals = [fuse(said, weights(tuple(said))).total for said in present]
     return Evidence(np.array(totals), np.array([bool(said) for said in present]))
 
 
