@@ -119,12 +119,12 @@ class NumpyCode:
     def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> NumpyHead:
         return NumpyHead()
 
-    def filter(self, nats: np.ndarray, window_s: int) -> np.ndarray:
+    def filter(self, nats: np.ndarray, told: np.ndarray, window_s: int) -> np.ndarray:
         arrive, leave = window_s / 14_400, window_s / 3_600
         transition = np.array([[1 - arrive, arrive], [leave, 1 - leave]])
         belief = np.linalg.matrix_power(transition, 1_000_000)[0]
         probability = np.empty(len(nats))
-        for step, value in enumerate(nats):
+        for step, value in enumerate(np.where(told, nats, 0.0)):
             belief = belief @ transition * [1.0, np.exp(value)]
             belief /= belief.sum()
             probability[step] = belief[1]

@@ -272,7 +272,7 @@ def test_time_passes_in_windows_without_rows(bench: Bench) -> None:
     nats = head.predict(test.features).nats
     # 60 windows, then 30 steps of the chain alone.
     steps = np.concatenate([nats[:60], np.zeros(30), nats[60:]])
-    probability = NumpyCode().filter(steps, 60)
+    probability = NumpyCode().filter(steps, np.ones(400, dtype=bool), 60)
     assert beliefs.probability.tolist() == [*probability[:60].tolist(), *probability[90:].tolist()]
 
 

@@ -55,7 +55,6 @@ def replay(
 
 def _run(path: Path, options: "Options") -> "Result":
     from attuned.learning.replay.core import CoreCode
-
     from attuned.learning.replay.run import run
     from attuned.learning.replay.spec import load_spec
 
@@ -91,5 +90,5 @@ def _show(result: "Result", as_json: bool) -> None:
 
 
 def _refuse(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+    print(f"attune: {message}", file=sys.stderr)
     raise typer.Exit(code)

@@ -51,5 +51,7 @@ class NodeCode(Protocol):
     def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> Head:
         """A head on the factory release."""
 
-    def filter(self, nats: npt.NDArray[np.float64], window_s: int) -> npt.NDArray[np.float64]:
-        """Probability of occupied after each window [n], from a cold start; nats [n] are 0 where nothing was said."""
+    def filter(
+        self, nats: npt.NDArray[np.float64], told: npt.NDArray[np.bool_], window_s: int
+    ) -> npt.NDArray[np.float64]:
+        """Probability of occupied after each window [n], from a cold start; nats [n] count where told [n]."""

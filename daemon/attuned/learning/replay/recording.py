@@ -17,6 +17,8 @@ from attuned.learning.replay.times import LocalTimes
 
 DELIMITERS = ",;\t"
 UNLABELLED = -1
+# What a node's float32 holds.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _readings(table: Table, column: str, event: bool) -> npt.NDArray[np.float64]
     """A sensor's column as numbers; counts of events are at least 0."""
     cells = table.cells(column)
     values = _parsed(table, column, cells, _number)
-    strange = np.isinf(values) | ((values < 0) & event)
+    strange = (np.abs(values) > LARGEST) | ((values < 0) & event)
     if strange.any():
         row = int(np.argmax(strange))
         wanted = "a count of events, 0 or more" if event else "a finite number"

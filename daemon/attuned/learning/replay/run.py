@@ -103,7 +103,7 @@ class Replay:
         heard = {node.node: self._hear(room, node, mode) for node in room.nodes}
         said = fused(heard, {node.node: node.kinds for node in room.nodes}, len(room.ends_s))
         with self.effort.spent():
-            probability = filtered(self.code, room, said.nats, self.spec.window_s)
+            probability = filtered(self.code, room, said, self.spec.window_s)
         judged = room.labels != UNLABELLED
         return Beliefs(
             room.ends_s[judged], room.labels[judged], probability[judged], said.told[judged], room.stretch[judged]
@@ -163,15 +163,15 @@ def fused(heard: Mapping[str, Heard], kinds: Mapping[str, Sequence[str]], window
     return Evidence(np.array(totals), np.array([bool(said) for said in present]))
 
 
-def filtered(code: NodeCode, room: RoomStream, nats: npt.NDArray[np.float64], window_s: int) -> npt.NDArray[np.float64]:
+def filtered(code: NodeCode, room: RoomStream, said: Evidence, window_s: int) -> npt.NDArray[np.float64]:
     """Probability of occupied in each of the room's windows; time passes in windows without rows, too."""
-    probability = np.empty(len(nats))
+    probability = np.empty(len(said.nats))
     for stretch in np.unique(room.stretch):
         here = room.stretch == stretch
         steps = (room.ends_s[here] - room.ends_s[here][0]) // window_s
-        evidence = np.zeros(int(steps[-1]) + 1)
-        evidence[steps] = nats[here]
-        probability[here] = code.filter(evidence, window_s)[steps]
+        nats, told = np.zeros(int(steps[-1]) + 1), np.zeros(int(steps[-1]) + 1, dtype=bool)
+        nats[steps], told[steps] = said.nats[here], said.told[here]
+        probability[here] = code.filter(nats, told, window_s)[steps]
     return probability
 
 
