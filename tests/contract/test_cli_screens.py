@@ -496,22 +496,21 @@ def read_line(process: subprocess.Popen[bytes]) -> str:
 
 
 def live_until_interrupted(*words: str, no_colour: bool) -> str:
-    """What a command writes to a terminal of 80 x 24 until it shows its last change and gets Ctrl-C; it must exit 0."""
-    child, terminal = pty.fork()
-    if child == 0:
-        more = {"NO_COLOR": "1"} if no_colour else {}
-        size = {"COLUMNS": "80", "LINES": "24", "TERM": "xterm-256color"}
-        os.execve(sys.executable, [sys.executable, "-m", "attuned.cli", *words], environment(**size, **more))  # noqa: S606 - the child of pty.fork
+    """What a command writes to a terminal of 80 x 24 until it has shown two pictures and is interrupted; exits 0."""
+    terminal, inner = pty.openpty()
+    look = {"COLUMNS": "80", "LINES": "24", "TERM": "xterm-256color"} | ({"NO_COLOR": "1"} if no_colour else {})
+    command = [sys.executable, "-m", "attuned.cli", *words]
+    process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, env=environment(**look))
+    os.close(inner)
     screen = b""
     while screen.count(b"Ctrl-C ends") < 2:
         screen += os.read(terminal, 65_536)
-    os.write(terminal, b"\x03")
+    process.send_signal(signal.SIGINT)
     try:
         while piece := os.read(terminal, 65_536):
             screen += piece
     except OSError:  # the terminal's other end has been closed
         pass
-    _, status = os.waitpid(child, 0)
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(status) == 0
+    assert process.wait(timeout=10) == 0
     return screen.decode()
