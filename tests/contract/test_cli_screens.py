@@ -158,6 +158,7 @@ class TestExitCodes:
         [
             (grpc.StatusCode.INVALID_ARGUMENT, "A label may last at most a day; write two."),
             (grpc.StatusCode.FAILED_PRECONDITION, "The disk is full; make room."),
+            (grpc.StatusCode.UNAVAILABLE, "The store cannot be written (disk full); make room."),
             (grpc.StatusCode.NOT_FOUND, "There is no room 9.99; `attune rooms` lists them."),
         ],
     )
@@ -284,6 +285,8 @@ class TestJson:
             "refused": 3,
             "labels": 3,
             "mqtt_messages": 512,
+            "commit_delay_ms": 2.5,
+            "publish_delay_ms": 41.0,
         }
 
     def test_rooms(self, attune: CommandLine) -> None:
