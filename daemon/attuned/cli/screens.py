@@ -196,6 +196,10 @@ def _last_day(history: Sequence[admin_pb2.BeliefPoint], now: int, zone: tzinfo, 
     columns = max(min(width - _GUTTER - 1, 72), 12)
     start = now - DAY_MS
     spent = plots.time_in_states(history, start, now)
+    if spent["unknown"] == DAY_MS:
+        yield Text("The last 24 hours: nothing is known.")
+        yield Text()
+        return
     yield Text("The last 24 hours: " + ", ".join(f"{word} {clock.span(ms)}" for word, ms in spent.items() if ms))
     for gutter, line in zip(("100 %", "", "0 %"), plots.day_curve(history, start, now, columns), strict=True):
         yield Text().append(f"  {gutter:>5} ", style="dim").append_text(line)
