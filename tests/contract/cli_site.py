@@ -174,6 +174,10 @@ class Site(admin_pb2_grpc.AdminServicer):
     watched: threading.Event = field(default_factory=threading.Event)
     end_watch: threading.Event = field(default_factory=threading.Event)
 
+    def empty(self) -> None:
+        """Take away all that somebody would first have to set up."""
+        self.rooms, self.nodes, self.labels = [], [], []
+
     def GetStatus(self, request: Any, context: Any) -> admin_pb2.SiteStatus:
         self._note(request, context, "GetStatus")
         online = sum(node.online for node in self.nodes)
