@@ -9,7 +9,6 @@ from attune_proto.v1 import admin_pb2
 from cli_run import CommandLine
 from cli_site import few_rooms, many_rooms, room
 
-
 Golden = Callable[[str, str], None]
 
 
