@@ -301,13 +301,14 @@ def log_odds(probability: float) -> float:
 
 
 def test_nodes_of_a_room_are_fused(bench: Bench) -> None:
-    # The first window's log-odds are the prior's, one to four, and what each node adds to them; it is warm enough for
-    # the evidence to stay within its limit of 6.
+    # The first window's log-odds are the prior's and what each node adds to them; it is warm enough for the evidence to
+    # stay within its limit of 6.
+    prior = log_odds(float(NumpyCode().filter(np.zeros(1), np.zeros(1, dtype=bool), 60)[0]))
     bench.test[0] = (6000, 21.9, 0, 0)
     added = []
     for nodes in ([TWO_NODES[0]], [TWO_NODES[1]], TWO_NODES):
         bench.nodes = nodes
-        added.append(log_odds(judged(bench, "frozen").probability[0]) - log_odds(0.2))
+        added.append(log_odds(judged(bench, "frozen").probability[0]) - prior)
     assert added[0] != pytest.approx(added[1])
     assert added[2] == pytest.approx(added[0] + added[1])
 
