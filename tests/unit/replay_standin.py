@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
-
 from attuned.learning.replay.nodes import Evidence, Samples
 
 MISSING = -32768

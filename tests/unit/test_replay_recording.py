@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from attuned.learning.replay.data_folder import data_folder, find_recording
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.recording import Recording, read_recording

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from replay_standin import NumpyCode, NumpyHead
-
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.labels import draw, first_days, label_count
 from attuned.learning.replay.nodes import Evidence
@@ -19,6 +17,7 @@ from attuned.learning.replay.run import Effort, Options, Replay, Result, prequen
 from attuned.learning.replay.scores import Beliefs
 from attuned.learning.replay.spec import Spec
 from attuned.learning.replay.streams import load_splits
+from replay_standin import NumpyCode, NumpyHead
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 Row = tuple[int, float | str, float | str, int | str]  # minute, temperature, motion, label

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.positive import parse_positive
 from attuned.learning.replay.spec import load_spec
