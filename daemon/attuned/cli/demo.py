@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     from attuned.demo.feed import Feed
     from attuned.demo.stage import Stage
 
-# The label goes to a room that has been believed wrongly for some minutes; if there is none for long, to the least sure.
+# The label goes to a room that was believed wrongly for some minutes; if there is none for long, to the least sure.
 LABEL_AFTER_MIN = 8
 LABEL_AT_LAST_MIN = 25
 LABEL_MIN = 6
 
 # A room is believed wrongly when the truth has less than this probability.
 WRONG = 0.4
+
+# The port that MQTT tools take when none is named.
+MQTT_PORT = 1883
 
 # Real seconds between two looks at the rooms.
 LOOK_S = 0.5
@@ -167,15 +170,15 @@ class Show:
             ("Attune", "bold"), f"  a simulated building, {clock.full(reply.now_utc_ms, zone)}, ",
             f"{self._stage.rate:g} times real time",
         )  # fmt: skip
-        parts: list[RenderableType] = [head, rooms_summary(reply), Text(), rooms_table(reply, zone), Text()]
-        parts.append(self._label.text() if self._label else Text("Nobody has labelled anything yet.", style="dim"))
-        port = "" if self._stage.mqtt_port == 1883 else f"-p {self._stage.mqtt_port} "
-        parts.append(Text(f"In another terminal: mosquitto_sub {port}-t 'attune/#' -v", style="dim"))
-        parts.append(
-            Text(
-                f"or: attune --socket {self._stage.api_socket} rooms {reply.rooms[0].room}    Ctrl-C ends", style="dim"
-            )
+        label = self._label.text() if self._label else Text("Nobody has labelled anything yet.", style="dim")
+        port = "" if self._stage.mqtt_port == MQTT_PORT else f"-p {self._stage.mqtt_port} "
+        hint = Text(
+            f"In another terminal: mosquitto_sub {port}-t 'attune/#' -v\n"
+            f"or: attune --socket {self._stage.api_socket} rooms {reply.rooms[0].room}    Ctrl-C ends",
+            style="dim",
         )
+        # What matters most stands first: a low window cuts the rest.
+        parts = [head, rooms_summary(reply), label, rooms_table(reply, zone), hint]
         return stacked(parts)
 
     def _take_stock(self, daemon: Daemon) -> None:
