@@ -12,8 +12,9 @@
 #include "session/session.h"
 #include "window/window.h"
 
-/* Retries: first after RETRY_MS, doubled each time up to RETRY_MAX_MS. */
-#define ATTUNE_RETRY_MS 5000u
+/* Retries: first after RETRY_MS, doubled each time up to RETRY_MAX_MS. The daemon may keep a window waiting for ten seconds
+ * before it commits and acknowledges it. */
+#define ATTUNE_RETRY_MS 15000u
 #define ATTUNE_RETRY_MAX_MS 300000u
 
 /* Health goes out after the first time message and then every ten minutes. */
