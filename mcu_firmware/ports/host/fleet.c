@@ -193,8 +193,9 @@ static void take_sample(fleet *f, const attune_feed *line) {
         return;
     }
     attune_node *node = &f->node[line->node];
-    if (line->tick_ms > 0) {
-        /* A window ends with the samples of its last tick, so time may only follow up to just before. */
+    /* Retries follow the feed without lines that set the time. A window ends with all samples of its last tick, so that time
+     * is known to have passed up to just before this one's, and not further. */
+    if (line->tick_ms > node->now_ms) {
         attune_node_poll(node, line->tick_ms - 1);
     }
     /* A node counts the readings that it refuses and says so in its health message. */
