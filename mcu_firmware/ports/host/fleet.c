@@ -63,10 +63,12 @@ static void index_hints(fleet *f) {
 
 static void start_node(fleet *f, uint32_t index) {
     const roster_entry *entry = &f->setup.entries[index];
-    attune_identity identity = {.boot = f->setup.boots[index], .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON};
+    attune_identity identity = {.boot = f->setup.boots[index],
+                                .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON};
     memcpy(identity.node_id, entry->id, sizeof identity.node_id);
     memcpy(identity.firmware, firmware, sizeof firmware);
-    if (attune_node_init(&f->node[index], &identity, entry->sensor, entry->sensors, entry->window_s) != ATTUNE_SCHEMA_OK) {
+    if (attune_node_init(&f->node[index], &identity, entry->sensor, entry->sensors, entry->window_s) !=
+        ATTUNE_SCHEMA_OK) {
         machine_fail(2, "Node %u cannot have these sensors; name 1 to 12 sensors with at most 24 features.", index);
     }
 }

@@ -38,11 +38,9 @@ static void check(const char *option, const char *wrong) {
 
 static void read_options(node_options *o, int argc, char **argv) {
     const option_row rows[] = {
-        {"gateway", &o->gateway, NULL}, {"id", &o->id, NULL},
-        {"sensors", &o->sensors, NULL}, {"window", &o->window, NULL},
-        {"samples", &o->samples, NULL}, {"rate", &o->rate, NULL},
-        {"boot", &o->boot, NULL},       {"verbose", NULL, &o->verbose},
-        {NULL, NULL, NULL},
+        {"gateway", &o->gateway, NULL}, {"id", &o->id, NULL},           {"sensors", &o->sensors, NULL},
+        {"window", &o->window, NULL},   {"samples", &o->samples, NULL}, {"rate", &o->rate, NULL},
+        {"boot", &o->boot, NULL},       {"verbose", NULL, &o->verbose}, {NULL, NULL, NULL},
     };
     options_read(argc, argv, usage, rows);
 }

@@ -32,10 +32,9 @@ typedef struct sim_options {
 
 static void read_options(sim_options *o, int argc, char **argv) {
     const option_row rows[] = {
-        {"gateway", &o->gateway, NULL}, {"nodes", &o->nodes, NULL}, {"links", &o->links, NULL},
-        {"drain", &o->drain, NULL},     {"hold", NULL, &o->hold},   {"boot-seed", &o->boot_seed, NULL},
-        {"stats", NULL, &o->stats},     {"verbose", NULL, &o->verbose},
-        {NULL, NULL, NULL},
+        {"gateway", &o->gateway, NULL}, {"nodes", &o->nodes, NULL},     {"links", &o->links, NULL},
+        {"drain", &o->drain, NULL},     {"hold", NULL, &o->hold},       {"boot-seed", &o->boot_seed, NULL},
+        {"stats", NULL, &o->stats},     {"verbose", NULL, &o->verbose}, {NULL, NULL, NULL},
     };
     options_read(argc, argv, usage, rows);
 }
