@@ -47,4 +47,4 @@ class NodeFacts:
 
     def make_schema(self) -> Schema:
         """The feature schema that follows from the sensors. Raises ValueError if there is none."""
-        return Schema.from_sensor_bytes(bytes.fromhex(self.sensors), self.window_s)
+        return Schema.of_sensors(bytes.fromhex(self.sensors), self.window_s)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 import grpc
 from attune_proto.v1 import link_pb2, link_pb2_grpc
@@ -91,12 +91,12 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
 
 
 async def _until(
-    end: asyncio.Task[None], make: Callable[[], "asyncio.Future[link_pb2.DaemonBatch]"]
+    end: asyncio.Task[None], make: Callable[[], Coroutine[None, None, link_pb2.DaemonBatch]]
 ) -> AsyncIterator[link_pb2.DaemonBatch]:
     """Yields what `make` gives until the task `end` is done."""
     while not end.done():
-        waiting = asyncio.ensure_future(make())
-        await asyncio.wait({waiting, end}, return_when=asyncio.FIRST_COMPLETED)
+        waiting = asyncio.create_task(make())
+        await asyncio.wait((waiting, end), return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
             waiting.cancel()
             return

@@ -4,10 +4,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# What all nodes of a room together may say in one step, in nats: twice what one node may.
+EVIDENCE_LIMIT = 12.0
+
 
 @dataclass(frozen=True)
 class FusedEvidence:
-    """Log-odds that one window adds to a room's prior, in nats, and each node's share; the shares add up to the total."""
+    """What one step adds to a room's log-odds, in nats, and each node's share; the shares add up to the total."""
 
     total: float
     shares: Mapping[str, float]
@@ -16,7 +19,12 @@ class FusedEvidence:
 def fuse(evidence: Mapping[str, float], weights: Mapping[str, float]) -> FusedEvidence:
     """Weighted sum of the nodes' evidence (log-likelihood ratios against free, prior left out, nats).
 
-    A node without a weight counts in full. The total does not depend on the order of the nodes.
+    A node without a weight counts in full. The total does not depend on the order of the nodes, and stays within
+    +-EVIDENCE_LIMIT: beyond it all shares shrink alike.
     """
     shares = {node: weights.get(node, 1.0) * nats for node, nats in sorted(evidence.items())}
-    return FusedEvidence(math.fsum(shares.values()), shares)
+    total = math.fsum(shares.values())
+    if abs(total) <= EVIDENCE_LIMIT:
+        return FusedEvidence(total, shares)
+    shrink = EVIDENCE_LIMIT / abs(total)
+    return FusedEvidence(math.copysign(EVIDENCE_LIMIT, total), {node: shrink * nats for node, nats in shares.items()})

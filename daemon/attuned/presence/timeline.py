@@ -53,7 +53,8 @@ class Step:
 
     def settled_as(self) -> Checkpoint:
         """What follows from the step, once it has been computed."""
-        assert self.checkpoint is not None
+        if self.checkpoint is None:
+            raise ValueError("The step has not been computed yet.")
         return self.checkpoint
 
 
@@ -66,7 +67,7 @@ class RoomTimeline:
         self.step_ms = step_ms
         self._horizon = HORIZON_MS // step_ms
         self._sensors = sensors
-        self._filter = Filter(classes=2, step_s=step_ms // 1000)
+        self._filter = Filter(classes=2, step_s=step_ms // 1000, precision="float64")
         self._cold = self._filter.state
         self._base = checkpoint
         self._steps: deque[Step] = deque()

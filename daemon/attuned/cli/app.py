@@ -1,0 +1,105 @@
+"""The command line's root: which commands there are, and how every run of it ends."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import attuned
+from attuned.cli import label, nodes, output, rooms, status
+from attuned.cli.errors import CliError
+from attuned.cli.options import Socket, help_alone
+
+app = typer.Typer(
+    name="attune",
+    # Plain help needs no rich and comes up at once; errors are said in one sentence by `run`.
+    rich_markup_mode=None,
+    add_completion=False,
+    invoke_without_command=True,
+)
+app.command("status")(status.status)
+app.command("rooms")(rooms.rooms)
+app.command("nodes")(nodes.nodes)
+app.add_typer(label.app, name="label")
+
+# The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
+_FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def _version(wanted: bool) -> None:
+    if not wanted:
+        return
+    print(f"attune {attuned.__version__}")
+    raise typer.Exit
+
+
+_Version = Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)]
+
+
+@app.callback()
+def options(ctx: typer.Context, socket: Socket = None, version: _Version = False) -> None:
+    """Which rooms are in use, why, and how to teach them better."""
+    help_alone(ctx)
+
+
+@app.command("replay", context_settings=_FORWARD)
+def replay(ctx: typer.Context) -> None:
+    """Run recorded data through the node's code and judge it."""
+    _forward("replay", ctx.args)
+
+
+@app.command("demo", context_settings=_FORWARD)
+def demo(ctx: typer.Context) -> None:
+    """Show a simulated building live."""
+    _forward("demo", ctx.args)
+
+
+def _forward(name: str, args: list[str]) -> None:
+    """Hand a command to the function of its name in the module of its name."""
+    function = getattr(importlib.import_module(f"attuned.cli.{name}"), name)
+    forwarded = typer.Typer(rich_markup_mode=None, add_completion=False)
+    forwarded.command(name)(function)
+    _invoke(forwarded, f"attune {name}", args)
+
+
+def _invoke(what: typer.Typer, name: str, args: list[str]) -> None:
+    """Run a command so that whatever ends it comes out as an exception."""
+    command = typer.main.get_command(what)
+    with command.make_context(name, args) as context:
+        command.invoke(context)
+
+
+def run() -> int:
+    """Run this process's arguments and return the exit code; says every error in one sentence on standard error."""
+    if hasattr(sys.stdout, "reconfigure"):
+        # A terminal of another character set shows a mark less, and never an error.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        _invoke(app, "attune", sys.argv[1:])
+        sys.stdout.flush()
+    except typer.Exit as done:
+        return done.exit_code
+    except CliError as error:
+        output.complain(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        output.complain("Stopped before it was done; run it again when you like.")
+        return 1
+    except typer.TyperException as error:
+        return _wrong_usage(error)
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`); what is still buffered must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _wrong_usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "attune"
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    output.complain(f"{' '.join(message.split()).rstrip('.')}; see `{command} --help`.")
+    return getattr(error, "exit_code", 2)

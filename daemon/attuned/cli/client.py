@@ -1,0 +1,140 @@
+"""The one place that talks to the daemon: the channel, deadlines, and what its refusals mean for the exit code."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from attuned.cli.errors import CliError, NotReachableError
+
+if TYPE_CHECKING:
+    import grpc
+    from attune_proto.v1 import admin_pb2, admin_pb2_grpc
+
+DEFAULT_SOCKET = "/run/attune/attune.sock"
+# The daemon answers from memory in milliseconds; five seconds means that it hangs.
+DEADLINE_S = 5.0
+# The nodes of a local link learn a label within a second; those that need longer are told of as waiting.
+LABEL_WAIT_MS = 1_000
+
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
+
+
+class Daemon:
+    """The daemon's questions as methods. All of them raise NotReachableError or CliError and nothing of gRPC."""
+
+    def __init__(self, stub: admin_pb2_grpc.AdminStub, path: str) -> None:
+        self._stub = stub
+        self._path = path
+
+    def status(self) -> admin_pb2.SiteStatus:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.GetStatus, admin_pb2.GetStatusRequest())
+
+    def rooms(self, rooms: Sequence[str]) -> admin_pb2.ListRoomsReply:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.ListRooms, admin_pb2.ListRoomsRequest(rooms=rooms))
+
+    def watch(self, rooms: Sequence[str]) -> Iterator[admin_pb2.ListRoomsReply]:
+        """The rooms now, then each change, without end. Closing the iterator ends the call."""
+        import grpc
+        from attune_proto.v1 import admin_pb2
+
+        call = self._stub.WatchRooms(admin_pb2.ListRoomsRequest(rooms=rooms))
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise self._meaning(error) from None
+        finally:
+            call.cancel()
+
+    def history(self, room: str, from_utc_ms: int, to_utc_ms: int) -> admin_pb2.RoomHistory:
+        from attune_proto.v1 import admin_pb2
+
+        request = admin_pb2.GetRoomHistoryRequest(room=room, from_utc_ms=from_utc_ms, to_utc_ms=to_utc_ms)
+        return self._ask(self._stub.GetRoomHistory, request)
+
+    def nodes(self, nodes: Sequence[str]) -> admin_pb2.ListNodesReply:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.ListNodes, admin_pb2.ListNodesRequest(nodes=nodes))
+
+    def add_label(self, request: admin_pb2.AddLabelRequest) -> admin_pb2.AddLabelReply:
+        request.wait_ms = LABEL_WAIT_MS
+        return self._ask(self._stub.AddLabel, request, DEADLINE_S + LABEL_WAIT_MS / 1000)
+
+    def labels(self, room: str, limit: int) -> admin_pb2.ListLabelsReply:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.ListLabels, admin_pb2.ListLabelsRequest(room=room, limit=limit))
+
+    def _ask(self, method: Callable[..., _Reply], request: _Request, deadline_s: float = DEADLINE_S) -> _Reply:
+        import grpc
+
+        try:
+            return method(request, timeout=deadline_s)
+        except grpc.RpcError as error:
+            raise self._meaning(error) from None
+
+    def _meaning(self, error: grpc.RpcError) -> CliError:
+        import grpc
+
+        code, details = error.code(), " ".join((error.details() or "").split())
+        if code == grpc.StatusCode.UNAVAILABLE:
+            return NotReachableError(f"The daemon at {self._path} does not answer; see `systemctl status attuned`.")
+        if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+            return NotReachableError("The daemon took too long to answer; see `journalctl -u attuned` and try again.")
+        if code == grpc.StatusCode.UNIMPLEMENTED:
+            return CliError(
+                "The daemon is of another version and cannot do this; restart it with `systemctl restart attuned`."
+            )
+        if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED}:
+            return CliError(f"The daemon failed at this ({details or code.name}); see `journalctl -u attuned`.")
+        return CliError(details or f"The daemon refused this ({code.name}); see `journalctl -u attuned`.")
+
+
+@contextmanager
+def connect(path: str) -> Iterator[Daemon]:
+    """A connection to the daemon behind a Unix socket. Raises NotReachableError where nothing listens."""
+    _knock(path)
+    # gRPC's own remarks would stand between a person and the one sentence that helps.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    import grpc
+    from attune_proto.v1 import admin_pb2_grpc
+
+    with grpc.insecure_channel(f"unix:{path}", options=[("grpc.enable_http_proxy", 0)]) as channel:
+        yield Daemon(admin_pb2_grpc.AdminStub(channel), path)
+
+
+def zone_of(status: admin_pb2.SiteStatus) -> ZoneInfo:
+    """The site's time zone."""
+    try:
+        return ZoneInfo(status.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise CliError(
+            f"The site's time zone {status.timezone!r} is not known on this machine; install the package tzdata."
+        ) from None
+
+
+def _knock(path: str) -> None:
+    """Say at once, without loading gRPC, why nothing can be reached."""
+    with socket.socket(socket.AF_UNIX) as knock:
+        knock.settimeout(DEADLINE_S)
+        try:
+            knock.connect(path)
+        except PermissionError:
+            raise NotReachableError(
+                f"You may not use the socket {path}; have yourself added to the group attune, or use sudo."
+            ) from None
+        except OSError:
+            raise NotReachableError(
+                f"No daemon is listening at {path}; start it with `systemctl start attuned`, or name its socket "
+                "with --socket or ATTUNE_SOCKET."
+            ) from None

@@ -1,0 +1,149 @@
+"""What `--json` prints. These keys are a promise: they may grow in number and never change their meaning.
+
+Every time is ISO 8601 with milliseconds and the site's offset, as in `2026-11-21T14:00:00.000+01:00`. What is absent is
+null. Probabilities are of being occupied, 0 to 1; log-odds are natural. States are `occupied`, `free`, `unknown`.
+Pure: a reply of the daemon in, plain values out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import tzinfo
+from typing import Any
+
+from attune_proto.v1 import admin_pb2
+
+from attuned.cli import clock
+from attuned.cli.look import state_word
+
+
+def status(reply: admin_pb2.SiteStatus, zone: tzinfo) -> dict[str, Any]:
+    """`attune status --json`. `broker` and `store` are null when well, else a sentence."""
+    return {
+        "site": reply.site,
+        "timezone": reply.timezone,
+        "version": reply.version,
+        "now": clock.iso(reply.now_utc_ms, zone),
+        "started": clock.iso(reply.started_utc_ms, zone),
+        "rooms": reply.rooms,
+        "rooms_with_state": reply.rooms_with_state,
+        "nodes": reply.nodes,
+        "nodes_online": reply.nodes_online,
+        "gateways": list(reply.gateways),
+        "broker": reply.broker or None,
+        "store": reply.store or None,
+        "windows": reply.windows,
+        "windows_lost": reply.windows_lost,
+        "refused": reply.refused,
+        "labels": reply.labels,
+        "mqtt_messages": reply.mqtt_messages,
+    }
+
+
+def rooms(reply: admin_pb2.ListRoomsReply, zone: tzinfo) -> dict[str, Any]:
+    """`attune rooms --json`."""
+    return {"now": clock.iso(reply.now_utc_ms, zone), "rooms": [room(one, zone) for one in reply.rooms]}
+
+
+def room_with_history(
+    reply: admin_pb2.ListRoomsReply, points: Iterable[admin_pb2.BeliefPoint], zone: tzinfo
+) -> dict[str, Any]:
+    """`attune rooms ROOM --json`: as all rooms, with the last 24 hours of the one."""
+    return rooms(reply, zone) | {"history": [_point(point, zone) for point in points]}
+
+
+def room(one: admin_pb2.Room, zone: tzinfo) -> dict[str, Any]:
+    """One room; its shares add up to its log-odds."""
+    return {
+        "room": one.room,
+        "name": one.name or None,
+        "floor": one.floor or None,
+        "state": state_word(one.state),
+        "probability": one.probability,
+        "since": clock.iso(one.since_utc_ms, zone),
+        "as_of": clock.iso(one.as_of_utc_ms, zone),
+        "valid_until": clock.iso(one.valid_until_utc_ms, zone),
+        "log_odds": one.log_odds,
+        "shares": [_share(share) for share in one.shares],
+        "taught": one.taught,
+        "nodes": list(one.nodes),
+    }
+
+
+def nodes(reply: admin_pb2.ListNodesReply, zone: tzinfo) -> dict[str, Any]:
+    """`attune nodes [NODE] --json`."""
+    return {"now": clock.iso(reply.now_utc_ms, zone), "nodes": [_node(one, zone) for one in reply.nodes]}
+
+
+def added(reply: admin_pb2.AddLabelReply, zone: tzinfo) -> dict[str, Any]:
+    """`attune label add ... --json`."""
+    return {
+        "label": _label(reply.label, zone),
+        "windows_learned": reply.windows_learned,
+        "nodes_learned": reply.nodes_learned,
+        "nodes_waiting": reply.nodes_waiting,
+    }
+
+
+def labels(reply: admin_pb2.ListLabelsReply, zone: tzinfo) -> dict[str, Any]:
+    """`attune label list --json`, the newest first."""
+    return {"now": clock.iso(reply.now_utc_ms, zone), "labels": [_label(one, zone) for one in reply.labels]}
+
+
+def _share(share: admin_pb2.Share) -> dict[str, Any]:
+    return {
+        "source": share.source,
+        "log_odds": share.log_odds,
+        "release": share.release or None,
+        "note": share.note or None,
+    }
+
+
+def _point(point: admin_pb2.BeliefPoint, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "at": clock.iso(point.utc_ms, zone),
+        "said": state_word(point.said),
+        "said_probability": point.said_probability,
+        "known": state_word(point.known),
+        "known_probability": point.known_probability,
+    }
+
+
+def _node(one: admin_pb2.Node, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "node": one.node,
+        "room": one.room or None,
+        "online": one.online,
+        "gateway": one.gateway or None,
+        "sensors": list(one.sensors),
+        "release": one.release or None,
+        "firmware": one.firmware or None,
+        "last_window": clock.iso(one.last_window_utc_ms, zone),
+        "last_heard": clock.iso(one.last_heard_utc_ms, zone),
+        "windows": one.windows,
+        "windows_lost": one.windows_lost,
+        "refused": one.refused,
+        "last_refusal": one.last_refusal or None,
+        "label_windows": one.label_windows,
+        "window_seconds": one.window_seconds,
+        "reset_reason": one.reset_reason or None,
+        "battery_mv": one.battery_mv or None,
+        "backlog": one.backlog,
+        "bad_frames": one.bad_frames,
+    }
+
+
+def _label(one: admin_pb2.LabelRow, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "room": one.room,
+        "class": one.class_name,
+        "from": clock.iso(one.from_utc_ms, zone),
+        "to": clock.iso(one.to_utc_ms, zone),
+        "weight": one.weight,
+        "source": one.source,
+        "author": one.author or None,
+        "told": clock.iso(one.told_utc_ms, zone),
+        "superseded_by": one.superseded_by or None,
+        "windows_learned": one.windows_learned,
+    }

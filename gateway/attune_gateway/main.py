@@ -1,0 +1,113 @@
+"""`attune-gateway`: composition and command line."""
+
+import asyncio
+import logging
+import resource
+import signal
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from attune_proto.v1.link_pb2 import GatewayHello
+from systemd import daemon as systemd
+
+from attune_gateway import config
+from attune_gateway.config import ConfigError, Settings
+from attune_gateway.errors import GatewayError
+from attune_gateway.links import Links
+from attune_gateway.pacing import Backoff
+from attune_gateway.serial import SerialPort
+from attune_gateway.tcp import TcpListener
+from attune_gateway.uplink import Uplink
+
+# Quick enough that nodes hardly notice a restart, slow enough to cost nothing over a night.
+_DAEMON_BACKOFF = (0.25, 5.0)
+_SERIAL_BACKOFF = (0.5, 15.0)
+
+# Descriptors besides those of nodes: log, gRPC, event loop, serial lines.
+_OTHER_FILES = 128
+
+
+async def run(settings: Settings) -> None:
+    """Runs until it is cancelled; raises GatewayError if it cannot begin."""
+    links = Links(settings.idle_s, time.monotonic)
+    listener = TcpListener(links, settings.tcp.listen, settings.tcp.max_connections)
+    hello = GatewayHello(name=settings.name, version=version("attune"))
+    uplink = Uplink(links, settings.daemon, hello, Backoff(*_DAEMON_BACKOFF))
+    try:
+        await listener.open()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(uplink.run(), name="uplink")
+            tasks.create_task(links.watch(), name="watch")
+            for port in settings.serial:
+                serial = SerialPort(links, port, Backoff(*_SERIAL_BACKOFF))
+                tasks.create_task(serial.run(), name=f"serial {port.device}")
+            systemd.notify("READY=1")
+    finally:
+        systemd.notify("STOPPING=1")
+        listener.close()
+        links.close()
+        # Connections are given back in the loop's next turn.
+        await asyncio.sleep(0)
+
+
+def main() -> None:
+    """Entry point of the program."""
+    typer.run(_command)
+
+
+def _command(
+    config_file: Annotated[Path | None, typer.Option("--config", help="Settings in TOML.")] = None,
+    daemon: Annotated[str | None, typer.Option(help=f"Address of the daemon, {config.DAEMON} by default.")] = None,
+    listen: Annotated[list[str] | None, typer.Option(help="HOST:PORT for nodes to dial in; may be repeated.")] = None,
+    serial: Annotated[
+        list[str] | None, typer.Option(help="Serial device or socket://HOST:PORT; may be repeated.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the gateway in its site, by default the host's.")] = None,
+) -> None:
+    """Carries frames between nodes and the daemon.
+
+    Takes its settings from a file, or from the other options.
+    """
+    try:
+        if config_file is None:
+            settings = config.from_flags(name, daemon, listen or [], serial or [])
+        elif name or daemon or listen or serial:
+            raise ConfigError("command line: --config stands alone; write the other options into the file.")
+        else:
+            settings = config.load(config_file)
+    except ConfigError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(2) from None
+    _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    _allow_files(settings.tcp.max_connections + _OTHER_FILES)
+    try:
+        asyncio.run(_until_signal(settings))
+    except GatewayError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
+
+
+async def _until_signal(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(run(settings), name="gateway")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        logging.getLogger(__name__).info("Stopped.")
+
+
+def _allow_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = min(count, hard)
+    if soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

@@ -1,0 +1,40 @@
+"""When to try again, and when to say something again."""
+
+import random
+from collections.abc import Callable
+
+
+class Backoff:
+    """Exponential back-off with full jitter: many who lost the same peer do not come back at the same moment."""
+
+    def __init__(self, first_s: float, longest_s: float, uniform: Callable[[float, float], float] = random.uniform):
+        self.longest_s = longest_s
+        self._first_s = first_s
+        self._uniform = uniform
+        self._ceiling_s = first_s
+
+    def reset(self) -> None:
+        """The last attempt was a success."""
+        self._ceiling_s = self._first_s
+
+    def next(self) -> float:
+        """Seconds to wait before the next attempt."""
+        delay_s = self._uniform(0.0, self._ceiling_s)
+        self._ceiling_s = min(2 * self._ceiling_s, self.longest_s)
+        return delay_s
+
+
+class Sparingly:
+    """Lets one message of a kind pass in `every_s` seconds."""
+
+    def __init__(self, every_s: float = 60.0) -> None:
+        self._every_s = every_s
+        self._last_s: float | None = None
+        self._last = ""
+
+    def allows(self, now_s: float, message: str = "") -> bool:
+        """True if `message` differs from the last one that passed, or that one is old enough."""
+        if self._last_s is not None and message == self._last and now_s - self._last_s < self._every_s:
+            return False
+        self._last_s, self._last = now_s, message
+        return True

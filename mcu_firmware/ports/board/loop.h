@@ -1,0 +1,31 @@
+/* The loop of a board that carries one node: moves bytes, readings and time between a port (port.h) and the node core.
+ */
+#ifndef ATTUNE_BOARD_LOOP_H
+#define ATTUNE_BOARD_LOOP_H
+
+#include "framing/frame.h"
+#include "port.h"
+
+/* Bytes and readings that one step takes at most, so that neither can keep the other, or the watchdog, waiting. */
+#define ATTUNE_LOOP_BYTES 64
+#define ATTUNE_LOOP_READINGS 16
+
+typedef struct attune_loop {
+    attune_node node;
+    attune_frame_decoder decoder;
+    bool link_up;
+    uint64_t board_ms; /* when the board was measured last */
+    uint16_t stream_sent;
+    uint16_t stream_size;
+    uint8_t frame[ATTUNE_NODE_FRAME];
+    uint8_t stream[ATTUNE_STREAM_SIZE(ATTUNE_NODE_FRAME)];
+} attune_loop;
+
+/* Makes the node from the port's identity and node type. Returns false if the port refuses to start, or its node type
+ * is no schema. */
+bool attune_loop_init(attune_loop *loop);
+
+/* One round: link, readings, time, sending, watchdog. Returns true if there was work; else the caller may sleep. */
+bool attune_loop_step(attune_loop *loop);
+
+#endif

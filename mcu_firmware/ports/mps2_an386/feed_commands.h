@@ -1,0 +1,11 @@
+/* Feed lines that make the board fail on purpose, in the image for tests only (ATTUNE_TEST_IMAGE). */
+#ifndef ATTUNE_MPS2_FEED_COMMANDS_H
+#define ATTUNE_MPS2_FEED_COMMANDS_H
+
+#include "feed.h"
+
+/* Obeys the line that the feed's parser just refused: `!fault` runs an undefined instruction, `!hang` stops kicking the
+ * watchdog, `!overflow` uses up the stack. Any other line, and every line in the image that ships, is ignored. */
+void attune_feed_command(const attune_feed *feed);
+
+#endif

@@ -1,0 +1,10 @@
+/* The node type of this board: a room sensor. */
+#include "port.h"
+
+static const attune_node_type room_sensor = {
+    .window_s = 60,
+    .sensors = 5,
+    .sensor = {ATTUNE_TEMPERATURE, ATTUNE_HUMIDITY, ATTUNE_LIGHT, ATTUNE_CO2, ATTUNE_PIR},
+};
+
+const attune_node_type *attune_port_node_type(void) { return &room_sensor; }

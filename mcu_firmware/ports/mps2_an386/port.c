@@ -1,0 +1,82 @@
+/* Link, sensors, clock, sleep and health of this board; flash, identity and watchdog have files of their own.
+ *
+ * The sensors are the sample feed on UART1 (feed.h). Until its first line the node's clock is the system tick; from
+ * then on it is the feed's, so that equal feeds give equal reports however fast they come. */
+#include "port.h"
+
+#include "clock.h"
+#include "feed.h"
+#include "feed_commands.h"
+#include "stack.h"
+#include "uart.h"
+
+static attune_feed feed;
+static bool fed;
+static uint64_t now_ms;
+
+uint64_t attune_port_now_ms(void) {
+    if (!fed) {
+        now_ms = attune_clock_ms();
+    }
+    return now_ms;
+}
+
+static void feed_time(void) {
+    if (!fed) {
+        (void)attune_port_now_ms();
+        fed = true;
+    }
+    if (feed.tick_ms > now_ms) {
+        now_ms = feed.tick_ms;
+    }
+}
+
+static bool take_line(attune_reading *reading, attune_feed_event event) {
+    if (event == ATTUNE_FEED_MALFORMED) {
+        attune_feed_command(&feed);
+    }
+    if (event == ATTUNE_FEED_TIME || event == ATTUNE_FEED_SAMPLE) {
+        feed_time();
+    }
+    if (event != ATTUNE_FEED_SAMPLE || feed.node != 0) {
+        return false;
+    }
+    *reading = (attune_reading){.tick_ms = feed.tick_ms, .value = feed.value, .sensor = feed.sensor};
+    return true;
+}
+
+bool attune_port_reading(attune_reading *reading) {
+    uint8_t byte = 0;
+    while (attune_uart_take(ATTUNE_UART_FEED, &byte)) {
+        if (take_line(reading, attune_feed_take(&feed, (char)byte))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool attune_port_link_up(void) { return true; }
+
+size_t attune_port_link_receive(uint8_t *bytes, size_t capacity) {
+    size_t size = 0;
+    while (size < capacity && attune_uart_take(ATTUNE_UART_LINK, &bytes[size])) {
+        size++;
+    }
+    return size;
+}
+
+size_t attune_port_link_send(const uint8_t *bytes, size_t size) { return attune_uart_send(bytes, size); }
+
+/* With interrupts masked an interrupt that comes after the look still ends the wait. */
+void attune_port_sleep(void) {
+    __asm__ volatile("cpsid i" ::: "memory");
+    if (!attune_uart_waiting(ATTUNE_UART_LINK) && !attune_uart_waiting(ATTUNE_UART_FEED)) {
+        __asm__ volatile("wfi" ::: "memory");
+    }
+    __asm__ volatile("cpsie i" ::: "memory");
+}
+
+void attune_port_board(attune_board *board) {
+    board->stack_free = attune_stack_free();
+    board->battery_mv = 0;
+}

@@ -1,0 +1,10 @@
+# Bare metal Cortex-M4F with Debian's arm-none-eabi compiler and newlib's small variant.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR cortex-m4)
+set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+
+set(CMAKE_C_FLAGS_INIT "-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard --specs=nano.specs \
+-ffunction-sections -fdata-sections -fno-math-errno -g")
+set(CMAKE_EXECUTABLE_SUFFIX_C ".elf")
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

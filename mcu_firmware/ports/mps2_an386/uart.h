@@ -1,0 +1,33 @@
+/* The three serial lines: UART0 carries frames, UART1 the sample feed, UART2 sentences for people (only out). */
+#ifndef ATTUNE_MPS2_UART_H
+#define ATTUNE_MPS2_UART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ATTUNE_UART_BAUD 115200u
+
+typedef enum attune_uart { ATTUNE_UART_LINK = 0, ATTUNE_UART_FEED = 1, ATTUNE_UART_RECEIVERS = 2 } attune_uart;
+
+/* Sets up all three and lets the receive interrupts in. */
+void attune_uart_begin(void);
+
+/* Takes a received byte; false if none waits. While its ring is full the line is held: a sender with flow control
+ * (QEMU's socket) waits, one without it loses bytes. */
+bool attune_uart_take(attune_uart uart, uint8_t *byte);
+
+/* True if a received byte waits. */
+bool attune_uart_waiting(attune_uart uart);
+
+/* Hands bytes to UART0's transmitter; returns how many it took. Never waits. */
+size_t attune_uart_send(const uint8_t *bytes, size_t size);
+
+/* Writes text to UART2 and waits until it is out. */
+void attune_uart_say(const char *text);
+
+/* Receive interrupts. */
+void attune_uart0_handler(void);
+void attune_uart1_handler(void);
+
+#endif

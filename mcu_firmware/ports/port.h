@@ -1,0 +1,101 @@
+/* What a board owes the node core: every function of a port, with what it guarantees. docs/porting.md explains it.
+ *
+ * All functions are called from one thread (the loop of board/loop.h), never from an interrupt. None allocates. A
+ * function that waits says so; all others return at once. */
+#ifndef ATTUNE_PORT_H
+#define ATTUNE_PORT_H
+
+#include "node/node.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- Clock --- */
+
+/* Milliseconds since this start of the node. Never goes back, begins below one second, and does not wrap. It keeps
+ * counting while the core sleeps. A crystal is good enough: the daemon ties ticks to UTC again every hour. */
+uint64_t attune_port_now_ms(void);
+
+/* --- Entropy --- */
+
+/* Fills bytes with random numbers that nobody can guess and that no earlier start has given. size at most 64. */
+void attune_port_entropy(uint8_t *bytes, size_t size);
+
+/* --- Identity and node type --- */
+
+/* Who this node is: node_id the same for the life of the board, boot drawn anew at each start, the firmware's version,
+ * and why the last run ended. Returns false if the board must not start; it has then said why where a person can read
+ * it. */
+bool attune_port_identity(attune_identity *identity);
+
+typedef struct attune_node_type {
+    uint16_t window_s;
+    uint8_t sensors;
+    uint8_t sensor[ATTUNE_MAX_SENSORS]; /* kind, with ATTUNE_SPREAD where the spread counts */
+} attune_node_type;
+
+/* The sensors of this board in their order. Constant: another order is another node type. */
+const attune_node_type *attune_port_node_type(void);
+
+/* --- Sensors --- */
+
+typedef struct attune_reading {
+    uint64_t tick_ms;  /* when it was measured; at most attune_port_now_ms() */
+    attune_real value; /* in the unit of the sensor's kind (window/schema.h); for events, how many */
+    uint8_t sensor;    /* index into the node type */
+} attune_reading;
+
+/* Hands out the oldest reading that waits; false if none does. Readings come in order of their ticks. A sensor that
+ * fails gives none: it must not repeat its last value. */
+bool attune_port_reading(attune_reading *reading);
+
+/* --- Link --- */
+
+/* True while bytes can reach a gateway, as far as the board can know. A wire without a carrier is always up: a daemon
+ * that lost the node asks for a hello. */
+bool attune_port_link_up(void);
+
+/* Takes received bytes, in order, at most capacity; returns how many. What is lost or damaged on the way is lost by
+ * whole bytes or changed: the CRC of the framing finds both. */
+size_t attune_port_link_receive(uint8_t *bytes, size_t capacity);
+
+/* Hands bytes to the link; returns how many it took, 0 if it is busy. What it took goes out in order, or the link goes
+ * down. */
+size_t attune_port_link_send(const uint8_t *bytes, size_t size);
+
+/* --- Flash --- */
+
+/* NOR rules: an erased byte is 0xFF, programming only clears bits, erasing works on whole blocks. A call that returned
+ * ATTUNE_FLASH_OK has reached the cells; power may fail in the middle of a call, and then any of the bytes that it
+ * named may hold anything, but no others. */
+#define ATTUNE_FLASH_BLOCK 4096u
+
+typedef enum attune_flash_result {
+    ATTUNE_FLASH_OK = 0,
+    ATTUNE_FLASH_RANGE, /* outside the flash, or an address to erase that is no start of a block; nothing was done */
+    ATTUNE_FLASH_NOT_ERASED, /* a bit would have to go from 0 to 1; nothing was programmed */
+    ATTUNE_FLASH_WORN        /* the cells do not hold what was written */
+} attune_flash_result;
+
+/* Bytes of flash for the node's data: whole blocks, the image of the firmware not among them. */
+uint32_t attune_port_flash_size(void);
+
+/* Addresses count from 0 at the start of the node's data. Erasing a block may wait as long as the part takes. */
+attune_flash_result attune_port_flash_read(uint32_t address, uint8_t *bytes, uint32_t size);
+attune_flash_result attune_port_flash_program(uint32_t address, const uint8_t *bytes, uint32_t size);
+attune_flash_result attune_port_flash_erase(uint32_t address);
+
+/* --- Watchdog, sleep, health --- */
+
+/* Puts off the watchdog's reset. The port starts the watchdog before the loop begins and nothing stops it; its time is
+ * at least twice the longest step of the loop and at most 30 s. */
+void attune_port_watchdog_kick(void);
+
+/* Waits until an interrupt, at most one second, with the processor asleep; returns at once if bytes or readings wait. */
+void attune_port_sleep(void);
+
+/* Measures stack and supply. Called once a second at most. */
+void attune_port_board(attune_board *board);
+
+#endif

@@ -1,0 +1,109 @@
+"""The daemon's end of one node's serial line, for tests: frames, hello and time, reports, acknowledgements, labels."""
+
+import binascii
+import socket
+import time
+from collections.abc import Callable
+
+from attune_proto.v1 import node_pb2
+from cobs import cobs
+
+CLEAR = 1
+UTC_MS = 1_700_000_000_000
+ANSWER_S = 20.0
+
+
+def stream_of(frame: bytes) -> bytes:
+    """A frame as it goes over a stream: COBS of frame and CRC-16, and a zero."""
+    return cobs.encode(frame + binascii.crc_hqx(frame, 0xFFFF).to_bytes(2, "little")) + b"\0"
+
+
+def frame_of(stream: bytes) -> bytes:
+    """The frame in what stood before a zero; AssertionError if it is damaged."""
+    data = cobs.decode(stream)
+    frame, crc = data[:-2], data[-2:]
+    assert binascii.crc_hqx(frame, 0xFFFF) == int.from_bytes(crc, "little")
+    return frame
+
+
+class Silence(Exception):
+    """The node said nothing more in time."""
+
+
+class DaemonDouble:
+    """Speaks with the node at the other end of a connected socket."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self.line = line
+        self.hint = bytes(4)
+        self.hello = node_pb2.Hello()
+        self.health = node_pb2.Health()
+        self._received = b""
+        self._reports: list[node_pb2.Report] = []
+
+    def send(self, message: node_pb2.DaemonMessage) -> None:
+        self.line.sendall(stream_of(bytes([CLEAR]) + self.hint + message.SerializeToString()))
+
+    def receive(self, seconds: float = ANSWER_S) -> node_pb2.NodeMessage:
+        """The next message; Silence if none comes in time. Remembers the last health."""
+        end = time.monotonic() + seconds
+        while b"\0" not in self._received:
+            self.line.settimeout(max(0.01, end - time.monotonic()))
+            try:
+                self._received += self.line.recv(4096)
+            except TimeoutError:
+                raise Silence from None
+        stream, _, self._received = self._received.partition(b"\0")
+        frame = frame_of(stream)
+        assert frame[0] == CLEAR
+        message = node_pb2.NodeMessage.FromString(frame[5:])
+        if message.HasField("health"):
+            self.health = message.health
+        if message.HasField("hello"):
+            assert frame[1:5] == message.hello.node_id[:4]
+        return message
+
+    def wait_for(self, body: str, seconds: float = ANSWER_S) -> node_pb2.NodeMessage:
+        """The next message of a kind; reports that come before it are kept."""
+        while True:
+            message = self.receive(seconds)
+            if message.WhichOneof("body") == body:
+                return message
+            if message.HasField("report"):
+                self._reports.append(message.report)
+
+    def ask_for_hello(self) -> None:
+        self.send(node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest()))
+
+    def greet(self) -> node_pb2.Hello:
+        """Waits for a hello, answers with the time, and waits until the node has it and has told its health."""
+        self.hello = self.wait_for("hello").hello
+        self.hint = self.hello.node_id[:4]
+        self.send(node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=self.hello.tick_ms, utc_ms=UTC_MS)))
+        answer = self.wait_for("time_ack").time_ack
+        assert answer.echo_tick_ms == self.hello.tick_ms
+        assert answer.tick_ms >= answer.echo_tick_ms
+        self.health = self.wait_for("health").health
+        return self.hello
+
+    def acknowledge(self, through: int) -> None:
+        self.send(node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=through)))
+
+    def reports(self, count: int) -> list[node_pb2.Report]:
+        """The next count reports in the order of their numbers, each acknowledged as it comes, repeats left out."""
+        reports = self._collect(lambda found: len(found) >= count)
+        assert len(reports) == count
+        return reports
+
+    def reports_to(self, end_s: int) -> list[node_pb2.Report]:
+        """All reports up to the one of the window that ended at end_s."""
+        return self._collect(lambda found: bool(found) and found[-1].end_s >= end_s)
+
+    def _collect(self, enough: Callable[[list[node_pb2.Report]], bool]) -> list[node_pb2.Report]:
+        found: list[node_pb2.Report] = []
+        while not enough(found):
+            report = self._reports.pop(0) if self._reports else self.wait_for("report").report
+            if not found or report.seq == found[-1].seq + 1:
+                found.append(report)
+            self.acknowledge(found[-1].seq)
+        return found

@@ -1,0 +1,98 @@
+"""An MPS2 board in QEMU, as the tests handle it: two serial lines, a console, reset, flash and seed."""
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FLASH_BEGIN = 0x2100_0000
+FLASH_IMAGE = 0x2110_0000
+FLASH_SIZE = 64 * 4096
+SEED_BEGIN = 0x2120_0000
+
+START_S = 20.0
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_S) -> None:
+    """Returns once condition holds; AssertionError if it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+def dial(path: Path) -> socket.socket:
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    line.connect(str(path))
+    return line
+
+
+class Board:
+    """One board. UART0 is the socket `link`, UART1 is fed by `feed`, UART2 is the text of `console`."""
+
+    def __init__(self, folder: Path, image: Path, seed: bytes | None, flash: bytes | None = None) -> None:
+        self.folder = folder
+        self.link_path = folder / "link"
+        command = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none"]
+        command += ["-serial", f"unix:{self.link_path},server=on,wait=off"]
+        command += ["-serial", f"unix:{folder / 'feed'},server=on,wait=off"]
+        command += ["-serial", f"file:{folder / 'console'}"]
+        command += ["-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", "-S", "-kernel", str(image)]
+        command += self._blob("seed", seed, SEED_BEGIN) + self._blob("image", flash, FLASH_IMAGE)
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        wait_until((folder / "qmp").exists, "QEMU's start")
+        self._qmp = dial(folder / "qmp").makefile("rwb", buffering=0)
+        json.loads(self._qmp.readline())
+        self._do("qmp_capabilities")
+        self._feed = dial(folder / "feed")
+
+    def _blob(self, name: str, content: bytes | None, address: int) -> list[str]:
+        if content is None:
+            return []
+        path = self.folder / name
+        path.write_bytes(content)
+        return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+
+    def _do(self, command: str, **arguments: Any) -> None:
+        """One QMP command; events that come before its answer are passed over."""
+        self._qmp.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        while True:
+            answer = json.loads(self._qmp.readline())
+            if "event" not in answer:
+                assert "return" in answer, answer
+                return
+
+    def run(self) -> None:
+        """Lets the processor go; until then it stands before its first instruction."""
+        self._do("cont")
+
+    def dial_link(self) -> socket.socket:
+        """The other end of UART0. One connection at a time."""
+        return dial(self.link_path)
+
+    def feed(self, lines: str) -> None:
+        """Sends lines to UART1; waits while the board cannot take them."""
+        self._feed.settimeout(60)
+        self._feed.sendall(lines.encode())
+
+    def reset(self) -> None:
+        """Presses the reset button."""
+        self._do("system_reset")
+
+    def flash(self) -> bytes:
+        """What the emulated flash holds now."""
+        dump = self.folder / "dump"
+        self._do("pmemsave", val=FLASH_BEGIN, size=FLASH_SIZE, filename=str(dump))
+        return dump.read_bytes()
+
+    def console(self) -> str:
+        return (self.folder / "console").read_text()
+
+    def close(self) -> None:
+        self._qmp.close()
+        self._feed.close()
+        self._process.kill()
+        self._process.wait()

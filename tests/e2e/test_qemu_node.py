@@ -1,0 +1,261 @@
+"""The node core on a Cortex-M4F board in QEMU: the whole conversation with a daemon, resets, cut links, equal bytes."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from attune_core import Node
+from attune_proto.v1 import node_pb2
+from daemon_double import DaemonDouble, Silence, stream_of
+from firmware_build import firmware, symbol
+from qemu_board import FLASH_SIZE, Board, wait_until
+
+pytestmark = pytest.mark.slow
+
+SEED = bytes(range(32))
+ROOM_SENSOR = ["temperature", "humidity", "light", "co2", "pir"]
+ROOM_SENSOR_BYTES = bytes([1, 2, 3, 4, 32])
+WINDOW_S = 60
+BLOCK = 4096
+
+Start = Callable[..., tuple[Board, DaemonDouble]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts boards with the test image; each is running, connected and has said nothing yet."""
+    boards: list[Board] = []
+    daemons: list[DaemonDouble] = []
+
+    def start_one(seed: bytes | None = SEED, flash: bytes | None = None) -> tuple[Board, DaemonDouble]:
+        folder = tmp_path / f"board{len(boards)}"
+        folder.mkdir()
+        board = Board(folder, firmware() / "attune-node-test.elf", seed, flash)
+        boards.append(board)
+        daemons.append(DaemonDouble(board.dial_link()))
+        board.run()
+        return board, daemons[-1]
+
+    yield start_one
+    for daemon in daemons:
+        daemon.line.close()
+    for board in boards:
+        board.close()
+
+
+def samples(windows: int, seed: int = 1, first: int = 0) -> list[tuple[int, int, float]]:
+    """(tick in ms, sensor, value) for some windows of a room: levels every 20 s that wander, motion now and then, gaps."""
+    draw = random.Random(seed)
+    rows: list[tuple[int, int, float]] = []
+    for tick_ms in range(first * WINDOW_S * 1000 + 20_000, (first + windows) * WINDOW_S * 1000 + 1, 20_000):
+        levels = [draw.gauss(21, 2), draw.uniform(20, 80), draw.expovariate(1 / 300), draw.gauss(700, 250)]
+        rows += [(tick_ms, sensor, round(level, 3)) for sensor, level in enumerate(levels) if draw.random() < 0.9]
+        if draw.random() < 0.3:
+            rows.append((tick_ms, 4, float(draw.randint(1, 3))))
+    return rows
+
+
+def feed_lines(rows: list[tuple[int, int, float]]) -> str:
+    """The rows as the sample feed's lines, and the time of the last window's end."""
+    end_ms = -(-rows[-1][0] // (WINDOW_S * 1000)) * WINDOW_S * 1000
+    return "".join(f"0 {tick_ms} {sensor} {value!r}\n" for tick_ms, sensor, value in rows) + f"@{end_ms}\n"
+
+
+def reports_of(node: Node, rows: list[tuple[int, int, float]]) -> list[node_pb2.Report]:
+    """What a node of the binding reports of the rows, each report acknowledged at once."""
+
+    def tell(message: node_pb2.DaemonMessage) -> None:
+        node.receive(bytes([1, 0, 0, 0, 0]) + message.SerializeToString())
+
+    def said() -> list[node_pb2.Report]:
+        messages = [node_pb2.NodeMessage.FromString(frame[5:]) for frame in node.frames()]
+        found = [message.report for message in messages if message.HasField("report")]
+        for report in found:
+            tell(node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=report.seq)))
+        return found
+
+    node.link(True)
+    tell(node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=0, utc_ms=1)))
+    reports = []
+    for tick_ms, sensor, value in rows:
+        node.sample(sensor, tick_ms, value)
+        reports += said()
+    node.poll(-(-rows[-1][0] // (WINDOW_S * 1000)) * WINDOW_S * 1000)
+    return reports + said()
+
+
+def test_a_board_introduces_itself_and_reports(start: Start) -> None:
+    board, daemon = start()
+    hello = daemon.greet()
+    assert (hello.window_s, hello.sensors) == (WINDOW_S, ROOM_SENSOR_BYTES)
+    assert (len(hello.node_id), len(hello.schema), len(hello.release)) == (8, 8, 16)
+    assert (hello.classes, hello.first_seq, hello.next_seq) == (2, 1, 1)
+    assert hello.firmware.endswith(" mps2-an386")
+    assert daemon.health.reset_reason == node_pb2.RESET_REASON_POWER_ON
+    assert daemon.health.reset_pc == 0
+
+    board.feed(feed_lines(samples(3)))
+    assert [(report.seq, report.end_s) for report in daemon.reports(3)] == [(1, 60), (2, 120), (3, 180)]
+
+
+def test_equal_samples_give_the_bytes_of_the_binding(start: Start) -> None:
+    rows = samples(windows=120, seed=7)
+    board, daemon = start()
+    hello = daemon.greet()
+    board.feed(feed_lines(rows))
+    seen = [report.SerializeToString() for report in daemon.reports(120)]
+
+    node = Node(hello.node_id, hello.boot, ROOM_SENSOR, WINDOW_S)
+    assert (node.facts.schema, node.facts.release) == (hello.schema, hello.release)
+    assert seen == [report.SerializeToString() for report in reports_of(node, rows)]
+
+
+def test_the_reset_button_keeps_the_node_and_changes_the_boot(start: Start) -> None:
+    board, daemon = start()
+    first = daemon.greet()
+    board.feed(feed_lines(samples(2)))
+    daemon.reports(2)
+    board.reset()
+    second = daemon.greet()
+    assert second.node_id == first.node_id
+    assert second.boot != first.boot
+    assert (second.first_seq, second.next_seq) == (1, 1)
+    assert daemon.health.reset_reason == node_pb2.RESET_REASON_UNSPECIFIED
+    board.feed(feed_lines(samples(2)))
+    assert [report.seq for report in daemon.reports(2)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason", "function"),
+    [
+        ("!fault", node_pb2.RESET_REASON_FAULT, "attune_test_fault"),
+        ("!hang", node_pb2.RESET_REASON_WATCHDOG, "attune_test_hang"),
+        ("!overflow", node_pb2.RESET_REASON_FAULT, None),
+    ],
+)
+def test_health_tells_why_and_where_the_last_run_ended(
+    start: Start, command: str, reason: int, function: str | None
+) -> None:
+    board, daemon = start()
+    first = daemon.greet()
+    board.feed(f"{command}\n")
+    second = daemon.greet()
+    assert (second.node_id, second.boot != first.boot) == (first.node_id, True)
+    assert daemon.health.reset_reason == reason
+    if function is None:
+        # The stack is gone, and with it the place where the program was.
+        assert daemon.health.reset_pc == 0
+    else:
+        assert daemon.health.reset_pc in symbol(firmware() / "attune-node-test.elf", function)
+
+    # Told once: the next reset has a reason of its own.
+    board.reset()
+    daemon.greet()
+    assert (daemon.health.reset_reason, daemon.health.reset_pc) == (node_pb2.RESET_REASON_UNSPECIFIED, 0)
+
+
+def test_a_cut_link_loses_no_report(start: Start) -> None:
+    board, daemon = start()
+    daemon.greet()
+    board.feed(feed_lines(samples(5)))
+    before = daemon.reports(5)
+    daemon.line.close()
+    board.feed(feed_lines(samples(20, first=5)))
+
+    again = DaemonDouble(board.dial_link())
+    again.ask_for_hello()
+    hello = again.greet()
+    assert hello.boot == daemon.hello.boot
+    # The acknowledgement of the last report may have been cut off with the link.
+    assert hello.first_seq in (5, 6)
+    after = again.reports_to(25 * WINDOW_S)
+    seen = {report.seq: report for report in [*before, *after]}
+    assert sorted(seen) == list(range(1, 26))
+    assert again.health.dropped_reports == 0
+    again.line.close()
+
+
+def test_what_the_backlog_cannot_hold_is_counted_and_said(start: Start) -> None:
+    board, daemon = start()
+    daemon.greet()
+    board.feed(feed_lines(samples(150)))
+    with pytest.raises(Silence):
+        while True:
+            daemon.receive(seconds=2.0)
+    daemon.ask_for_hello()
+    hello = daemon.greet()
+    assert (hello.first_seq, hello.next_seq) == (150 - 128 + 1, 151)
+    assert daemon.health.dropped_reports == 150 - 128
+    assert daemon.health.backlog == 128
+    assert [report.seq for report in daemon.reports(128)] == list(range(23, 151))
+
+
+def test_garbage_on_the_line_is_counted_and_the_node_goes_on(start: Start) -> None:
+    board, daemon = start()
+    daemon.greet()
+    good = stream_of(bytes([1]) + daemon.hint + node_pb2.DaemonMessage().SerializeToString())
+    damaged = bytes([good[0], good[1] ^ 0x40, *good[2:]])
+    daemon.line.sendall(b"\xff" * 2000 + b"\0" + damaged + good[:3] + b"\0")
+    board.feed("this is no sample\n0 1000 99 1.0\n0 2000 0 nan\n" + feed_lines(samples(1)))
+    daemon.reports(1)
+    daemon.ask_for_hello()
+    daemon.greet()
+    assert daemon.health.bad_frames >= 3
+    assert daemon.health.refused_samples == 2
+    assert daemon.health.stack_free > 512
+
+
+def test_a_label_changes_what_the_node_says(start: Start) -> None:
+    board, daemon = start()
+    hello = daemon.greet()
+    # Levels alone: equal levels are equal windows, whenever they come.
+    levels, levels_again = ([row for row in samples(10, first=first) if row[1] < 4] for first in (0, 10))
+    board.feed(feed_lines(levels))
+    before = daemon.reports(10)
+    # The node has let go of these windows, so the label brings them along.
+    windows = [node_pb2.LabelWindow(boot=hello.boot, seq=report.seq, features=report.features) for report in before[:8]]
+    label = node_pb2.Label(number=1, class_index=1, weight=2560, from_s=0, to_s=480, windows=windows)
+    daemon.send(node_pb2.DaemonMessage(label=label))
+    answer = daemon.wait_for("label_ack").label_ack
+    assert (answer.number, answer.part, answer.learned, answer.refused) == (1, 0, 8, 0)
+
+    board.feed(feed_lines(levels_again))
+    after = daemon.reports(10)
+    assert [report.features for report in after] == [report.features for report in before]
+    for old, new in zip(before[:8], after[:8], strict=True):
+        old_nats, new_nats = (int.from_bytes(report.evidence[:2], "little", signed=True) / 256 for report in (old, new))
+        # Clamped to six nats a window.
+        assert new_nats > old_nats or old_nats == new_nats == 6
+
+
+def test_the_identity_lives_in_flash_and_the_boot_in_the_seed(start: Start) -> None:
+    board, daemon = start()
+    first = daemon.greet()
+    flash = board.flash()
+    assert flash[2 * BLOCK :] == b"\xff" * (FLASH_SIZE - 2 * BLOCK)
+
+    _, later = start(seed=SEED[::-1], flash=flash)
+    second = later.greet()
+    assert second.node_id == first.node_id
+    assert second.boot != first.boot
+
+    _, other = start(seed=SEED[::-1])
+    assert other.greet().node_id != first.node_id
+
+
+def test_a_damaged_identity_is_made_again_from_its_seed(start: Start) -> None:
+    board, daemon = start()
+    first = daemon.greet()
+    flash = bytearray(board.flash())
+    flash[5] ^= 0x10
+    _, later = start(flash=bytes(flash))
+    assert later.greet().node_id == first.node_id
+
+
+def test_without_a_seed_a_board_does_not_start_and_says_why(start: Start) -> None:
+    board, daemon = start(seed=None)
+    wait_until(lambda: "There is no seed" in board.console(), "the board's sentence")
+    with pytest.raises(Silence):
+        daemon.receive(seconds=6.0)
+    assert board.console().count("There is no seed") == 1
