@@ -199,7 +199,7 @@ async def test_a_node_process_a_simulated_node_and_the_binding_report_the_same_b
     roster.write_text(f"# the only node\n{NODE_ID.hex()} 60 {','.join(SENSORS)}\n")
     async with serving(Server()) as node_server, serving(Server()) as sim_server:
         node = await start("attune-node", *node_arguments(node_server), "--samples", path)
-        sim = await start("attune-sim", *gateway(sim_server), "--nodes", roster, "--hold", "--stats")
+        sim = await start("attune-sim", *gateway(sim_server), "--nodes", roster, "--hold", "8", "--stats")
         output, errors = await asyncio.wait_for(sim.communicate(path.read_bytes()), 20)
         assert (await asyncio.wait_for(node.communicate(), 20), node.returncode) == ((b"", b""), 0)
     assert (errors, sim.returncode) == (b"", 0)

@@ -221,21 +221,23 @@ static bool any_busy(fleet *f, uint16_t waiting) {
     return false;
 }
 
-static bool held(fleet *f) { return f->setup.hold && any_busy(f, ATTUNE_BACKLOG / 2); }
+static bool held(fleet *f) { return f->setup.hold > 0 && any_busy(f, f->setup.hold); }
 
 /* Up to the next line that sets the time, so that what is due then is sent before time goes on. */
 static void take_feed(fleet *f, uint64_t now_ms) {
     source *feed = f->setup.feed;
-    while (!held(f)) {
+    bool waits = held(f);
+    while (!waits) {
         const attune_feed_event event = source_next(feed, now_ms);
-        if (event == ATTUNE_FEED_SAMPLE) {
-            take_sample(f, &feed->feed);
-        } else if (event == ATTUNE_FEED_TIME) {
+        if (event == ATTUNE_FEED_TIME) {
             set_time(f, feed->feed.tick_ms);
-            return;
-        } else {
+        }
+        if (event != ATTUNE_FEED_SAMPLE) {
             return;
         }
+        take_sample(f, &feed->feed);
+        /* Only the node of the sample can have become busy. */
+        waits = f->setup.hold > 0 && feed->feed.node < f->setup.nodes && busy(f, feed->feed.node, f->setup.hold);
     }
 }
 

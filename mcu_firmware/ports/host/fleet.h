@@ -22,7 +22,7 @@ typedef struct fleet_setup {
     source *feed;          /* NULL: the nodes' clock is the machine's, and no sample ever comes */
     const uint32_t *boots; /* one a node */
     uint32_t drain_ms;     /* how long acknowledgements are waited for after the end of the feed */
-    bool hold;             /* the feed waits while a node's backlog is half full */
+    uint16_t hold;         /* the feed waits while a node has so many reports unacknowledged; 0: it never waits */
     bool verbose;
 } fleet_setup;
 

@@ -61,7 +61,7 @@ static void open_feed(const node_options *o, source *feed, fleet_setup *setup) {
     }
     setup->feed = feed;
     /* A file can wait; standard input is the world, which does not. */
-    setup->hold = o->rate == NULL && strcmp(o->samples, "-") != 0;
+    setup->hold = o->rate == NULL && strcmp(o->samples, "-") != 0 ? ATTUNE_BACKLOG / 2 : 0;
 }
 
 int main(int argc, char **argv) {
