@@ -6,20 +6,15 @@
 #include <pb_encode.h>
 #include <string.h>
 
-void fake_daemon_init(fake_daemon *daemon, attune_node *node)
-{
+void fake_daemon_init(fake_daemon *daemon, attune_node *node) {
     memset(daemon, 0, sizeof *daemon);
     daemon->node = node;
     daemon->random = 1;
 }
 
-static bool lost(fake_daemon *daemon)
-{
-    return random_below(&daemon->random, 100) < daemon->loss;
-}
+static bool lost(fake_daemon *daemon) { return random_below(&daemon->random, 100) < daemon->loss; }
 
-size_t fake_daemon_frame(const fake_daemon *daemon, const attune_v1_DaemonMessage *message, uint8_t *frame)
-{
+size_t fake_daemon_frame(const fake_daemon *daemon, const attune_v1_DaemonMessage *message, uint8_t *frame) {
     pb_ostream_t stream = pb_ostream_from_buffer(frame + 5, ATTUNE_NODE_FRAME - 5);
     frame[0] = 1;
     memcpy(frame + 1, daemon->node->identity.node_id, 4);
@@ -27,8 +22,7 @@ size_t fake_daemon_frame(const fake_daemon *daemon, const attune_v1_DaemonMessag
     return 5 + stream.bytes_written;
 }
 
-void fake_daemon_say(fake_daemon *daemon, const attune_v1_DaemonMessage *message)
-{
+void fake_daemon_say(fake_daemon *daemon, const attune_v1_DaemonMessage *message) {
     uint8_t frame[ATTUNE_NODE_FRAME];
     size_t size = fake_daemon_frame(daemon, message, frame);
     if (!lost(daemon)) {
@@ -36,8 +30,7 @@ void fake_daemon_say(fake_daemon *daemon, const attune_v1_DaemonMessage *message
     }
 }
 
-void fake_daemon_acknowledge(fake_daemon *daemon)
-{
+void fake_daemon_acknowledge(fake_daemon *daemon) {
     attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_report_ack_tag};
     while (daemon->have[daemon->through + 1]) {
         daemon->through++;
@@ -51,15 +44,13 @@ void fake_daemon_acknowledge(fake_daemon *daemon)
     fake_daemon_say(daemon, &message);
 }
 
-static void give_up_below(fake_daemon *daemon, uint32_t first_seq)
-{
+static void give_up_below(fake_daemon *daemon, uint32_t first_seq) {
     if (first_seq > daemon->through + 1) {
         daemon->through = first_seq - 1;
     }
 }
 
-static void take_hello(fake_daemon *daemon, const attune_v1_Hello *hello)
-{
+static void take_hello(fake_daemon *daemon, const attune_v1_Hello *hello) {
     daemon->hellos++;
     daemon->hello = *hello;
     give_up_below(daemon, hello->first_seq);
@@ -70,8 +61,7 @@ static void take_hello(fake_daemon *daemon, const attune_v1_Hello *hello)
     }
 }
 
-static void take_report(fake_daemon *daemon, const attune_v1_Report *report)
-{
+static void take_report(fake_daemon *daemon, const attune_v1_Report *report) {
     daemon->arrivals++;
     assert_in_range(report->seq, 1, FAKE_REPORTS);
     if (daemon->have[report->seq]) {
@@ -85,16 +75,14 @@ static void take_report(fake_daemon *daemon, const attune_v1_Report *report)
     }
 }
 
-static void take_label_ack(fake_daemon *daemon, const attune_v1_LabelAck *ack)
-{
+static void take_label_ack(fake_daemon *daemon, const attune_v1_LabelAck *ack) {
     daemon->label_acks++;
     daemon->label_ack = *ack;
     daemon->learned += ack->learned;
     daemon->refused += ack->refused;
 }
 
-static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message)
-{
+static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
     switch (message->which_body) {
     case attune_v1_NodeMessage_hello_tag:
         take_hello(daemon, &message->body.hello);
@@ -118,8 +106,7 @@ static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message)
     }
 }
 
-void fake_daemon_exchange(fake_daemon *daemon)
-{
+void fake_daemon_exchange(fake_daemon *daemon) {
     uint8_t frame[ATTUNE_NODE_FRAME];
     size_t size;
     int frames = 0;
@@ -136,8 +123,7 @@ void fake_daemon_exchange(fake_daemon *daemon)
     }
 }
 
-static void add_window(attune_v1_Label *label, uint32_t boot, const attune_v1_Report *report)
-{
+static void add_window(attune_v1_Label *label, uint32_t boot, const attune_v1_Report *report) {
     attune_v1_LabelWindow *window = &label->windows[label->windows_count++];
     window->boot = boot;
     window->seq = report->seq;
@@ -145,8 +131,7 @@ static void add_window(attune_v1_Label *label, uint32_t boot, const attune_v1_Re
     memcpy(window->features.bytes, report->features.bytes, report->features.size);
 }
 
-void fake_daemon_label(fake_daemon *daemon, uint32_t number, uint32_t class_index, uint32_t first, uint32_t last)
-{
+void fake_daemon_label(fake_daemon *daemon, uint32_t number, uint32_t class_index, uint32_t first, uint32_t last) {
     uint32_t part = 0;
     for (uint32_t seq = first; seq <= last; part++) {
         attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_label_tag};
@@ -164,8 +149,7 @@ void fake_daemon_label(fake_daemon *daemon, uint32_t number, uint32_t class_inde
     }
 }
 
-double fake_daemon_evidence(const fake_daemon *daemon, uint32_t seq, int k)
-{
+double fake_daemon_evidence(const fake_daemon *daemon, uint32_t seq, int k) {
     const attune_v1_Report *report = &daemon->report[seq];
     assert_true(daemon->have[seq]);
     assert_true(report->evidence.size >= 2 * k);

@@ -2,8 +2,7 @@
 
 #include "check.h"
 
-static void fill(attune_backlog *backlog, uint32_t count)
-{
+static void fill(attune_backlog *backlog, uint32_t count) {
     attune_backlog_init(backlog);
     for (uint32_t i = 1; i <= count; i++) {
         attune_report report = {.end_s = 60 * i};
@@ -12,8 +11,7 @@ static void fill(attune_backlog *backlog, uint32_t count)
 }
 
 /* The numbers that wait, in order, ended by 0. */
-static void expect_waiting(const attune_backlog *backlog, const uint32_t *expected)
-{
+static void expect_waiting(const attune_backlog *backlog, const uint32_t *expected) {
     uint32_t after = 0;
     uint16_t count = 0;
     for (; expected[count] != 0; count++) {
@@ -28,8 +26,7 @@ static void expect_waiting(const attune_backlog *backlog, const uint32_t *expect
     assert_int_equal(attune_backlog_first_seq(backlog), count > 0 ? expected[0] : backlog->next_seq);
 }
 
-static void numbers_start_at_one(void **state)
-{
+static void numbers_start_at_one(void **state) {
     (void)state;
     static attune_backlog backlog;
     fill(&backlog, 0);
@@ -40,8 +37,7 @@ static void numbers_start_at_one(void **state)
 }
 
 /* through 2, more 0b101: 2 + 2 + 0 = 4 and 2 + 2 + 2 = 6 as well. */
-static void acknowledged_out_of_order(void **state)
-{
+static void acknowledged_out_of_order(void **state) {
     (void)state;
     static attune_backlog backlog;
     fill(&backlog, 7);
@@ -60,8 +56,7 @@ static void acknowledged_out_of_order(void **state)
 }
 
 /* Bit 31 is through + 33. */
-static void the_bitmap_reaches_33_beyond(void **state)
-{
+static void the_bitmap_reaches_33_beyond(void **state) {
     (void)state;
     static attune_backlog backlog;
     fill(&backlog, 36);
@@ -69,8 +64,7 @@ static void the_bitmap_reaches_33_beyond(void **state)
     expect_waiting(&backlog, (uint32_t[]){2, 35, 36, 0});
 }
 
-static void the_oldest_makes_room_and_is_counted(void **state)
-{
+static void the_oldest_makes_room_and_is_counted(void **state) {
     (void)state;
     static attune_backlog backlog;
     fill(&backlog, ATTUNE_BACKLOG);
@@ -92,8 +86,7 @@ static void the_oldest_makes_room_and_is_counted(void **state)
 }
 
 /* Against a plain set of numbers. */
-static void random_pushes_and_acknowledgements(void **state)
-{
+static void random_pushes_and_acknowledgements(void **state) {
     (void)state;
     enum { LIMIT = 2000 };
     static attune_backlog backlog;
@@ -128,8 +121,7 @@ static void random_pushes_and_acknowledgements(void **state)
     assert_true(backlog.dropped > 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_start_at_one),
         cmocka_unit_test(acknowledged_out_of_order),

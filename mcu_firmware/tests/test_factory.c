@@ -5,14 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-static void load(attune_head *head, attune_schema *schema, const uint8_t *sensors, size_t count, uint8_t digest[16])
-{
+static void load(attune_head *head, attune_schema *schema, const uint8_t *sensors, size_t count, uint8_t digest[16]) {
     assert_int_equal(attune_schema_init(schema, sensors, count, 60), ATTUNE_SCHEMA_OK);
     assert_int_equal(attune_factory_load(head, schema, digest), ATTUNE_HEAD_OK);
 }
 
-static void rows_are_sane_and_unique(void **state)
-{
+static void rows_are_sane_and_unique(void **state) {
     (void)state;
     assert_true(attune_factory_row_count > 0);
     for (uint8_t i = 0; i < attune_factory_row_count; i++) {
@@ -30,8 +28,7 @@ static void rows_are_sane_and_unique(void **state)
 }
 
 /* What anybody would expect of two windows: dark, still and fresh air against lamps, motion and used air. */
-static void it_tells_the_obvious(void **state)
-{
+static void it_tells_the_obvious(void **state) {
     (void)state;
     const uint8_t sensors[] = {ATTUNE_LIGHT, ATTUNE_CO2, ATTUNE_PIR};
     attune_schema schema;
@@ -54,8 +51,7 @@ static void it_tells_the_obvious(void **state)
 }
 
 /* It weighs as much as ten windows a class: forty people's words the other way outweigh it. */
-static void labels_outweigh_it(void **state)
-{
+static void labels_outweigh_it(void **state) {
     (void)state;
     const uint8_t sensors[] = {ATTUNE_LIGHT};
     attune_schema schema;
@@ -75,8 +71,7 @@ static void labels_outweigh_it(void **state)
     assert_true(evidence[0] > 0);
 }
 
-static void the_digest_names_content_and_schema(void **state)
-{
+static void the_digest_names_content_and_schema(void **state) {
     (void)state;
     const uint8_t a[] = {ATTUNE_LIGHT, ATTUNE_CO2};
     const uint8_t b[] = {ATTUNE_CO2, ATTUNE_LIGHT};
@@ -91,8 +86,7 @@ static void the_digest_names_content_and_schema(void **state)
 }
 
 /* A kind of sensor that the table cannot know says nothing by itself. */
-static void unknown_features_stay_unknown(void **state)
-{
+static void unknown_features_stay_unknown(void **state) {
     (void)state;
     const uint8_t sensors[] = {ATTUNE_LEVEL};
     attune_schema schema;
@@ -103,8 +97,7 @@ static void unknown_features_stay_unknown(void **state)
     assert_false(attune_head_predict(&head, (int16_t[]){500}, evidence));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_sane_and_unique),
         cmocka_unit_test(it_tells_the_obvious),

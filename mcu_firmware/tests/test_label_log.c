@@ -8,8 +8,7 @@
 #define D 6
 #define STATE 2048
 
-static attune_head made_release(uint64_t *seed)
-{
+static attune_head made_release(uint64_t *seed) {
     attune_head release;
     assert_int_equal(attune_head_init(&release, ATTUNE_HEAD_GNB, D), ATTUNE_HEAD_OK);
     for (int i = 0; i < 20; i++) {
@@ -22,8 +21,7 @@ static attune_head made_release(uint64_t *seed)
     return release;
 }
 
-static attune_label_entry made_entry(uint64_t *seed, uint32_t number, uint32_t seq)
-{
+static attune_label_entry made_entry(uint64_t *seed, uint32_t number, uint32_t seq) {
     attune_label_entry entry = {.number = number, .boot = 1, .seq = seq, .weight = 256, .class_index = 1};
     for (int j = 0; j < D; j++) {
         bool missing = random_below(seed, 8) == 0;
@@ -32,8 +30,7 @@ static attune_label_entry made_entry(uint64_t *seed, uint32_t number, uint32_t s
     return entry;
 }
 
-static void expect_same_bytes(const attune_head *a, const attune_head *b)
-{
+static void expect_same_bytes(const attune_head *a, const attune_head *b) {
     uint8_t x[STATE];
     uint8_t y[STATE];
     size_t size = attune_head_export(a, x, sizeof x);
@@ -42,15 +39,13 @@ static void expect_same_bytes(const attune_head *a, const attune_head *b)
     assert_memory_equal(x, y, size);
 }
 
-static void expect_replay_agrees(const attune_label_log *log, const attune_head *release, const attune_head *head)
-{
+static void expect_replay_agrees(const attune_label_log *log, const attune_head *release, const attune_head *head) {
     attune_head replayed;
     attune_label_log_replay(log, release, &replayed);
     expect_same_bytes(&replayed, head);
 }
 
-static uint16_t find(const attune_label_log *log, uint32_t boot, uint32_t seq)
-{
+static uint16_t find(const attune_label_log *log, uint32_t boot, uint32_t seq) {
     uint16_t found = log->count;
     for (uint16_t i = 0; i < log->count; i++) {
         if (log->entry[i].boot == boot && log->entry[i].seq == seq) {
@@ -63,8 +58,7 @@ static uint16_t find(const attune_label_log *log, uint32_t boot, uint32_t seq)
 
 /* Random labels on few windows, with repeats, newer and older numbers, more classes and bad ones: after each the head is
  * exactly the replay, and the log holds what its rules say. */
-static void the_head_is_always_the_replay(void **state)
-{
+static void the_head_is_always_the_replay(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         uint64_t random = seed;
@@ -75,7 +69,8 @@ static void the_head_is_always_the_replay(void **state)
         for (int i = 0; i < 500; i++) {
             static attune_label_log before;
             before = log;
-            attune_label_entry entry = made_entry(&random, 1 + random_below(&random, 30), 1 + random_below(&random, 100));
+            attune_label_entry entry =
+                made_entry(&random, 1 + random_below(&random, 30), 1 + random_below(&random, 100));
             entry.boot = random_below(&random, 2);
             bool rare = random_below(&random, 50) == 0;
             entry.class_index = (uint8_t)random_below(&random, rare ? 10 : 2);
@@ -104,8 +99,7 @@ static void the_head_is_always_the_replay(void **state)
     }
 }
 
-static void the_lowest_label_makes_room(void **state)
-{
+static void the_lowest_label_makes_room(void **state) {
     (void)state;
     uint64_t seed = 4;
     attune_head release = made_release(&seed);
@@ -127,8 +121,7 @@ static void the_lowest_label_makes_room(void **state)
 }
 
 /* The evidence after a correction is that of a head which never heard the mistake. */
-static void a_correction_undoes_the_mistake(void **state)
-{
+static void a_correction_undoes_the_mistake(void **state) {
     (void)state;
     uint64_t seed = 6;
     attune_head release = made_release(&seed);
@@ -145,8 +138,7 @@ static void a_correction_undoes_the_mistake(void **state)
     expect_same_bytes(&head, &truth);
 }
 
-static void a_class_goes_with_its_last_label(void **state)
-{
+static void a_class_goes_with_its_last_label(void **state) {
     (void)state;
     uint64_t seed = 8;
     attune_head release = made_release(&seed);
@@ -163,8 +155,7 @@ static void a_class_goes_with_its_last_label(void **state)
     assert_int_equal(attune_head_classes(&head), 2);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_head_is_always_the_replay),
         cmocka_unit_test(the_lowest_label_makes_room),

@@ -10,8 +10,7 @@ static fake_daemon daemon_;
 
 static const uint8_t sensors[] = {ATTUNE_TEMPERATURE, ATTUNE_LIGHT, ATTUNE_CO2, ATTUNE_PIR};
 
-static void start(void)
-{
+static void start(void) {
     const attune_identity identity = {
         .node_id = {0xA1, 2, 3, 4, 5, 6, 7, 8}, .boot = 77, .firmware = "0.1.0", .reset_reason = 1};
     assert_int_equal(attune_node_init(&node, &identity, sensors, sizeof sensors, 60), ATTUNE_SCHEMA_OK);
@@ -19,8 +18,7 @@ static void start(void)
 }
 
 /* A room that is dark and empty, or bright and used; a reading a minute, in the middle of the window. */
-static void sample_minute(uint64_t end_s, bool occupied)
-{
+static void sample_minute(uint64_t end_s, bool occupied) {
     uint64_t tick = end_s * 1000 - 30000;
     assert_int_equal(attune_node_sample(&node, 0, tick, 21.5f), ATTUNE_SAMPLE_OK);
     assert_int_equal(attune_node_sample(&node, 1, tick, occupied ? 420 : 3), ATTUNE_SAMPLE_OK);
@@ -29,8 +27,7 @@ static void sample_minute(uint64_t end_s, bool occupied)
 }
 
 /* Minutes pass, the link polled each second. */
-static void run_minutes(uint32_t minutes, bool occupied)
-{
+static void run_minutes(uint32_t minutes, bool occupied) {
     uint64_t end_s = node.now_ms / 60000 * 60 + 60;
     for (uint32_t i = 0; i < minutes; i++, end_s += 60) {
         for (uint64_t s = end_s - 59; s <= end_s; s++) {
@@ -43,14 +40,12 @@ static void run_minutes(uint32_t minutes, bool occupied)
     }
 }
 
-static void connect(void)
-{
+static void connect(void) {
     attune_node_link(&node, true);
     fake_daemon_exchange(&daemon_);
 }
 
-static void hello_comes_at_once_and_says_who(void **state)
-{
+static void hello_comes_at_once_and_says_who(void **state) {
     (void)state;
     uint8_t frame[ATTUNE_NODE_FRAME];
     start();
@@ -77,8 +72,7 @@ static void hello_comes_at_once_and_says_who(void **state)
 }
 
 /* 5 s, then doubled up to 300 s: hellos at 0, 5, 15, 35, 75, 155, 315, 615, 915. */
-static void hello_backs_off_until_the_time_comes(void **state)
-{
+static void hello_backs_off_until_the_time_comes(void **state) {
     (void)state;
     static const uint32_t expected[] = {0, 5, 15, 35, 75, 155, 315, 615, 915};
     start();
@@ -102,8 +96,7 @@ static void hello_backs_off_until_the_time_comes(void **state)
     assert_int_equal(attune_backlog_waiting(&node.backlog), 0);
 }
 
-static void time_is_acknowledged_and_health_follows(void **state)
-{
+static void time_is_acknowledged_and_health_follows(void **state) {
     (void)state;
     start();
     attune_node_damaged(&node);
@@ -137,8 +130,7 @@ static void time_is_acknowledged_and_health_follows(void **state)
     assert_int_equal(daemon_.healths, 2);
 }
 
-static void every_window_is_reported_once(void **state)
-{
+static void every_window_is_reported_once(void **state) {
     (void)state;
     start();
     connect();
@@ -161,8 +153,7 @@ static void every_window_is_reported_once(void **state)
 }
 
 /* (21.5 - 22) / 2 * 1024 = -256; (3 - 200) / 200 * 1024 = -1008.64; (450 - 700) / 300 * 1024 = -853.33. */
-static void features_travel_little_endian(void **state)
-{
+static void features_travel_little_endian(void **state) {
     (void)state;
     static const uint8_t expected[] = {0x00, 0xFF, 0x0F, 0xFC, 0xAB, 0xFC};
     start();
@@ -171,8 +162,7 @@ static void features_travel_little_endian(void **state)
     assert_memory_equal(daemon_.report[1].features.bytes, expected, sizeof expected);
 }
 
-static void a_window_without_samples_is_reported_without_evidence(void **state)
-{
+static void a_window_without_samples_is_reported_without_evidence(void **state) {
     (void)state;
     start();
     connect();
@@ -190,8 +180,7 @@ static void a_window_without_samples_is_reported_without_evidence(void **state)
 
 /* Twenty windows wait: eight go, and no more until one is acknowledged. Without an acknowledgement they go again after
  * 5, 10, 20, ... s; an acknowledgement starts the waits anew. */
-static void at_most_eight_are_in_flight_and_retries_back_off(void **state)
-{
+static void at_most_eight_are_in_flight_and_retries_back_off(void **state) {
     (void)state;
     start();
     attune_node_poll(&node, 20 * 60000);
@@ -222,8 +211,7 @@ static void at_most_eight_are_in_flight_and_retries_back_off(void **state)
 }
 
 /* One report is lost; later ones that get through do not put off its retry. */
-static void the_oldest_is_not_starved_by_progress(void **state)
-{
+static void the_oldest_is_not_starved_by_progress(void **state) {
     (void)state;
     start();
     attune_node_poll(&node, 60000);
@@ -249,8 +237,7 @@ static void the_oldest_is_not_starved_by_progress(void **state)
 }
 
 /* A third of all frames is lost both ways, and the link drops now and then. */
-static void nothing_is_lost_on_a_bad_link(void **state)
-{
+static void nothing_is_lost_on_a_bad_link(void **state) {
     (void)state;
     for (uint32_t seed = 1; seed <= 5; seed++) {
         start();
@@ -279,8 +266,7 @@ static void nothing_is_lost_on_a_bad_link(void **state)
 
 /* 200 windows without a link: 72 do not fit into 128. Hello names the first that is left, 73, and so does each report until
  * an acknowledgement has passed the gap. */
-static void what_was_dropped_is_said(void **state)
-{
+static void what_was_dropped_is_said(void **state) {
     (void)state;
     start();
     run_minutes(200, false);
@@ -308,8 +294,7 @@ static void what_was_dropped_is_said(void **state)
 }
 
 /* The daemon starts again and asks who is there. */
-static void a_hello_request_begins_anew(void **state)
-{
+static void a_hello_request_begins_anew(void **state) {
     (void)state;
     start();
     connect();
@@ -328,8 +313,7 @@ static void a_hello_request_begins_anew(void **state)
 }
 
 /* What was meant for an earlier boot may still be on its way when the node starts. */
-static void what_is_stale_is_not_believed(void **state)
-{
+static void what_is_stale_is_not_believed(void **state) {
     (void)state;
     start();
     daemon_.keeps_silent_on_hello = true;
@@ -358,8 +342,7 @@ static void what_is_stale_is_not_believed(void **state)
     assert_int_equal(attune_backlog_waiting(&node.backlog), 5);
 }
 
-static void frames_of_others_are_left_alone(void **state)
-{
+static void frames_of_others_are_left_alone(void **state) {
     (void)state;
     uint8_t frame[ATTUNE_NODE_FRAME];
     start();
@@ -381,8 +364,7 @@ static void frames_of_others_are_left_alone(void **state)
 }
 
 /* A jump of a day closes the open window, and the next begins cold; one of an hour closes each of its windows. */
-static void a_gap_starts_cold(void **state)
-{
+static void a_gap_starts_cold(void **state) {
     (void)state;
     start();
     run_minutes(10, true);
@@ -402,8 +384,7 @@ static void a_gap_starts_cold(void **state)
     assert_int_equal(node.counters.refused_samples, 1);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hello_comes_at_once_and_says_who),
         cmocka_unit_test(hello_backs_off_until_the_time_comes),
