@@ -7,8 +7,7 @@
 
 #define CLOSE 2e-6
 
-static void expect_probabilities(const attune_filter *filter, const double *expected)
-{
+static void expect_probabilities(const attune_filter *filter, const double *expected) {
     for (uint8_t k = 0; k < filter->classes; k++) {
         assert_true(fabs((double)filter->probability[k] - expected[k]) < CLOSE);
     }
@@ -18,8 +17,7 @@ static void expect_probabilities(const attune_filter *filter, const double *expe
  * Stationary: 0.00415800 / (0.00415800 + 0.01652855) = 0.20100013.
  * Evidence log 3: odds 0.2010001 / 0.7989999 * 3 = 0.75469399, probability 0.43010006.
  * One step: 0.43010006 * 0.98347145 + 0.56989994 * 0.00415800 = 0.42536077, log-odds -0.30080472. */
-static void two_states_by_hand(void **state)
-{
+static void two_states_by_hand(void **state) {
     (void)state;
     attune_filter filter;
     attune_real evidence = attune_log(3);
@@ -34,8 +32,7 @@ static void two_states_by_hand(void **state)
 }
 
 /* 1/leave is 240.500347 for class 0 and 60.501389 for the others; over their sum 361.503125. */
-static void a_filter_without_evidence_stays_stationary(void **state)
-{
+static void a_filter_without_evidence_stays_stationary(void **state) {
     (void)state;
     const double stationary[] = {0.66527875, 0.16736062, 0.16736062};
     attune_filter filter;
@@ -47,8 +44,7 @@ static void a_filter_without_evidence_stays_stationary(void **state)
 }
 
 /* The whole matrix, in double, for five classes and random evidence. */
-static void agrees_with_the_full_matrix(void **state)
-{
+static void agrees_with_the_full_matrix(void **state) {
     (void)state;
     enum { K = 5 };
     attune_filter filter;
@@ -83,8 +79,7 @@ static void agrees_with_the_full_matrix(void **state)
     }
 }
 
-static void hostile_evidence_cannot_break_it(void **state)
-{
+static void hostile_evidence_cannot_break_it(void **state) {
     (void)state;
     const attune_real hostile[] = {(attune_real)INFINITY, (attune_real)-INFINITY, (attune_real)NAN, 1000, -1000};
     attune_filter filter;
@@ -117,8 +112,7 @@ static void hostile_evidence_cannot_break_it(void **state)
 
 /* From two classes at (0.4, 0.6) to three: the new one gets its stationary 0.16736062, and the others share 0.83263938 as
  * they stood, 0.33305575 and 0.49958363. Back to two: 0.4 and 0.6 again, since two classes share 1. */
-static void growing_keeps_what_is_known(void **state)
-{
+static void growing_keeps_what_is_known(void **state) {
     (void)state;
     attune_filter filter;
     attune_filter_init(&filter, 2, 60);
@@ -133,8 +127,7 @@ static void growing_keeps_what_is_known(void **state)
     expect_probabilities(&filter, (const double[]){0.4, 0.6});
 }
 
-static void the_lower_class_wins_a_tie(void **state)
-{
+static void the_lower_class_wins_a_tie(void **state) {
     (void)state;
     attune_filter filter;
     attune_filter_init(&filter, 2, 60);
@@ -142,15 +135,11 @@ static void the_lower_class_wins_a_tie(void **state)
     assert_int_equal(attune_filter_class(&filter), 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_states_by_hand),
-        cmocka_unit_test(a_filter_without_evidence_stays_stationary),
-        cmocka_unit_test(agrees_with_the_full_matrix),
-        cmocka_unit_test(hostile_evidence_cannot_break_it),
-        cmocka_unit_test(growing_keeps_what_is_known),
-        cmocka_unit_test(the_lower_class_wins_a_tie),
+        cmocka_unit_test(two_states_by_hand),          cmocka_unit_test(a_filter_without_evidence_stays_stationary),
+        cmocka_unit_test(agrees_with_the_full_matrix), cmocka_unit_test(hostile_evidence_cannot_break_it),
+        cmocka_unit_test(growing_keeps_what_is_known), cmocka_unit_test(the_lower_class_wins_a_tie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-static void crc_has_its_check_value(void **state)
-{
+static void crc_has_its_check_value(void **state) {
     (void)state;
     const uint8_t digits[] = "123456789";
     assert_int_equal(attune_crc16(ATTUNE_CRC16_INIT, digits, 9), 0x29B1);
@@ -15,8 +14,7 @@ static void crc_has_its_check_value(void **state)
     assert_int_equal(attune_crc16(ATTUNE_CRC16_INIT, digits, 0), 0xFFFF);
 }
 
-static attune_frame_event feed(attune_frame_decoder *decoder, const uint8_t *bytes, size_t size)
-{
+static attune_frame_event feed(attune_frame_decoder *decoder, const uint8_t *bytes, size_t size) {
     attune_frame_event last = ATTUNE_FRAME_NONE;
     for (size_t i = 0; i < size; i++) {
         assert_int_equal(last, ATTUNE_FRAME_NONE);
@@ -25,8 +23,7 @@ static attune_frame_event feed(attune_frame_decoder *decoder, const uint8_t *byt
     return last;
 }
 
-static void expect(const uint8_t *frame, size_t size, const uint8_t *stream, size_t stream_size)
-{
+static void expect(const uint8_t *frame, size_t size, const uint8_t *stream, size_t stream_size) {
     uint8_t got[ATTUNE_STREAM_SIZE(ATTUNE_NODE_FRAME)];
     attune_frame_decoder decoder;
     assert_true(stream_size <= ATTUNE_STREAM_SIZE(size));
@@ -39,8 +36,7 @@ static void expect(const uint8_t *frame, size_t size, const uint8_t *stream, siz
     assert_memory_equal(decoder.buffer, frame, size);
 }
 
-static void published_examples(void **state)
-{
+static void published_examples(void **state) {
     (void)state;
     const uint8_t a[] = {0x11, 0x22, 0x00, 0x33}; /* CRC 0x0745 */
     const uint8_t a_stream[] = {0x03, 0x11, 0x22, 0x04, 0x33, 0x45, 0x07, 0x00};
@@ -60,8 +56,7 @@ static void published_examples(void **state)
 }
 
 /* 1, 2, ..., 252 with CRC 0x09E7 are 254 bytes without a zero: one full block, and none behind it. */
-static void a_full_block_at_the_end(void **state)
-{
+static void a_full_block_at_the_end(void **state) {
     (void)state;
     uint8_t frame[252];
     uint8_t stream[256] = {0xFF};
@@ -81,8 +76,7 @@ static void a_full_block_at_the_end(void **state)
 }
 
 /* 1, 2, ..., 253 with CRC 0x489B are 255 bytes: a full block and one byte. */
-static void a_full_block_and_more(void **state)
-{
+static void a_full_block_and_more(void **state) {
     (void)state;
     uint8_t frame[253];
     uint8_t stream[258] = {0xFF};
@@ -95,8 +89,7 @@ static void a_full_block_and_more(void **state)
     expect(frame, sizeof frame, stream, sizeof stream);
 }
 
-static void damage_is_told_and_the_next_frame_is_good(void **state)
-{
+static void damage_is_told_and_the_next_frame_is_good(void **state) {
     (void)state;
     const uint8_t good[] = {0x03, 0x11, 0x22, 0x04, 0x33, 0x45, 0x07, 0x00};
     attune_frame_decoder decoder;
@@ -116,8 +109,7 @@ static void damage_is_told_and_the_next_frame_is_good(void **state)
     }
 }
 
-static void zeros_between_frames_are_silence(void **state)
-{
+static void zeros_between_frames_are_silence(void **state) {
     (void)state;
     attune_frame_decoder decoder;
     attune_frame_decoder_init(&decoder);
@@ -127,8 +119,7 @@ static void zeros_between_frames_are_silence(void **state)
 }
 
 /* A frame of no bytes (CRC 0xFFFF alone) is no frame. */
-static void an_empty_frame_is_damage(void **state)
-{
+static void an_empty_frame_is_damage(void **state) {
     (void)state;
     const uint8_t stream[] = {0x03, 0xFF, 0xFF, 0x00};
     attune_frame_decoder decoder;
@@ -136,8 +127,7 @@ static void an_empty_frame_is_damage(void **state)
     assert_int_equal(feed(&decoder, stream, sizeof stream), ATTUNE_FRAME_DAMAGED);
 }
 
-static void the_largest_frame_fits_and_a_larger_one_does_not(void **state)
-{
+static void the_largest_frame_fits_and_a_larger_one_does_not(void **state) {
     (void)state;
     uint8_t frame[ATTUNE_NODE_FRAME + 1];
     uint8_t stream[ATTUNE_STREAM_SIZE(sizeof frame)];
@@ -154,8 +144,7 @@ static void the_largest_frame_fits_and_a_larger_one_does_not(void **state)
     assert_memory_equal(decoder.buffer, frame, ATTUNE_NODE_FRAME);
 }
 
-static void what_goes_in_comes_out(void **state)
-{
+static void what_goes_in_comes_out(void **state) {
     (void)state;
     uint64_t seed = 3;
     attune_frame_decoder decoder;
@@ -177,8 +166,7 @@ static void what_goes_in_comes_out(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc_has_its_check_value),
         cmocka_unit_test(published_examples),

@@ -25,16 +25,14 @@ typedef double wide;
 #endif
 
 /* Distance in units of the last place of the true value. */
-static double ulps(attune_real got, wide truth)
-{
+static double ulps(attune_real got, wide truth) {
     int exponent;
     frexpl((long double)truth, &exponent);
     wide unit = ldexpl((long double)EPSILON, exponent - 1);
     return (double)fabsl(((long double)got - (long double)truth) / (long double)unit);
 }
 
-static void exp_is_within_two_units(void **state)
-{
+static void exp_is_within_two_units(void **state) {
     (void)state;
     double worst = 0;
     for (int i = -200000; i <= 200000; i++) {
@@ -46,8 +44,7 @@ static void exp_is_within_two_units(void **state)
     assert_true(worst <= 2);
 }
 
-static void log_is_within_two_units(void **state)
-{
+static void log_is_within_two_units(void **state) {
     (void)state;
     double worst = 0;
     uint64_t seed = 1;
@@ -65,8 +62,7 @@ static void log_is_within_two_units(void **state)
     assert_true(worst <= 2);
 }
 
-static void ends_of_the_range(void **state)
-{
+static void ends_of_the_range(void **state) {
     (void)state;
     assert_true(attune_exp(0) == 1);
     assert_true(attune_log(1) == 0);
@@ -83,8 +79,7 @@ static void ends_of_the_range(void **state)
     assert_true(ulps(attune_log((attune_real)LARGEST), WIDE_LOG((wide)LARGEST)) <= 2);
 }
 
-static void sqrt_guards_its_domain(void **state)
-{
+static void sqrt_guards_its_domain(void **state) {
     (void)state;
     assert_true(attune_sqrt(ATTUNE_REAL(2.25)) == ATTUNE_REAL(1.5));
     assert_true(attune_sqrt(0) == 0);
@@ -92,8 +87,7 @@ static void sqrt_guards_its_domain(void **state)
     assert_true(attune_sqrt((attune_real)NAN) == 0);
 }
 
-static void finite_tells(void **state)
-{
+static void finite_tells(void **state) {
     (void)state;
     assert_true(attune_finite(0));
     assert_true(attune_finite((attune_real)-LARGEST));
@@ -101,16 +95,30 @@ static void finite_tells(void **state)
     assert_false(attune_finite((attune_real)-INFINITY));
 }
 
-static void round_is_to_even_and_saturates(void **state)
-{
+static void round_is_to_even_and_saturates(void **state) {
     (void)state;
     static const struct {
         double x;
         int16_t expected;
     } cases[] = {
-        {0.5, 0},   {1.5, 2},         {2.5, 2},   {-0.5, 0},        {-1.5, -2},         {-2.5, -2},
-        {0.49, 0},  {0.51, 1},        {-0.51, -1}, {32766.5, 32766}, {32766.75, 32767},  {32767.5, 32767},
-        {1e30, 32767}, {-32767.25, -32767}, {-1e30, -32767}, {INFINITY, 32767}, {-INFINITY, -32767}, {NAN, INT16_MIN},
+        {0.5, 0},
+        {1.5, 2},
+        {2.5, 2},
+        {-0.5, 0},
+        {-1.5, -2},
+        {-2.5, -2},
+        {0.49, 0},
+        {0.51, 1},
+        {-0.51, -1},
+        {32766.5, 32766},
+        {32766.75, 32767},
+        {32767.5, 32767},
+        {1e30, 32767},
+        {-32767.25, -32767},
+        {-1e30, -32767},
+        {INFINITY, 32767},
+        {-INFINITY, -32767},
+        {NAN, INT16_MIN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(attune_round_i16((attune_real)cases[i].x), cases[i].expected);
@@ -124,12 +132,14 @@ static void round_is_to_even_and_saturates(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exp_is_within_two_units), cmocka_unit_test(log_is_within_two_units),
-        cmocka_unit_test(ends_of_the_range),       cmocka_unit_test(sqrt_guards_its_domain),
-        cmocka_unit_test(finite_tells),            cmocka_unit_test(round_is_to_even_and_saturates),
+        cmocka_unit_test(exp_is_within_two_units),
+        cmocka_unit_test(log_is_within_two_units),
+        cmocka_unit_test(ends_of_the_range),
+        cmocka_unit_test(sqrt_guards_its_domain),
+        cmocka_unit_test(finite_tells),
+        cmocka_unit_test(round_is_to_even_and_saturates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,7 @@
 
 static const uint8_t office[] = {ATTUNE_TEMPERATURE | ATTUNE_SPREAD, ATTUNE_PIR};
 
-static void features_follow_from_the_sensors(void **state)
-{
+static void features_follow_from_the_sensors(void **state) {
     (void)state;
     attune_schema schema;
     assert_int_equal(attune_schema_init(&schema, office, sizeof office, 60), ATTUNE_SCHEMA_OK);
@@ -25,8 +24,7 @@ static void features_follow_from_the_sensors(void **state)
 
 /* Python: struct.pack("<H", 60) and for (kind, statistic, log1p, centre, scale) in (1, 0, 0, 22, 2), (1, 1, 0, .125, .125),
  * (32, 2, 1, .5, 1), (32, 3, 1, .5, .75), (32, 4, 1, 6, 2.5) struct.pack("<BBBff", ...); hashlib.blake2b(...).digest()[:8]. */
-static void the_hash_is_that_of_the_written_table(void **state)
-{
+static void the_hash_is_that_of_the_written_table(void **state) {
     (void)state;
     static const uint8_t expected[8] = {0x3F, 0xE7, 0xB5, 0xCD, 0xC7, 0xDD, 0x8D, 0x9A};
     attune_schema schema;
@@ -36,14 +34,12 @@ static void the_hash_is_that_of_the_written_table(void **state)
     assert_memory_not_equal(schema.hash, expected, 8);
 }
 
-static attune_schema_error try(const uint8_t *sensors, size_t count, uint16_t window_s)
-{
+static attune_schema_error try(const uint8_t *sensors, size_t count, uint16_t window_s) {
     attune_schema schema;
     return attune_schema_init(&schema, sensors, count, window_s);
 }
 
-static void what_is_no_node_type_is_refused(void **state)
-{
+static void what_is_no_node_type_is_refused(void **state) {
     (void)state;
     uint8_t many[13];
     memset(many, ATTUNE_LEVEL, sizeof many);
@@ -65,8 +61,7 @@ static void what_is_no_node_type_is_refused(void **state)
     assert_int_equal(try(many, 9, 60), ATTUNE_SCHEMA_FEATURES);
 }
 
-static void every_kind_has_a_name_and_coordinates(void **state)
-{
+static void every_kind_has_a_name_and_coordinates(void **state) {
     (void)state;
     int kinds = 0;
     for (int kind = 0; kind < 128; kind++) {
@@ -86,8 +81,7 @@ static void every_kind_has_a_name_and_coordinates(void **state)
     assert_null(attune_statistic_name(5));
 }
 
-static void coordinates_by_hand(void **state)
-{
+static void coordinates_by_hand(void **state) {
     (void)state;
     const attune_feature linear = {.centre = 700, .scale = 300};
     assert_int_equal(attune_schema_coordinate(&linear, 700), 0);
@@ -105,8 +99,7 @@ static void coordinates_by_hand(void **state)
     assert_int_equal(attune_schema_coordinate(&log, -2), -32767);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_follow_from_the_sensors),
         cmocka_unit_test(the_hash_is_that_of_the_written_table),

@@ -12,14 +12,12 @@ typedef struct fixture {
     int16_t x[ATTUNE_MAX_FEATURES];
 } fixture;
 
-static void start(fixture *f, uint64_t now_ms)
-{
+static void start(fixture *f, uint64_t now_ms) {
     assert_int_equal(attune_schema_init(&f->schema, office, sizeof office, 60), ATTUNE_SCHEMA_OK);
     attune_window_init(&f->window, &f->schema, now_ms);
 }
 
-static void expect(fixture *f, int16_t mean, int16_t deviation, int16_t count, int16_t activity, int16_t since)
-{
+static void expect(fixture *f, int16_t mean, int16_t deviation, int16_t count, int16_t activity, int16_t since) {
     attune_window_close(&f->window, f->x);
     assert_int_equal(f->x[0], mean);
     assert_int_equal(f->x[1], deviation);
@@ -37,8 +35,7 @@ static void expect(fixture *f, int16_t mean, int16_t deviation, int16_t count, i
  *   since:     (log 31 - 6) / 2.5 * 1024 = -2.566013 / 2.5 * 1024 = -1051.04
  * An empty window after it:
  *   count 0: -512; activity 0.128986 * 0.935507 = 0.120667: -527.12; since 90 s: (log 91 - 6) / 2.5 * 1024 = -609.95 */
-static void a_window_by_hand(void **state)
-{
+static void a_window_by_hand(void **state) {
     (void)state;
     fixture f;
     start(&f, 0);
@@ -54,8 +51,7 @@ static void a_window_by_hand(void **state)
 
 /* Nothing was ever heard of the PIR: missing. A reading of 0 says that it lives: no event for at least a day,
  * (log 86401 - 6) / 2.5 * 1024 = 2198.22; activity 0: -0.5 / 0.75 * 1024 = -682.67. */
-static void a_silent_sensor_is_missing_until_it_speaks(void **state)
-{
+static void a_silent_sensor_is_missing_until_it_speaks(void **state) {
     (void)state;
     fixture f;
     start(&f, 0);
@@ -66,8 +62,7 @@ static void a_silent_sensor_is_missing_until_it_speaks(void **state)
 }
 
 /* One reading has a mean of 21: (21 - 22) / 2 * 1024 = -512, and no deviation. */
-static void one_reading_has_no_deviation(void **state)
-{
+static void one_reading_has_no_deviation(void **state) {
     (void)state;
     fixture f;
     start(&f, 0);
@@ -75,8 +70,7 @@ static void one_reading_has_no_deviation(void **state)
     expect(&f, -512, ATTUNE_MISSING, ATTUNE_MISSING, ATTUNE_MISSING, ATTUNE_MISSING);
 }
 
-static void a_tick_on_the_boundary_belongs_to_the_window_that_it_ends(void **state)
-{
+static void a_tick_on_the_boundary_belongs_to_the_window_that_it_ends(void **state) {
     (void)state;
     fixture f;
     start(&f, 60000);
@@ -92,8 +86,7 @@ static void a_tick_on_the_boundary_belongs_to_the_window_that_it_ends(void **sta
     assert_int_equal(attune_window_sample(&f.window, 0, 0, 20), ATTUNE_SAMPLE_OK);
 }
 
-static void what_is_no_reading_is_refused(void **state)
-{
+static void what_is_no_reading_is_refused(void **state) {
     (void)state;
     fixture f;
     start(&f, 0);
@@ -109,8 +102,7 @@ static void what_is_no_reading_is_refused(void **state)
 }
 
 /* Welford's sums against two passes in double, on readings far from zero where the textbook sum of squares fails. */
-static void deviation_is_stable(void **state)
-{
+static void deviation_is_stable(void **state) {
     (void)state;
     const uint8_t level = ATTUNE_LEVEL | ATTUNE_SPREAD; /* mean: x * 1024; deviation: x / 0.25 * 1024 */
     attune_schema schema;
@@ -135,8 +127,7 @@ static void deviation_is_stable(void **state)
     assert_in_range(x[1] + 1 - (int)lrint(sqrt(squares / 599) / 0.25 * 1024), 0, 2);
 }
 
-static void the_largest_readings_stay_finite(void **state)
-{
+static void the_largest_readings_stay_finite(void **state) {
     (void)state;
     fixture f;
     start(&f, 0);
@@ -151,8 +142,7 @@ static void the_largest_readings_stay_finite(void **state)
     assert_true(attune_finite(f.window.channel[1].activity));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_by_hand),
         cmocka_unit_test(a_silent_sensor_is_missing_until_it_speaks),

@@ -11,6 +11,9 @@
 #define SLACK 1e-5f
 #endif
 
+/* Log-likelihood ratio of a class without knowledge: below what any limit lets through. */
+#define UNTAUGHT ATTUNE_REAL(-1e9)
+
 void attune_gnb_init(attune_gnb *gnb, uint8_t d) {
     memset(gnb, 0, sizeof *gnb);
     gnb->d = d;
@@ -28,13 +31,6 @@ static attune_real log_ratio(const attune_gnb_cell *a, const attune_gnb_cell *b,
     attune_real da = x - a->mean;
     attune_real db = x - b->mean;
     return ATTUNE_REAL(0.5) * (attune_log(va / vb) + da * da / va - db * db / vb);
-}
-
-static attune_real clamp(attune_real x, attune_real limit) {
-    if (x > limit) {
-        return limit;
-    }
-    return x < -limit ? -limit : x;
 }
 
 /* Evidence of class k against class 0; *compared counts the features that both know. */
@@ -62,20 +58,41 @@ static bool is_taught(const attune_gnb *gnb, uint8_t k) {
     return false;
 }
 
+static attune_real below_best(attune_real x, attune_real best, attune_real limit) {
+    return x - best > -limit ? x - best : -limit;
+}
+
+/* Lifts every class to at most limit below the best one, then counts from class 0. Clamping each ratio by itself would make
+ * all classes alike that are far from class 0. */
+static void bound(attune_real *evidence, uint8_t classes, attune_real limit) {
+    attune_real best = 0;
+    for (uint8_t k = 1; k < classes; k++) {
+        best = evidence[k - 1] > best ? evidence[k - 1] : best;
+    }
+    attune_real free = below_best(0, best, limit);
+    for (uint8_t k = 1; k < classes; k++) {
+        evidence[k - 1] = below_best(evidence[k - 1], best, limit) - free;
+    }
+}
+
 bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real limit, attune_real *evidence) {
     bool any = false;
     for (uint8_t k = 1; k < gnb->classes; k++) {
         uint8_t compared;
-        evidence[k - 1] = clamp(compare(gnb, k, x, &compared), limit);
+        evidence[k - 1] = compare(gnb, k, x, &compared);
         any = any || compared > 0;
     }
-    for (uint8_t k = 1; any && k < gnb->classes; k++) {
+    if (!any) {
+        return false;
+    }
+    for (uint8_t k = 1; k < gnb->classes; k++) {
         /* A class that nobody has taught must not win by having nothing said against it. */
         if (!is_taught(gnb, k)) {
-            evidence[k - 1] = -limit;
+            evidence[k - 1] = UNTAUGHT;
         }
     }
-    return any;
+    bound(evidence, gnb->classes, limit);
+    return true;
 }
 
 /* Weighted incremental mean and M2 (West 1979), Welford's for weights of one. */

@@ -39,8 +39,9 @@ typedef struct attune_gnb {
 
 void attune_gnb_init(attune_gnb *gnb, uint8_t d);
 
-/* Evidence for classes 1..classes-1, each within +-limit. A feature counts for class k if it is present and both k and 0 know it.
- * A class that was never taught gets -limit. False if no class can be compared. */
+/* Evidence for classes 1..classes-1: no class, 0 included, is held to be less likely than limit nats below the best one. A feature
+ * counts for class k if it is present and both k and 0 know it; a class that was never taught is the least likely.
+ * False if no class can be compared. */
 bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real limit, attune_real *evidence);
 
 /* False, and nothing changed, if a weight would pass ATTUNE_GNB_MAX_N. */

@@ -1,7 +1,9 @@
 /* The one interface of all heads: incremental classifiers over a window's int16 features.
  *
  * Class 0 is free, class 1 occupied, more as they are taught. A head's evidence for class k > 0 is the log-likelihood
- * ratio of the window against class 0, in nats, with every prior left out, clamped to +-ATTUNE_EVIDENCE_LIMIT. */
+ * ratio of the window against class 0, in nats, with every prior left out. It is bounded: every class that lies more than
+ * ATTUNE_EVIDENCE_LIMIT below the most likely one is lifted to there, so each ratio is within +-ATTUNE_EVIDENCE_LIMIT (with two
+ * classes that is a clamp) and the best class stays the best. */
 #ifndef ATTUNE_HEAD_H
 #define ATTUNE_HEAD_H
 
@@ -40,7 +42,7 @@ attune_head_result attune_head_init(attune_head *head, attune_head_kind kind, ui
 
 /* evidence[k - 1] for each class k in 1..classes-1. Returns false, with zeros, if the head cannot tell anything about this
  * window: no class can be compared with class 0 by any feature that is present. Where some can, a class that was never
- * taught gets -ATTUNE_EVIDENCE_LIMIT, and one that is taught but has none of the window's features gets 0. */
+ * taught counts as ATTUNE_EVIDENCE_LIMIT below the best, and one that is taught but knows none of the window's features as 0. */
 bool attune_head_predict(const attune_head *head, const int16_t *x, attune_real *evidence);
 
 /* Learns one window; a new class index makes the head grow. The head is unchanged unless the result is ATTUNE_HEAD_OK. */

@@ -55,8 +55,8 @@ static void start_cold(attune_node *node, uint64_t now_ms) {
 static void close_windows(attune_node *node, uint64_t limit_ms) {
     bool gap = limit_ms > attune_window_end_ms(&node->window) + ATTUNE_GAP_MS;
     if (gap) {
-        close_window(node); /* it may hold samples */
-        start_cold(node, limit_ms);
+        close_window(node);             /* it may hold samples */
+        start_cold(node, limit_ms + 1); /* limit_ms itself would end a window of nothing */
     }
     while (attune_window_end_ms(&node->window) <= limit_ms) {
         close_window(node);

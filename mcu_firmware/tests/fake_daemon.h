@@ -1,0 +1,52 @@
+/* The daemon's side of the conversation, as little of it as a node can tell, over a link that may lose frames. */
+#ifndef FAKE_DAEMON_H
+#define FAKE_DAEMON_H
+
+#include "node/node.h"
+
+#define FAKE_REPORTS 1000
+
+typedef struct fake_daemon {
+    attune_node *node;
+    uint64_t random;
+    uint32_t loss; /* percent of frames lost, each way */
+    bool keeps_silent_on_hello;
+    bool keeps_silent_on_reports;
+
+    uint32_t hellos;
+    uint32_t time_acks;
+    uint32_t healths;
+    uint32_t label_acks;
+    uint32_t arrivals; /* reports, repeats included */
+    uint32_t learned;  /* sums over label acks */
+    uint32_t refused;
+    attune_v1_Hello hello; /* the last of each */
+    attune_v1_TimeAck time_ack;
+    attune_v1_Health health;
+    attune_v1_LabelAck label_ack;
+
+    uint32_t through; /* highest number below which nothing is missing that the node still had */
+    bool have[FAKE_REPORTS + 40];
+    attune_v1_Report report[FAKE_REPORTS + 40]; /* by seq */
+} fake_daemon;
+
+void fake_daemon_init(fake_daemon *daemon, attune_node *node);
+
+/* Takes all that the node has to send, and answers. */
+void fake_daemon_exchange(fake_daemon *daemon);
+
+/* Sends one message, unless the link loses it. */
+void fake_daemon_say(fake_daemon *daemon, const attune_v1_DaemonMessage *message);
+
+/* Bytes of the frame that carries the message. */
+size_t fake_daemon_frame(const fake_daemon *daemon, const attune_v1_DaemonMessage *message, uint8_t *frame);
+
+void fake_daemon_acknowledge(fake_daemon *daemon);
+
+/* A label for the windows first..last that the daemon has, in parts, with their features. */
+void fake_daemon_label(fake_daemon *daemon, uint32_t number, uint32_t class_index, uint32_t first, uint32_t last);
+
+/* Evidence of class k in a report, in nats; the report must have arrived. */
+double fake_daemon_evidence(const fake_daemon *daemon, uint32_t seq, int k);
+
+#endif

@@ -1,0 +1,226 @@
+/* The golden vectors of tests/vectors through nanopb: decoded to the values that their comments name, and encoded back to the same
+ * bytes. Runs in the folder of the project. */
+#include "attune_proto/v1/node.pb.h"
+
+#include "check.h"
+
+#include <ctype.h>
+#include <pb_decode.h>
+#include <pb_encode.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LARGEST 1024
+
+/* Hex digits in pairs, comments from # to the end of the line. */
+static size_t read_vector(const char *stem, uint8_t *bytes) {
+    char path[128];
+    char line[256];
+    size_t size = 0;
+    snprintf(path, sizeof path, "tests/vectors/%s.hex", stem);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        fail_msg("%s is missing: run this test in the folder of the project.", path);
+        return 0;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        for (const char *c = line; *c != 0 && *c != '#' && *c != '\n'; c++) {
+            if (!isspace((unsigned char)*c)) {
+                assert_true(isxdigit((unsigned char)c[0]) && isxdigit((unsigned char)c[1]) && size < LARGEST);
+                bytes[size++] = (uint8_t)strtoul((char[]){c[0], c[1], 0}, NULL, 16);
+                c++;
+            }
+        }
+    }
+    fclose(file);
+    return size;
+}
+
+static void decode(const char *stem, const pb_msgdesc_t *fields, void *message) {
+    uint8_t bytes[LARGEST];
+    size_t size = read_vector(stem, bytes);
+    pb_istream_t stream = pb_istream_from_buffer(bytes, size);
+    if (!pb_decode(&stream, fields, message)) {
+        fail_msg("%s: %s", stem, PB_GET_ERROR(&stream));
+    }
+}
+
+static void decode_and_encode(const char *stem, const pb_msgdesc_t *fields, void *message) {
+    uint8_t bytes[LARGEST];
+    uint8_t again[LARGEST];
+    size_t size = read_vector(stem, bytes);
+    decode(stem, fields, message);
+    pb_ostream_t stream = pb_ostream_from_buffer(again, sizeof again);
+    assert_true(pb_encode(&stream, fields, message));
+    assert_int_equal(stream.bytes_written, size);
+    assert_memory_equal(again, bytes, size);
+}
+
+static void hello(void **state) {
+    (void)state;
+    attune_v1_Hello m = attune_v1_Hello_init_zero;
+    decode_and_encode("Hello", attune_v1_Hello_fields, &m);
+    assert_memory_equal(m.node_id, ((const uint8_t[]){0xA1, 2, 3, 4, 5, 6, 7, 8}), 8);
+    assert_int_equal(m.boot, 0xDEADBEEF);
+    assert_int_equal(m.tick_ms, 10000);
+    assert_int_equal(m.window_s, 60);
+    assert_int_equal(m.sensors.size, 3);
+    assert_memory_equal(m.sensors.bytes, ((const uint8_t[]){0x81, 4, 32}), 3);
+    assert_memory_equal(m.schema, ((const uint8_t[]){0x3F, 0xE7, 0xB5, 0xCD, 0xC7, 0xDD, 0x8D, 0x9A}), 8);
+    for (uint8_t i = 0; i < 16; i++) {
+        assert_int_equal(m.release[i], i);
+    }
+    assert_int_equal(m.classes, 2);
+    assert_int_equal(m.first_seq, 7);
+    assert_int_equal(m.next_seq, 300);
+    assert_int_equal(m.label_capacity, 64);
+    assert_int_equal(m.label_windows, 5);
+    assert_string_equal(m.firmware, "0.1.0");
+}
+
+static void time_and_its_answer(void **state) {
+    (void)state;
+    attune_v1_Time time = attune_v1_Time_init_zero;
+    decode_and_encode("Time", attune_v1_Time_fields, &time);
+    assert_int_equal(time.echo_tick_ms, 10000);
+    assert_true(time.utc_ms == 1700000000000u);
+    attune_v1_TimeAck ack = attune_v1_TimeAck_init_zero;
+    decode_and_encode("TimeAck", attune_v1_TimeAck_fields, &ack);
+    assert_int_equal(ack.echo_tick_ms, 10000);
+    assert_int_equal(ack.tick_ms, 10010);
+}
+
+static void expect_report(const attune_v1_Report *m) {
+    assert_int_equal(m->seq, 300);
+    assert_int_equal(m->end_s, 18000);
+    assert_int_equal(m->features.size, 6);
+    assert_memory_equal(m->features.bytes, ((const uint8_t[]){0x00, 0x02, 0x00, 0x80, 0xFF, 0xFF}), 6);
+    assert_int_equal(m->evidence.size, 2);
+    assert_memory_equal(m->evidence.bytes, ((const uint8_t[]){0x00, 0xFA}), 2);
+    assert_int_equal(m->state, 0xC0);
+    assert_int_equal(m->first_seq, 290);
+}
+
+static void report_and_its_answer(void **state) {
+    (void)state;
+    attune_v1_Report report = attune_v1_Report_init_zero;
+    decode_and_encode("Report", attune_v1_Report_fields, &report);
+    expect_report(&report);
+    attune_v1_ReportAck ack = attune_v1_ReportAck_init_zero;
+    decode_and_encode("ReportAck", attune_v1_ReportAck_fields, &ack);
+    assert_int_equal(ack.through, 300);
+    assert_int_equal(ack.more, 5);
+}
+
+static void expect_window(const attune_v1_LabelWindow *m) {
+    assert_int_equal(m->boot, 77);
+    assert_int_equal(m->seq, 9);
+    assert_int_equal(m->features.size, 4);
+    assert_memory_equal(m->features.bytes, ((const uint8_t[]){0x00, 0x02, 0x00, 0x80}), 4);
+}
+
+static void label_and_its_answer(void **state) {
+    (void)state;
+    attune_v1_LabelWindow window = attune_v1_LabelWindow_init_zero;
+    decode_and_encode("LabelWindow", attune_v1_LabelWindow_fields, &window);
+    expect_window(&window);
+    attune_v1_Label label = attune_v1_Label_init_zero;
+    decode_and_encode("Label", attune_v1_Label_fields, &label);
+    assert_int_equal(label.number, 12);
+    assert_int_equal(label.part, 1);
+    assert_int_equal(label.class_index, 2);
+    assert_int_equal(label.weight, 256);
+    assert_int_equal(label.from_s, 1200);
+    assert_int_equal(label.to_s, 2400);
+    assert_int_equal(label.windows_count, 2);
+    expect_window(&label.windows[0]);
+    assert_int_equal(label.windows[1].seq, 10);
+    assert_int_equal(label.windows[1].features.size, 2);
+    attune_v1_LabelAck ack = attune_v1_LabelAck_init_zero;
+    decode_and_encode("LabelAck", attune_v1_LabelAck_fields, &ack);
+    assert_int_equal(ack.number, 12);
+    assert_int_equal(ack.part, 1);
+    assert_int_equal(ack.learned, 7);
+    assert_int_equal(ack.refused, 1);
+}
+
+static void health(void **state) {
+    (void)state;
+    attune_v1_Health m = attune_v1_Health_init_zero;
+    decode_and_encode("Health", attune_v1_Health_fields, &m);
+    assert_int_equal(m.uptime_s, 600);
+    assert_int_equal(m.reset_reason, attune_v1_ResetReason_RESET_REASON_FAULT);
+    assert_int_equal(m.reset_pc, 0x08001234);
+    assert_int_equal(m.stack_free, 1024);
+    assert_int_equal(m.battery_mv, 3000);
+    assert_int_equal(m.dropped_reports, 72);
+    assert_int_equal(m.bad_frames, 3);
+    assert_int_equal(m.refused_samples, 2);
+    assert_int_equal(m.refused_labels, 1);
+    assert_int_equal(m.backlog, 128);
+    attune_v1_HelloRequest request = attune_v1_HelloRequest_init_zero;
+    decode_and_encode("HelloRequest", attune_v1_HelloRequest_fields, &request);
+}
+
+static attune_v1_NodeMessage node_message(const char *stem, pb_size_t body) {
+    attune_v1_NodeMessage m = attune_v1_NodeMessage_init_zero;
+    decode_and_encode(stem, attune_v1_NodeMessage_fields, &m);
+    assert_int_equal(m.which_body, body);
+    return m;
+}
+
+static void every_body_of_a_node_message(void **state) {
+    (void)state;
+    attune_v1_NodeMessage m = node_message("NodeMessage.hello", attune_v1_NodeMessage_hello_tag);
+    assert_int_equal(m.body.hello.window_s, 60);
+    m = node_message("NodeMessage.time_ack", attune_v1_NodeMessage_time_ack_tag);
+    assert_int_equal(m.body.time_ack.tick_ms, 10010);
+    m = node_message("NodeMessage.report", attune_v1_NodeMessage_report_tag);
+    expect_report(&m.body.report);
+    m = node_message("NodeMessage.label_ack", attune_v1_NodeMessage_label_ack_tag);
+    assert_int_equal(m.body.label_ack.learned, 7);
+    m = node_message("NodeMessage.health", attune_v1_NodeMessage_health_tag);
+    assert_int_equal(m.body.health.reset_reason, attune_v1_ResetReason_RESET_REASON_POWER_ON);
+}
+
+static attune_v1_DaemonMessage daemon_message(const char *stem, pb_size_t body) {
+    attune_v1_DaemonMessage m = attune_v1_DaemonMessage_init_zero;
+    decode_and_encode(stem, attune_v1_DaemonMessage_fields, &m);
+    assert_int_equal(m.which_body, body);
+    return m;
+}
+
+static void every_body_of_a_daemon_message(void **state) {
+    (void)state;
+    attune_v1_DaemonMessage m = daemon_message("DaemonMessage.time", attune_v1_DaemonMessage_time_tag);
+    assert_true(m.body.time.utc_ms == 1700000000000u);
+    m = daemon_message("DaemonMessage.report_ack", attune_v1_DaemonMessage_report_ack_tag);
+    assert_int_equal(m.body.report_ack.more, 5);
+    m = daemon_message("DaemonMessage.label", attune_v1_DaemonMessage_label_tag);
+    assert_int_equal(m.body.label.windows_count, 1);
+    expect_window(&m.body.label.windows[0]);
+    daemon_message("DaemonMessage.hello_request", attune_v1_DaemonMessage_hello_request_tag);
+}
+
+static void fields_of_a_newer_version_are_skipped(void **state) {
+    (void)state;
+    attune_v1_DaemonMessage m = attune_v1_DaemonMessage_init_zero;
+    decode("DaemonMessage.newer", attune_v1_DaemonMessage_fields, &m);
+    assert_int_equal(m.which_body, attune_v1_DaemonMessage_time_tag);
+    assert_int_equal(m.body.time.echo_tick_ms, 10000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hello),
+        cmocka_unit_test(time_and_its_answer),
+        cmocka_unit_test(report_and_its_answer),
+        cmocka_unit_test(label_and_its_answer),
+        cmocka_unit_test(health),
+        cmocka_unit_test(every_body_of_a_node_message),
+        cmocka_unit_test(every_body_of_a_daemon_message),
+        cmocka_unit_test(fields_of_a_newer_version_are_skipped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
