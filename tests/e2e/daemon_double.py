@@ -40,6 +40,8 @@ class DaemonDouble:
         self.health = node_pb2.Health()
         self._received = b""
         self._reports: list[node_pb2.Report] = []
+        # Ends what an earlier connection may have left in the node's decoder.
+        line.sendall(b"\0")
 
     def send(self, message: node_pb2.DaemonMessage) -> None:
         self.line.sendall(stream_of(bytes([CLEAR]) + self.hint + message.SerializeToString()))
@@ -54,6 +56,8 @@ class DaemonDouble:
             except TimeoutError:
                 raise Silence from None
         stream, _, self._received = self._received.partition(b"\0")
+        if not stream:
+            return self.receive(end - time.monotonic())
         frame = frame_of(stream)
         assert frame[0] == CLEAR
         message = node_pb2.NodeMessage.FromString(frame[5:])

@@ -25,8 +25,13 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_
 
 
 def dial(path: Path) -> socket.socket:
+    """Connects to a socket that QEMU listens on, or is about to."""
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    line.connect(str(path))
+
+    def connected() -> bool:
+        return line.connect_ex(str(path)) == 0
+
+    wait_until(connected, f"listening on {path.name}")
     return line
 
 
@@ -43,7 +48,6 @@ class Board:
         command += ["-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", "-S", "-kernel", str(image)]
         command += self._blob("seed", seed, SEED_BEGIN) + self._blob("image", flash, FLASH_IMAGE)
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        wait_until((folder / "qmp").exists, "QEMU's start")
         self._qmp = dial(folder / "qmp").makefile("rwb", buffering=0)
         json.loads(self._qmp.readline())
         self._do("qmp_capabilities")
