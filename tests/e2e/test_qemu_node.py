@@ -1,6 +1,9 @@
 """The node core on a Cortex-M4F board in QEMU: the whole conversation with a daemon, resets, cut links, equal bytes."""
 
 import random
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +14,7 @@ from daemon_double import DaemonDouble, Silence, stream_of
 from firmware_build import firmware, symbol
 from qemu_board import FLASH_SIZE, Board, wait_until
 
-pytestmark = pytest.mark.slow
-
+HOST_NODE = Path(sys.executable).with_name("attune-node")
 SEED = bytes(range(32))
 ROOM_SENSOR = ["temperature", "humidity", "light", "co2", "pir"]
 ROOM_SENSOR_BYTES = bytes([1, 2, 3, 4, 32])
@@ -116,6 +118,25 @@ def test_equal_samples_give_the_bytes_of_the_binding(start: Start) -> None:
     assert seen == [report.SerializeToString() for report in reports_of(node, rows)]
 
 
+def test_equal_samples_give_the_bytes_of_the_host_port(start: Start, tmp_path: Path) -> None:
+    rows = samples(windows=60, seed=11)
+    board, daemon = start()
+    hello = daemon.greet()
+    board.feed(feed_lines(rows))
+    seen = [report.SerializeToString() for report in daemon.reports(60)]
+
+    (tmp_path / "feed").write_text(feed_lines(rows))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [str(HOST_NODE), "--gateway", f"127.0.0.1:{server.getsockname()[1]}", "--id", hello.node_id.hex()]
+        command += ["--sensors", ",".join(ROOM_SENSOR), "--samples", str(tmp_path / "feed")]
+        with subprocess.Popen(command) as process:
+            host = DaemonDouble(server.accept()[0])
+            assert host.greet().release == hello.release
+            assert [report.SerializeToString() for report in host.reports(60)] == seen
+            assert process.wait(timeout=20) == 0
+            host.line.close()
+
+
 def test_the_reset_button_keeps_the_node_and_changes_the_boot(start: Start) -> None:
     board, daemon = start()
     first = daemon.greet()
@@ -181,6 +202,7 @@ def test_a_cut_link_loses_no_report(start: Start) -> None:
     again.line.close()
 
 
+@pytest.mark.slow
 def test_what_the_backlog_cannot_hold_is_counted_and_said(start: Start) -> None:
     board, daemon = start()
     daemon.greet()
@@ -246,6 +268,18 @@ def test_the_identity_lives_in_flash_and_the_boot_in_the_seed(start: Start) -> N
     assert other.greet().node_id != first.node_id
 
 
+def test_flash_keeps_the_rules_of_nor(start: Start) -> None:
+    board, daemon = start()
+    daemon.greet()
+    board.feed("!flash\n")
+    # Program; clear more bits; set a bit; past the end; read past the end; erase off a block's start; erase past the end.
+    wait_until(lambda: "flash 0021111." in board.console(), "the flash's results")
+    assert board.flash()[-BLOCK:] == b"\x30\x0f" + b"\xff" * (BLOCK - 2)
+    board.feed("!erase\n")
+    wait_until(lambda: "erased." in board.console(), "erasing")
+    assert board.flash()[-BLOCK:] == b"\xff" * BLOCK
+
+
 def test_a_damaged_identity_is_made_again_from_its_seed(start: Start) -> None:
     board, daemon = start()
     first = daemon.greet()
@@ -259,5 +293,5 @@ def test_without_a_seed_a_board_does_not_start_and_says_why(start: Start) -> Non
     board, daemon = start(seed=None)
     wait_until(lambda: "There is no seed" in board.console(), "the board's sentence")
     with pytest.raises(Silence):
-        daemon.receive(seconds=6.0)
+        daemon.receive(seconds=2.0)
     assert board.console().count("There is no seed") == 1
