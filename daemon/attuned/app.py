@@ -34,7 +34,7 @@ GRACE_S = 1.0
 SOCKET_MODE = 0o660
 
 
-class _Stop(Exception):
+class _StopRequested(Exception):  # noqa: N818 (it is no error)
     """Somebody asked the daemon to end."""
 
 
@@ -64,8 +64,7 @@ async def serve(settings: Settings) -> None:
     site = Site(settings, clock, publisher)
     await site.open()
     try:
-        with contextlib.suppress(*(_Stop,)):
-            await _run(site, publisher)
+        await _run(site, publisher)
     finally:
         await site.close()
 
@@ -83,7 +82,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             group.create_task(_until_signal(), name="signal")
             systemd.notify("READY=1")
             log.info("Site %s is up with %d rooms.", site.settings.site.name, len(site.settings.rooms))
-    except* _Stop:
+    except* _StopRequested:
         log.info("Site %s is down.", site.settings.site.name)
     finally:
         systemd.notify("STOPPING=1")
@@ -124,7 +123,7 @@ async def _until_signal() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
-    raise _Stop
+    raise _StopRequested
 
 
 def make_clock(settings: ClockSettings | None) -> Clock:

@@ -35,7 +35,7 @@ LOOK_ROUND_S = 10.0
 # How often the inbox is packed, in seconds of the daemon's clock.
 PACK_S = 3600.0
 
-# Windows read again at start, for rooms without a checkpoint: more than the hour that is open and the one that is filling.
+# Hours read again at start: more than the hour that is open and the one that is filling.
 RESTORE_HOURS = 4
 
 Errand = Callable[[], Awaitable[object]]
@@ -77,7 +77,12 @@ class Site:
             room.id: [self.hub.conversations[node] for node in room.nodes] for room in self.room_settings.values()
         }
         self.labels = Labels(
-            self.clock, self.site_store, self.window_store, self.teaching, nodes_of, self.commits.flush
+            self.clock,
+            site=self.site_store,
+            windows=self.window_store,
+            teaching=self.teaching,
+            nodes_of=nodes_of,
+            flush=self.commits.flush,
         )
         await self.labels.load()
         await self._restore_rooms()

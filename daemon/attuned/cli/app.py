@@ -18,7 +18,6 @@ app = typer.Typer(
     name="attune",
     # Plain help needs no rich and comes up at once; errors are said in one sentence by `run`.
     rich_markup_mode=None,
-    pretty_exceptions_enable=False,
     add_completion=False,
     invoke_without_command=True,
 )
@@ -62,10 +61,16 @@ def demo(ctx: typer.Context) -> None:
 def _forward(name: str, args: list[str]) -> None:
     """Hand a command to the function of its name in the module of its name."""
     function = getattr(importlib.import_module(f"attuned.cli.{name}"), name)
-    command = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-    command.command(name)(function)
-    code = command(args=args, prog_name=f"attune {name}", standalone_mode=False)
-    raise typer.Exit(code if isinstance(code, int) else 0)
+    forwarded = typer.Typer(rich_markup_mode=None, add_completion=False)
+    forwarded.command(name)(function)
+    _invoke(forwarded, f"attune {name}", args)
+
+
+def _invoke(what: typer.Typer, name: str, args: list[str]) -> None:
+    """Run a command so that whatever ends it comes out as an exception."""
+    command = typer.main.get_command(what)
+    with command.make_context(name, args) as context:
+        command.invoke(context)
 
 
 def run() -> int:
@@ -74,27 +79,27 @@ def run() -> int:
         # A terminal of another character set shows a mark less, and never an error.
         sys.stdout.reconfigure(errors="replace")
     try:
-        code = app(prog_name="attune", standalone_mode=False)
+        _invoke(app, "attune", sys.argv[1:])
         sys.stdout.flush()
+    except typer.Exit as done:
+        return done.exit_code
     except CliError as error:
         output.complain(str(error))
         return error.exit_code
-    except typer.TyperException as error:
-        return _wrong_usage(error)
     except (KeyboardInterrupt, typer.Abort):
         output.complain("Stopped before it was done; run it again when you like.")
         return 1
+    except typer.TyperException as error:
+        return _wrong_usage(error)
     except BrokenPipeError:
         # The reader has seen enough (`| head`); what is still buffered must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def _wrong_usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "attune"
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    sentence = " ".join(message.split()).rstrip(".")
-    output.complain(f"{sentence}; see `{command} --help`.")
+    output.complain(f"{' '.join(message.split()).rstrip('.')}; see `{command} --help`.")
     return getattr(error, "exit_code", 2)

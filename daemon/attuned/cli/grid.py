@@ -1,12 +1,13 @@
 """Lay rows of short texts out in columns that fit the width at hand.
 
 Nothing is wrapped: flexible columns shrink to their least width and end in `…`, then whole columns are left out, the
-least important first. Pure: rich texts in, a rich renderable out.
+least important first, and each that still fits stays. Pure: rich texts in, a rich renderable out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -17,7 +18,7 @@ _GAP = 2
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading and how it gives way. `leave` 0: never left out; else the highest is left out first.
+    """A column's heading and how it gives way. `leave` 0: never left out; else the lowest is the last to go.
     `least` 0: never shrinks; else the least width in cells."""
 
     title: str
@@ -40,6 +41,25 @@ class Section:
 
     heading: str
     rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names with a value each, in two columns; long values go on below themselves."""
+
+    facts: Mapping[str, Text]
+    indent: int = 2
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        left = self.indent + max(map(len, self.facts)) + _GAP
+        for name, value in self.facts.items():
+            head = Text(" " * self.indent).append(name.ljust(left - self.indent), style="dim")
+            if left + value.cell_len <= options.max_width:
+                yield head + value
+                continue
+            first, *others = hanging(value, left, options.max_width)
+            yield head + first[left:]
+            yield from others
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,7 @@ class Grid:
             for row in section.rows:
                 yield self._line(row.cells, widths)
                 for note in row.notes:
-                    yield Text(" " * (self.indent + 2)) + note
+                    yield from hanging(note, self.indent + 2, width)
 
     def _line(self, cells: Sequence[Text], widths: dict[int, int]) -> Text:
         line = Text(" " * self.indent)
@@ -86,10 +106,12 @@ class Grid:
     def _widths(self, room: int) -> dict[int, int]:
         """Column index -> width in cells, for the columns that stay."""
         natural = self._natural()
-        stay = [index for index, width in enumerate(natural) if width]
-        while self._needed(stay, natural) > room and any(self.columns[index].leave for index in stay):
-            stay.remove(max(stay, key=lambda index: self.columns[index].leave))
-        return self._shrunk({index: natural[index] for index in stay}, room)
+        speaking = [index for index, width in enumerate(natural) if width]
+        stay: list[int] = []
+        for index in sorted(speaking, key=lambda index: self.columns[index].leave):
+            if not self.columns[index].leave or self._needed([*stay, index], natural) <= room:
+                stay.append(index)
+        return self._shrunk({index: natural[index] for index in sorted(stay)}, room)
 
     def _natural(self) -> list[int]:
         """What each column would like; 0 where it has nothing to say in any row."""
@@ -113,3 +135,9 @@ class Grid:
                 break
             widths[max(above, key=lambda i: widths[i])] -= 1
         return widths
+
+
+def hanging(text: Text, indent: int, width: int) -> Iterator[Text]:
+    """A text of one style in lines that fit the width, each behind the indent."""
+    for part in textwrap.wrap(text.plain, max(width - indent, 12)):
+        yield Text(" " * indent).append(part, style=text.style)

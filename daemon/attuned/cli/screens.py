@@ -11,12 +11,11 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from attuned.cli import clock, look, plots
-from attuned.cli.grid import Column, Grid, Row, Section
+from attuned.cli.grid import Column, Facts, Grid, Row, Section
 from attuned.cli.tables import node_state, nodes_table, stacked, stretch
 
 DAY_MS = 86_400_000
 
-_PAIR = (Column(""), Column("", least=12))
 _SHARE_COLUMNS = (Column("", least=8), Column("", right=True), Column(""), Column("", leave=1))
 _GUTTER = 8  # cells to the left of the curve: indent, "100 %" and a gap
 
@@ -41,7 +40,7 @@ def status_screen(status: admin_pb2.SiteStatus, zone: tzinfo) -> RenderableType:
         "published": Text(look.count(status.mqtt_messages, "message")),
         "running": Text(running),
     }
-    parts: list[RenderableType] = [title, _pairs(facts)]
+    parts: list[RenderableType] = [title, Facts(facts)]
     if hint := _next_step(status):
         parts.append(Text(hint))
     return stacked(parts)
@@ -94,7 +93,7 @@ def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
         "reset": Text(node.reset_reason or "-"),
         "battery": Text(f"{node.battery_mv / 1000:.2f} V" if node.battery_mv else "-"),
     }
-    return stacked([Text(node.node, style="bold"), _pairs(facts)])
+    return stacked([Text(node.node, style="bold"), Facts(facts)])
 
 
 def label_screen(reply: admin_pb2.AddLabelReply, now: int, zone: tzinfo) -> RenderableType:
@@ -111,16 +110,11 @@ def label_screen(reply: admin_pb2.AddLabelReply, now: int, zone: tzinfo) -> Rend
 
 def _learned(reply: admin_pb2.AddLabelReply) -> str:
     waiting = reply.nodes_waiting
-    later = f"{look.count(waiting, 'node')} will learn it when reached." if waiting else ""
+    later = f"{look.count(waiting, 'node')} will learn it once reached." if waiting else ""
     if reply.nodes_learned:
         windows = look.count(reply.windows_learned, "window")
         return f"{look.count(reply.nodes_learned, 'node')} learned {windows}. {later}".rstrip()
     return later or "It is kept; no node of this room has windows in that time to learn from."
-
-
-def _pairs(facts: dict[str, Text]) -> Grid:
-    rows = [Row((Text(name, style="dim"), value)) for name, value in facts.items()]
-    return Grid(_PAIR, [Section("", rows)], titles=False)
 
 
 def _warning(sentence: str) -> Text:
@@ -192,7 +186,7 @@ def _why(room: admin_pb2.Room, width: int) -> RenderResult:
         rows.append(Row((Text(name), Text(look.signed(value)), plots.bar(value, scale, half), release), note))
     total = plots.bar(room.log_odds, scale, half)
     rows.append(Row((Text("together", style="bold"), Text(look.signed(room.log_odds), style="bold"), total, Text())))
-    yield Text("Why (log-odds: + speaks for occupied, - for free)")
+    yield Text("Why (log-odds; + is occupied, - is free)")
     yield Grid(_SHARE_COLUMNS, [Section("", rows)], titles=False)
     yield Text()
 

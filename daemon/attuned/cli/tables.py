@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import tzinfo
 
 from attune_proto.v1 import admin_pb2
@@ -14,16 +14,15 @@ from attuned.cli.grid import Column, Grid, Row, Section
 
 _ROOM_COLUMNS = (
     Column("room", least=6),
-    Column("name", leave=5, least=8),
+    Column("name", leave=4, least=8),
     Column("state"),
     Column("chance", leave=2, right=True),
     Column("since", leave=1),
-    Column("for", leave=4, right=True),
-    Column("", leave=3),
-    Column("why", leave=6, least=18),
+    Column("for", leave=5, right=True),
+    Column("why", leave=3, least=24),
 )
 _NODE_COLUMNS = (
-    Column("node", least=8),
+    Column("node"),
     Column("room", least=6),
     Column("state"),
     Column("newest", leave=1),
@@ -34,13 +33,13 @@ _NODE_COLUMNS = (
     Column("gateway", leave=6, least=6),
 )
 _LABEL_COLUMNS = (
-    Column("no.", right=True),
+    Column("no.", leave=3, right=True),
     Column("room", least=6),
     Column("said"),
     Column("from", leave=1),
-    Column("length", leave=3, right=True),
-    Column("by", leave=4, least=6),
-    Column("learned", leave=5, right=True),
+    Column("length", leave=4, right=True),
+    Column("by", leave=5, least=6),
+    Column("learned", leave=6, right=True),
     Column("", leave=2),
 )
 NO_ROOMS = (
@@ -77,14 +76,16 @@ def nodes_table(reply: admin_pb2.ListNodesReply, zone: tzinfo) -> RenderableType
     """All nodes, each with what it was refused for; or what to do where there are none."""
     if not reply.nodes:
         return Text(NO_NODES)
-    return Grid(_NODE_COLUMNS, [Section("", [_node_row(node, reply.now_utc_ms, zone) for node in reply.nodes])])
+    rows = [_node_row(node, reply.now_utc_ms, zone) for node in reply.nodes]
+    return Grid(_NODE_COLUMNS, [Section("", rows)], indent=0)
 
 
 def labels_table(reply: admin_pb2.ListLabelsReply, zone: tzinfo) -> RenderableType:
     """Labels in the order of the reply; or how to give one where there are none."""
     if not reply.labels:
         return Text(NO_LABELS)
-    return Grid(_LABEL_COLUMNS, [Section("", [_label_row(label, reply.now_utc_ms, zone) for label in reply.labels])])
+    rows = [_label_row(label, reply.now_utc_ms, zone) for label in reply.labels]
+    return Grid(_LABEL_COLUMNS, [Section("", rows)], indent=0)
 
 
 def node_state(node: admin_pb2.Node) -> Text:
@@ -118,16 +119,22 @@ def _room_row(room: admin_pb2.Room, now: int, zone: tzinfo) -> Row:
         Text(look.percent(room.probability) if room.as_of_utc_ms else "-"),
         Text(since),
         Text(length, style="dim"),
-        Text("" if room.taught else look.NOT_TAUGHT, style="yellow"),
-        Text(_why(room.shares), style="dim"),
+        _why(room),
     )
     return Row(cells)
 
 
-def _why(shares: Sequence[admin_pb2.Share]) -> str:
-    """The parts that count most, the heaviest first."""
-    heaviest = sorted(shares, key=lambda share: -abs(share.log_odds))
-    return ", ".join(f"{look.source(share.source)} {share.log_odds:+.1f}" for share in heaviest)
+def _why(room: admin_pb2.Room) -> Text:
+    """The parts of the log-odds, the heaviest first; nodes by the end of their names."""
+    heaviest = sorted(room.shares, key=lambda share: -abs(share.log_odds))
+    parts = ", ".join(f"{_short_source(share.source)} {share.log_odds:+.1f}" for share in heaviest)
+    if room.taught:
+        return Text(parts, style="dim")
+    return Text(look.NOT_TAUGHT, style="yellow").append(f"; {parts}" if parts else "", style="default dim")
+
+
+def _short_source(source: str) -> str:
+    return "earlier" if source == "before" else f"…{source[-4:]}"
 
 
 def _node_row(node: admin_pb2.Node, now: int, zone: tzinfo) -> Row:
@@ -147,8 +154,8 @@ def _node_row(node: admin_pb2.Node, now: int, zone: tzinfo) -> Row:
 
 
 def _label_row(label: admin_pb2.LabelRow, now: int, zone: tzinfo) -> Row:
-    superseded = f"superseded by {label.superseded_by}" if label.superseded_by else ""
-    style = "dim" if superseded else ""
+    replaced = f"replaced by {label.superseded_by}" if label.superseded_by else ""
+    style = "dim" if replaced else ""
     cells = (
         Text(str(label.number), style="dim"),
         Text(label.room, style=style),
@@ -157,6 +164,6 @@ def _label_row(label: admin_pb2.LabelRow, now: int, zone: tzinfo) -> Row:
         Text(clock.span(label.to_utc_ms - label.from_utc_ms), style="dim"),
         Text(label.author or label.source, style="dim"),
         Text(f"{label.windows_learned:,}", style=style),
-        Text(superseded, style="dim"),
+        Text(replaced, style="dim"),
     )
     return Row(cells)

@@ -18,11 +18,12 @@ PERSON = "person"
 
 
 class Labels:
-    """Labels in force by room, kept in memory beside the store; `flush` commits the windows that have arrived so far."""
+    """Labels in force by room, kept in memory beside the store; `flush` commits the windows that have arrived."""
 
     def __init__(
         self,
         clock: Clock,
+        *,
         site: SiteStore,
         windows: WindowStore,
         teaching: Teaching,

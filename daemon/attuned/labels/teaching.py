@@ -83,6 +83,7 @@ class Teaching:
             return
         pupil.queue.popleft()
         pupil.learned[ack.number] = pupil.learned.get(ack.number, 0) + ack.learned
+        conversation.label_windows = sum(pupil.learned.values())
         if ack.refused:
             conversation.refuse(f"{ack.refused} windows of label {ack.number} were refused by the node")
         self._answered.set()

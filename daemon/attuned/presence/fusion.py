@@ -10,7 +10,7 @@ EVIDENCE_LIMIT = 12.0
 
 @dataclass(frozen=True)
 class FusedEvidence:
-    """Log-odds that one window adds to a room's prior, in nats, and each node's share; the shares add up to the total."""
+    """What one step adds to a room's log-odds, in nats, and each node's share; the shares add up to the total."""
 
     total: float
     shares: Mapping[str, float]

@@ -53,7 +53,8 @@ class Step:
 
     def settled_as(self) -> Checkpoint:
         """What follows from the step, once it has been computed."""
-        assert self.checkpoint is not None
+        if self.checkpoint is None:
+            raise ValueError("The step has not been computed yet.")
         return self.checkpoint
 
 

@@ -29,15 +29,15 @@ def _windows_1(database: sqlite_utils.Database) -> None:
         "CREATE TABLE boots (node TEXT NOT NULL, boot INTEGER NOT NULL, through INTEGER NOT NULL, beyond TEXT NOT NULL,"
         " windows INTEGER NOT NULL, lost INTEGER NOT NULL, PRIMARY KEY (node, boot)) WITHOUT ROWID",
         # Where the ticks of a boot meet UTC.
-        "CREATE TABLE ties (node TEXT NOT NULL, boot INTEGER NOT NULL, tick_ms INTEGER NOT NULL, utc_ms INTEGER NOT NULL,"
-        " PRIMARY KEY (node, boot, tick_ms)) WITHOUT ROWID",
+        "CREATE TABLE ties (node TEXT NOT NULL, boot INTEGER NOT NULL, tick_ms INTEGER NOT NULL,"
+        " utc_ms INTEGER NOT NULL, PRIMARY KEY (node, boot, tick_ms)) WITHOUT ROWID",
         # What was said of a room, a row a change; never rewritten.
-        "CREATE TABLE said (id INTEGER PRIMARY KEY, room TEXT NOT NULL, utc_ms INTEGER NOT NULL, state INTEGER NOT NULL,"
-        " probability REAL NOT NULL, since_utc_ms INTEGER NOT NULL)",
+        "CREATE TABLE said (id INTEGER PRIMARY KEY, room TEXT NOT NULL, utc_ms INTEGER NOT NULL,"
+        " state INTEGER NOT NULL, probability REAL NOT NULL, since_utc_ms INTEGER NOT NULL)",
         "CREATE INDEX said_room_time ON said (room, utc_ms)",
         # What is known of a room, an hour a row: log-odds a step, and the filter's state after the last of them.
-        "CREATE TABLE beliefs (room TEXT NOT NULL, hour INTEGER NOT NULL, known BLOB NOT NULL, checkpoint TEXT NOT NULL,"
-        " PRIMARY KEY (room, hour)) WITHOUT ROWID",
+        "CREATE TABLE beliefs (room TEXT NOT NULL, hour INTEGER NOT NULL, known BLOB NOT NULL,"
+        " checkpoint TEXT NOT NULL, PRIMARY KEY (room, hour)) WITHOUT ROWID",
     )
 
 

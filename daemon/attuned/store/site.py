@@ -8,8 +8,6 @@ from pathlib import Path
 from attuned.store import migrations
 from attuned.store.database import Database
 
-_COLUMNS = "number, room, class_name, from_utc_ms, to_utc_ms, weight, source, author, told_utc_ms, superseded_by"
-
 
 @dataclass(frozen=True)
 class LabelRow:
@@ -64,7 +62,7 @@ class SiteStore:
         """Labels of a room, or of all; newest first, at most `limit` (0: all)."""
         rows = await self._database.run(
             lambda connection: connection.execute(
-                f"SELECT {_COLUMNS} FROM labels WHERE room = ? OR ? = '' ORDER BY number DESC LIMIT ?",
+                "SELECT * FROM labels WHERE room = ? OR ? = '' ORDER BY number DESC LIMIT ?",
                 (room, room, limit or -1),
             ).fetchall()
         )

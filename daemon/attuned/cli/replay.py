@@ -1,0 +1,94 @@
+"""`attune replay`: recorded sensor data through the node's own code, and how good it was."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from attuned.learning.replay.run import Options, Result
+
+
+class Mode(StrEnum):
+    FROZEN = "frozen"
+    ONLINE = "online"
+
+
+def replay(
+    spec: Annotated[Path, typer.Argument(help="Spec in TOML: files, splits, columns, nodes.", metavar="SPEC")],
+    *,
+    head: Annotated[str, typer.Option(help="Learner of the nodes.")] = "gnb",
+    train_days: Annotated[
+        float | None, typer.Option(min=0, help="See only the first days of the train split.", metavar="D")
+    ] = None,
+    labels: Annotated[
+        int | None, typer.Option(min=0, help="Learn only so many windows, balanced over classes.", metavar="N")
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Leave out a sensor, by kind or column; may be repeated.", metavar="SENSOR")
+    ] = None,
+    mode: Annotated[Mode, typer.Option(help="Learn on the train split only, or go on learning.")] = Mode.FROZEN,
+    seed: Annotated[int, typer.Option(help="Seed of the draw that --labels makes.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Replay recorded sensor data through the node's code and say how good it was."""
+    # numpy and what stands on it cost half a second that no other command should pay.
+    from attuned.learning.replay.errors import ReplayError, SpecError
+    from attuned.learning.replay.run import Options
+
+    options = Options(head, train_days, labels, tuple(drop or ()), mode.value, seed)
+    try:
+        result = _run(spec, options)
+    except SpecError as error:
+        _refuse(str(error), 2)
+    except ReplayError as error:
+        _refuse(str(error), 1)
+    else:
+        _show(result, as_json)
+
+
+def _run(path: Path, options: "Options") -> "Result":
+    from attuned.learning.replay.core import CoreCode
+    from attuned.learning.replay.run import run
+    from attuned.learning.replay.spec import load_spec
+
+    with _progress() as progress:
+        return run(load_spec(path), path, options, CoreCode(), clock=time.perf_counter, progress=progress)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A line on the terminal that says what is being done; nothing where standard error is no terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("reading the spec") as status:
+        yield status.update
+
+
+def _show(result: "Result", as_json: bool) -> None:
+    from attuned.learning.replay import report
+
+    peak_mb = report.peak_rss_mb()
+    if as_json:
+        typer.echo(json.dumps(report.as_json(result, peak_mb)))
+        return
+    from rich.console import Console
+
+    console = Console()
+    console.print(report.as_table(result))
+    console.print(report.cost_line(result, peak_mb), highlight=False)
+
+
+def _refuse(message: str, code: int) -> None:
+    print(f"attune: {message}", file=sys.stderr)
+    raise typer.Exit(code)

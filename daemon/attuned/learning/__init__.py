@@ -1,0 +1,1 @@
+"""What nodes and rooms learn from labels, and how good it is."""

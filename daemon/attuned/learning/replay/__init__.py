@@ -1,0 +1,1 @@
+"""Recorded sensor data through the node's own code, scored against recorded truth."""

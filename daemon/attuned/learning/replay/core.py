@@ -1,0 +1,60 @@
+"""The node's code of this build: the same C that runs on nodes, in float32."""
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from attune_core import Filter, Head, Schema, Windower
+
+from attuned.learning.replay.errors import SpecError
+from attuned.learning.replay.nodes import Evidence, Features, Samples
+
+CLASSES = 2
+
+
+class CoreHead:
+    """A head of the core behind the interface of a replay."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._head, _ = Head.factory(schema)
+
+    def learn(self, features: Features, classes: npt.NDArray[np.uint8]) -> None:
+        self._head.learn(features, classes)
+
+    def predict(self, features: Features) -> Evidence:
+        evidence, told = self._head.predict(features)
+        return Evidence(evidence[:, 0].astype(np.float64), told)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._head.size_bytes
+
+
+class CoreCode:
+    """Windows, heads and filters of the core."""
+
+    heads: tuple[str, ...] = ("gnb",)
+
+    def windows(self, kinds: tuple[str, ...], window_s: int, samples: Samples, until_ms: int) -> Features:
+        windower = Windower(schema(kinds, window_s))
+        _, before = windower.samples(samples.sensor, samples.tick_ms, samples.value)
+        _, last = windower.advance(until_ms)
+        return np.concatenate([before, last])
+
+    def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> CoreHead:
+        return CoreHead(schema(kinds, window_s))
+
+    def filter(
+        self, nats: npt.NDArray[np.float64], told: npt.NDArray[np.bool_], window_s: int
+    ) -> npt.NDArray[np.float64]:
+        probabilities = Filter(CLASSES, window_s).run(nats[:, None].astype(np.float32), told)
+        return probabilities[:, 1].astype(np.float64)
+
+
+@cache
+def schema(kinds: tuple[str, ...], window_s: int) -> Schema:
+    """The schema of a node with these sensors; SpecError where the core refuses it."""
+    try:
+        return Schema(kinds, window_s)
+    except ValueError as error:
+        raise SpecError(f"A node with the sensors {', '.join(kinds)} cannot be built: {error}") from None

@@ -1,0 +1,229 @@
+"""The protocol of a replay: learn on the train split, then judge every other split, frozen or going on learning."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from attuned.learning.replay.errors import SpecError
+from attuned.learning.replay.labels import draw, first_days, label_count
+from attuned.learning.replay.nodes import Evidence, Features, Head, NodeCode
+from attuned.learning.replay.observed import NodeWindows, observe
+from attuned.learning.replay.recording import UNLABELLED
+from attuned.learning.replay.scores import Beliefs, Scores, score
+from attuned.learning.replay.spec import TRAIN, Spec
+from attuned.learning.replay.streams import NodeStream, RoomStream, Split, load_splits
+from attuned.presence.fusion import fuse
+from attuned.presence.weights import kind_weights
+
+Mode = Literal["frozen", "online"]
+# A node's evidence, and the index of each of its windows among those of its room.
+Heard = tuple[npt.NDArray[np.int64], Evidence]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line can ask for; train_days and labels are None for all there is."""
+
+    head: str = "gnb"
+    train_days: float | None = None
+    labels: int | None = None
+    drop: tuple[str, ...] = ()
+    mode: Mode = "frozen"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class SplitScores:
+    overall: Scores
+    rooms: Mapping[str, Scores]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome; `labels` counts the labelled windows of rooms that were learned before judging began."""
+
+    name: str
+    head: str
+    mode: Mode
+    labels: int
+    splits: Mapping[str, SplitScores]
+    us_per_window: float
+    head_bytes: int
+
+
+@dataclass
+class Effort:
+    """Seconds spent in the node's code, and the windows that went through it."""
+
+    clock: Callable[[], float]
+    seconds: float = 0.0
+    windows: int = 0
+
+    @contextmanager
+    def spent(self) -> Iterator[None]:
+        before = self.clock()
+        try:
+            yield
+        finally:
+            self.seconds += self.clock() - before
+
+
+@dataclass
+class Replay:
+    """Nodes with what they have learned so far."""
+
+    code: NodeCode
+    spec: Spec
+    head: str
+    effort: Effort
+    heads: dict[str, Head] = field(default_factory=dict)
+
+    def learn(self, split: Split) -> None:
+        """Stream a split and learn its labels, judging nothing."""
+        for room in split.rooms:
+            for node in room.nodes:
+                windows = self._observe(node)
+                labels = _labels_at(room, windows)
+                taught = labels != UNLABELLED
+                with self.effort.spent():
+                    self._head(node).learn(windows.features[taught], labels[taught].astype(np.uint8))
+
+    def judge(self, split: Split, mode: Mode) -> dict[str, Beliefs]:
+        """What was said of each room in its labelled windows; going online, a window is learned after it was judged."""
+        return {room.room: self._room(room, mode) for room in split.rooms}
+
+    def _room(self, room: RoomStream, mode: Mode) -> Beliefs:
+        heard = {node.node: self._hear(room, node, mode) for node in room.nodes}
+        said = fused(heard, {node.node: node.kinds for node in room.nodes}, len(room.ends_s))
+        with self.effort.spent():
+            probability = filtered(self.code, room, said, self.spec.window_s)
+        judged = room.labels != UNLABELLED
+        return Beliefs(
+            room.ends_s[judged], room.labels[judged], probability[judged], said.told[judged], room.stretch[judged]
+        )
+
+    def _hear(self, room: RoomStream, node: NodeStream, mode: Mode) -> Heard:
+        """What a node says in this split."""
+        windows = self._observe(node)
+        labels = _labels_at(room, windows)
+        with self.effort.spent():
+            if mode == "online":
+                evidence = prequential(self._head(node), windows.features, labels)
+            else:
+                evidence = self._head(node).predict(windows.features)
+        return np.searchsorted(room.ends_s, windows.ends_s), evidence
+
+    def _observe(self, node: NodeStream) -> NodeWindows:
+        with self.effort.spent():
+            windows = observe(self.code, node, self.spec.window_s)
+        self.effort.windows += len(windows.ends_s)
+        return windows
+
+    def _head(self, node: NodeStream) -> Head:
+        if node.node not in self.heads:
+            self.heads[node.node] = self.code.head(self.head, node.kinds, self.spec.window_s)
+        return self.heads[node.node]
+
+
+def _labels_at(room: RoomStream, windows: NodeWindows) -> npt.NDArray[np.int8]:
+    """The room's label in each of a node's windows; every window of a node is one of its room."""
+    return room.labels[np.searchsorted(room.ends_s, windows.ends_s)]
+
+
+def prequential(head: Head, features: Features, labels: npt.NDArray[np.int8]) -> Evidence:
+    """Evidence of each window from what was learned before it, in time order."""
+    nats, told = np.zeros(len(features)), np.zeros(len(features), dtype=bool)
+    # Nothing is learned between two labels, so the windows up to and with the next label are judged at once.
+    edges = [0, *(int(window) + 1 for window in np.flatnonzero(labels != UNLABELLED)), len(features)]
+    for start, end in pairwise(edges):
+        if start == end:
+            continue
+        evidence = head.predict(features[start:end])
+        nats[start:end], told[start:end] = evidence.nats, evidence.told
+        if labels[end - 1] != UNLABELLED:
+            head.learn(features[end - 1 : end], labels[end - 1 : end].astype(np.uint8))
+    return Evidence(nats, told)
+
+
+def fused(heard: Mapping[str, Heard], kinds: Mapping[str, Sequence[str]], windows: int) -> Evidence:
+    """The room's evidence in each of its windows: the nodes that say anything there, weighed as the daemon does."""
+    present: list[dict[str, float]] = [{} for _ in range(windows)]
+    for node, (places, evidence) in heard.items():
+        for place, nats in zip(places[evidence.told].tolist(), evidence.nats[evidence.told].tolist(), strict=True):
+            present[place][node] = nats
+    weights = cache(lambda nodes: kind_weights({node: kinds[node] for node in nodes}))
+    totals = [fuse(said, weights(tuple(said))).total for said in present]
+    return Evidence(np.array(totals), np.array([bool(said) for said in present]))
+
+
+def filtered(code: NodeCode, room: RoomStream, said: Evidence, window_s: int) -> npt.NDArray[np.float64]:
+    """Probability of occupied in each of the room's windows; time passes in windows without rows, too."""
+    probability = np.empty(len(said.nats))
+    for stretch in np.unique(room.stretch):
+        here = room.stretch == stretch
+        steps = (room.ends_s[here] - room.ends_s[here][0]) // window_s
+        nats, told = np.zeros(int(steps[-1]) + 1), np.zeros(int(steps[-1]) + 1, dtype=bool)
+        nats[steps], told[steps] = said.nats[here], said.told[here]
+        probability[here] = code.filter(nats, told, window_s)[steps]
+    return probability
+
+
+def run(
+    spec: Spec,
+    path: Path,
+    options: Options,
+    code: NodeCode,
+    *,
+    clock: Callable[[], float],
+    progress: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Replay the spec that was read from `path`. SpecError where spec, recordings and options do not fit together."""
+    if options.head not in code.heads:
+        raise SpecError(f"--head {options.head} is no head; write one of {', '.join(code.heads)}.")
+    splits = load_splits(spec, path, options.drop, progress)
+    train, tests = _train(splits, spec, options), [split for split in splits if split.name != TRAIN]
+    replay = Replay(code, spec, options.head, Effort(clock))
+    if train is not None:
+        progress("learning on train")
+        replay.learn(train)
+    judged = _judge(replay, tests, options.mode, progress)
+    return Result(
+        name=spec.name,
+        head=options.head,
+        mode=options.mode,
+        labels=0 if train is None else label_count(train),
+        splits={split.name: judged[split.name] for split in tests},
+        us_per_window=replay.effort.seconds * 1e6 / replay.effort.windows if replay.effort.windows else 0.0,
+        head_bytes=max((head.size_bytes for head in replay.heads.values()), default=0),
+    )
+
+
+def _train(splits: Sequence[Split], spec: Spec, options: Options) -> Split | None:
+    """What of the train split is streamed, with the labels that are learned."""
+    train = next((split for split in splits if split.name == TRAIN), None)
+    if train is not None and options.train_days is not None:
+        train = first_days(train, options.train_days, spec.window_s)
+    if train is not None and options.labels is not None:
+        train = draw(train, options.labels, options.seed)
+    return train
+
+
+def _judge(
+    replay: Replay, tests: Sequence[Split], mode: Mode, progress: Callable[[str], None]
+) -> dict[str, SplitScores]:
+    judged = {}
+    # What is learned online in one split stays for the next: in time order, or a later split would tell an earlier one.
+    for split in sorted(tests, key=lambda split: split.start_s):
+        progress(f"replaying {split.name}")
+        rooms = replay.judge(split, mode)
+        window_s = replay.spec.window_s
+        by_room = {room: score([beliefs], window_s) for room, beliefs in rooms.items()}
+        judged[split.name] = SplitScores(score(list(rooms.values()), window_s), by_room)
+    return judged

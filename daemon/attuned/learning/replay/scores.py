@@ -1,0 +1,115 @@
+"""How good a sequence of beliefs was: accuracy, calibration and steadiness, against recorded truth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from attuned.learning.replay.windows import GAP_MS
+
+CALIBRATION_BINS = 15
+DAY_S = 86_400
+UNKNOWN = 2
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What was said of one room in its labelled windows, by time.
+
+    ends_s int64 [n] ascending; truth int8 [n] of 0 and 1; probability float64 [n] of occupied; told bool [n], false
+    where the room was unknown; stretch int64 [n], changing where the recording has a gap of more than an hour.
+    """
+
+    ends_s: npt.NDArray[np.int64]
+    truth: npt.NDArray[np.int8]
+    probability: npt.NDArray[np.float64]
+    told: npt.NDArray[np.bool_]
+    stretch: npt.NDArray[np.int64]
+
+    @property
+    def said(self) -> npt.NDArray[np.int8]:
+        """The class chosen in each window: 0, 1 or UNKNOWN; free wins a tie."""
+        return np.where(self.told, self.probability > 0.5, UNKNOWN).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of one room or split; all but `windows` are None where there was nothing to judge.
+
+    Shares and scores are 0..1. An unknown window is an error, and 0.5 in `brier` and `ece`. `brier` is the mean squared
+    difference of the probability of occupied from the truth (Brier 1950, of one class). `ece` is that of Guo et al.
+    (2017), equation 3. Changes are a day of covered time.
+    """
+
+    windows: int
+    accuracy: float | None = None
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
+    brier: float | None = None
+    ece: float | None = None
+    unknown_share: float | None = None
+    changes_per_day: float | None = None
+    true_changes_per_day: float | None = None
+
+
+def score(rooms: Sequence[Beliefs], window_s: int) -> Scores:
+    """Figures over all windows of the rooms; changes are a day of one room."""
+    windows = sum(len(room.ends_s) for room in rooms)
+    if not windows:
+        return Scores(0)
+    truth = np.concatenate([room.truth for room in rooms])
+    said = np.concatenate([room.said for room in rooms])
+    told = np.concatenate([room.told for room in rooms])
+    probability = np.where(told, np.concatenate([room.probability for room in rooms]), 0.5)
+    days = sum(covered_days(room, window_s) for room in rooms)
+    return Scores(
+        windows=windows,
+        accuracy=float(np.mean(said == truth)),
+        balanced_accuracy=balanced_accuracy(truth, said),
+        macro_f1=macro_f1(truth, said),
+        brier=float(np.mean((probability - truth) ** 2)),
+        ece=calibration_error(np.maximum(probability, 1 - probability), said == truth),
+        unknown_share=float(np.mean(~told)),
+        changes_per_day=sum(changes(room.said, room) for room in rooms) / days,
+        true_changes_per_day=sum(changes(room.truth, room) for room in rooms) / days,
+    )
+
+
+def balanced_accuracy(truth: npt.NDArray[np.int8], said: npt.NDArray[np.int8]) -> float:
+    """Mean over the classes that occur of the share of their windows that was recognised."""
+    return float(np.mean([np.mean(said[truth == label] == label) for label in np.unique(truth)]))
+
+
+def macro_f1(truth: npt.NDArray[np.int8], said: npt.NDArray[np.int8]) -> float:
+    """Mean F1 over the classes that occur in the truth or were said; unknown is no class."""
+    classes = np.setdiff1d(np.union1d(truth, said), [UNKNOWN])
+    return float(np.mean([_f1(truth == label, said == label) for label in classes]))
+
+
+def _f1(true: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> float:
+    return float(2 * np.sum(true & said) / (np.sum(true) + np.sum(said)))
+
+
+def calibration_error(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> float:
+    """Expected calibration error over equal-width bins (low, high] of the confidence of the chosen class."""
+    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    difference = np.bincount(bins, weights=right.astype(float) - confidence, minlength=CALIBRATION_BINS)
+    return float(np.sum(np.abs(difference)) / len(confidence))
+
+
+def _starts(room: Beliefs) -> npt.NDArray[np.bool_]:
+    """Where a labelled window does not follow on the one before it [n - 1]."""
+    starts: npt.NDArray[np.bool_] = (np.diff(room.stretch) != 0) | (np.diff(room.ends_s) * 1000 > GAP_MS)
+    return starts
+
+
+def changes(states: npt.NDArray[np.int8], room: Beliefs) -> int:
+    """How often the state differs from the window before, not counting what happened in gaps."""
+    return int(np.sum((np.diff(states) != 0) & ~_starts(room)))
+
+
+def covered_days(room: Beliefs, window_s: int) -> float:
+    """Time that the labelled windows cover, without gaps, in days."""
+    between = np.where(_starts(room), window_s, np.diff(room.ends_s))
+    return float(np.sum(between) + (window_s if len(room.ends_s) else 0)) / DAY_S

@@ -1,0 +1,27 @@
+/* cmocka, what it needs before it, and random numbers that are the same on every run. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* xorshift64 (Marsaglia 2003); the state must not be 0. */
+static inline uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* 0 to limit - 1. */
+static inline uint32_t random_below(uint64_t *state, uint32_t limit)
+{
+    return (uint32_t)((next_random(state) >> 16) % limit);
+}
+
+#endif

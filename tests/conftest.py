@@ -1,0 +1,30 @@
+"""What all tests share: golden files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the files of tests/golden from this run")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with a file of tests/golden; ends of lines do not count blanks."""
+
+    def check(name: str, text: str) -> None:
+        lines = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(lines, encoding="utf-8")
+        assert path.exists(), f"{path} is missing; look at the screen, then run pytest with --update-golden."
+        assert lines == path.read_text(encoding="utf-8")
+
+    return check

@@ -1,0 +1,250 @@
+"""A site with fixed data behind a real gRPC server on a Unix socket, for the command line to talk to."""
+
+# The names of the methods are the contract's.
+# ruff: noqa: N802
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+from attune_proto.v1 import admin_pb2, admin_pb2_grpc
+
+MINUTE, HOUR = 60_000, 3_600_000
+# Saturday 21 November 2026, 14:32:10 in Brussels, which is at UTC+1 then.
+NOW = int(datetime(2026, 11, 21, 13, 32, 10, tzinfo=UTC).timestamp()) * 1000
+
+UNKNOWN, FREE, OCCUPIED = (
+    admin_pb2.ROOM_STATE_UNKNOWN,
+    admin_pb2.ROOM_STATE_FREE,
+    admin_pb2.ROOM_STATE_OCCUPIED,
+)
+
+
+def room(name: str, title: str, floor: str, log_odds: float, minutes: int, **more: Any) -> admin_pb2.Room:
+    """A room in the state that its log-odds say, since so many minutes."""
+    state = OCCUPIED if log_odds > 0 else FREE
+    node = f"00a1b2c3d4e5{int(name.replace('.', '')):04d}"
+    facts: dict[str, Any] = {
+        "room": name,
+        "name": title,
+        "floor": floor,
+        "state": state,
+        "probability": 1 / (1 + math.exp(-log_odds)),
+        "since_utc_ms": NOW - minutes * MINUTE,
+        "as_of_utc_ms": NOW - 10_000,
+        "valid_until_utc_ms": NOW + 10 * MINUTE,
+        "log_odds": log_odds,
+        "shares": [
+            admin_pb2.Share(source="before", log_odds=log_odds * 0.7),
+            admin_pb2.Share(source=node, log_odds=log_odds * 0.3, release="5f3a09c1"),
+        ],
+        "taught": True,
+        "nodes": [node],
+    }
+    return admin_pb2.Room(**(facts | more))
+
+
+def few_rooms() -> list[admin_pb2.Room]:
+    """Five rooms on two floors in every state, one with two nodes that disagree."""
+    shares = [
+        admin_pb2.Share(source="before", log_odds=2.104),
+        admin_pb2.Share(source="00a1b2c3d4e50213", log_odds=1.354, release="5f3a09c1"),
+        admin_pb2.Share(source="00a1b2c3d4e51213", log_odds=-0.654, release="5f3a09c1", note="stuck: counts half"),
+    ]
+    nodes = ["00a1b2c3d4e50213", "00a1b2c3d4e51213"]
+    nothing: dict[str, Any] = {"state": UNKNOWN, "since_utc_ms": 0, "as_of_utc_ms": 0, "shares": [], "taught": False}
+    return [
+        room("0.01", "Reception", "Ground floor", 3.1, 393),
+        room("0.02", "Workshop", "Ground floor", -5.2, 3 * 24 * 60, taught=False),
+        room("2.12", "Office of the caretaker", "Second floor", -1.8, 52),
+        room("2.13", "Meeting north", "Second floor", 2.804, 33, shares=shares, nodes=nodes),
+        room("2.14", "Archive", "Second floor", 0.0, 0, nodes=[], **nothing),
+    ]
+
+
+def many_rooms(number: int = 200) -> list[admin_pb2.Room]:
+    """So many rooms on floors of twenty, in states and for times that follow from their number."""
+    floors = ("Ground floor", "First floor", "Second floor", "Third floor")
+    rooms = []
+    for index in range(number):
+        storey = index // 20
+        floor = floors[storey] if storey < len(floors) else f"Floor {storey}"
+        log_odds = (index * 37 % 100 - 62) / 10
+        rooms.append(room(f"{storey}.{index % 20 + 1:02d}", f"Room {index + 1}", floor, log_odds, index * 17 % 2000))
+    return rooms
+
+
+def some_nodes() -> list[admin_pb2.Node]:
+    """A node in order, one that is refused and has lost windows, one that is offline and without a room."""
+    sound: dict[str, Any] = {
+        "sensors": ["temperature", "humidity", "co2", "pir"],
+        "release": "5f3a09c1",
+        "firmware": "0.1.0",
+    }
+    here: dict[str, Any] = {"online": True, "gateway": "gw-north", "window_seconds": 60}
+    return [
+        admin_pb2.Node(
+            node="00a1b2c3d4e50213",
+            room="2.13",
+            last_window_utc_ms=NOW - 10_000,
+            last_heard_utc_ms=NOW - 9_000,
+            windows=41_022,
+            label_windows=60,
+            reset_reason="power on",
+            battery_mv=2_960,
+            **here,
+            **sound,
+        ),
+        admin_pb2.Node(
+            node="00a1b2c3d4e51213",
+            room="2.13",
+            last_window_utc_ms=NOW - 70_000,
+            last_heard_utc_ms=NOW - 9_000,
+            windows=40_871,
+            windows_lost=12,
+            refused=3,
+            last_refusal="the window ends 1 h 12 min in the future; see whether the node's clock was reset",
+            bad_frames=2,
+            **here,
+            **sound,
+        ),
+        admin_pb2.Node(node="00a1b2c3d4e59999", last_heard_utc_ms=NOW - 26 * HOUR, backlog=0, window_seconds=60),
+    ]
+
+
+def some_labels() -> list[admin_pb2.LabelRow]:
+    """Three labels, the newest first; the oldest is superseded."""
+    common: dict[str, Any] = {"weight": 1.0, "source": "person", "author": "ann", "windows_learned": 20}
+    today = NOW - 32 * MINUTE - 10_000
+    return [
+        admin_pb2.LabelRow(
+            number=3, room="2.13", class_name="free", from_utc_ms=today - 20 * MINUTE, to_utc_ms=today,
+            told_utc_ms=NOW - 5 * MINUTE, **common,
+        ),
+        admin_pb2.LabelRow(
+            number=2, room="2.13", class_name="occupied", from_utc_ms=today - 24 * HOUR, to_utc_ms=today - 22 * HOUR,
+            told_utc_ms=NOW - 21 * HOUR, **common,
+        ),
+        admin_pb2.LabelRow(
+            number=1, room="0.01", class_name="free", from_utc_ms=today - 20 * MINUTE - 24 * HOUR,
+            to_utc_ms=today - 24 * HOUR, told_utc_ms=NOW - 23 * HOUR, superseded_by=2, **common,
+        ),
+    ]  # fmt: skip
+
+
+def a_day(end: int = NOW) -> list[admin_pb2.BeliefPoint]:
+    """A day in steps of a minute that ends now: in use in the morning and again just now, two silent hours between."""
+    points = []
+    for minute in range(24 * 60):
+        hour = minute / 60
+        busy = 18 <= hour < 20.5 or hour >= 23.4
+        silent = 21 <= hour < 23
+        log_odds = 2.5 if busy else -3.0 + math.sin(hour)
+        known = UNKNOWN if silent else OCCUPIED if busy else FREE
+        chance = 1 / (1 + math.exp(-log_odds))
+        points.append(
+            admin_pb2.BeliefPoint(
+                utc_ms=end - (24 * 60 - 1 - minute) * MINUTE,
+                said=known, said_probability=chance, known=known, known_probability=chance,
+            )
+        )  # fmt: skip
+    return points
+
+
+@dataclass
+class Site(admin_pb2_grpc.AdminServicer):
+    """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
+
+    rooms: list[admin_pb2.Room] = field(default_factory=few_rooms)
+    nodes: list[admin_pb2.Node] = field(default_factory=some_nodes)
+    labels: list[admin_pb2.LabelRow] = field(default_factory=some_labels)
+    timezone: str = "Europe/Brussels"
+    broker: str = ""
+    refuse: dict[str, tuple[grpc.StatusCode, str]] = field(default_factory=dict)
+    asked: list[Any] = field(default_factory=list)
+    changes: list[list[admin_pb2.Room]] = field(default_factory=list)
+    watched: threading.Event = field(default_factory=threading.Event)
+    end_watch: threading.Event = field(default_factory=threading.Event)
+
+    def GetStatus(self, request: Any, context: Any) -> admin_pb2.SiteStatus:
+        self._note(request, context, "GetStatus")
+        online = sum(node.online for node in self.nodes)
+        return admin_pb2.SiteStatus(
+            site="town-hall", timezone=self.timezone, version="0.1.0", now_utc_ms=NOW,
+            started_utc_ms=NOW - 76 * HOUR, rooms=len(self.rooms),
+            rooms_with_state=sum(room.state != UNKNOWN for room in self.rooms), nodes=len(self.nodes),
+            nodes_online=online, gateways=["gw-north", "gw-south"] if self.nodes else [], broker=self.broker,
+            windows=sum(node.windows for node in self.nodes), windows_lost=sum(n.windows_lost for n in self.nodes),
+            refused=sum(node.refused for node in self.nodes), labels=len(self.labels),
+            mqtt_messages=512 if self.nodes else 0,
+        )  # fmt: skip
+
+    def ListRooms(self, request: Any, context: Any) -> admin_pb2.ListRoomsReply:
+        self._note(request, context, "ListRooms")
+        return admin_pb2.ListRoomsReply(rooms=self._chosen(request.rooms, context), now_utc_ms=NOW)
+
+    def WatchRooms(self, request: Any, context: Any) -> Iterator[admin_pb2.ListRoomsReply]:
+        self._note(request, context, "WatchRooms")
+        yield admin_pb2.ListRoomsReply(rooms=self._chosen(request.rooms, context), now_utc_ms=NOW)
+        for number, rooms in enumerate(self.changes, start=1):
+            yield admin_pb2.ListRoomsReply(rooms=rooms, now_utc_ms=NOW + number * 1000)
+        self.watched.set()
+        while context.is_active() and not self.end_watch.wait(0.1):
+            pass
+
+    def GetRoomHistory(self, request: Any, context: Any) -> admin_pb2.RoomHistory:
+        self._note(request, context, "GetRoomHistory")
+        empty = not next(room for room in self.rooms if room.room == request.room).as_of_utc_ms
+        return admin_pb2.RoomHistory(points=[] if empty else a_day())
+
+    def ListNodes(self, request: Any, context: Any) -> admin_pb2.ListNodesReply:
+        self._note(request, context, "ListNodes")
+        nodes = [node for node in self.nodes if not request.nodes or node.node in request.nodes]
+        return admin_pb2.ListNodesReply(nodes=nodes, now_utc_ms=NOW)
+
+    def AddLabel(self, request: Any, context: Any) -> admin_pb2.AddLabelReply:
+        self._note(request, context, "AddLabel")
+        label = admin_pb2.LabelRow(
+            number=4, room=request.room, class_name=request.class_name, from_utc_ms=request.from_utc_ms,
+            to_utc_ms=request.to_utc_ms, weight=1.0, source=request.source, author=request.author, told_utc_ms=NOW,
+            windows_learned=20,
+        )  # fmt: skip
+        return admin_pb2.AddLabelReply(label=label, windows_learned=20, nodes_learned=1, nodes_waiting=1)
+
+    def ListLabels(self, request: Any, context: Any) -> admin_pb2.ListLabelsReply:
+        self._note(request, context, "ListLabels")
+        labels = [label for label in self.labels if request.room in ("", label.room)]
+        return admin_pb2.ListLabelsReply(labels=labels[: request.limit], now_utc_ms=NOW)
+
+    def _note(self, request: Any, context: Any, method: str) -> None:
+        self.asked.append(request)
+        if method in self.refuse:
+            context.abort(*self.refuse[method])
+
+    def _chosen(self, names: Any, context: Any) -> list[admin_pb2.Room]:
+        for name in names:
+            if name not in [room.room for room in self.rooms]:
+                context.abort(grpc.StatusCode.NOT_FOUND, f"There is no room {name}; `attune rooms` lists them.")
+        return [room for room in self.rooms if not names or room.room in names]
+
+
+@contextmanager
+def served(site: Site, socket: str) -> Iterator[Site]:
+    """The site behind a Unix socket, until the block ends."""
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+    admin_pb2_grpc.add_AdminServicer_to_server(site, server)
+    server.add_insecure_port(f"unix:{socket}")
+    server.start()
+    try:
+        yield site
+    finally:
+        site.end_watch.set()
+        server.stop(None).wait()

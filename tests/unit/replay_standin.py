@@ -1,0 +1,131 @@
+"""The node's windowing, naive Bayes and filter in numpy float64: the independent check of the C core, for tests.
+
+Written from the definitions (docstrings of schema.h, gnb.h and filter.h), not from the C code: batch mean and variance
+instead of Welford, a matrix power of the transition instead of step-wise leaving.
+"""
+
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+
+from attuned.learning.replay.nodes import Evidence, Samples
+
+MISSING = -32768
+# Transform, centre and scale by kind.
+LEVELS = {
+    "temperature": (False, 22.0, 2.0),
+    "humidity": (False, 40.0, 8.0),
+    "light": (False, 200.0, 150.0),
+    "co2": (True, 6.3, 0.5),
+    "voc": (True, 4.0, 1.0),
+    "pm25": (True, 2.0, 0.7),
+    "sound": (False, 50.0, 8.0),
+    "power": (True, 3.0, 1.5),
+    "level": (False, 0.0, 1.0),
+}
+EVENT_MEAN_S = 900.0
+
+
+def coordinate(value: float, log1p: bool, centre: float, scale: float) -> int:
+    if np.isnan(value):
+        return MISSING
+    x = np.log1p(value) if log1p else value
+    return int(np.clip(np.rint((x - centre) / scale * 1024), -32767, 32767))
+
+
+def level_features(kind: str, ticks: np.ndarray, values: np.ndarray, windows: int, window_ms: int) -> list[list[int]]:
+    which = -(-ticks // window_ms) - 1
+    rows = []
+    for window in range(windows):
+        inside = values[which == window]
+        rows.append([coordinate(inside.mean() if len(inside) else np.nan, *LEVELS[kind])])
+    return rows
+
+
+def event_features(ticks: np.ndarray, values: np.ndarray, windows: int, window_ms: int) -> list[list[int]]:
+    rows, activity, keep = [], 0.0, float(np.exp(-window_ms / 1000 / EVENT_MEAN_S))
+    which = -(-ticks // window_ms) - 1
+    for window in range(windows):
+        count = values[which == window].sum()
+        activity = keep * activity + (1 - keep) * count * 60_000 / window_ms
+        before = ticks[(which <= window) & (values > 0)]
+        since = ((window + 1) * window_ms - before.max()) / 1000 if len(before) else 86_400.0
+        rows.append(
+            [
+                coordinate(count, True, 0.3, 0.5),
+                coordinate(activity, True, 0.3, 0.5),
+                coordinate(min(since, 86_400.0), True, 5.0, 2.0),
+            ]
+        )
+    return rows
+
+
+@dataclass
+class NumpyHead:
+    """Gaussian naive Bayes over every sample that it was ever given."""
+
+    features: list[np.ndarray] = field(default_factory=list)
+    classes: list[int] = field(default_factory=list)
+    fitted: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+
+    def learn(self, features: np.ndarray, classes: np.ndarray) -> None:
+        self.features.extend(features)
+        self.classes.extend(classes.tolist())
+        self.fitted = None
+
+    def predict(self, features: np.ndarray) -> Evidence:
+        if len(set(self.classes)) < 2:
+            return Evidence(np.zeros(len(features)), np.zeros(len(features), dtype=bool))
+        if self.fitted is None:
+            self.fitted = self._fit()
+        mean, variance, known = self.fitted
+        x = features / 1024.0
+        present = (features != MISSING) & known
+        log = -0.5 * ((x[None] - mean[:, None]) ** 2 / variance[:, None] + np.log(variance[:, None]))
+        nats = np.where(present, log[1] - log[0], 0.0).sum(axis=1)
+        return Evidence(np.clip(nats, -6, 6), present.any(axis=1))
+
+    def _fit(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        taught = np.array(self.features)
+        x = np.where(taught == MISSING, np.nan, taught / 1024.0)
+        of = [x[np.array(self.classes) == label] for label in (0, 1)]
+        known = np.all([(~np.isnan(part)).any(axis=0) for part in of], axis=0)
+        filled = [np.where(known, part, 0.0) for part in of]
+        mean = np.array([np.nanmean(part, axis=0) for part in filled])
+        return mean, np.array([np.nanvar(part, axis=0) for part in filled]) + 1e-3, known
+
+    @property
+    def size_bytes(self) -> int:
+        return 12 * 2 * len(self.features[0]) if self.features else 0
+
+
+class NumpyCode:
+    heads: tuple[str, ...] = ("gnb",)
+
+    def windows(self, kinds: tuple[str, ...], window_s: int, samples: Samples, until_ms: int) -> np.ndarray:
+        count = until_ms // (window_s * 1000)
+        columns: list[list[list[int]]] = []
+        for index, kind in enumerate(kinds):
+            mine = samples.sensor == index
+            ticks, values = samples.tick_ms[mine], samples.value[mine].astype(float)
+            if kind in LEVELS:
+                columns.append(level_features(kind, ticks, values, count, window_s * 1000))
+            else:
+                columns.append(event_features(ticks, values, count, window_s * 1000))
+        rows = [list(chain.from_iterable(parts)) for parts in zip(*columns, strict=True)]
+        return np.array(rows, dtype=np.int16)
+
+    def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> NumpyHead:
+        return NumpyHead()
+
+    def filter(self, nats: np.ndarray, told: np.ndarray, window_s: int) -> np.ndarray:
+        arrive, leave = window_s / 14_400, window_s / 3_600
+        transition = np.array([[1 - arrive, arrive], [leave, 1 - leave]])
+        belief = np.linalg.matrix_power(transition, 1_000_000)[0]
+        probability = np.empty(len(nats))
+        for step, value in enumerate(np.where(told, nats, 0.0)):
+            belief = belief @ transition * [1.0, np.exp(value)]
+            belief /= belief.sum()
+            probability[step] = belief[1]
+        return probability

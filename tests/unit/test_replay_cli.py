@@ -1,0 +1,126 @@
+"""`attune replay` as a person meets it: answers, exit codes, one sentence for each mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from attuned.cli.replay import replay
+
+SPEC = """
+name = "made"
+[[files]]
+path = "train.csv"
+split = "train"
+[[files]]
+path = "test.csv"
+split = "test"
+[columns]
+time = { column = "date", format = "%Y-%m-%d %H:%M:%S" }
+label = "L"
+[[nodes]]
+id = "n"
+room = "r"
+sensors = { temperature = "T" }
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    for name, day in (("train.csv", 1), ("test.csv", 2)):
+        rows = [
+            f"2020-01-0{day} {hour:02}:{minute:02}:00,{20 + 4 * (hour % 2)}.{minute},{hour % 2}"
+            for hour in range(4)
+            for minute in range(60)
+        ]
+        (tmp_path / name).write_text("date,T,L\n" + "\n".join(rows) + "\n")
+    path = tmp_path / "spec.toml"
+    path.write_text(SPEC)
+    return path
+
+
+def attune_replay(*arguments: object) -> Result:
+    app = typer.Typer()
+    app.command()(replay)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_json_is_one_object(spec: Path) -> None:
+    result = attune_replay(spec, "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert set(report) == {"name", "head", "mode", "labels", "splits", "us_per_window", "head_bytes", "peak_rss_mb"}
+    assert (report["name"], report["head"], report["mode"], report["labels"]) == ("made", "gnb", "frozen", 240)
+    assert report["splits"]["test"]["windows"] == 240
+    assert report["splits"]["test"]["accuracy"] > 0.95
+    assert report["us_per_window"] > 0
+    assert report["head_bytes"] > 0
+    assert report["peak_rss_mb"] > 1
+
+
+def test_options_arrive(spec: Path) -> None:
+    report = json.loads(attune_replay(spec, "--json", "--labels", 6, "--mode", "online", "--seed", 3).stdout)
+    assert (report["labels"], report["mode"]) == (6, "online")
+    assert json.loads(attune_replay(spec, "--json", "--train-days", 0).stdout)["labels"] == 0
+    assert json.loads(attune_replay(spec, "--json", "--train-days", 0.0625).stdout)["labels"] == 90
+
+
+def test_a_table_for_people(spec: Path) -> None:
+    result = attune_replay(spec)
+    assert result.exit_code == 0
+    assert "made: gnb, frozen, 240 labelled windows" in result.stdout
+    assert "us a window" in result.stdout
+    assert result.stderr == ""
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--head", "forest"], "--head forest is no head; write one of gnb."),
+        (["--drop", "co2"], "--drop co2 names no sensor"),
+        (["--drop", "temperature"], "without a sensor; drop fewer."),
+    ],
+)
+def test_options_that_do_not_fit(spec: Path, arguments: list[str], said: str) -> None:
+    result = attune_replay(spec, *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [["--mode", "live"], ["--labels", "-1"], ["--train-days", "-1"], ["--seed", "x"]])
+def test_options_that_cannot_be(spec: Path, arguments: list[str]) -> None:
+    assert attune_replay(spec, *arguments).exit_code == 2
+
+
+def test_a_wrong_spec(spec: Path) -> None:
+    spec.write_text(SPEC.replace("temperature", "temprature"))
+    result = attune_replay(spec, "--json")
+    assert result.exit_code == 2
+    assert "key nodes[0].sensors names the unknown sensor kind 'temprature'; write one of" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_spec(tmp_path: Path) -> None:
+    result = attune_replay(tmp_path / "none.toml")
+    assert result.exit_code == 2
+    assert "none.toml does not exist" in result.stderr
+
+
+def test_a_broken_recording(spec: Path) -> None:
+    recording = spec.parent / "test.csv"
+    recording.write_text(recording.read_text().replace("24.5,", "warm,"))
+    result = attune_replay(spec)
+    assert result.exit_code == 2
+    assert "test.csv, line 67, column 'T': 'warm' is not a number; write a number" in result.stderr
+
+
+def test_the_command_is_loaded_without_numpy_and_sqlite() -> None:
+    code = "import sys, attuned.cli.replay; sys.exit(any(name in sys.modules for name in ('numpy', 'sqlite3')))"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "daemon"}, cwd=Path(__file__).parents[2])

@@ -1,0 +1,383 @@
+"""The protocol of a replay on small made recordings, with the numpy stand-in for the node's code."""
+
+import itertools
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from replay_standin import NumpyCode, NumpyHead
+
+from attuned.learning.replay.errors import SpecError
+from attuned.learning.replay.labels import draw, first_days, label_count
+from attuned.learning.replay.nodes import Evidence
+from attuned.learning.replay.observed import observe
+from attuned.learning.replay.report import as_json
+from attuned.learning.replay.run import Effort, Options, Replay, Result, prequential, run
+from attuned.learning.replay.scores import Beliefs
+from attuned.learning.replay.spec import Spec
+from attuned.learning.replay.streams import load_splits
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+Row = tuple[int, float | str, float | str, int | str]  # minute, temperature, motion, label
+
+TWO_NODES: list[dict[str, object]] = [
+    {"id": "a", "room": "r", "sensors": {"temperature": "T"}},
+    {"id": "b", "room": "r", "sensors": {"pir": "P"}},
+]
+ONE_NODE: list[dict[str, object]] = [{"id": "a", "room": "r", "sensors": {"temperature": "T"}}]
+
+
+def rows(minutes: range, seed: int = 0) -> list[Row]:
+    """Half an hour free at 21 degC and still, half an hour occupied at 23 degC with motion, with noise."""
+    chance = random.Random(seed)
+    made: list[Row] = []
+    for minute in minutes:
+        busy = minute // 30 % 2
+        made.append((minute, round(21 + 2 * busy + chance.gauss(0, 0.3), 3), busy * chance.randrange(4), busy))
+    return made
+
+
+def later(minutes: int, made: list[Row]) -> list[Row]:
+    return [(row[0] + minutes, row[1], row[2], row[3]) for row in made]
+
+
+def write(path: Path, made: list[Row]) -> None:
+    lines = [f"{START + timedelta(minutes=minute):%Y-%m-%d %H:%M:%S},{t},{p},{label}" for minute, t, p, label in made]
+    path.write_text("date,T,P,L\n" + "\n".join(lines) + "\n")
+
+
+def made_spec(files: list[dict[str, object]], nodes: list[dict[str, object]] = ONE_NODE, window_s: int = 60) -> Spec:
+    columns = {"time": {"column": "date", "format": "%Y-%m-%d %H:%M:%S"}, "label": "L"}
+    return Spec.model_validate(
+        {"name": "made", "window_s": window_s, "files": files, "columns": columns, "nodes": nodes}
+    )
+
+
+class Bench:
+    """A spec with a train and a test recording in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.train = rows(range(600))
+        self.test = rows(range(6000, 6400), seed=1)
+        self.files: list[dict[str, object]] = [
+            {"path": "train.csv", "split": "train"},
+            {"path": "test.csv", "split": "test"},
+        ]
+        self.nodes = ONE_NODE
+        self.window_s = 60
+
+    @property
+    def spec(self) -> Spec:
+        return made_spec(self.files, self.nodes, self.window_s)
+
+    def write(self) -> None:
+        write(self.folder / "train.csv", self.train)
+        write(self.folder / "test.csv", self.test)
+
+    def run(self, **options: object) -> Result:
+        self.write()
+        clock = itertools.count().__next__
+        return run(self.spec, self.folder / "spec.toml", Options(**options), NumpyCode(), clock=clock)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_learns_what_is_easy(bench: Bench) -> None:
+    result = bench.run()
+    figures = result.splits["test"].overall
+    assert result.labels == 600
+    assert figures.windows == 400
+    assert figures.accuracy is not None
+    assert figures.accuracy > 0.95
+    assert figures.unknown_share == 0.0
+    assert result.splits["test"].rooms == {"r": figures}
+    assert result.head_bytes == 24
+
+
+def test_the_json_object_is_a_promise(bench: Bench) -> None:
+    report = as_json(bench.run(), peak_mb=1.5)
+    keys = ["name", "head", "mode", "labels", "splits", "us_per_window", "head_bytes", "peak_rss_mb"]
+    figures = ["windows", "accuracy", "balanced_accuracy", "macro_f1", "brier", "ece", "unknown_share"]
+    figures += ["changes_per_day", "true_changes_per_day"]
+    assert list(report) == keys
+    assert list(report["splits"]) == ["test"]
+    assert list(report["splits"]["test"]) == [*figures, "rooms"]
+    assert list(report["splits"]["test"]["rooms"]["r"]) == figures
+    assert (report["name"], report["head"], report["mode"], report["labels"]) == ("made", "gnb", "frozen", 600)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "online"])
+@pytest.mark.parametrize("labels", [None, 20])
+def test_order_of_rows_changes_nothing(bench: Bench, mode: str, labels: int | None) -> None:
+    bench.nodes = TWO_NODES
+    # Repeated times, with values that differ, are rows like any other.
+    bench.train += [(minute, t, "", label) for minute, t, _, label in rows(range(100, 200), seed=5)]
+    before = as_json(bench.run(mode=mode, labels=labels), 0)
+    for made in (bench.train, bench.test):
+        random.Random(3).shuffle(made)
+    assert as_json(bench.run(mode=mode, labels=labels), 0) == before
+
+
+def judged(bench: Bench, mode: str) -> Beliefs:
+    bench.write()
+    splits = {split.name: split for split in load_splits(bench.spec, bench.folder / "spec.toml")}
+    replay = Replay(NumpyCode(), bench.spec, "gnb", Effort(lambda: 0.0))
+    replay.learn(splits["train"])
+    return replay.judge(splits["test"], mode)["r"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["frozen", "online"])
+@pytest.mark.parametrize("change", [lambda row: (row[0], 30.0, 9, row[3]), lambda row: (*row[:3], 1 - row[3])])
+def test_the_future_changes_nothing_before_it(bench: Bench, mode: str, change: Callable[[Row], Row]) -> None:
+    bench.nodes = TWO_NODES
+    plain = judged(bench, mode)
+    bench.test = bench.test[:250] + [change(row) for row in bench.test[250:]]
+    changed = judged(bench, mode)
+    assert changed.probability[:250].tolist() == plain.probability[:250].tolist()
+    assert changed.told[:250].tolist() == plain.told[:250].tolist()
+    # A frozen replay never looks at labels.
+    matters = mode == "online" or change(bench.test[0])[1] == 30.0
+    assert (changed.probability[250:] != plain.probability[250:]).any() == matters
+
+
+def test_online_learns_a_window_after_it_was_judged(bench: Bench) -> None:
+    bench.files = bench.files[1:]
+    figures = bench.run(mode="online").splits["test"].overall
+    # The recording begins with half an hour free: until the first occupied window was judged, nothing can be told.
+    assert figures.unknown_share == 31 / 400
+    assert bench.run(mode="frozen").splits["test"].overall.unknown_share == 1.0
+
+
+def test_prequential_predicts_each_window_from_those_before() -> None:
+    class Diary:
+        size_bytes = 0
+
+        def __init__(self) -> None:
+            self.entries: list[tuple[str, list[int]]] = []
+
+        def predict(self, features: np.ndarray) -> Evidence:
+            self.entries.append(("predict", features[:, 0].tolist()))
+            return Evidence(np.zeros(len(features)), np.ones(len(features), dtype=bool))
+
+        def learn(self, features: np.ndarray, classes: np.ndarray) -> None:
+            self.entries.append(("learn", features[:, 0].tolist()))
+
+    diary = Diary()
+    prequential(diary, np.arange(5, dtype=np.int16)[:, None], np.array([-1, 1, 0, -1, -1], dtype=np.int8))
+    assert diary.entries == [
+        ("predict", [0, 1]),
+        ("learn", [1]),
+        ("predict", [2]),
+        ("learn", [2]),
+        ("predict", [3, 4]),
+    ]
+
+
+def test_no_days_no_knowledge(bench: Bench) -> None:
+    result = bench.run(train_days=0)
+    assert result.labels == 0
+    assert result.splits["test"].overall.unknown_share == 1.0
+    assert bench.run(labels=0).splits["test"].overall.unknown_share == 1.0
+
+
+def test_a_day_is_24_hours_of_event_time_from_the_first_window(bench: Bench) -> None:
+    bench.write()
+    train = load_splits(bench.spec, bench.folder / "spec.toml")[0]
+    # 100 minutes: the windows that end at minutes 0 to 99, for the first began at minute -1.
+    kept = first_days(train, 100 / 1440, 60)
+    assert kept is not None
+    assert len(kept.rooms[0].ends_s) == 100
+    assert len(kept.rooms[0].nodes[0].times_ms) == 100
+    assert first_days(train, 0, 60) is None
+
+
+def test_days_after_the_first_are_not_seen_at_all(bench: Bench) -> None:
+    few = bench.run(train_days=100 / 1440)
+    bench.train = bench.train[:100]
+    assert as_json(bench.run(), 0)["splits"] == as_json(few, 0)["splits"]
+    assert few.labels == 100
+
+
+@pytest.mark.parametrize(("count", "occupied", "free"), [(1, 1, 0), (2, 1, 1), (20, 10, 10), (7, 4, 3)])
+def test_drawn_labels_are_balanced(bench: Bench, count: int, occupied: int, free: int) -> None:
+    bench.write()
+    train = load_splits(bench.spec, bench.folder / "spec.toml")[0]
+    labels = draw(train, count, seed=0).rooms[0].labels
+    assert (np.sum(labels == 1), np.sum(labels == 0)) == (occupied, free)
+    assert (labels[labels >= 0] == train.rooms[0].labels[labels >= 0]).all()
+
+
+def test_a_draw_follows_its_seed_and_grows(bench: Bench) -> None:
+    bench.write()
+    train = load_splits(bench.spec, bench.folder / "spec.toml")[0]
+    one, again, other = (draw(train, 20, seed).rooms[0].labels.tolist() for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
+    more = draw(train, 40, 1).rooms[0].labels
+    assert all(label in (-1, larger) for label, larger in zip(one, more.tolist(), strict=True))
+
+
+def test_a_class_that_runs_out_leaves_its_turns_to_the_other(bench: Bench) -> None:
+    bench.train = [row for row in bench.train if row[3] == 0 or row[0] < 33]  # three occupied windows
+    bench.write()
+    train = load_splits(bench.spec, bench.folder / "spec.toml")[0]
+    labels = draw(train, 20, seed=0).rooms[0].labels
+    assert (np.sum(labels == 1), np.sum(labels == 0)) == (3, 17)
+    assert label_count(draw(train, 10_000, seed=0)) == label_count(train)
+
+
+def test_rooms_share_a_draw(bench: Bench) -> None:
+    bench.nodes = [TWO_NODES[0], {**TWO_NODES[1], "room": "s"}]
+    bench.write()
+    drawn = draw(load_splits(bench.spec, bench.folder / "spec.toml")[0], 20, seed=0)
+    assert [int(np.sum(room.labels >= 0)) for room in drawn.rooms] == [10, 10]
+
+
+def test_windows_without_label_are_streamed_and_not_scored(bench: Bench) -> None:
+    bench.nodes = TWO_NODES
+    everything = judged(bench, "frozen")
+    bench.test = [(*row[:3], "" if index % 3 else row[3]) for index, row in enumerate(bench.test)]
+    some = judged(bench, "frozen")
+    assert len(some.ends_s) == 134
+    assert some.probability.tolist() == everything.probability[::3].tolist()
+
+
+def test_a_gap_of_more_than_an_hour_starts_cold(bench: Bench) -> None:
+    bench.nodes = TWO_NODES
+    early, late = bench.test[:200], later(60, bench.test[200:])
+    bench.test = late
+    alone = judged(bench, "frozen")
+    bench.test = early + late
+    joined = judged(bench, "frozen")
+    assert joined.probability[200:].tolist() == alone.probability.tolist()
+    bench.test = early + later(-1, late)  # an hour and no more
+    assert judged(bench, "frozen").probability[200:].tolist() != alone.probability.tolist()
+
+
+def test_time_passes_in_windows_without_rows(bench: Bench) -> None:
+    bench.test = [row for row in bench.test if not 60 <= row[0] - 6000 < 90]  # half an hour is missing
+    beliefs = judged(bench, "frozen")
+    head = NumpyHead()
+    bench.write()
+    splits = load_splits(bench.spec, bench.folder / "spec.toml")
+    train, test = (observe(NumpyCode(), split.rooms[0].nodes[0], 60) for split in splits)
+    head.learn(train.features, splits[0].rooms[0].labels)
+    nats = head.predict(test.features).nats
+    # 60 windows, then 30 steps of the chain alone.
+    steps = np.concatenate([nats[:60], np.zeros(30), nats[60:]])
+    probability = NumpyCode().filter(steps, np.ones(400, dtype=bool), 60)
+    assert beliefs.probability.tolist() == [*probability[:60].tolist(), *probability[90:].tolist()]
+
+
+def test_a_node_sees_windows_that_end_nearest_to_their_rows(bench: Bench) -> None:
+    # Rows at 12:00:29 and 12:00:30 belong to different windows, and a mean takes only its own rows.
+    lines = ["2020-01-01 12:00:29,20,0,1", "2020-01-01 12:00:30,24,0,1", "2020-01-01 12:01:29,22,0,0"]
+    (bench.folder / "test.csv").write_text("date,T,P,L\n" + "\n".join(lines) + "\n")
+    bench.files = bench.files[1:]
+    stream = load_splits(bench.spec, bench.folder / "spec.toml")[0].rooms[0].nodes[0]
+    windows = observe(NumpyCode(), stream, 60)
+    noon = 1_577_880_000
+    assert windows.ends_s.tolist() == [noon, noon + 60]
+    # (20 - 22) / 2 * 1024 and ((24 + 22) / 2 - 22) / 2 * 1024
+    assert windows.features.tolist() == [[-1024], [512]]
+
+
+def test_a_window_in_which_nothing_was_measured_is_unknown(bench: Bench) -> None:
+    bench.test = [(row[0], "", *row[2:]) if 6100 <= row[0] < 6110 else row for row in bench.test]
+    figures = bench.run().splits["test"].overall
+    assert figures.windows == 400
+    assert figures.unknown_share == 10 / 400
+
+
+def log_odds(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
+
+
+def test_nodes_of_a_room_are_fused(bench: Bench) -> None:
+    # The first window's log-odds are the prior's, one to four, and what each node adds to them; it is warm enough for
+    # the evidence to stay within its limit of 6.
+    bench.test[0] = (6000, 21.9, 0, 0)
+    added = []
+    for nodes in ([TWO_NODES[0]], [TWO_NODES[1]], TWO_NODES):
+        bench.nodes = nodes
+        added.append(log_odds(judged(bench, "frozen").probability[0]) - log_odds(0.2))
+    assert added[0] != pytest.approx(added[1])
+    assert added[2] == pytest.approx(added[0] + added[1])
+
+
+def test_two_copies_of_a_node_count_as_one(bench: Bench) -> None:
+    alone = judged(bench, "frozen")
+    bench.nodes = [ONE_NODE[0], {**ONE_NODE[0], "id": "copy"}]
+    assert judged(bench, "frozen").probability == pytest.approx(alone.probability)
+
+
+def test_several_files_make_one_split_in_time_order(bench: Bench) -> None:
+    whole = judged(bench, "frozen")
+    late, bench.test = bench.test[200:], bench.test[:200]
+    write(bench.folder / "late.csv", late)
+    bench.files = [bench.files[0], {"path": "late.csv", "split": "test"}, bench.files[1]]
+    parts = judged(bench, "frozen")
+    assert parts.ends_s.tolist() == whole.ends_s.tolist()
+    assert parts.probability.tolist() == whole.probability.tolist()
+
+
+def test_files_feed_the_nodes_that_they_name(bench: Bench) -> None:
+    bench.nodes = [TWO_NODES[0], {**TWO_NODES[1], "room": "s"}]
+    bench.files = [{**entry, "nodes": ["a"]} for entry in bench.files]
+    bench.files.append({"path": "test.csv", "split": "elsewhere", "nodes": ["b"]})
+    splits = bench.run().splits
+    assert list(splits) == ["test", "elsewhere"]
+    assert list(splits["test"].rooms) == ["r"]
+    assert list(splits["elsewhere"].rooms) == ["s"]
+
+
+def test_splits_are_judged_in_time_order_and_reported_in_the_spec_s(bench: Bench) -> None:
+    write(bench.folder / "early.csv", rows(range(3000, 3400), seed=2))
+    bench.files = [{"path": "test.csv", "split": "late"}, {"path": "early.csv", "split": "early"}]
+    splits = bench.run(mode="online").splits
+    assert list(splits) == ["late", "early"]
+    assert splits["early"].overall.unknown_share == 31 / 400
+    assert splits["late"].overall.unknown_share == 0.0
+
+
+def test_dropping_a_sensor_is_not_having_it(bench: Bench) -> None:
+    both: list[dict[str, object]] = [{"id": "a", "room": "r", "sensors": {"temperature": "T", "pir": "P"}}]
+    bare = as_json(bench.run(), 0)
+    bench.nodes = both
+    for name in ("pir", "P"):
+        assert as_json(bench.run(drop=(name,)), 0) == bare
+    bench.nodes = TWO_NODES
+    assert as_json(bench.run(drop=("pir",)), 0)["splits"] == bare["splits"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"head": "forest"}, "--head forest is no head; write one of gnb."),
+        ({"drop": ("co2",)}, "--drop co2 names no sensor; write one of P, T, pir, temperature."),
+        ({"drop": ("pir", "T")}, "--drop pir --drop T leaves the room 'r' without a sensor; drop fewer."),
+    ],
+)
+def test_options_that_do_not_fit(bench: Bench, options: dict[str, object], message: str) -> None:
+    bench.nodes = TWO_NODES
+    with pytest.raises(SpecError) as caught:
+        bench.run(**options)
+    assert str(caught.value) == message
+
+
+def test_a_test_split_without_labels(bench: Bench) -> None:
+    bench.test = [(*row[:3], "") for row in bench.test]
+    with pytest.raises(SpecError, match=r"the split 'test' has no label to judge by; fill the label column"):
+        bench.run()
+
+
+def test_effort_is_the_time_in_the_node_s_code(bench: Bench) -> None:
+    # The clock advances by one second a reading: five calls (observe and learn; observe, predict and filter).
+    assert bench.run().us_per_window == pytest.approx(5e6 / 1000)
