@@ -1,6 +1,7 @@
 """The daemon's end of one node's serial line, for tests: frames, hello and time, reports, acknowledgements, labels."""
 
 import binascii
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -26,7 +27,7 @@ def frame_of(stream: bytes) -> bytes:
     return frame
 
 
-class Silence(Exception):
+class SilenceError(Exception):
     """The node said nothing more in time."""
 
 
@@ -47,14 +48,14 @@ class DaemonDouble:
         self.line.sendall(stream_of(bytes([CLEAR]) + self.hint + message.SerializeToString()))
 
     def receive(self, seconds: float = ANSWER_S) -> node_pb2.NodeMessage:
-        """The next message; Silence if none comes in time. Remembers the last health."""
+        """The next message; SilenceError if none comes in time. Remembers the last health."""
         end = time.monotonic() + seconds
         while b"\0" not in self._received:
             self.line.settimeout(max(0.01, end - time.monotonic()))
             try:
                 self._received += self.line.recv(4096)
             except TimeoutError:
-                raise Silence from None
+                raise SilenceError from None
         stream, _, self._received = self._received.partition(b"\0")
         if not stream:
             return self.receive(end - time.monotonic())
@@ -75,6 +76,12 @@ class DaemonDouble:
                 return message
             if message.HasField("report"):
                 self._reports.append(message.report)
+
+    def listen_until_silent(self, seconds: float) -> None:
+        """Passes over whatever the node says, until it says nothing for so long."""
+        with contextlib.suppress(SilenceError):
+            while True:
+                self.receive(seconds)
 
     def ask_for_hello(self) -> None:
         self.send(node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest()))
