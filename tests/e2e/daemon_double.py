@@ -16,12 +16,12 @@ ANSWER_S = 20.0
 
 def stream_of(frame: bytes) -> bytes:
     """A frame as it goes over a stream: COBS of frame and CRC-16, and a zero."""
-    return cobs.encode(frame + binascii.crc_hqx(frame, 0xFFFF).to_bytes(2, "little")) + b"\0"
+    return bytes(cobs.encode(frame + binascii.crc_hqx(frame, 0xFFFF).to_bytes(2, "little"))) + b"\0"
 
 
 def frame_of(stream: bytes) -> bytes:
     """The frame in what stood before a zero; AssertionError if it is damaged."""
-    data = cobs.decode(stream)
+    data = bytes(cobs.decode(stream))
     frame, crc = data[:-2], data[-2:]
     assert binascii.crc_hqx(frame, 0xFFFF) == int.from_bytes(crc, "little")
     return frame

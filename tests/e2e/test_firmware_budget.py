@@ -19,6 +19,10 @@ def test_the_report_adds_up_to_the_image_and_keeps_the_budget() -> None:
     assert [sum(column) for column in zip(*rows.values(), strict=True)] == [flash, ram]
     core = {"real", "window", "learner", "filter", "framing", "session", "node"}
     assert core | {"port", "board", "messages", "monocypher", "nanopb", "libc", "stack"} <= rows.keys()
+    documented = (
+        (ROOT / "docs" / "porting.md").read_text().partition("module  ")[2].partition("```")[0].splitlines()[1:]
+    )
+    assert {line.split()[0] for line in documented} == rows.keys() | {"total", "budget"}
     assert flash <= 96 * 1024
     assert ram <= 32 * 1024
 

@@ -11,8 +11,8 @@ import pytest
 from attune_core import Node
 from attune_proto.v1 import node_pb2
 from daemon_double import DaemonDouble, SilenceError, stream_of
-from firmware_build import firmware, symbol
-from qemu_board import FLASH_SIZE, Board, wait_until
+from firmware_build import ROOT, firmware, symbol
+from qemu_board import FLASH_SIZE, Board, dial, wait_until
 
 HOST_NODE = Path(sys.executable).with_name("attune-node")
 SEED = bytes(range(32))
@@ -293,3 +293,24 @@ def test_without_a_seed_a_board_does_not_start_and_says_why(start: Start) -> Non
     with pytest.raises(SilenceError):
         daemon.receive(seconds=2.0)
     assert board.console().count("There is no seed") == 1
+
+
+def test_the_documented_command_runs_a_node(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "porting.md").read_text().partition("To run it by hand")[2]
+    block = [line[4:] for line in text.splitlines()[2:] if line.startswith("    ")]
+    assert block[0] == "make firmware"
+    firmware()
+    script = "exec " + "\n".join(block[2:])
+    for documented, name in (("tcp:127.0.0.1:7001", "link"), ("tcp:127.0.0.1:7002", "feed")):
+        assert documented in script
+        script = script.replace(documented, f"unix:{tmp_path / name}")
+    (tmp_path / "seed").write_bytes(SEED)
+    script = script.replace("build/seed", str(tmp_path / "seed"))
+    with subprocess.Popen(["/bin/sh", "-c", script], cwd=ROOT, stdin=subprocess.DEVNULL) as process:
+        try:
+            daemon = DaemonDouble(dial(tmp_path / "link"))
+            daemon.ask_for_hello()
+            assert daemon.greet().window_s == WINDOW_S
+            daemon.line.close()
+        finally:
+            process.kill()
