@@ -98,7 +98,7 @@ def some_nodes() -> list[admin_pb2.Node]:
             last_heard_utc_ms=NOW - 9_000,
             windows=41_022,
             label_windows=60,
-            reset_reason="power on",
+            reset_reason="power_on",
             battery_mv=2_960,
             **here,
             **sound,
@@ -174,6 +174,10 @@ class Site(admin_pb2_grpc.AdminServicer):
     watched: threading.Event = field(default_factory=threading.Event)
     end_watch: threading.Event = field(default_factory=threading.Event)
 
+    def empty(self) -> None:
+        """Take away all that somebody would first have to set up."""
+        self.rooms, self.nodes, self.labels = [], [], []
+
     def GetStatus(self, request: Any, context: Any) -> admin_pb2.SiteStatus:
         self._note(request, context, "GetStatus")
         online = sum(node.online for node in self.nodes)
@@ -184,7 +188,7 @@ class Site(admin_pb2_grpc.AdminServicer):
             nodes_online=online, gateways=["gw-north", "gw-south"] if self.nodes else [], broker=self.broker,
             windows=sum(node.windows for node in self.nodes), windows_lost=sum(n.windows_lost for n in self.nodes),
             refused=sum(node.refused for node in self.nodes), labels=len(self.labels),
-            mqtt_messages=512 if self.nodes else 0,
+            mqtt_messages=512 if self.nodes else 0, commit_delay_ms=2.5, publish_delay_ms=41.0,
         )  # fmt: skip
 
     def ListRooms(self, request: Any, context: Any) -> admin_pb2.ListRoomsReply:

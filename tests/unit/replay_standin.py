@@ -8,20 +8,19 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
-
 from attuned.learning.replay.nodes import Evidence, Samples
 
 MISSING = -32768
-# Transform, centre and scale by kind.
+# Transform (log1p or none), centre and scale: the coordinates that are wire format.
 LEVELS = {
     "temperature": (False, 22.0, 2.0),
-    "humidity": (False, 40.0, 8.0),
-    "light": (False, 200.0, 150.0),
-    "co2": (True, 6.3, 0.5),
-    "voc": (True, 4.0, 1.0),
-    "pm25": (True, 2.0, 0.7),
-    "sound": (False, 50.0, 8.0),
-    "power": (True, 3.0, 1.5),
+    "humidity": (False, 45.0, 10.0),
+    "light": (False, 200.0, 200.0),
+    "co2": (False, 700.0, 300.0),
+    "voc": (True, 5.0, 1.0),
+    "pm25": (True, 2.25, 0.75),
+    "sound": (False, 45.0, 8.0),
+    "power": (True, 3.5, 2.0),
     "level": (False, 0.0, 1.0),
 }
 EVENT_MEAN_S = 900.0
@@ -47,15 +46,18 @@ def event_features(ticks: np.ndarray, values: np.ndarray, windows: int, window_m
     rows, activity, keep = [], 0.0, float(np.exp(-window_ms / 1000 / EVENT_MEAN_S))
     which = -(-ticks // window_ms) - 1
     for window in range(windows):
+        if not (which <= window).any():
+            rows.append([MISSING] * 3)  # the sensor has not spoken since the boot
+            continue
         count = values[which == window].sum()
         activity = keep * activity + (1 - keep) * count * 60_000 / window_ms
         before = ticks[(which <= window) & (values > 0)]
         since = ((window + 1) * window_ms - before.max()) / 1000 if len(before) else 86_400.0
         rows.append(
             [
-                coordinate(count, True, 0.3, 0.5),
-                coordinate(activity, True, 0.3, 0.5),
-                coordinate(min(since, 86_400.0), True, 5.0, 2.0),
+                coordinate(count, True, 0.5, 1.0),
+                coordinate(activity, True, 0.5, 0.75),
+                coordinate(min(since, 86_400.0), True, 6.0, 2.5),
             ]
         )
     return rows
@@ -120,7 +122,8 @@ class NumpyCode:
         return NumpyHead()
 
     def filter(self, nats: np.ndarray, told: np.ndarray, window_s: int) -> np.ndarray:
-        arrive, leave = window_s / 14_400, window_s / 3_600
+        # A stay of mean length T in continuous time ends within a step with probability 1 - e^(-step / T).
+        arrive, leave = -np.expm1(-window_s / 14_400), -np.expm1(-window_s / 3_600)
         transition = np.array([[1 - arrive, arrive], [leave, 1 - leave]])
         belief = np.linalg.matrix_power(transition, 1_000_000)[0]
         probability = np.empty(len(nats))

@@ -3,10 +3,9 @@
 from random import Random
 
 import pytest
+from attuned.presence.fusion import fuse
 from hypothesis import given
 from hypothesis import strategies as st
-
-from attuned.presence.fusion import fuse
 
 
 def test_weighted_sum_by_hand() -> None:

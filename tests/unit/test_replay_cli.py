@@ -3,13 +3,12 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner, Result
-
-from attuned.cli.replay import replay
+from attuned.cli.app import run
 
 SPEC = """
 name = "made"
@@ -43,13 +42,28 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def attune_replay(*arguments: object) -> Result:
-    app = typer.Typer()
-    app.command()(replay)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+@dataclass(frozen=True)
+class Outcome:
+    exit_code: int
+    stdout: str
+    stderr: str
 
 
-def test_json_is_one_object(spec: Path) -> None:
+Attune = Callable[..., Outcome]
+
+
+@pytest.fixture
+def attune_replay(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Attune:
+    def call(*arguments: object) -> Outcome:
+        monkeypatch.setattr("sys.argv", ["attune", "replay", *map(str, arguments)])
+        exit_code = run()
+        said = capsys.readouterr()
+        return Outcome(exit_code, said.out, said.err)
+
+    return call
+
+
+def test_json_is_one_object(attune_replay: Attune, spec: Path) -> None:
     result = attune_replay(spec, "--json")
     assert result.exit_code == 0
     report = json.loads(result.stdout)
@@ -62,14 +76,14 @@ def test_json_is_one_object(spec: Path) -> None:
     assert report["peak_rss_mb"] > 1
 
 
-def test_options_arrive(spec: Path) -> None:
+def test_options_arrive(attune_replay: Attune, spec: Path) -> None:
     report = json.loads(attune_replay(spec, "--json", "--labels", 6, "--mode", "online", "--seed", 3).stdout)
     assert (report["labels"], report["mode"]) == (6, "online")
     assert json.loads(attune_replay(spec, "--json", "--train-days", 0).stdout)["labels"] == 0
     assert json.loads(attune_replay(spec, "--json", "--train-days", 0.0625).stdout)["labels"] == 90
 
 
-def test_a_table_for_people(spec: Path) -> None:
+def test_a_table_for_people(attune_replay: Attune, spec: Path) -> None:
     result = attune_replay(spec)
     assert result.exit_code == 0
     assert "made: gnb, frozen, 240 labelled windows" in result.stdout
@@ -86,7 +100,7 @@ def test_a_table_for_people(spec: Path) -> None:
         (["--drop", "temperature"], "without a sensor; drop fewer."),
     ],
 )
-def test_options_that_do_not_fit(spec: Path, arguments: list[str], said: str) -> None:
+def test_options_that_do_not_fit(attune_replay: Attune, spec: Path, arguments: list[str], said: str) -> None:
     result = attune_replay(spec, *arguments)
     assert result.exit_code == 2
     assert said in result.stderr
@@ -95,25 +109,27 @@ def test_options_that_do_not_fit(spec: Path, arguments: list[str], said: str) ->
 
 
 @pytest.mark.parametrize("arguments", [["--mode", "live"], ["--labels", "-1"], ["--train-days", "-1"], ["--seed", "x"]])
-def test_options_that_cannot_be(spec: Path, arguments: list[str]) -> None:
-    assert attune_replay(spec, *arguments).exit_code == 2
-
-
-def test_a_wrong_spec(spec: Path) -> None:
-    spec.write_text(SPEC.replace("temperature", "temprature"))
-    result = attune_replay(spec, "--json")
+def test_options_that_cannot_be(attune_replay: Attune, spec: Path, arguments: list[str]) -> None:
+    result = attune_replay(spec, *arguments)
     assert result.exit_code == 2
-    assert "key nodes[0].sensors names the unknown sensor kind 'temprature'; write one of" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
-def test_no_spec(tmp_path: Path) -> None:
+def test_a_wrong_spec(attune_replay: Attune, spec: Path) -> None:
+    spec.write_text(SPEC.replace("temperature", "temprature"))
+    result = attune_replay(spec, "--json")
+    assert result.exit_code == 2
+    assert "key nodes[0].sensors: the sensor kind 'temprature' is unknown; write one of" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_spec(attune_replay: Attune, tmp_path: Path) -> None:
     result = attune_replay(tmp_path / "none.toml")
     assert result.exit_code == 2
     assert "none.toml does not exist" in result.stderr
 
 
-def test_a_broken_recording(spec: Path) -> None:
+def test_a_broken_recording(attune_replay: Attune, spec: Path) -> None:
     recording = spec.parent / "test.csv"
     recording.write_text(recording.read_text().replace("24.5,", "warm,"))
     result = attune_replay(spec)
@@ -122,5 +138,7 @@ def test_a_broken_recording(spec: Path) -> None:
 
 
 def test_the_command_is_loaded_without_numpy_and_sqlite() -> None:
-    code = "import sys, attuned.cli.replay; sys.exit(any(name in sys.modules for name in ('numpy', 'sqlite3')))"
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "daemon"}, cwd=Path(__file__).parents[2])
+    code = "import sys, attuned.cli.replay; sys.exit(bool({'numpy', 'sqlite3'} & set(sys.modules)))"
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={"PYTHONPATH": "daemon"}, cwd=Path(__file__).parents[2]
+    )

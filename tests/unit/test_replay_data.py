@@ -4,11 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
-from replay_standin import NumpyCode
-
 from attuned.learning.replay.data_folder import data_folder
 from attuned.learning.replay.run import Options, Result, run
 from attuned.learning.replay.spec import load_spec
+from replay_standin import NumpyCode
 
 SPECS = Path(__file__).parents[2] / "bench" / "specs"
 FOLDER = data_folder(SPECS)

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from replay_standin import NumpyCode, NumpyHead
-
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.labels import draw, first_days, label_count
 from attuned.learning.replay.nodes import Evidence
@@ -19,6 +17,7 @@ from attuned.learning.replay.run import Effort, Options, Replay, Result, prequen
 from attuned.learning.replay.scores import Beliefs
 from attuned.learning.replay.spec import Spec
 from attuned.learning.replay.streams import load_splits
+from replay_standin import NumpyCode, NumpyHead
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 Row = tuple[int, float | str, float | str, int | str]  # minute, temperature, motion, label
@@ -301,13 +300,14 @@ def log_odds(probability: float) -> float:
 
 
 def test_nodes_of_a_room_are_fused(bench: Bench) -> None:
-    # The first window's log-odds are the prior's, one to four, and what each node adds to them; it is warm enough for
-    # the evidence to stay within its limit of 6.
+    # The first window's log-odds are the prior's and what each node adds to them; it is warm enough for the evidence to
+    # stay within its limit of 6.
+    prior = log_odds(float(NumpyCode().filter(np.zeros(1), np.zeros(1, dtype=bool), 60)[0]))
     bench.test[0] = (6000, 21.9, 0, 0)
     added = []
     for nodes in ([TWO_NODES[0]], [TWO_NODES[1]], TWO_NODES):
         bench.nodes = nodes
-        added.append(log_odds(judged(bench, "frozen").probability[0]) - log_odds(0.2))
+        added.append(log_odds(judged(bench, "frozen").probability[0]) - prior)
     assert added[0] != pytest.approx(added[1])
     assert added[2] == pytest.approx(added[0] + added[1])
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from attuned.learning.replay.scores import UNKNOWN, Beliefs, calibration_error, covered_days, score
 
 # Six windows of a minute, one unknown, then (after two hours) two more.

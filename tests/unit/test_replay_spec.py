@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.positive import parse_positive
 from attuned.learning.replay.spec import load_spec
@@ -136,7 +135,7 @@ def test_a_node_that_no_file_feeds(tmp_path: Path) -> None:
 def test_more_sensors_than_a_node_holds(tmp_path: Path) -> None:
     sensors = ", ".join(f'x{index} = "c"' for index in range(13))
     text = GOOD.replace('temperature = "T", co2 = "CO2"', sensors)
-    with pytest.raises(SpecError, match="names 13 sensors; write 1 to 12"):
+    with pytest.raises(SpecError, match="13 sensors are named; write 1 to 12"):
         load_spec(written(tmp_path, text))
 
 

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-
 from attuned.learning.replay.times import LocalTimes, check_format, instant_ms, zone
 
 BRUSSELS = ZoneInfo("Europe/Brussels")

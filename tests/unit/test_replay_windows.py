@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from attuned.learning.replay.windows import stretches, window_ends, window_labels, window_stretches
 from hypothesis import given
 from hypothesis import strategies as st
-
-from attuned.learning.replay.windows import stretches, window_ends, window_labels, window_stretches
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def answers(call: Call[Request, Reply]) -> Call[Request, Reply]:
         except RequestError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except AttuneError as error:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
 
     return guarded
 

@@ -59,11 +59,17 @@ def node(hub: Hub, conversation: Conversation) -> admin_pb2.Node:
         last_refusal=conversation.last_refusal,
         label_windows=conversation.label_windows,
         window_seconds=facts.window_s if facts else 0,
-        reset_reason=node_pb2.ResetReason.Name(health.reset_reason).removeprefix("RESET_REASON_").lower(),
+        reset_reason=reset_reason(health),
         battery_mv=health.battery_mv,
         backlog=health.backlog,
         bad_frames=hub.bad_frames(conversation),
     )
+
+
+def reset_reason(health: node_pb2.Health) -> str:
+    """Why the node started; empty until it has said so."""
+    name = node_pb2.ResetReason.Name(health.reset_reason).removeprefix("RESET_REASON_").lower()
+    return "" if name == "unspecified" else name
 
 
 def label(row: LabelRow, windows_learned: int) -> admin_pb2.LabelRow:

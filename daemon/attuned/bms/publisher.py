@@ -13,8 +13,8 @@ from attuned.bms import topics
 
 log = logging.getLogger(__name__)
 
-# Publications under way at the same time.
-IN_FLIGHT = 16
+# Publications under way at the same time; aiomqtt warns above ten.
+IN_FLIGHT = 8
 
 # Seconds between attempts to reach the broker: doubled from the first to the last.
 FIRST_WAIT_S = 1.0

@@ -87,7 +87,8 @@ class Daemon:
         import grpc
 
         code, details = error.code(), " ".join((error.details() or "").split())
-        if code == grpc.StatusCode.UNAVAILABLE:
+        # A daemon that is there says a whole sentence; what gRPC says of a lost socket is none.
+        if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED} and not details.endswith("."):
             return NotReachableError(f"The daemon at {self._path} does not answer; see `systemctl status attuned`.")
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return NotReachableError("The daemon took too long to answer; see `journalctl -u attuned` and try again.")
@@ -95,7 +96,7 @@ class Daemon:
             return CliError(
                 "The daemon is of another version and cannot do this; restart it with `systemctl restart attuned`."
             )
-        if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED}:
+        if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}:
             return CliError(f"The daemon failed at this ({details or code.name}); see `journalctl -u attuned`.")
         return CliError(details or f"The daemon refused this ({code.name}); see `journalctl -u attuned`.")
 

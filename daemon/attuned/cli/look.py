@@ -49,6 +49,11 @@ def count(number: int, singular: str, plural: str = "") -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
+def floor(name: str) -> str:
+    """A floor's heading: a bare number is not understood without its word."""
+    return f"Floor {name}" if name.removeprefix("-").isdecimal() else name
+
+
 def source(share_source: str) -> str:
     """The name under which a part of a room's log-odds is shown."""
     return BEFORE if share_source == "before" else share_source

@@ -1,7 +1,5 @@
 """`attune replay`: recorded sensor data through the node's own code, and how good it was."""
 
-import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from attuned.cli import output
+from attuned.cli.errors import CliError, WrongUsageError
+from attuned.cli.options import Json
 
 if TYPE_CHECKING:
     from attuned.learning.replay.run import Options, Result
@@ -35,7 +37,7 @@ def replay(
     ] = None,
     mode: Annotated[Mode, typer.Option(help="Learn on the train split only, or go on learning.")] = Mode.FROZEN,
     seed: Annotated[int, typer.Option(help="Seed of the draw that --labels makes.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Replay recorded sensor data through the node's code and say how good it was."""
     # numpy and what stands on it cost half a second that no other command should pay.
@@ -46,11 +48,10 @@ def replay(
     try:
         result = _run(spec, options)
     except SpecError as error:
-        _refuse(str(error), 2)
+        raise WrongUsageError(str(error)) from None
     except ReplayError as error:
-        _refuse(str(error), 1)
-    else:
-        _show(result, as_json)
+        raise CliError(str(error)) from None
+    _show(result, as_json)
 
 
 def _run(path: Path, options: "Options") -> "Result":
@@ -80,15 +81,7 @@ def _show(result: "Result", as_json: bool) -> None:
 
     peak_mb = report.peak_rss_mb()
     if as_json:
-        typer.echo(json.dumps(report.as_json(result, peak_mb)))
+        output.show_json(report.as_json(result, peak_mb))
         return
-    from rich.console import Console
-
-    console = Console()
-    console.print(report.as_table(result))
-    console.print(report.cost_line(result, peak_mb), highlight=False)
-
-
-def _refuse(message: str, code: int) -> None:
-    print(f"attune: {message}", file=sys.stderr)
-    raise typer.Exit(code)
+    output.show(report.as_table(result))
+    output.show(report.cost_line(result, peak_mb))

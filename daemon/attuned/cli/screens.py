@@ -68,29 +68,30 @@ class RoomScreen:
         if self.nodes:
             yield nodes_table(nodes, self.zone)
         else:
-            yield Text("No node is assigned to this room; name one in the daemon's configuration.", style="yellow")
+            yield Text("No node is assigned to this room; name one in /etc/attune/attuned.toml.", style="yellow")
 
 
 def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
     """Everything that is known of one node."""
     refused = Text(f"{node.refused:,}", style="yellow" if node.refused else "")
+    length = f" of {node.window_seconds} s" if node.window_seconds else ""
     refused.append(f", last: {node.last_refusal}" if node.last_refusal else "")
     facts = {
-        "room": Text(node.room) if node.room else _warning("none: assign it in the daemon's configuration"),
+        "room": Text(node.room)
+        if node.room
+        else _warning("none: write it into its room's `nodes` in /etc/attune/attuned.toml"),
         "state": node_state(node),
         "heard": _ago(node.last_heard_utc_ms, now, zone),
         "gateway": Text(node.gateway or "-"),
         "sensors": Text(", ".join(node.sensors) or "-"),
         "newest": _ago(node.last_window_utc_ms, now, zone),
-        "windows": Text(
-            f"{node.windows:,} of {node.window_seconds} s, {node.windows_lost:,} lost, {node.backlog:,} waiting"
-        ),
+        "windows": Text(f"{node.windows:,}{length}, {node.windows_lost:,} lost, {node.backlog:,} waiting"),
         "refused": refused,
         "damaged": Text(look.count(node.bad_frames, "frame")),
         "learned": Text(look.count(node.label_windows, "labelled window")),
         "release": Text(node.release or "-"),
         "firmware": Text(node.firmware or "-"),
-        "reset": Text(node.reset_reason or "-"),
+        "reset": Text(node.reset_reason.replace("_", " ") or "-"),
         "battery": Text(f"{node.battery_mv / 1000:.2f} V" if node.battery_mv else "-"),
     }
     return stacked([Text(node.node, style="bold"), Facts(facts)])
@@ -140,7 +141,7 @@ def _kept(status: admin_pb2.SiteStatus) -> Text:
 
 def _next_step(status: admin_pb2.SiteStatus) -> str:
     if not status.rooms:
-        return "Next: write the site's rooms and nodes into the daemon's configuration."
+        return "Next: write a table [[rooms]] for each room into /etc/attune/attuned.toml and restart attuned."
     if not status.labels:
         return "Next: teach a room, for instance: attune label add ROOM free -20m now"
     return ""
@@ -156,7 +157,7 @@ def _room_title(room: admin_pb2.Room) -> Text:
     title = Text(room.room, style="bold")
     if room.name and room.name != room.room:
         title.append(f"  {room.name}", style="not bold")
-    return title.append(f"  {room.floor}", style="dim") if room.floor else title
+    return title.append(f"  {look.floor(room.floor)}", style="dim") if room.floor else title
 
 
 def _room_state(room: admin_pb2.Room, now: int, zone: tzinfo) -> RenderableType:
@@ -195,6 +196,10 @@ def _last_day(history: Sequence[admin_pb2.BeliefPoint], now: int, zone: tzinfo, 
     columns = max(min(width - _GUTTER - 1, 72), 12)
     start = now - DAY_MS
     spent = plots.time_in_states(history, start, now)
+    if spent["unknown"] == DAY_MS:
+        yield Text("The last 24 hours: nothing is known.")
+        yield Text()
+        return
     yield Text("The last 24 hours: " + ", ".join(f"{word} {clock.span(ms)}" for word, ms in spent.items() if ms))
     for gutter, line in zip(("100 %", "", "0 %"), plots.day_curve(history, start, now, columns), strict=True):
         yield Text().append(f"  {gutter:>5} ", style="dim").append_text(line)

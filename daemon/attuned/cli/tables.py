@@ -43,8 +43,8 @@ _LABEL_COLUMNS = (
     Column("", leave=2),
 )
 NO_ROOMS = (
-    "This site has no rooms yet. Write its rooms and their nodes into the daemon's configuration, "
-    "then run `systemctl restart attuned`."
+    "This site has no rooms yet. Write a table [[rooms]] for each into the daemon's configuration "
+    "(/etc/attune/attuned.toml), then run `systemctl restart attuned`."
 )
 NO_NODES = (
     "No node has been heard yet. Switch one on near a gateway, and see in `attune status` that the gateway is attached."
@@ -59,7 +59,7 @@ def rooms_table(reply: admin_pb2.ListRoomsReply, zone: tzinfo) -> RenderableType
     floors: dict[str, list[Row]] = {}
     for room in reply.rooms:
         floors.setdefault(room.floor, []).append(_room_row(room, reply.now_utc_ms, zone))
-    return Grid(_ROOM_COLUMNS, [Section(floor, rows) for floor, rows in floors.items()])
+    return Grid(_ROOM_COLUMNS, [Section(look.floor(floor), rows) for floor, rows in floors.items()])
 
 
 def rooms_summary(reply: admin_pb2.ListRoomsReply) -> Text:

@@ -113,7 +113,7 @@ class _Live:
             yield Segment.line()
         hidden = f"; {len(lines) - room} more lines need a taller window" if len(lines) > room else ""
         yield Text()
-        footer = f"{clock.full(self.now_utc_ms, self.zone)}; Ctrl-C ends{hidden}"
+        footer = f"{clock.local(self.now_utc_ms, self.zone):%a %H:%M:%S}; Ctrl-C ends{hidden}"
         yield Text(footer, style="dim", no_wrap=True, overflow="ellipsis")
 
 

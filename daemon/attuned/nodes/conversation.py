@@ -91,13 +91,22 @@ class Conversation:
 
     def time_ack(self, ack: node_pb2.TimeAck, now_utc_ms: int) -> tuple[list[node_pb2.DaemonMessage], Tie | None]:
         """Ties the boot's ticks to UTC, or asks once more. The tie is returned if it is new."""
-        found = self._attempt.answer(ack.echo_tick_ms, ack.tick_ms)
+        found = self._attempt.answer(ack.echo_tick_ms, ack.tick_ms, now_utc_ms)
         if found is None:
             return [self._time(ack.tick_ms, now_utc_ms)], None
+        self._attempt = TieAttempt()
         tick_ms, utc_ms = found
         if self.facts is None or not self._boot.ties.add(tick_ms, utc_ms):
             return [], None
         return [], Tie(self.facts.boot, tick_ms, utc_ms)
+
+    def retie(self, end_s: int, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
+        """Asks for the node's tick again if its ticks may have drifted from UTC, or plainly have."""
+        ties, end_ms = self._boot.ties, end_s * 1000
+        doubtful = ties.old_at(end_ms) or ties.utc_ms(end_ms) > now_utc_ms + FUTURE_MS
+        if not doubtful or self._attempt.waiting:
+            return []
+        return [self._time(end_ms, now_utc_ms)]
 
     def report(self, report: node_pb2.Report, now_utc_ms: int) -> Window | None:
         """A new window, or None if it came before, is already on its way to the disk, or cannot be dated yet.

@@ -196,6 +196,7 @@ class Hub:
         if not conversation.boot.ties.ticks_ms:
             link.gateway.send(link.number, session.seal(conversation.hint, _HELLO_REQUEST))
             return
+        self._answer(conversation, conversation.retie(report.end_s, now))
         window = conversation.report(report, now)
         if window is not None:
             self._listener.on_window(conversation, window, eager=len(conversation.pending) >= EAGER_REPORTS)

@@ -43,30 +43,39 @@ class Ties:
         i = max(bisect_right(self.utcs_ms, utc_ms) - 1, 0)
         return self.ticks_ms[i] + utc_ms - self.utcs_ms[i]
 
+    def old_at(self, tick_ms: int) -> bool:
+        """Whether the last tie is so old that crystals may have drifted."""
+        return tick_ms - self.ticks_ms[-1] >= RETIE_AGE_MS
+
     def _worth_keeping(self, tick_ms: int, utc_ms: int) -> bool:
-        age = tick_ms - self.ticks_ms[-1]
-        return age > 0 and (age >= RETIE_AGE_MS or abs(utc_ms - self.utc_ms(tick_ms)) > RETIE_ERROR_MS)
+        wrong = abs(utc_ms - self.utc_ms(tick_ms)) > RETIE_ERROR_MS
+        return tick_ms > self.ticks_ms[-1] and (wrong or self.old_at(tick_ms))
 
 
 @dataclass
 class TieAttempt:
-    """One exchange of time messages, until a tie is good enough."""
+    """Exchanges of time messages until a tie is good enough: the node's tick is read half-way there and back."""
 
     sent_utc_ms: dict[int, int] = field(default_factory=dict)
     tries: int = 0
     best: tuple[int, int, int] | None = None  # round trip, tick, UTC
 
-    def ask(self, tick_ms: int, utc_ms: int) -> None:
-        """A time message goes out that answers `tick_ms`."""
-        self.sent_utc_ms[tick_ms] = utc_ms
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self.sent_utc_ms)
+
+    def ask(self, echo_tick_ms: int, utc_ms: int) -> None:
+        """A time message goes out; its answer will carry `echo_tick_ms` again."""
+        self.sent_utc_ms[echo_tick_ms] = utc_ms
         self.tries += 1
 
-    def answer(self, echo_tick_ms: int, tick_ms: int) -> tuple[int, int] | None:
-        """The node's answer; a (tick, UTC) when that settles it, None if the daemon should ask once more."""
-        utc_ms = self.sent_utc_ms.pop(echo_tick_ms, None)
-        round_trip = tick_ms - echo_tick_ms
-        if utc_ms is not None and round_trip >= 0:
-            candidate = (round_trip, echo_tick_ms + round_trip // 2, utc_ms)
+    def answer(self, echo_tick_ms: int, tick_ms: int, utc_ms: int) -> tuple[int, int] | None:
+        """The answer came at `utc_ms`; a (tick, UTC) when that settles it, None if the daemon should ask once more."""
+        sent_utc_ms = self.sent_utc_ms.pop(echo_tick_ms, None)
+        if sent_utc_ms is not None and utc_ms >= sent_utc_ms:
+            round_trip = utc_ms - sent_utc_ms
+            candidate = (round_trip, tick_ms, sent_utc_ms + round_trip // 2)
             self.best = min(self.best, candidate) if self.best else candidate
         if self.best is None or (self.best[0] > GOOD_ROUND_TRIP_MS and self.tries < ATTEMPTS):
             return None

@@ -17,8 +17,8 @@ from attuned.learning.replay.times import LocalTimes
 
 DELIMITERS = ",;\t"
 UNLABELLED = -1
-# What a node's float32 holds.
-LARGEST = float(np.finfo(np.float32).max)
+# A node refuses readings beyond this (ATTUNE_SAMPLE_LIMIT in the core).
+LARGEST = 1e9
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _readings(table: Table, column: str, event: bool) -> npt.NDArray[np.float64]
     strange = (np.abs(values) > LARGEST) | ((values < 0) & event)
     if strange.any():
         row = int(np.argmax(strange))
-        wanted = "a count of events, 0 or more" if event else "a finite number"
+        wanted = "a count of events, 0 or more" if event else "a number within +-1e9"
         raise table.wrong(row, column, f"the cell is {cells[row]!r}; write {wanted}, or leave it empty")
     return values
 

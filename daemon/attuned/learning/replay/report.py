@@ -12,7 +12,7 @@ from attuned.learning.replay.scores import Scores
 
 COLUMNS = {
     "windows": "windows",
-    "accuracy": "accuracy",
+    "accuracy": "acc.",
     "balanced_accuracy": "bal.\nacc.",
     "macro_f1": "macro\nF1",
     "brier": "Brier",
@@ -49,7 +49,7 @@ def as_table(result: Result) -> Table:
     """A line a split, and below it a line a room where it has several."""
     title = Text(f"{result.name}: {result.head}, {result.mode}, {result.labels:,} labelled windows")
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("split", overflow="fold")
+    table.add_column("split", no_wrap=True, overflow="ellipsis")
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right", vertical="bottom")
     for name, split in result.splits.items():

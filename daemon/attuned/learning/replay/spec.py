@@ -51,7 +51,7 @@ class TimeColumns(Section):
     @classmethod
     def _some(cls, column: str | list[str]) -> str | list[str]:
         if not column:
-            raise ValueError('names no column; write column = "date", or a list of columns')
+            raise ValueError('no column is named; write column = "date", or a list of columns')
         return column
 
     @field_validator("format")
@@ -82,10 +82,10 @@ class NodeEntry(Section):
     def _known(cls, sensors: dict[str, str]) -> dict[str, str]:
         kinds = ", ".join((*LEVELS, *EVENTS))
         if not 1 <= len(sensors) <= MAX_SENSORS:
-            raise ValueError(f"names {len(sensors)} sensors; write 1 to {MAX_SENSORS} of {kinds}")
+            raise ValueError(f"{len(sensors)} sensors are named; write 1 to {MAX_SENSORS} of {kinds}")
         for kind in sensors:
             if kind not in LEVELS and kind not in EVENTS:
-                raise ValueError(f"names the unknown sensor kind {kind!r}; write one of {kinds}")
+                raise ValueError(f"the sensor kind {kind!r} is unknown; write one of {kinds}")
         return sensors
 
 

@@ -1,0 +1,180 @@
+"""A whole installation in a temporary folder: broker, daemon, gateway and the nodes of a simulated building."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from attuned.demo.building import Building
+from attuned.errors import RequestError
+
+SITE = "demo"
+TIMEZONE = "Etc/GMT-1"  # POSIX counts westward: this is UTC+1, where the building stands
+
+# The port at which MQTT tools look first.
+MQTT_PORT = 1883
+
+WINDOW_S = 60
+
+# The site's clock shows the building's start this long after the first process was started, in real milliseconds, so
+# that the nodes are there when it begins.
+HEAD_START_MS = 2_500
+
+# Time for a process to come up, and to end by itself, in seconds.
+START_S = 15.0
+STOP_S = 5.0
+
+
+class Stage:
+    """Runs the processes of an installation, and ends them in the order in which data flows."""
+
+    def __init__(self, building: Building, rate: float) -> None:
+        self.building = building
+        self.rate = rate
+        self.folder = Path(tempfile.mkdtemp(prefix="attune-demo-"))
+        self.mqtt_port = MQTT_PORT if _is_free(MQTT_PORT) else _free_port()
+        self.node_port = _free_port()
+        self.api_socket = self.folder / "api.sock"
+        self.gateway_socket = self.folder / "gateway.sock"
+        self.real_start_ms = 0
+        self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
+
+    @property
+    def feed(self) -> IO[bytes]:
+        """Where the nodes take their samples from."""
+        pipe = self._processes[-1][1].stdin
+        if pipe is None:
+            raise RequestError("The nodes have not been started: start the stage first.")
+        return pipe
+
+    def start(self) -> None:
+        """Starts everything; returns when the gateway takes nodes. Raises RequestError if something does not start."""
+        self._write_files()
+        self._run("mosquitto", ["-c", str(self.folder / "mosquitto.conf")])
+        self._wait_for_port("mosquitto", self.mqtt_port)
+        self._run("attuned", ["--config", str(self.folder / "attuned.toml")])
+        self._wait_for_socket("attuned", self.api_socket)
+        gateway = ["--daemon", f"unix:{self.gateway_socket}", "--listen", f"127.0.0.1:{self.node_port}"]
+        self._run("attune-gateway", [*gateway, "--name", "demo-gateway"])
+        self._wait_for_port("attune-gateway", self.node_port)
+        nodes = ["--gateway", f"127.0.0.1:{self.node_port}", "--nodes", str(self.folder / "nodes.txt")]
+        self._run("attune-sim", [*nodes, "--drain", "5"], stdin=subprocess.PIPE)
+
+    def stop(self) -> None:
+        """Ends everything and removes the folder."""
+        for _, process in reversed(self._processes):
+            if process.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def check(self) -> None:
+        """Raises RequestError if a process has ended by itself."""
+        for name, process in self._processes:
+            if process.poll() is not None:
+                raise RequestError(f"{name} has ended by itself: {self._last_words(name)}")
+
+    def _run(self, name: str, arguments: Sequence[str], stdin: int = subprocess.DEVNULL) -> None:
+        log = (self.folder / f"{name}.log").open("wb")
+        with log:
+            # A session of its own, so that Ctrl-C reaches the demonstration alone, which then ends the others in order.
+            process = subprocess.Popen(
+                [_program(name), *arguments], stdin=stdin, stdout=log, stderr=log, start_new_session=True
+            )
+        self._processes.append((name, process))
+
+    def _wait_for_port(self, name: str, port: int) -> None:
+        for _ in self._attempts(name):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+
+    def _wait_for_socket(self, name: str, path: Path) -> None:
+        for _ in self._attempts(name):
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(path))
+                return
+
+    def _attempts(self, name: str) -> Iterator[None]:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            yield
+            self.check()
+            time.sleep(0.05)
+        raise RequestError(f"{name} did not come up within {START_S:.0f} s: {self._last_words(name)}")
+
+    def _last_words(self, name: str) -> str:
+        lines = (self.folder / f"{name}.log").read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing."
+
+    def _write_files(self) -> None:
+        self.real_start_ms = time.time_ns() // 1_000_000 + HEAD_START_MS
+        (self.folder / "mosquitto.conf").write_text(
+            f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+        )
+        nodes = [f"{node.node_id} {WINDOW_S} {','.join(node.sensors)}" for node in self.building.nodes]
+        (self.folder / "nodes.txt").write_text("\n".join(nodes) + "\n")
+        (self.folder / "attuned.toml").write_text(self._configuration())
+
+    def _configuration(self) -> str:
+        lines = [
+            f'site = {{ name = "{SITE}", timezone = "{TIMEZONE}", step_s = {WINDOW_S} }}',
+            f'store = {{ path = "{self.folder / "store"}" }}',
+            f"mqtt = {{ port = {self.mqtt_port} }}",
+            f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
+            f'api = {{ socket = "{self.api_socket}" }}',
+            "[clock]",
+            f"start = {_toml_time(self.building.start_utc_ms)}",
+            f"real_start = {_toml_time(self.real_start_ms)}",
+            f"rate = {self.rate}",
+        ]
+        for room in self.building.rooms:
+            nodes = ", ".join(f'"{node.node_id}"' for node in self.building.nodes if node.room == room.id)
+            lines += [
+                "[[rooms]]",
+                f'id = "{room.id}"',
+                f'name = "{room.name}"',
+                f'floor = "{room.floor}"',
+                f"nodes = [{nodes}]",
+            ]
+        return "\n".join(lines) + "\n"
+
+
+def _program(name: str) -> str:
+    """Ours stand beside the interpreter; the broker is the system's."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    if found is None:
+        raise RequestError(f"The program {name} is not installed: run `./dev setup`.")
+    return found
+
+
+def _toml_time(utc_ms: int) -> str:
+    return datetime.fromtimestamp(utc_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
