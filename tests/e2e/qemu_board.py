@@ -36,13 +36,17 @@ def dial(path: Path) -> socket.socket:
 
 
 class Board:
-    """One board. UART0 is the socket `link`, UART1 is fed by `feed`, UART2 is the text of `console`."""
+    """One board. UART0 is the socket `link` in its folder, or a TCP port of 127.0.0.1 if one is named; UART1 is fed by
+    `feed`, UART2 is the text of `console`."""
 
-    def __init__(self, folder: Path, image: Path, seed: bytes | None, flash: bytes | None = None) -> None:
+    def __init__(
+        self, folder: Path, image: Path, seed: bytes | None, flash: bytes | None = None, tcp_port: int = 0
+    ) -> None:
         self.folder = folder
         self.link_path = folder / "link"
         command = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none"]
-        command += ["-serial", f"unix:{self.link_path},server=on,wait=off"]
+        line = f"tcp:127.0.0.1:{tcp_port}" if tcp_port else f"unix:{self.link_path}"
+        command += ["-serial", f"{line},server=on,wait=off"]
         command += ["-serial", f"unix:{folder / 'feed'},server=on,wait=off"]
         command += ["-serial", f"file:{folder / 'console'}"]
         command += ["-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", "-S", "-kernel", str(image)]
