@@ -20,7 +20,7 @@ _OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)
 
 # After a batch frames gather for so long: the first after a pause goes at once, and a busy site does not pay for a
 # message a frame, here and in the daemon.
-_GATHER_S = 0.002
+_GATHER_S = 0.005
 
 Call: TypeAlias = "grpc.aio.StreamStreamCall[GatewayBatch, DaemonBatch]"
 

@@ -1,5 +1,6 @@
 """`attune-gateway` as a process: start, signals, systemd's notifications, exit codes."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -21,23 +22,39 @@ PROGRAM = [sys.executable, "-c", "from attune_gateway.main import main; main()"]
 
 
 class Echo(NodeLinkServicer):
-    """Sends every frame back to where it came from."""
+    """Sends every frame back to where it came from, once it has no more reasons to refuse."""
+
+    def __init__(self, refusals: list[grpc.StatusCode]) -> None:
+        self.refusals = refusals
 
     def Attach(self, request_iterator: Any, context: grpc.ServicerContext) -> Iterator[DaemonBatch]:  # noqa: N802
+        if self.refusals:
+            context.abort(self.refusals.pop(0), "not now")
         for batch in request_iterator:
             if batch.frames:
                 yield DaemonBatch(frames=[Frame(link=frame.link, data=frame.data) for frame in batch.frames])
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[str]:
+@contextlib.contextmanager
+def echoing(tmp_path: Path, refusals: list[grpc.StatusCode]) -> Iterator[str]:
     target = f"unix:{tmp_path}/daemon.sock"
     server = grpc.server(ThreadPoolExecutor(2))
-    add_NodeLinkServicer_to_server(Echo(), server)
+    add_NodeLinkServicer_to_server(Echo(refusals), server)
     server.add_insecure_port(target)
     server.start()
-    yield target
-    server.stop(None).wait()
+    try:
+        yield target
+    finally:
+        server.stop(None).wait()
+
+
+def ask(node: socket.socket) -> bytes:
+    """Says the same until there is an answer, as nodes do: a daemon that refuses loses what it was sent."""
+    for _ in range(20):
+        node.sendall(encode(b"hello"))
+        with contextlib.suppress(TimeoutError):
+            return node.recv(100)
+    raise TimeoutError
 
 
 def attempt(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +62,20 @@ def attempt(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_life_under_systemd(tmp_path: Path, daemon: str, number: signal.Signals) -> None:
+def test_life_under_systemd(tmp_path: Path, number: signal.Signals) -> None:
+    with echoing(tmp_path, []) as daemon:
+        lead_a_life(tmp_path, daemon, number)
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.CANCELLED, grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.UNKNOWN])
+def test_daemon_that_refuses_is_asked_again(tmp_path: Path, code: grpc.StatusCode) -> None:
+    with echoing(tmp_path, [code, code]) as daemon:
+        log = lead_a_life(tmp_path, daemon, signal.SIGTERM)
+    assert f"The daemon at {daemon} refused the stream ({code.name}: not now); trying again" in log
+
+
+def lead_a_life(tmp_path: Path, daemon: str, number: signal.Signals) -> str:
+    """Starts a gateway, sends frames there and back, ends it with a signal; returns what it logged."""
     notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notices.bind(str(tmp_path / "notify.sock"))
     notices.settimeout(20)
@@ -61,18 +91,19 @@ def test_life_under_systemd(tmp_path: Path, daemon: str, number: signal.Signals)
         listening = process.stderr.readline()
         assert listening.startswith("Listening for nodes on 127.0.0.1:")
         port = int(listening.rstrip(".\n").rpartition(":")[2])
-        nodes = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(20)]
+        nodes = [socket.create_connection(("127.0.0.1", port), timeout=0.5) for _ in range(20)]
         for node in nodes:
-            node.sendall(encode(b"hello"))
-            assert node.recv(100) == encode(b"hello")
+            assert ask(node).startswith(encode(b"hello"))
         began = time.monotonic()
         process.send_signal(number)
         assert process.wait(10) == 0
         assert time.monotonic() - began < 1.0
         assert notices.recv(100) == b"STOPPING=1"
-        assert process.stderr.read().endswith("Stopped.\n")
+        log = process.stderr.read()
+        assert log.endswith("Stopped.\n")
         for node in nodes:
             node.close()
+        return log
     finally:
         process.kill()
         process.communicate()

@@ -12,7 +12,7 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,7 @@ class Server:
     health: list[node_pb2.Health] = field(default_factory=list)
     repeated: int = 0
     damaged: int = 0
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(writer)
@@ -94,6 +95,7 @@ class Server:
             self.label_acks.append(message.label_ack)
         elif kind == "health":
             self.health.append(message.health)
+        self.heard.set()
 
     def keep(self, link: Link, hint: bytes, report: node_pb2.Report) -> None:
         held = self.reports.setdefault(hint, {})
@@ -105,10 +107,11 @@ class Server:
     def count(self) -> int:
         return sum(map(len, self.reports.values()))
 
-    async def reached(self, reports: int, seconds: float = 10.0) -> None:
+    async def until(self, done: Callable[[], bool], seconds: float = 10.0) -> None:
         async with asyncio.timeout(seconds):
-            while self.count() < reports:
-                await asyncio.sleep(0.02)
+            while not done():
+                self.heard.clear()
+                await self.heard.wait()
 
 
 def contiguous(held: dict[int, bytes]) -> int:
@@ -196,7 +199,7 @@ async def test_a_node_process_a_simulated_node_and_the_binding_report_the_same_b
     roster.write_text(f"# the only node\n{NODE_ID.hex()} 60 {','.join(SENSORS)}\n")
     async with serving(Server()) as node_server, serving(Server()) as sim_server:
         node = await start("attune-node", *node_arguments(node_server), "--samples", path)
-        sim = await start("attune-sim", *gateway(sim_server), "--nodes", roster, "--hold", "--stats")
+        sim = await start("attune-sim", *gateway(sim_server), "--nodes", roster, "--hold", "8", "--stats")
         output, errors = await asyncio.wait_for(sim.communicate(path.read_bytes()), 20)
         assert (await asyncio.wait_for(node.communicate(), 20), node.returncode) == ((b"", b""), 0)
     assert (errors, sim.returncode) == (b"", 0)
@@ -223,10 +226,10 @@ async def test_a_node_dials_again_and_repeats_what_was_not_acknowledged() -> Non
         node = await start("attune-node", *node_arguments(server), "--samples", "-", "--verbose")
         assert node.stdin is not None
         node.stdin.write(feed(samples(3), 3))
-        await server.reached(3)
+        await server.until(lambda: server.count() == 3)
     server.acknowledge = True
     async with serving(server):
-        _, errors = await asyncio.wait_for(node.communicate(), 20)
+        _, errors = await asyncio.wait_for(node.communicate(b""), 20)
     assert node.returncode == 0
     assert errors.decode().count("is down") >= 1
     assert len(server.hellos) >= 2
@@ -257,14 +260,26 @@ async def test_damaged_lines_and_readings_are_counted_and_skipped(tmp_path: Path
     roster = tmp_path / "nodes.txt"
     roster.write_text(f"{NODE_ID.hex()} 60 co2,pir\n")
     good = ["0 1000 0 400", "0 2000 0 5e2\r", "  0\t3000  0 .6e3", "@60000"]
-    bad = ["x", "0 1 0", "0 1 0 4 0", "7 1 0 4", "@", "@-1", "0 -1 0 4", "0 1 0 0x10", "0 1 0 1e", "0 1 256 4", "9" * 200]
+    bad = [
+        "x",
+        "0 1 0",
+        "0 1 0 4 0",
+        "7 1 0 4",
+        "@",
+        "@-1",
+        "0 -1 0 4",
+        "0 1 0 0x10",
+        "0 1 0 1e",
+        "0 1 256 4",
+        "9" * 200,
+    ]
     refused = ["0 61000 0 nan", "0 61000 0 -inf", "0 61000 9 1", "0 61000 1 -2", "0 1000 0 400"]
     text = "\n".join(["# a comment" + "!" * 200, "", *bad, *good, *refused])
     async with serving(Server()) as server:
         sim = await start("attune-sim", *gateway(server), "--nodes", roster, "--stats")
         output, errors = await asyncio.wait_for(sim.communicate(text.encode()), 10)
     statistics = json.loads(output)
-    assert (statistics["lines_malformed"], statistics["samples_refused"], errors) == (len(bad) + 1, len(refused), b"")
+    assert (statistics["lines_malformed"], statistics["samples_refused"], errors) == (len(bad), len(refused), b"")
     assert statistics["reports"] == 1
 
 
@@ -275,20 +290,16 @@ async def test_a_label_reaches_one_node_of_a_shared_link(tmp_path: Path) -> None
         sim = await start("attune-sim", *gateway(server), "--nodes", roster, "--links", "1", "--stats")
         assert sim.stdin is not None
         sim.stdin.write(b"@60000\n")
-        await server.reached(3)
+        await server.until(lambda: server.count() == 3)
         hint = bytes.fromhex("02000001")
         window = node_pb2.LabelWindow(boot=1, seq=9, features=struct.pack("<h", 100))
         label = node_pb2.Label(number=1, class_index=1, weight=256, windows=[window])
         server.links[0].send(hint, node_pb2.DaemonMessage(label=label))
-        async with asyncio.timeout(5):
-            while not server.label_acks:
-                await asyncio.sleep(0.02)
+        await server.until(lambda: len(server.label_acks) == 1)
         # A hint of zeros speaks to all of them.
         server.links[0].send(bytes(4), node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest()))
-        async with asyncio.timeout(5):
-            while len(server.hellos) < 6:
-                await asyncio.sleep(0.02)
-        output, _ = await asyncio.wait_for(sim.communicate(), 10)
+        await server.until(lambda: len(server.hellos) == 6)
+        output, _ = await asyncio.wait_for(sim.communicate(b""), 10)
     assert (len(server.links), server.label_acks[0].learned) == (1, 1)
     assert json.loads(output)["labels_learned"] == 1
 
@@ -304,7 +315,7 @@ async def test_a_thousand_nodes_connect_and_report(tmp_path: Path, links: tuple[
         for line in [*(f"{n} {tick - 5000} 0 {20 + n / 100}" for n in range(nodes)), f"@{tick}"]
     ]
     async with serving(Server()) as server:
-        arguments = (*gateway(server), "--nodes", roster, "--stats", "--boot-seed", "7", *links)
+        arguments = (*gateway(server), "--nodes", str(roster), "--stats", "--boot-seed", "7", *links)
         sim = await start("attune-sim", *arguments)
         output, errors = await asyncio.wait_for(sim.communicate("\n".join(lines).encode()), 60)
     assert (sim.returncode, errors) == (0, b"")

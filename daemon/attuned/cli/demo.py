@@ -151,7 +151,8 @@ class Show:
                 found.append((room.probability if occupied else 1 - room.probability, room, occupied))
         if not found:
             return None
-        right, room, occupied = min(found, key=lambda one: one[0])
+        # Somebody who sits in a room stays for a while: there the effect is plainest.
+        right, room, occupied = min(found, key=lambda one: (one[0] > WRONG, not one[2], one[0]))
         if right > WRONG and self._minutes < LABEL_AT_LAST_MIN:
             return None
         return Taught(room, "occupied" if occupied else "free", str(self._stage.api_socket), zone)

@@ -13,7 +13,7 @@ STATE_TOLERANCE = 1e-3
 
 
 class Filter:
-    """A hidden Markov chain over `classes` states with steps of `step_s` seconds, starting at its stationary distribution.
+    """A hidden Markov chain over `classes` states with steps of `step_s` seconds, begun at its stationary state.
 
     Class 0 (free) lasts 240 min on average, each other class 60 min. Evidence is what a head says: classes - 1
     log-likelihood ratios against class 0, in nats.
@@ -52,7 +52,7 @@ class Filter:
 
     def _filled(self, evidence: Sequence[float]) -> object:
         if len(evidence) != self.classes - 1:
-            raise ValueError(f"A filter of {self.classes} classes takes {self.classes - 1} values, not {len(evidence)}.")
+            raise ValueError(f"Evidence for {self.classes} classes is {self.classes - 1} values, not {len(evidence)}.")
         buffer = self._evidence
         for k, value in enumerate(evidence):
             buffer[k] = value
@@ -64,7 +64,9 @@ class Filter:
         values = np.ascontiguousarray(evidence, core.real)
         flags = np.ascontiguousarray(known, np.bool_)
         if flags.ndim != 1 or values.shape != (len(flags), self.classes - 1):
-            raise ValueError(f"Evidence of the shape {values.shape} does not fit {flags.shape} and {self.classes} classes.")
+            raise ValueError(
+                f"Evidence is n rows of {self.classes - 1} values and n flags, not {values.shape} and {flags.shape}."
+            )
         probabilities = np.zeros((len(flags), self.classes), core.real)
         into = core.array("attune_real", values), core.array("uint8_t", flags)
         core.lib.core_filter_run(self._pointer, *into, len(flags), core.array("attune_real", probabilities))

@@ -40,9 +40,7 @@ class FrameDecoder:
         frames: list[bytes] = []
         at = 0
         while at < len(stream):
-            event = core.lib.core_frame_decode(
-                self._memory.pointer, bytes_in + at, len(stream) - at, used, start, size
-            )
+            event = core.lib.core_frame_decode(self._memory.pointer, bytes_in + at, len(stream) - at, used, start, size)
             at += used[0]
             if event == _READY:
                 frames.append(bytes(core.ffi.buffer(start[0], size[0])))

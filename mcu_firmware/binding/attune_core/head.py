@@ -40,8 +40,8 @@ class Head:
         self._core: Library = library(precision)
         if not 1 <= features <= self._core.max_features:
             raise ValueError(f"A head has 1 to {self._core.max_features} features, not {features}.")
-        self._memory = self._core.new("head")
-        self._pointer = self._memory.pointer
+        self.memory = self._core.new("head")
+        self._pointer = self.memory.pointer
         self._check(self._core.lib.core_head_init(self._pointer, HEADS[kind], features))
 
     @classmethod
@@ -130,7 +130,7 @@ class Head:
     def _twin(self, other: "Head") -> object:
         if other.precision != self.precision:
             raise ValueError("The heads have different precisions; make both of one precision.")
-        return other._pointer
+        return other.memory.pointer
 
     def export(self) -> bytes:
         """Portable little-endian float32 state."""
@@ -140,10 +140,10 @@ class Head:
     def import_(self, state: bytes) -> None:
         """Takes an exported state of this kind and number of features; unchanged if it is none."""
         if self._core.lib.core_head_import(self._pointer, state, len(state)):
-            raise ValueError(f"These {len(state)} bytes are no state of a {self.kind} head of {self.features} features.")
+            raise ValueError(f"These {len(state)} bytes are no {self.kind} state of {self.features} features.")
 
     def copy(self) -> "Head":
         """A head of its own with the same state."""
         twin = Head(self.kind, self.features, self.precision)
-        self._core.ffi.memmove(twin._pointer, self._pointer, self._memory.size)
+        self._core.ffi.memmove(twin.memory.pointer, self._pointer, self.memory.size)
         return twin

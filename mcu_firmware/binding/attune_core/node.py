@@ -39,7 +39,7 @@ class NodeFacts:
 
 @dataclass(frozen=True)
 class WaitingReport:
-    """A report that nobody has acknowledged yet: evidence in nats (empty if the head knew nothing), features int16[d]."""
+    """A report without acknowledgement: features int16[d], evidence in nats (empty if the head knew nothing)."""
 
     seq: int
     end_s: int
@@ -71,7 +71,7 @@ class Node:
             raise ValueError("A node cannot have these sensors and this window.")
 
     def sample(self, sensor: int, tick_ms: int, value: float) -> bool:
-        """One reading; windows that ended before tick_ms close first. False if the node refused it (and counted that)."""
+        """One reading; windows that ended before tick_ms close first. False if the node refused, and counted, it."""
         return not self._core.lib.core_node_sample(self._pointer, sensor, tick_ms, value)
 
     def poll(self, now_ms: int) -> None:
@@ -132,5 +132,5 @@ class Node:
         """A copy of the head as it is now: the release and what was learned since."""
         head = Head("gnb", len(self.schema))
         core = self._core
-        core.ffi.memmove(head._pointer, core.lib.core_node_head(self._pointer), head._memory.size)
+        core.ffi.memmove(head.memory.pointer, core.lib.core_node_head(self._pointer), head.memory.size)
         return head

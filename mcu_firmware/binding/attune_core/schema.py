@@ -45,7 +45,7 @@ def kind_of_byte(byte: int) -> str:
     for name, number in KINDS.items():
         if number == byte & ~SPREAD:
             return name + (SPREAD_SUFFIX if byte & SPREAD else "")
-    raise ValueError(f"The sensor byte 0x{byte:02x} is no kind that this version knows; update it to the node's version.")
+    raise ValueError(f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version.")
 
 
 def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
@@ -87,7 +87,7 @@ class Schema:
         self.sensor_bytes = bytes(sensor_byte(kind) for kind in kinds)
         self.window_s = window_s
         self._core = library()
-        self._memory = new_schema(self._core, self.sensor_bytes, window_s)
+        self.memory = new_schema(self._core, self.sensor_bytes, window_s)
         self._describe()
 
     @classmethod
@@ -97,14 +97,14 @@ class Schema:
 
     def _describe(self) -> None:
         core = self._core
-        d = core.lib.core_schema_features(self._memory.pointer)
+        d = core.lib.core_schema_features(self.memory.pointer)
         sensors, statistics, log1p = (np.zeros(d, np.uint8) for _ in range(3))
         self.centre, self.scale = np.zeros(d, np.float32), np.zeros(d, np.float32)
         bytes_out = [core.array("uint8_t", array) for array in (sensors, statistics, log1p)]
         reals_out = [core.array("attune_real", array) for array in (self.centre, self.scale)]
-        core.lib.core_schema_describe(self._memory.pointer, *bytes_out, *reals_out)
+        core.lib.core_schema_describe(self.memory.pointer, *bytes_out, *reals_out)
         digest = core.ffi.new("uint8_t[8]")
-        core.lib.core_schema_hash(self._memory.pointer, digest)
+        core.lib.core_schema_hash(self.memory.pointer, digest)
         self.hash = bytes(digest)
         self.sensors, self.log1p = sensors, log1p.astype(bool)
         self.features = tuple(map(self._feature_name, sensors.tolist(), statistics.tolist()))

@@ -31,7 +31,7 @@ class Windower:
 
     def reset(self, tick_ms: int) -> None:
         """Starts cold with the window that holds tick_ms; what the open window held is gone."""
-        self._core.lib.core_window_init(self._memory.pointer, self.schema._memory.pointer, _tick(tick_ms))
+        self._core.lib.core_window_init(self._memory.pointer, self.schema.memory.pointer, _tick(tick_ms))
 
     def samples(
         self, sensor: npt.ArrayLike, tick_ms: npt.NDArray[np.int_ | np.uint64], value: npt.NDArray[np.floating]

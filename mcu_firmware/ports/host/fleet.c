@@ -63,10 +63,12 @@ static void index_hints(fleet *f) {
 
 static void start_node(fleet *f, uint32_t index) {
     const roster_entry *entry = &f->setup.entries[index];
-    attune_identity identity = {.boot = f->setup.boots[index], .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON};
+    attune_identity identity = {.boot = f->setup.boots[index],
+                                .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON};
     memcpy(identity.node_id, entry->id, sizeof identity.node_id);
     memcpy(identity.firmware, firmware, sizeof firmware);
-    if (attune_node_init(&f->node[index], &identity, entry->sensor, entry->sensors, entry->window_s) != ATTUNE_SCHEMA_OK) {
+    if (attune_node_init(&f->node[index], &identity, entry->sensor, entry->sensors, entry->window_s) !=
+        ATTUNE_SCHEMA_OK) {
         machine_fail(2, "Node %u cannot have these sensors; name 1 to 12 sensors with at most 24 features.", index);
     }
 }
@@ -193,8 +195,9 @@ static void take_sample(fleet *f, const attune_feed *line) {
         return;
     }
     attune_node *node = &f->node[line->node];
-    if (line->tick_ms > 0) {
-        /* A window ends with the samples of its last tick, so time may only follow up to just before. */
+    /* Retries follow the feed without lines that set the time. A window ends with all samples of its last tick, so that time
+     * is known to have passed up to just before this one's, and not further. */
+    if (line->tick_ms > node->now_ms) {
         attune_node_poll(node, line->tick_ms - 1);
     }
     /* A node counts the readings that it refuses and says so in its health message. */
@@ -218,21 +221,23 @@ static bool any_busy(fleet *f, uint16_t waiting) {
     return false;
 }
 
-static bool held(fleet *f) { return f->setup.hold && any_busy(f, ATTUNE_BACKLOG / 2); }
+static bool held(fleet *f) { return f->setup.hold > 0 && any_busy(f, f->setup.hold); }
 
 /* Up to the next line that sets the time, so that what is due then is sent before time goes on. */
 static void take_feed(fleet *f, uint64_t now_ms) {
     source *feed = f->setup.feed;
-    while (!held(f)) {
+    bool waits = held(f);
+    while (!waits) {
         const attune_feed_event event = source_next(feed, now_ms);
-        if (event == ATTUNE_FEED_SAMPLE) {
-            take_sample(f, &feed->feed);
-        } else if (event == ATTUNE_FEED_TIME) {
+        if (event == ATTUNE_FEED_TIME) {
             set_time(f, feed->feed.tick_ms);
-            return;
-        } else {
+        }
+        if (event != ATTUNE_FEED_SAMPLE) {
             return;
         }
+        take_sample(f, &feed->feed);
+        /* Only the node of the sample can have become busy. */
+        waits = f->setup.hold > 0 && feed->feed.node < f->setup.nodes && busy(f, feed->feed.node, f->setup.hold);
     }
 }
 

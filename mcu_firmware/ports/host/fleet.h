@@ -19,25 +19,25 @@ typedef struct fleet_setup {
     uint32_t nodes;
     uint32_t links; /* node i speaks over link i modulo links */
     link_address gateway;
-    source *feed;         /* NULL: the nodes' clock is the machine's, and no sample ever comes */
+    source *feed;          /* NULL: the nodes' clock is the machine's, and no sample ever comes */
     const uint32_t *boots; /* one a node */
-    uint32_t drain_ms;    /* how long acknowledgements are waited for after the end of the feed */
-    bool hold;            /* the feed waits while a node's backlog is half full */
+    uint32_t drain_ms;     /* how long acknowledgements are waited for after the end of the feed */
+    uint16_t hold;         /* the feed waits while a node has so many reports unacknowledged; 0: it never waits */
     bool verbose;
 } fleet_setup;
 
 typedef struct fleet {
     fleet_setup setup;
     attune_node *node;
-    uint8_t *ready; /* the node may have something to send */
+    uint8_t *ready;    /* the node may have something to send */
     uint32_t *by_hint; /* node indices in order of their hints */
     link_line *link;
     uint32_t *turn; /* of each link, the node that sends next, counted within the link */
     struct pollfd *watched;
-    uint64_t tick_ms;    /* the nodes' clock */
-    uint64_t clock_ms;   /* the machine's clock when the nodes' clock was set to it */
-    uint64_t drain_ms;   /* the machine's clock when waiting ends; 0 while the feed lasts */
-    uint32_t busiest;    /* a node that kept the fleet waiting when last looked at */
+    uint64_t tick_ms;     /* the nodes' clock */
+    uint64_t clock_ms;    /* the machine's clock when the nodes' clock was set to it */
+    uint64_t drain_ms;    /* the machine's clock when waiting ends; 0 while the feed lasts */
+    uint32_t busiest;     /* a node that kept the fleet waiting when last looked at */
     uint64_t misdirected; /* lines for nodes that do not exist */
 } fleet;
 

@@ -19,10 +19,13 @@
 
 static bool split_address(const char *text, char host[LINK_TEXT], const char **port) {
     const char *colon = strrchr(text, ':');
-    const bool brackets = text[0] == '[' && colon != NULL && colon > text && colon[-1] == ']';
+    if (colon == NULL) {
+        return false;
+    }
+    const bool brackets = text[0] == '[' && colon > text && colon[-1] == ']';
     const char *begin = brackets ? text + 1 : text;
     const char *end = brackets ? colon - 1 : colon;
-    if (colon == NULL || colon[1] == '\0' || end <= begin || (size_t)(end - begin) >= LINK_TEXT) {
+    if (colon[1] == '\0' || end <= begin || (size_t)(end - begin) >= LINK_TEXT) {
         return false;
     }
     memcpy(host, begin, (size_t)(end - begin));

@@ -38,11 +38,9 @@ static void check(const char *option, const char *wrong) {
 
 static void read_options(node_options *o, int argc, char **argv) {
     const option_row rows[] = {
-        {"gateway", &o->gateway, NULL}, {"id", &o->id, NULL},
-        {"sensors", &o->sensors, NULL}, {"window", &o->window, NULL},
-        {"samples", &o->samples, NULL}, {"rate", &o->rate, NULL},
-        {"boot", &o->boot, NULL},       {"verbose", NULL, &o->verbose},
-        {NULL, NULL, NULL},
+        {"gateway", &o->gateway, NULL}, {"id", &o->id, NULL},           {"sensors", &o->sensors, NULL},
+        {"window", &o->window, NULL},   {"samples", &o->samples, NULL}, {"rate", &o->rate, NULL},
+        {"boot", &o->boot, NULL},       {"verbose", NULL, &o->verbose}, {NULL, NULL, NULL},
     };
     options_read(argc, argv, usage, rows);
 }
@@ -63,7 +61,7 @@ static void open_feed(const node_options *o, source *feed, fleet_setup *setup) {
     }
     setup->feed = feed;
     /* A file can wait; standard input is the world, which does not. */
-    setup->hold = o->rate == NULL && strcmp(o->samples, "-") != 0;
+    setup->hold = o->rate == NULL && strcmp(o->samples, "-") != 0 ? ATTUNE_BACKLOG / 2 : 0;
 }
 
 int main(int argc, char **argv) {

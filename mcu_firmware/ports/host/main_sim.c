@@ -13,7 +13,9 @@ static const char usage[] =
     "  --gateway HOST:PORT  where the gateway listens\n"
     "  --nodes FILE         a line `NODE_ID WINDOW_S KIND,KIND,...` for each node\n"
     "  --links N            TCP connections that the nodes share (default one a node, at most 256)\n"
-    "  --hold               read the feed no faster than reports are acknowledged, instead of dropping the oldest\n"
+    "  --hold N             let the feed wait while a node has N reports unacknowledged (1 to 128), instead of "
+    "dropping\n"
+    "                       the oldest; with 1 the feed's time cannot run ahead so far that a report is sent again\n"
     "  --drain SECONDS      how long to wait for acknowledgements after the end of the feed (default 30)\n"
     "  --boot-seed N        boot numbers that follow from N instead of random ones\n"
     "  --stats              print a line of JSON at the end\n"
@@ -26,16 +28,15 @@ static const char usage[] =
 #define LARGEST_DRAIN_S 86400u
 
 typedef struct sim_options {
-    const char *gateway, *nodes, *links, *drain, *boot_seed;
-    bool hold, stats, verbose;
+    const char *gateway, *nodes, *links, *hold, *drain, *boot_seed;
+    bool stats, verbose;
 } sim_options;
 
 static void read_options(sim_options *o, int argc, char **argv) {
     const option_row rows[] = {
-        {"gateway", &o->gateway, NULL}, {"nodes", &o->nodes, NULL}, {"links", &o->links, NULL},
-        {"drain", &o->drain, NULL},     {"hold", NULL, &o->hold},   {"boot-seed", &o->boot_seed, NULL},
-        {"stats", NULL, &o->stats},     {"verbose", NULL, &o->verbose},
-        {NULL, NULL, NULL},
+        {"gateway", &o->gateway, NULL}, {"nodes", &o->nodes, NULL},     {"links", &o->links, NULL},
+        {"drain", &o->drain, NULL},     {"hold", &o->hold, NULL},       {"boot-seed", &o->boot_seed, NULL},
+        {"stats", NULL, &o->stats},     {"verbose", NULL, &o->verbose}, {NULL, NULL, NULL},
     };
     options_read(argc, argv, usage, rows);
 }
@@ -65,7 +66,7 @@ static void read_setup(const sim_options *o, fleet_setup *setup) {
     setup->entries = roster_read(options_required("nodes", o->nodes), &setup->nodes);
     setup->links = count_links(o, setup->nodes);
     setup->boots = draw_boots(o->boot_seed, setup->nodes);
-    setup->hold = o->hold;
+    setup->hold = o->hold != NULL ? (uint16_t)options_number("hold", o->hold, 10, ATTUNE_BACKLOG) : 0;
     setup->verbose = o->verbose;
     const uint64_t drain_s = o->drain != NULL ? options_number("drain", o->drain, 10, LARGEST_DRAIN_S) : FLEET_DRAIN_S;
     setup->drain_ms = (uint32_t)drain_s * 1000u;

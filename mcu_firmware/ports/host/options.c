@@ -61,7 +61,8 @@ uint64_t options_number(const char *name, const char *text, int base, uint64_t l
 double options_positive(const char *name, const char *text) {
     attune_real value = 0;
     const size_t size = strlen(text);
-    if (size > ATTUNE_FEED_LINE || !attune_feed_number(text, (uint8_t)size, &value) || !attune_finite(value) || value <= 0) {
+    if (size > ATTUNE_FEED_LINE || !attune_feed_number(text, (uint8_t)size, &value) || !attune_finite(value) ||
+        value <= 0) {
         machine_fail(2, "--%s has to be a number above zero, not %s.", name, text);
     }
     return (double)value;

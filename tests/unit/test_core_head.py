@@ -1,0 +1,222 @@
+"""The gnb head against scikit-learn and numpy, and its sums against their own laws."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from attune_core import MISSING, UNIT, Head
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.naive_bayes import GaussianNB
+
+FLOOR = 1e-3
+LIMIT = 6.0
+D = 5
+
+Features = npt.NDArray[np.int16]
+Classes = npt.NDArray[np.uint8]
+Weights = npt.NDArray[np.float32]
+
+
+def windows(seed: int, n: int, k: int = 2, d: int = D) -> tuple[Features, Classes, Weights]:
+    """Classes that overlap, so that evidence is rarely at its limit."""
+    source = np.random.default_rng(seed)
+    classes = np.concatenate([np.arange(k), source.integers(0, k, n - k)]).astype(np.uint8)
+    centres = source.normal(0, 300, (k, d))
+    x = centres[classes] + source.normal(0, 1, (n, d)) * source.uniform(300, 1500, (k, d))[classes]
+    return x.astype(np.int16), classes, source.uniform(0.1, 3, n).astype(np.float32)
+
+
+def evidence_of_numpy(x: Features, taught: Features, classes: Classes, weights: Weights) -> npt.NDArray[np.float64]:
+    """Weighted naive Bayes in float64 that leaves missing features out, for samples and for statistics."""
+    scores = []
+    for k in range(int(classes.max()) + 1):
+        score = np.zeros(len(x))
+        for i in range(x.shape[1]):
+            used = (classes == k) & (taught[:, i] != MISSING)
+            values = taught[used, i] / UNIT
+            mean = np.average(values, weights=weights[used])
+            variance = np.average((values - mean) ** 2, weights=weights[used]) + FLOOR
+            each = -0.5 * (np.log(2 * np.pi * variance) + (x[:, i] / UNIT - mean) ** 2 / variance)
+            score += np.where(x[:, i] == MISSING, 0, each)
+        scores.append(score)
+    return np.clip(np.array(scores[1:]).T - scores[0][:, None], -LIMIT, LIMIT)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("k", [2, 4])
+def test_evidence_agrees_with_scikit_learn(precision: str, k: int) -> None:
+    taught, classes, weights = windows(1, 400, k)
+    x = windows(2, 300, k)[0]
+    head = Head("gnb", D, precision)
+    head.learn(taught, classes, weights)
+    evidence, known = head.predict(x)
+    reference = GaussianNB(var_smoothing=FLOOR / (taught / UNIT).var(axis=0).max())
+    reference.fit(taught / UNIT, classes, weights)
+    joint = reference.predict_joint_log_proba(x / UNIT) - np.log(reference.class_prior_)
+    expected = np.clip(joint[:, 1:] - joint[:, :1], -LIMIT, LIMIT)
+    assert known.all()
+    assert (np.abs(expected) < LIMIT).mean() > 0.5
+    assert evidence.dtype == precision
+    np.testing.assert_allclose(evidence, expected, atol=1e-4 if precision == "float32" else 1e-9)
+
+
+def test_missing_features_are_left_out_of_learning_and_of_evidence() -> None:
+    taught, classes, weights = windows(3, 300)
+    x = windows(4, 200)[0]
+    source = np.random.default_rng(5)
+    taught[source.random(taught.shape) < 0.3] = MISSING
+    x[source.random(x.shape) < 0.3] = MISSING
+    x[0] = MISSING
+    head = Head("gnb", D)
+    head.learn(taught, classes, weights)
+    evidence, known = head.predict(x)
+    np.testing.assert_allclose(evidence, evidence_of_numpy(x, taught, classes, weights), atol=1e-4)
+    assert known.tolist() == (x != MISSING).any(axis=1).tolist()
+
+
+def test_float32_and_float64_agree_over_a_hundred_thousand_windows() -> None:
+    """Sums of float32 lose a little with every window; a year of labels must not move the evidence."""
+    taught, classes, weights = windows(6, 100_000, d=24)
+    x = windows(7, 500, d=24)[0]
+    heads = [Head("gnb", 24, precision) for precision in ("float32", "float64")]
+    for head in heads:
+        head.learn(taught, classes, weights)
+    (single, _), (double, _) = (head.predict(x) for head in heads)
+    np.testing.assert_allclose(single, double, atol=0.02)
+
+
+def test_nothing_learned_is_nothing_known() -> None:
+    head = Head("gnb", D)
+    x, classes, _ = windows(8, 20)
+    for label in (None, 0):
+        if label is not None:
+            head.learn(x[classes == label], classes[classes == label])
+        evidence, known = head.predict(x)
+        assert not known.any()
+        assert not evidence.any()
+
+
+def test_a_new_class_makes_the_head_grow() -> None:
+    head = Head("gnb", D)
+    x, classes, _ = windows(9, 60, 3)
+    head.learn(x[classes < 2], classes[classes < 2])
+    assert (head.classes, head.size_bytes) == (2, 4 + 12 * D * 2)
+    head.learn(x, classes)
+    assert (head.classes, head.predict(x)[0].shape, head.size_bytes) == (3, (60, 2), 4 + 12 * D * 3)
+
+
+cells = arrays(np.int16, st.tuples(st.integers(1, 20), st.just(D)), elements=st.integers(-8000, 8000))
+
+
+def taught_head(x: Features, precision: str) -> Head:
+    """Rows alternate between the classes."""
+    head = Head("gnb", D, precision)
+    head.learn(x, np.arange(len(x), dtype=np.uint8) % 2)
+    return head
+
+
+def statistics(head: Head) -> npt.NDArray[np.float64]:
+    """n, mean and M2 / n of the exported state, which are all of order one."""
+    state = np.frombuffer(head.export()[4:], "<f4").reshape(-1, 3).astype(np.float64)
+    return np.column_stack([state[:, :2], state[:, 2] / np.maximum(state[:, 0], 1)])
+
+
+@given(cells, cells)
+def test_merging_equals_learning_both_in_either_order(first: Features, second: Features) -> None:
+    both = Head("gnb", D, "float64")
+    for part in (first, second):
+        both.learn(part, np.arange(len(part), dtype=np.uint8) % 2)
+    for order in ((first, second), (second, first)):
+        merged = taught_head(order[0], "float64")
+        merged.merge(taught_head(order[1], "float64"))
+        np.testing.assert_allclose(statistics(merged), statistics(both), atol=1e-5)
+
+
+@given(cells, cells)
+def test_unmerge_takes_out_what_merge_put_in(first: Features, second: Features) -> None:
+    head, other = taught_head(first, "float64"), taught_head(second, "float64")
+    before = statistics(head)
+    head.merge(other)
+    head.unmerge(other)
+    np.testing.assert_allclose(statistics(head), before, atol=1e-5)
+
+
+@given(cells, cells)
+def test_merging_on_a_node_loses_no_more_than_float32_has_to(first: Features, second: Features) -> None:
+    single, double = taught_head(first, "float32"), taught_head(first, "float64")
+    single.merge(taught_head(second, "float32"))
+    double.merge(taught_head(second, "float64"))
+    np.testing.assert_allclose(statistics(single), statistics(double), rtol=1e-5, atol=1e-5)
+
+
+def test_what_was_never_merged_cannot_be_taken_out() -> None:
+    head = taught_head(windows(10, 10)[0], "float32")
+    state = head.export()
+    with pytest.raises(ValueError, match="only what was merged or learned before can be taken out"):
+        head.unmerge(taught_head(windows(11, 100)[0], "float32"))
+    assert head.export() == state
+
+
+def test_a_state_travels_and_lives_on() -> None:
+    taught, classes, weights = windows(12, 50, 3)
+    head, other = Head("gnb", D), Head("gnb", D, "float64")
+    head.learn(taught, classes, weights)
+    other.import_(head.export())
+    twin = head.copy()
+    head.learn(taught, classes)
+    assert twin.export() == other.export() != head.export()
+    assert other.classes == 3
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda s: s[:-1], lambda s: b"\x02" + s[1:], lambda s: s[:4] + b"\xff" * 12 + s[16:]]
+)
+def test_bytes_that_are_no_state_change_nothing(damage: object) -> None:
+    head = taught_head(windows(13, 20)[0], "float32")
+    state = head.export()
+    assert callable(damage)
+    with pytest.raises(ValueError, match=r"no gnb state of 5 features\."):
+        head.import_(damage(state))
+    assert head.export() == state
+
+
+def test_what_does_not_fit_is_refused_with_a_sentence_and_nothing_learned() -> None:
+    head = Head("gnb", D)
+    x, state = np.zeros((3, D), np.int16), head.export()
+    cases: list[tuple[tuple[Any, ...], str]] = [
+        ((x, [0, 1, 8]), r"A class is a number from 0 to 7\. Row 2 breaks this\."),
+        ((x, [0, -1, 1]), r"A class is a number from 0 to 7\."),
+        ((x, [0, 1]), "Each of the 3 windows needs one class"),
+        ((x, [0, 1, 1], [1.0, 0.0, 1.0]), r"A weight has to be a number from 1e-6 to 1e6\. Row 1 breaks this\."),
+        ((x, [0, 1, 1], [1.0, 1.0, float("nan")]), "Row 2 breaks this"),
+        ((x, [0, 1, 1], [1.0]), "Each of the 3 windows needs one weight"),
+        ((x[:, :4], [0, 1, 1]), "Features have to be rows of 5 values"),
+        ((x.astype(np.int32), [0, 1, 1]), "Features are int16 coordinates, not int32"),
+    ]
+    for arguments, says in cases:
+        with pytest.raises(ValueError, match=says):
+            head.learn(*arguments)
+    assert head.export() == state
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("svm", 3), "There is no head 'svm'; the heads are gnb."),
+        (("gnb", 25), "A head has 1 to 24 features, not 25."),
+        (("gnb", 3, "float16"), "There is no precision 'float16'"),
+    ],
+)
+def test_heads_that_there_are_not(arguments: tuple[str, int], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Head(*arguments)
+
+
+def test_heads_of_different_shape_or_precision_do_not_merge() -> None:
+    with pytest.raises(ValueError, match="another number of features"):
+        Head("gnb", 3).merge(Head("gnb", 4))
+    with pytest.raises(ValueError, match="different precisions"):
+        Head("gnb", 3).merge(Head("gnb", 3, "float64"))

@@ -1,0 +1,124 @@
+"""A whole node through the binding, spoken to in protobuf as the daemon would."""
+
+import struct
+
+import numpy as np
+import pytest
+from attune_core import MISSING, Filter, Head, Node, Schema, Windower
+from attune_proto.v1 import node_pb2
+
+NODE_ID = bytes.fromhex("0102030405060708")
+SENSORS = ["co2", "temperature"]
+HEADER = 5
+
+
+def frame(message: node_pb2.DaemonMessage, hint: bytes = NODE_ID[:4]) -> bytes:
+    return b"\x01" + hint + message.SerializeToString()
+
+
+def spoken(node: Node) -> list[node_pb2.NodeMessage]:
+    frames = node.frames()
+    assert all(sent[:HEADER] == b"\x01" + NODE_ID[:4] for sent in frames)
+    return [node_pb2.NodeMessage.FromString(sent[HEADER:]) for sent in frames]
+
+
+def started(windows: int = 0) -> Node:
+    """A node with its link up and the time told, that has closed some windows."""
+    node = Node(NODE_ID, 77, SENSORS, 60)
+    node.link(True)
+    tick = spoken(node)[0].hello.tick_ms
+    node.receive(frame(node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick, utc_ms=1))))
+    for window in range(windows):
+        node.sample(0, window * 60_000 + 1, 500.0 + 50 * window)
+        node.sample(1, window * 60_000 + 1, 21.0)
+        node.poll((window + 1) * 60_000)
+    return node
+
+
+def reports(node: Node) -> list[node_pb2.Report]:
+    return [message.report for message in spoken(node) if message.WhichOneof("body") == "report"]
+
+
+def test_reports_hold_what_windower_head_and_filter_say() -> None:
+    node = started(5)
+    schema = Schema(SENSORS, 60)
+    head, digest = Head.factory(schema)
+    assert (node.facts.release, node.facts.schema) == (digest, schema.hash)
+    windower, steady = Windower(schema), Filter()
+    ticks = np.repeat(np.arange(5) * 60_000 + 1, 2)
+    values = np.array([[500.0 + 50 * i, 21.0] for i in range(5)]).ravel()
+    before = windower.samples(np.tile([0, 1], 5), ticks, values)[1]
+    features = np.concatenate([before, windower.advance(300_000)[1]])
+    evidence, known = head.predict(features)
+    probabilities = steady.run(evidence, known)
+    for i, report in enumerate(reports(node)):
+        k = int(probabilities[i].argmax())
+        assert (report.seq, report.end_s) == (i + 1, 60 * (i + 1))
+        assert report.features == features[i].astype("<i2").tobytes()
+        assert struct.unpack("<h", report.evidence) == (round(float(evidence[i, 0]) * 256),)
+        assert report.state == k | round(float(probabilities[i, k]) * 15) << 4
+
+
+def test_the_newest_report_is_readable_until_it_is_acknowledged() -> None:
+    node = started(2)
+    sent = reports(node)[-1]
+    newest = node.newest_report
+    assert newest is not None
+    assert (newest.seq, newest.end_s) == (sent.seq, sent.end_s)
+    assert newest.features.astype("<i2").tobytes() == sent.features
+    assert newest.evidence == tuple(value / 256 for value in struct.unpack("<h", sent.evidence))
+    node.receive(frame(node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=2))))
+    assert (node.newest_report, node.facts.waiting, node.facts.next_seq) == (None, 0, 3)
+
+
+def test_a_label_changes_the_head_as_learning_does() -> None:
+    node = started(3)
+    report = reports(node)[0]
+    window = node_pb2.LabelWindow(boot=77, seq=1, features=report.features)
+    label = node_pb2.Label(number=5, class_index=1, weight=512, windows=[window])
+    release = node.head()
+    node.receive(frame(node_pb2.DaemonMessage(label=label)))
+    assert node.facts.label_windows == 1
+    release.learn(np.frombuffer(report.features, "<i2").reshape(1, -1), [1], [2.0])
+    assert node.head().export() == release.export()
+    acks = [message.label_ack for message in spoken(node) if message.WhichOneof("body") == "label_ack"]
+    assert [(ack.number, ack.learned, ack.refused) for ack in acks] == [(5, 1, 0)]
+
+
+def test_frames_of_others_and_frames_of_nobody() -> None:
+    node = started()
+    request = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
+    node.receive(frame(request, b"\x09\x09\x09\x09"))
+    assert [message.WhichOneof("body") for message in spoken(node)] == ["time_ack", "health"]
+    assert node.facts.bad_frames == 0
+    node.receive(frame(request, bytes(4)))
+    assert [message.WhichOneof("body") for message in spoken(node)] == ["hello"]
+    for bad in (b"", b"\x01\x01", b"\x07" + NODE_ID[:4], b"\x01" + NODE_ID[:4] + b"\xff\xff"):
+        before = node.facts.bad_frames
+        node.receive(bad)
+        assert node.facts.bad_frames == before + 1
+
+
+def test_readings_that_are_none_are_refused_and_counted() -> None:
+    node = started()
+    assert node.sample(0, 1, 500.0)
+    refused = [(0, float("nan")), (0, float("inf")), (2, 1.0)]
+    assert not any(node.sample(sensor, 1, value) for sensor, value in refused)
+    assert node.facts.refused_samples == len(refused)
+    node.poll(60_000)
+    assert struct.unpack("<2h", reports(node)[0].features)[1] == MISSING
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((b"short", 1, SENSORS), "A node id has 8 bytes, not 5"),
+        ((NODE_ID, 1 << 32, SENSORS), "A boot number has 32 bits"),
+        ((NODE_ID, 1, []), "A node has 1 to 12 sensors, not 0"),
+        ((NODE_ID, 1, SENSORS, 5), "A window lasts 10 to 600 seconds, not 5"),
+        ((NODE_ID, 1, SENSORS, 60, "x" * 24), "A firmware version has at most 23 bytes"),
+    ],
+)
+def test_what_is_no_node_is_refused_with_a_sentence(arguments: tuple[bytes, int, list[str]], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Node(*arguments)

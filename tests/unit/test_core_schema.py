@@ -1,0 +1,93 @@
+"""Schemas of the core: their features, their hash, what they refuse."""
+
+import hashlib
+import struct
+
+import numpy as np
+import pytest
+from attune_core import KINDS, Head, Schema
+
+# The wire's numbers, transforms and constants, as docs of the wire format state them: kind, statistic, log1p, centre,
+# scale of every feature of temperature, co2 with its spread, and a PIR.
+FEATURES = [
+    (1, 0, 0, 22.0, 2.0),
+    (4, 0, 0, 700.0, 300.0),
+    (4, 1, 1, 2.0, 1.0),
+    (32, 2, 1, 0.5, 1.0),
+    (32, 3, 1, 0.5, 0.75),
+    (32, 4, 1, 6.0, 2.5),
+]
+
+
+def test_features_follow_from_the_sensors_in_order() -> None:
+    schema = Schema(["temperature", "co2+spread", "pir"], 60)
+    assert schema.features == (
+        "temperature.mean",
+        "co2.mean",
+        "co2.deviation",
+        "pir.count",
+        "pir.activity",
+        "pir.since",
+    )
+    assert schema.sensors.tolist() == [0, 1, 1, 2, 2, 2]
+    described = list(zip(schema.log1p.tolist(), schema.centre.tolist(), schema.scale.tolist(), strict=True))
+    assert described == [(bool(log1p), centre, scale) for _, _, log1p, centre, scale in FEATURES]
+
+
+def test_the_second_sensor_of_a_kind_has_a_name_of_its_own() -> None:
+    schema = Schema(["co2", "pir", "co2+spread"])
+    assert schema.features[0] == "co2.mean"
+    assert schema.features[4:] == ("co2#2.mean", "co2#2.deviation")
+
+
+@pytest.mark.parametrize("window_s", [10, 60, 600])
+def test_the_hash_names_window_and_features(window_s: int) -> None:
+    content = struct.pack("<H", window_s) + b"".join(struct.pack("<BBBff", *feature) for feature in FEATURES)
+    assert Schema(["temperature", "co2+spread", "pir"], window_s).hash == hashlib.blake2b(content).digest()[:8]
+
+
+def test_the_sensor_bytes_of_a_hello_give_the_schema_back() -> None:
+    kinds = ["light", "humidity+spread", "door", "level"]
+    schema = Schema(kinds, 30)
+    assert schema.sensor_bytes == bytes([3, 0x82, 33, 9])
+    again = Schema.of_sensors(schema.sensor_bytes, 30)
+    assert (again.kinds, again.hash) == (tuple(kinds), schema.hash)
+
+
+def test_kinds_have_the_numbers_of_the_wire() -> None:
+    levels = ["temperature", "humidity", "light", "co2", "voc", "pm25", "sound", "power", "level"]
+    assert {**dict(zip(levels, range(1, 10), strict=True)), "pir": 32, "door": 33, "event": 34} == KINDS
+
+
+@pytest.mark.parametrize(
+    ("kinds", "window_s", "says"),
+    [
+        ([], 60, "A node has 1 to 12 sensors, not 0."),
+        (["co2"] * 13, 60, "A node has 1 to 12 sensors, not 13."),
+        (["co3"], 60, "There is no sensor kind 'co3'"),
+        (["pir+spread"], 60, "only a level has a spread"),
+        (["pir"] * 9, 60, "more than 24 features"),
+        (["co2"], 9, "A window lasts 10 to 600 seconds, not 9."),
+        (["co2"], 601, "A window lasts 10 to 600 seconds, not 601."),
+        (["co2"], 1 << 20, "A window lasts 10 to 600 seconds"),
+    ],
+)
+def test_what_is_no_node_is_refused_with_a_sentence(kinds: list[str], window_s: int, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Schema(kinds, window_s)
+
+
+def test_an_unknown_sensor_byte_is_refused_with_a_sentence() -> None:
+    with pytest.raises(ValueError, match="0x7f is no kind"):
+        Schema.of_sensors(b"\x01\x7f", 60)
+
+
+def test_the_factory_release_is_the_same_in_both_builds() -> None:
+    schema = Schema(["temperature", "co2", "pir"])
+    head, digest = Head.factory(schema)
+    twin, twin_digest = Head.factory(schema, "float64")
+    assert digest == hashlib.blake2b(head.export() + schema.hash).digest()[:16]
+    assert (twin.export(), twin_digest) == (head.export(), digest)
+    # Each class weighs as much as ten windows.
+    weights = np.frombuffer(head.export()[4:], "<f4").reshape(2, len(schema), 3)[:, :, 0]
+    assert (weights == 10).all()
