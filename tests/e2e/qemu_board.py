@@ -52,10 +52,17 @@ class Board:
         command += ["-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", "-S", "-kernel", str(image)]
         command += self._blob("seed", seed, SEED_BEGIN) + self._blob("image", flash, FLASH_IMAGE)
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        self._qmp = dial(folder / "qmp").makefile("rwb", buffering=0)
+        try:
+            self._connect()
+        except BaseException:
+            self._process.kill()
+            raise
+
+    def _connect(self) -> None:
+        self._qmp = dial(self.folder / "qmp").makefile("rwb", buffering=0)
         json.loads(self._qmp.readline())
         self._do("qmp_capabilities")
-        self._feed = dial(folder / "feed")
+        self._feed = dial(self.folder / "feed")
 
     def _blob(self, name: str, content: bytes | None, address: int) -> list[str]:
         if content is None:
