@@ -8,8 +8,8 @@ PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 FIRMWARE_BUILD := build/mps2_an386
 C_TEST_BUILD := build/ctest
-PYTHON_SOURCES := daemon gateway tests bench packaging mcu_firmware/binding
-TYPED_SOURCES := daemon gateway tests bench
+PYTHON_SOURCES := daemon gateway tests bench packaging mcu_firmware/binding mcu_firmware/tests
+TYPED_SOURCES := daemon gateway tests bench mcu_firmware/tests
 C_FILES := $(shell find mcu_firmware -name '*.[ch]')
 # Folders stand in the list too: their time changes when a file is added or removed.
 BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(shell find cmake proto \

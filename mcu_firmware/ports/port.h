@@ -41,13 +41,14 @@ const attune_node_type *attune_port_node_type(void);
 /* --- Sensors --- */
 
 typedef struct attune_reading {
-    uint64_t tick_ms;  /* when it was measured; at most attune_port_now_ms() */
+    uint64_t tick_ms;  /* when it was measured */
     attune_real value; /* in the unit of the sensor's kind (window/schema.h); for events, how many */
     uint8_t sensor;    /* index into the node type */
 } attune_reading;
 
-/* Hands out the oldest reading that waits; false if none does. Readings come in order of their ticks. A sensor that
- * fails gives none: it must not repeat its last value. */
+/* Hands out the oldest reading that waits; false if none does. Readings come in order of their ticks. One whose tick ends a
+ * window must be handed out before attune_port_now_ms() reaches it, or the node refuses it as late and counts it. A sensor
+ * that fails gives none: it must not repeat its last value. */
 bool attune_port_reading(attune_reading *reading);
 
 /* --- Link --- */

@@ -3,8 +3,9 @@
     firmware_report.py IMAGE.map
 
 Sections that the linker threw away do not count. Flash is code, constants and the initial values of data; RAM is data,
-zeroed variables, what is kept over resets, and the stack. The node's one large variable is divided among the modules whose
-structures it holds (ports/board/sizes.c). The regions of the linker script are the budgets. Exits with 1 where one is exceeded.
+zeroed variables, what is kept over resets, and the stack. The node's one large variable is divided among the modules
+whose structures it holds (ports/board/sizes.c). The regions of the linker script are the budgets; the exit code is 1
+where one is exceeded.
 """
 
 import re
@@ -39,7 +40,7 @@ class ReportError(Exception):
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of an output section: its name in the object file, place, bytes, and the object file ("" for padding)."""
+    """A stretch of an output section: its name in the object file, place, bytes, object file ("" for padding)."""
 
     output: str
     name: str

@@ -1,6 +1,7 @@
 """The daemon's end of one node's serial line, for tests: frames, hello and time, reports, acknowledgements, labels."""
 
 import binascii
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -15,18 +16,18 @@ ANSWER_S = 20.0
 
 def stream_of(frame: bytes) -> bytes:
     """A frame as it goes over a stream: COBS of frame and CRC-16, and a zero."""
-    return cobs.encode(frame + binascii.crc_hqx(frame, 0xFFFF).to_bytes(2, "little")) + b"\0"
+    return bytes(cobs.encode(frame + binascii.crc_hqx(frame, 0xFFFF).to_bytes(2, "little"))) + b"\0"
 
 
 def frame_of(stream: bytes) -> bytes:
     """The frame in what stood before a zero; AssertionError if it is damaged."""
-    data = cobs.decode(stream)
+    data = bytes(cobs.decode(stream))
     frame, crc = data[:-2], data[-2:]
     assert binascii.crc_hqx(frame, 0xFFFF) == int.from_bytes(crc, "little")
     return frame
 
 
-class Silence(Exception):
+class SilenceError(Exception):
     """The node said nothing more in time."""
 
 
@@ -40,20 +41,24 @@ class DaemonDouble:
         self.health = node_pb2.Health()
         self._received = b""
         self._reports: list[node_pb2.Report] = []
+        # Ends what an earlier connection may have left in the node's decoder.
+        line.sendall(b"\0")
 
     def send(self, message: node_pb2.DaemonMessage) -> None:
         self.line.sendall(stream_of(bytes([CLEAR]) + self.hint + message.SerializeToString()))
 
     def receive(self, seconds: float = ANSWER_S) -> node_pb2.NodeMessage:
-        """The next message; Silence if none comes in time. Remembers the last health."""
+        """The next message; SilenceError if none comes in time. Remembers the last health."""
         end = time.monotonic() + seconds
         while b"\0" not in self._received:
             self.line.settimeout(max(0.01, end - time.monotonic()))
             try:
                 self._received += self.line.recv(4096)
             except TimeoutError:
-                raise Silence from None
+                raise SilenceError from None
         stream, _, self._received = self._received.partition(b"\0")
+        if not stream:
+            return self.receive(end - time.monotonic())
         frame = frame_of(stream)
         assert frame[0] == CLEAR
         message = node_pb2.NodeMessage.FromString(frame[5:])
@@ -71,6 +76,12 @@ class DaemonDouble:
                 return message
             if message.HasField("report"):
                 self._reports.append(message.report)
+
+    def listen_until_silent(self, seconds: float) -> None:
+        """Passes over whatever the node says, until it says nothing for so long."""
+        with contextlib.suppress(SilenceError):
+            while True:
+                self.receive(seconds)
 
     def ask_for_hello(self) -> None:
         self.send(node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest()))

@@ -25,29 +25,44 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_
 
 
 def dial(path: Path) -> socket.socket:
+    """Connects to a socket that QEMU listens on, or is about to."""
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    line.connect(str(path))
+
+    def connected() -> bool:
+        return line.connect_ex(str(path)) == 0
+
+    wait_until(connected, f"listening on {path.name}")
     return line
 
 
 class Board:
-    """One board. UART0 is the socket `link`, UART1 is fed by `feed`, UART2 is the text of `console`."""
+    """One board. UART0 is the socket `link` in its folder, or a TCP port of 127.0.0.1 if one is named; UART1 is fed by
+    `feed`, UART2 is the text of `console`."""
 
-    def __init__(self, folder: Path, image: Path, seed: bytes | None, flash: bytes | None = None) -> None:
+    def __init__(
+        self, folder: Path, image: Path, seed: bytes | None, flash: bytes | None = None, tcp_port: int = 0
+    ) -> None:
         self.folder = folder
         self.link_path = folder / "link"
         command = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none"]
-        command += ["-serial", f"unix:{self.link_path},server=on,wait=off"]
+        line = f"tcp:127.0.0.1:{tcp_port}" if tcp_port else f"unix:{self.link_path}"
+        command += ["-serial", f"{line},server=on,wait=off"]
         command += ["-serial", f"unix:{folder / 'feed'},server=on,wait=off"]
         command += ["-serial", f"file:{folder / 'console'}"]
         command += ["-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", "-S", "-kernel", str(image)]
         command += self._blob("seed", seed, SEED_BEGIN) + self._blob("image", flash, FLASH_IMAGE)
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        wait_until((folder / "qmp").exists, "QEMU's start")
-        self._qmp = dial(folder / "qmp").makefile("rwb", buffering=0)
+        try:
+            self._connect()
+        except BaseException:
+            self._process.kill()
+            raise
+
+    def _connect(self) -> None:
+        self._qmp = dial(self.folder / "qmp").makefile("rwb", buffering=0)
         json.loads(self._qmp.readline())
         self._do("qmp_capabilities")
-        self._feed = dial(folder / "feed")
+        self._feed = dial(self.folder / "feed")
 
     def _blob(self, name: str, content: bytes | None, address: int) -> list[str]:
         if content is None:

@@ -79,9 +79,10 @@ attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint6
 }
 
 void attune_node_poll(attune_node *node, uint64_t now_ms) {
-    if (now_ms > node->now_ms) {
+    /* After a sample, time may still stand just before its tick: its window is open for more of that tick. */
+    if (now_ms >= node->now_ms) {
         node->now_ms = now_ms;
+        close_windows(node, now_ms);
     }
-    close_windows(node, node->now_ms);
     attune_node_link_poll(node);
 }

@@ -25,9 +25,11 @@ static void watch_link(attune_loop *loop) {
         return;
     }
     loop->link_up = up;
-    /* Half a frame of the old connection must not run into the first of the new one. */
+    /* Half a frame of the old connection must not run into the first of the new one: the lone zero ends what the other
+     * side may still hold. */
     attune_frame_decoder_init(&loop->decoder);
-    loop->stream_size = 0;
+    loop->stream[0] = 0;
+    loop->stream_size = up ? 1 : 0;
     loop->stream_sent = 0;
     attune_node_link(&loop->node, up);
 }

@@ -13,6 +13,11 @@ extern uint32_t attune_data_end[];
 extern uint32_t attune_bss_begin[];
 extern uint32_t attune_bss_end[];
 
+/* Bytes from one bound to another. They are different objects to the compiler, so their pointers may not be subtracted. */
+static inline uint32_t attune_span(const volatile uint32_t *begin, const volatile uint32_t *end) {
+    return (uint32_t)((uintptr_t)end - (uintptr_t)begin);
+}
+
 /* The flash is emulated in the board's PSRAM. QEMU keeps RAM over a reset, but copies what `-device loader` brought in
  * once more: an image is therefore brought in beside the flash, and copied into it when the power came on. */
 #define FLASH_BEGIN 0x21000000u

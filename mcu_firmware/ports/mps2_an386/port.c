@@ -21,13 +21,13 @@ uint64_t attune_port_now_ms(void) {
     return now_ms;
 }
 
-static void feed_time(void) {
+static void feed_time(uint64_t tick_ms) {
     if (!fed) {
         (void)attune_port_now_ms();
         fed = true;
     }
-    if (feed.tick_ms > now_ms) {
-        now_ms = feed.tick_ms;
+    if (tick_ms > now_ms) {
+        now_ms = tick_ms;
     }
 }
 
@@ -35,8 +35,12 @@ static bool take_line(attune_reading *reading, attune_feed_event event) {
     if (event == ATTUNE_FEED_MALFORMED) {
         attune_feed_command(&feed);
     }
-    if (event == ATTUNE_FEED_TIME || event == ATTUNE_FEED_SAMPLE) {
-        feed_time();
+    if (event == ATTUNE_FEED_TIME) {
+        feed_time(feed.tick_ms);
+    }
+    if (event == ATTUNE_FEED_SAMPLE && feed.tick_ms > 0) {
+        /* More readings of this tick may follow, so time has only passed up to just before it. */
+        feed_time(feed.tick_ms - 1);
     }
     if (event != ATTUNE_FEED_SAMPLE || feed.node != 0) {
         return false;

@@ -8,17 +8,21 @@
 #define MARGIN 16
 
 void attune_stack_paint(void) {
-    const uint32_t *end = (const uint32_t *)__builtin_frame_address(0) - MARGIN;
+    const uint32_t *frame = __builtin_frame_address(0);
+    const uint32_t words = attune_span(attune_stack_begin, frame) / sizeof(uint32_t) - MARGIN;
     /* volatile: the compiler must not make a call to memset of it, which would paint its own frame. */
-    for (volatile uint32_t *word = attune_stack_begin; word < end; word++) {
-        *word = PAINT;
+    volatile uint32_t *stack = attune_stack_begin;
+    for (uint32_t i = 0; i < words; i++) {
+        stack[i] = PAINT;
     }
 }
 
 uint32_t attune_stack_free(void) {
-    const volatile uint32_t *word = attune_stack_begin;
-    while (word < attune_stack_end && *word == PAINT) {
-        word++;
+    const volatile uint32_t *stack = attune_stack_begin;
+    const uint32_t words = attune_span(attune_stack_begin, attune_stack_end) / sizeof(uint32_t);
+    uint32_t free = 0;
+    while (free < words && stack[free] == PAINT) {
+        free++;
     }
-    return (uint32_t)((uintptr_t)word - (uintptr_t)attune_stack_begin);
+    return free * (uint32_t)sizeof(uint32_t);
 }

@@ -6,6 +6,8 @@
 #include "stack.h"
 #include "uart.h"
 
+#include <string.h>
+
 #define EXCEPTIONS 16
 #define INTERRUPTS 32
 
@@ -13,13 +15,8 @@ int main(void);
 _Noreturn void attune_reset_handler(void);
 
 static void fill_data(void) {
-    const uint32_t *from = attune_data_image;
-    for (uint32_t *to = attune_data_begin; to < attune_data_end; to++) {
-        *to = *from++;
-    }
-    for (uint32_t *to = attune_bss_begin; to < attune_bss_end; to++) {
-        *to = 0;
-    }
+    memcpy(attune_data_begin, attune_data_image, attune_span(attune_data_begin, attune_data_end));
+    memset(attune_bss_begin, 0, attune_span(attune_bss_begin, attune_bss_end));
 }
 
 _Noreturn void attune_reset_handler(void) {

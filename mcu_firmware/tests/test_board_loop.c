@@ -1,0 +1,209 @@
+/* The loop of a board against a port made of arrays: what goes in and out of a node, in pieces of any size. */
+#include "board/loop.h"
+#include "check.h"
+
+#include <pb_decode.h>
+#include <pb_encode.h>
+
+#include <string.h>
+
+#define LINE_BYTES 8192
+
+static struct {
+    uint64_t now_ms;
+    bool up;
+    bool refuses;
+    size_t takes; /* bytes that the link takes at a time */
+    uint8_t out[LINE_BYTES];
+    size_t out_size;
+    uint8_t in[LINE_BYTES];
+    size_t in_size;
+    size_t in_taken;
+    attune_reading reading[64];
+    size_t readings;
+    size_t readings_taken;
+    unsigned kicks;
+} port;
+
+static const attune_node_type type = {.window_s = 60, .sensors = 2, .sensor = {ATTUNE_TEMPERATURE, ATTUNE_CO2}};
+
+uint64_t attune_port_now_ms(void) { return port.now_ms; }
+
+bool attune_port_identity(attune_identity *identity) {
+    *identity = (attune_identity){.node_id = {1, 2, 3, 4, 5, 6, 7, 8}, .boot = 9};
+    return !port.refuses;
+}
+
+const attune_node_type *attune_port_node_type(void) { return &type; }
+
+bool attune_port_reading(attune_reading *reading) {
+    if (port.readings_taken == port.readings) {
+        return false;
+    }
+    *reading = port.reading[port.readings_taken++];
+    return true;
+}
+
+bool attune_port_link_up(void) { return port.up; }
+
+size_t attune_port_link_receive(uint8_t *bytes, size_t capacity) {
+    const size_t left = port.in_size - port.in_taken;
+    const size_t size = left < capacity ? left : capacity;
+    memcpy(bytes, port.in + port.in_taken, size);
+    port.in_taken += size;
+    return size;
+}
+
+size_t attune_port_link_send(const uint8_t *bytes, size_t size) {
+    const size_t taken = size < port.takes ? size : port.takes;
+    memcpy(port.out + port.out_size, bytes, taken);
+    port.out_size += taken;
+    return taken;
+}
+
+void attune_port_watchdog_kick(void) { port.kicks++; }
+
+void attune_port_board(attune_board *board) { board->stack_free = 1234; }
+
+static attune_loop loop;
+
+static void begin(void) {
+    memset(&port, 0, sizeof port);
+    port.takes = 7;
+    port.up = true;
+    assert_true(attune_loop_init(&loop));
+}
+
+static void settle(void) {
+    while (attune_loop_step(&loop)) {
+    }
+}
+
+/* Puts a message of the daemon on the line. */
+static void say(const attune_v1_DaemonMessage *message) {
+    uint8_t frame[ATTUNE_NODE_FRAME] = {ATTUNE_FRAME_CLEAR};
+    pb_ostream_t stream = pb_ostream_from_buffer(frame + ATTUNE_FRAME_HEADER, sizeof frame - ATTUNE_FRAME_HEADER);
+    assert_true(pb_encode(&stream, attune_v1_DaemonMessage_fields, message));
+    const size_t size = attune_frame_encode(frame, ATTUNE_FRAME_HEADER + stream.bytes_written, port.in + port.in_size,
+                                            sizeof port.in - port.in_size);
+    assert_true(size > 0);
+    port.in_size += size;
+}
+
+/* Counts the messages of a kind on the line so far; *damaged counts frames that are none. */
+static unsigned heard(pb_size_t kind, unsigned *damaged) {
+    attune_frame_decoder decoder;
+    attune_frame_decoder_init(&decoder);
+    unsigned count = 0;
+    for (size_t i = 0; i < port.out_size; i++) {
+        const attune_frame_event event = attune_frame_decode(&decoder, port.out[i]);
+        *damaged += event == ATTUNE_FRAME_DAMAGED || event == ATTUNE_FRAME_OVERSIZED;
+        if (event == ATTUNE_FRAME_READY) {
+            attune_v1_NodeMessage message = attune_v1_NodeMessage_init_zero;
+            pb_istream_t stream =
+                pb_istream_from_buffer(decoder.buffer + ATTUNE_FRAME_HEADER, decoder.size - ATTUNE_FRAME_HEADER);
+            assert_true(pb_decode(&stream, attune_v1_NodeMessage_fields, &message));
+            count += message.which_body == kind;
+        }
+    }
+    return count;
+}
+
+static void greet(void) {
+    settle();
+    attune_v1_DaemonMessage time = {.which_body = attune_v1_DaemonMessage_time_tag};
+    time.body.time.utc_ms = 1;
+    say(&time);
+    settle();
+}
+
+static void frames_pass_in_pieces(void **state) {
+    (void)state;
+    begin();
+    greet();
+    unsigned damaged = 0;
+    assert_int_equal(heard(attune_v1_NodeMessage_hello_tag, &damaged), 1);
+    assert_int_equal(heard(attune_v1_NodeMessage_time_ack_tag, &damaged), 1);
+    assert_int_equal(heard(attune_v1_NodeMessage_health_tag, &damaged), 1);
+    assert_int_equal(damaged, 0);
+    assert_int_equal(loop.node.board.stack_free, 1234);
+}
+
+static void readings_of_a_windows_last_tick_belong_to_it(void **state) {
+    (void)state;
+    begin();
+    greet();
+    port.reading[0] = (attune_reading){.tick_ms = 60000, .value = 20, .sensor = 0};
+    port.reading[1] = (attune_reading){.tick_ms = 60000, .value = 500, .sensor = 1};
+    port.readings = 1;
+    port.now_ms = 59999;
+    settle();
+    port.readings = 2;
+    settle();
+    port.now_ms = 60000;
+    settle();
+    unsigned damaged = 0;
+    assert_int_equal(heard(attune_v1_NodeMessage_report_tag, &damaged), 1);
+    assert_int_equal(loop.node.counters.refused_samples, 0);
+    const attune_report *report = attune_backlog_next(&loop.node.backlog, 0);
+    assert_int_equal(report->end_s, 60);
+    assert_int_not_equal(report->features[0], ATTUNE_MISSING);
+    assert_int_not_equal(report->features[1], ATTUNE_MISSING);
+}
+
+static void a_new_connection_starts_clean(void **state) {
+    (void)state;
+    begin();
+    for (int i = 0; i < 3; i++) {
+        (void)attune_loop_step(&loop); /* the zero and two pieces of the hello */
+    }
+    const size_t cut = port.out_size;
+    assert_true(cut > 8 && port.out[cut - 1] != 0);
+    port.in[0] = 0x20;
+    port.in_size = 1; /* the start of a frame that never ends */
+    (void)attune_loop_step(&loop);
+    port.up = false;
+    (void)attune_loop_step(&loop);
+    port.up = true;
+    greet();
+    /* The half hello is damaged, and nothing after it: the zero of the new connection ends it. */
+    unsigned damaged = 0;
+    assert_int_equal(heard(attune_v1_NodeMessage_hello_tag, &damaged), 1);
+    assert_int_equal(damaged, 1);
+    assert_int_equal(loop.node.counters.bad_frames, 0);
+    assert_true(loop.node.timed);
+}
+
+static void damage_is_told_to_the_node(void **state) {
+    (void)state;
+    begin();
+    greet();
+    memcpy(port.in + port.in_size, "\x05garbage", 9);
+    port.in_size += 9;
+    settle();
+    assert_int_equal(loop.node.counters.bad_frames, 1);
+}
+
+static void every_step_kicks_the_watchdog(void **state) {
+    (void)state;
+    begin();
+    (void)attune_loop_step(&loop);
+    (void)attune_loop_step(&loop);
+    assert_int_equal(port.kicks, 2);
+}
+
+static void a_port_that_refuses_does_not_start(void **state) {
+    (void)state;
+    memset(&port, 0, sizeof port);
+    port.refuses = true;
+    assert_false(attune_loop_init(&loop));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_pass_in_pieces),         cmocka_unit_test(readings_of_a_windows_last_tick_belong_to_it),
+        cmocka_unit_test(a_new_connection_starts_clean), cmocka_unit_test(damage_is_told_to_the_node),
+        cmocka_unit_test(every_step_kicks_the_watchdog), cmocka_unit_test(a_port_that_refuses_does_not_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
