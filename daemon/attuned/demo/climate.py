@@ -90,7 +90,7 @@ def fabric_of(rooms: Sequence[Room], rng: np.random.Generator) -> Fabric:
 
 
 def _delivered(rooms: int, rng: np.random.Generator) -> Floats:
-    """Share of the design flow that reaches each room: two buildings in five have no fans, few of the rest deliver all."""
+    """Share of the design flow that reaches each room: two buildings in five have no fans at all."""
     building = 0.0 if rng.random() < 0.4 else rng.uniform(0.2, 0.9)
     return building * rng.uniform(0.7, 1.2, rooms)
 

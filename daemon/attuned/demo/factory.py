@@ -30,7 +30,7 @@ OUTPUT = Path("mcu_firmware/core/learner/factory_release.c")
 
 WINDOW_S = 60
 _LABELLED_H = (7, 20)
-"""Hours of the day that count. People label by day; nights would make a dark, cold, silent room the picture of a free one."""
+"""Hours of the day that count. People label by day; nights would make free rooms dark, cold and silent."""
 
 _SMALLEST_VARIANCE = 1e-3
 """The floor of the gnb head (core/learner/gnb.h): less would say more than a head can use."""
