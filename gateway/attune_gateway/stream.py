@@ -4,7 +4,7 @@ import asyncio
 import socket
 from typing import Protocol, cast
 
-from attune_gateway.framing import STREAM_MAX, StreamDecoder, encode, is_frame
+from attune_gateway.framing import END, STREAM_MAX, StreamDecoder, encode, is_frame
 from attune_gateway.link import Link
 from attune_gateway.links import Links
 
@@ -63,6 +63,8 @@ class StreamLine(asyncio.Protocol):
     def begin(self, stream: ByteStream, peer: str) -> None:
         """The connection to `peer` stands."""
         self._stream = stream
+        # Ends half a frame that an earlier connection may have left in the node.
+        stream.write(END)
         self._link = self._links.up(self, self._decoder.counts, self._kind, peer)
 
     def data_received(self, data: bytes) -> None:
