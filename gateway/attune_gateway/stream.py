@@ -63,9 +63,11 @@ class StreamLine(asyncio.Protocol):
     def begin(self, stream: ByteStream, peer: str) -> None:
         """The connection to `peer` stands."""
         self._stream = stream
-        # Ends half a frame that an earlier connection may have left in the node.
-        stream.write(END)
         self._link = self._links.up(self, self._decoder.counts, self._kind, peer)
+
+    def clear(self) -> None:
+        """Ends half a frame that an earlier connection may have left in a node that does not notice connections."""
+        self._stream.write(END)
 
     def data_received(self, data: bytes) -> None:
         if frames := self._decoder.feed(data):
