@@ -28,7 +28,7 @@ async def correct(
     windows = await store.windows_between(nodes, first * HOUR_MS, (max(stored) + 1) * HOUR_MS)
     for window in windows:
         add_window(timeline, window)
-    timeline.settle_all()
+    timeline.finish((max(stored) + 1) * HOUR_MS)
     changed = [
         hour for hour in pack_hours(room, timeline.settled, timeline.step_ms) if hour.known != stored.get(hour.hour)
     ]
