@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from math import log
 
 from attune_core import Filter
 
@@ -88,19 +89,19 @@ class RoomTimeline:
 
     def belief(self) -> Belief:
         """The room after its newest step."""
-        return self._belief(self._steps[-1]) if self._steps else NOTHING
+        newest = self._newest_step()
+        return self._belief(newest) if newest else NOTHING
 
     @property
     def state(self) -> RoomState:
         """The room's state after its newest step."""
-        return self._steps[-1].settled_as().state if self._steps else RoomState.UNKNOWN
+        newest = self._newest_step()
+        return newest.settled_as().state if newest else RoomState.UNKNOWN
 
     @property
     def newest_utc_ms(self) -> int:
         """End of the newest step; 0 if there is none."""
-        if self._steps:
-            return self._steps[-1].index * self.step_ms
-        return self._base.index * self.step_ms if self._base else 0
+        return self._newest(0) * self.step_ms
 
     def history(self) -> list[tuple[int, RoomState, float]]:
         """(UTC of the step's end in ms, state, log-odds) of the open steps."""
@@ -125,6 +126,13 @@ class RoomTimeline:
         while self._steps[0].index < self._steps[-1].index - self._horizon:
             self._settle()
         return True
+
+    def _newest_step(self) -> Step | None:
+        if self._steps or self._base is None:
+            return self._steps[-1] if self._steps else None
+        free, occupied = self._base.filter_state
+        log_odds = log(occupied / free)
+        return Step(self._base.index, before=log_odds, log_odds=log_odds, checkpoint=self._base)
 
     def _newest(self, default: int) -> int:
         if self._steps:
