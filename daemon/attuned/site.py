@@ -272,7 +272,7 @@ class Site:
             "refused": conversation.refused,
             "backlog": health.backlog,
             "battery_mv": health.battery_mv or None,
-            "reset_reason": node_pb2.ResetReason.Name(health.reset_reason).removeprefix("RESET_REASON_").lower(),
+            "reset_reason": conversation.reset_reason or None,
         }
 
 

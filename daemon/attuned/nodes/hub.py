@@ -179,11 +179,19 @@ class Hub:
                 return
             conversation = self.conversations[node] = self._new(node)
             log.info("Node %s is not assigned to a room: add it to the nodes of a room in the configuration.", node)
+        if not self._may_speak(conversation, link):
+            self._complain(link, "a hello with the hint of another node on the same link")
+            return
         self._move(conversation, link)
         now = self._clock.utc_ms()
         conversation.last_heard_utc_ms = now
         self._answer(conversation, conversation.hello(hello, now))
         self._listener.on_hello(conversation)
+
+    def _may_speak(self, conversation: Conversation, link: Link) -> bool:
+        """False if another node speaks on the link with the same hint: their frames could not be told apart."""
+        other = link.conversations.get(conversation.hint, conversation)
+        return other is conversation or not self.online(other)
 
     def _move(self, conversation: Conversation, link: Link) -> None:
         previous = self._link_of.get(conversation.node)
@@ -193,6 +201,8 @@ class Hub:
         self._link_of[conversation.node] = link
 
     def _report(self, link: Link, conversation: Conversation, report: node_pb2.Report, now: int) -> None:
+        if not conversation.room:
+            return
         if not conversation.boot.ties.ticks_ms:
             link.gateway.send(link.number, session.seal(conversation.hint, _HELLO_REQUEST))
             return
