@@ -25,6 +25,9 @@ OFFLINE_WINDOWS = 5
 # How often a complaint about one sender is written to the log, milliseconds of real time by the daemon's clock.
 COMPLAINT_MS = 60_000
 
+# The largest count that is told; senders may claim anything.
+COUNT_LIMIT = (1 << 32) - 1
+
 _HELLO_REQUEST = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
 
 
@@ -137,7 +140,7 @@ class Hub:
     def bad_frames(self, conversation: Conversation) -> int:
         """Damaged frames on the node's link, as the gateway and the node count them."""
         link = self._link_of.get(conversation.node)
-        return (link.bad_frames if link else 0) + conversation.health.bad_frames
+        return min((link.bad_frames if link else 0) + conversation.health.bad_frames, COUNT_LIMIT)
 
     def _new(self, node: str) -> Conversation:
         return Conversation(node, self._room_of.get(node, ""), self._facts.get(node), self._boots.get(node, {}))
