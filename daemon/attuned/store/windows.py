@@ -154,7 +154,8 @@ def _append_hours(connection: sqlite3.Connection, hours: Mapping[tuple[str, int]
     )
     keys = dict(connection.execute("SELECT node, key FROM node_keys"))
     connection.executemany(
-        "INSERT INTO node_hours VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET records = records || excluded.records",
+        "INSERT INTO node_hours VALUES (?, ?) ON CONFLICT (id) DO UPDATE"
+        " SET records = CAST(records || excluded.records AS BLOB)",
         [(keys[node] << 32 | hour, b"".join(records)) for (node, hour), records in sorted(hours.items())],
     )
 
