@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import paho.mqtt.client as mqtt
 from attuned.demo.stage import SITE, Stage
+from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.load.fleet import SLOT_MS, Fleet, Traffic
 
@@ -43,8 +44,11 @@ class Drive:
             ahead = began + i * SLOT_MS / 1000 - time.monotonic()
             if ahead > 0:
                 time.sleep(ahead)
-            self._stage.feed.write(lines)
-            self._stage.feed.flush()
+            try:
+                self._stage.feed.write(lines)
+                self._stage.feed.flush()
+            except (OSError, ValueError):
+                return  # the run is over: the pipe is closed
             self.written_s.append(time.monotonic())
 
 
@@ -97,7 +101,7 @@ class Ear:
 def listening(stage: Stage) -> Iterator[Ear]:
     """Subscribes to all rooms."""
     ear = Ear()
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.on_message = ear.take
     client.connect("127.0.0.1", stage.mqtt_port)
     client.subscribe(f"attune/{SITE}/rooms/+")

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import takewhile
 
 import numpy as np
+import numpy.typing as npt
 
 SEED = 20240312
 
@@ -46,7 +47,7 @@ class Fleet:
 
     count: int
     start_utc_ms: int
-    window_s: int = 10
+    window_s: int
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -109,12 +110,11 @@ def draw(fleet: Fleet, rate: float, seconds: float, switching: float, seed: int 
     return Traffic(tuple("".join(lines).encode() for lines in slots), tuple(phase_ms.tolist()), window_ms, rate)
 
 
-def _occupied(
-    fleet: Fleet, windows: int, switching: float, random: np.random.Generator
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _occupied(fleet: Fleet, windows: int, switching: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:
     """[nodes, windows]: nodes of one room agree."""
     index = {room.id: i for i, room in enumerate(fleet.rooms)}
     switches = random.random((len(index), windows)) < switching
     switches[:, 0] = random.random(len(index)) < 0.3
-    states = np.cumsum(switches, axis=1) % 2 == 1
-    return states[[index[node.room] for node in fleet.nodes]]
+    states = np.logical_xor.accumulate(switches, axis=1)
+    rows = [index[node.room] for node in fleet.nodes]
+    return np.asarray(states[rows], dtype=np.bool_)

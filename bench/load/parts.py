@@ -18,12 +18,13 @@ from bench.load.drive import Drive, Ear, listening
 from bench.load.fleet import Fleet, Traffic, draw
 
 NODES = 1000
+WINDOW_S = 10
 
 # A full hour of the daemon's clock, at which it packs what it has.
 HOUR_MS = 1_710_241_200_000
 
 # How often a room switches in one window, so that at least one report in 50 changes its room.
-SWITCHING = 0.04
+SWITCHING = 0.06
 
 WARM_S = 5
 
@@ -76,13 +77,13 @@ def steady(seconds: int = 60) -> Steady:
     """1,000 nodes, a report a second each; the clock's hour is full shortly before the end."""
     rate = 10.0
     start_utc_ms = HOUR_MS - int((WARM_S + seconds - 3) * 1000 * rate)
-    fleet = Fleet(NODES, start_utc_ms)
+    fleet = Fleet(NODES, start_utc_ms, WINDOW_S)
     traffic = draw(fleet, rate, WARM_S + seconds + 1, SWITCHING)
     with _running(fleet, traffic, ("--drain", "10", "--stats")) as (stage, daemon, drive), listening(stage) as ear:
         time.sleep(WARM_S)
-        heard, before = len(ear.heard), _Snapshot(stage, daemon)
+        heard, before = len(ear.heard), _snapshot(stage, daemon)
         delays = tuple(_watched(daemon, seconds))
-        spent = _Snapshot(stage, daemon).since(before)
+        spent = _snapshot(stage, daemon).since(before)
         published, changes = len(ear.heard) - heard, _changes_since(ear, heard)
         drive.finish(seconds)
         sent = int(json.loads(stage.end_feed(15))["reports"])
@@ -92,15 +93,20 @@ def steady(seconds: int = 60) -> Steady:
         )
 
 
-def saturated(rate: float, seconds: int) -> Spent:
-    """The feed asks for `rate` * 100 reports a second, more than can be had, and waits for acknowledgements."""
-    fleet = Fleet(NODES, HOUR_MS)
+def saturated(rate: float, seconds: int) -> tuple[Spent, float]:
+    """The feed asks for `rate` * 100 reports a second, more than can be had, and waits for acknowledgements.
+
+    The second figure is the share of reports that made their room say something.
+    """
+    fleet = Fleet(NODES, HOUR_MS, WINDOW_S)
     traffic = draw(fleet, rate, 2 + seconds, SWITCHING)
     with _running(fleet, traffic, ("--hold", "2", "--drain", "0")) as (stage, daemon, _):
         time.sleep(2)
-        before = _Snapshot(stage, daemon)
+        before = _snapshot(stage, daemon)
+        said = _said(stage)
         time.sleep(seconds)
-        return _Snapshot(stage, daemon).since(before)
+        spent = _snapshot(stage, daemon).since(before)
+        return spent, (_said(stage) - said) / spent.reports
 
 
 def quiet() -> Quiet:
@@ -111,9 +117,9 @@ def quiet() -> Quiet:
     with _running(fleet, traffic, ("--drain", "1")) as (stage, daemon, _):
         time.sleep(WARM_S)
         _checkpoint(stage)
-        before = _Snapshot(stage, daemon)
+        before = _snapshot(stage, daemon)
         time.sleep(seconds)
-        spent = _Snapshot(stage, daemon).since(before)
+        spent = _snapshot(stage, daemon).since(before)
         # What still waits in the log belongs to the hour; it is written in the daemon's place.
         written = spent.daemon.written + _checkpoint(stage)
         days = spent.seconds * rate / 86400
@@ -122,7 +128,7 @@ def quiet() -> Quiet:
 
 def stored(stage: Stage) -> int:
     """Windows in the store of a stage, counted from its file."""
-    with closing(sqlite3.connect(f"file:{stage.folder}/store/windows.db?mode=ro", uri=True)) as connection:
+    with _store(stage) as connection:
         rows = [
             *connection.execute("SELECT record FROM inbox"),
             *connection.execute("SELECT records FROM node_hours"),
@@ -132,9 +138,7 @@ def stored(stage: Stage) -> int:
 
 
 @contextmanager
-def _running(
-    fleet: Fleet, traffic: Traffic, node_options: tuple[str, ...]
-) -> Iterator[tuple[Stage, Daemon, Drive]]:
+def _running(fleet: Fleet, traffic: Traffic, node_options: tuple[str, ...]) -> Iterator[tuple[Stage, Daemon, Drive]]:
     stage = Stage(fleet, traffic.rate, fleet.window_s, node_options)
     try:
         stage.start()
@@ -146,22 +150,27 @@ def _running(
         stage.stop()
 
 
-class _Snapshot:
+@dataclass(frozen=True)
+class Snapshot:
     """The counters of a stage at one moment."""
 
-    def __init__(self, stage: Stage, daemon: Daemon) -> None:
-        self._windows = daemon.status().windows
-        self._now_s = time.monotonic()
-        self._daemon = counters(stage.pid("attuned"))
-        self._gateway = counters(stage.pid("attune-gateway"))
+    now_s: float
+    windows: int
+    daemon: Counters
+    gateway: Counters
 
-    def since(self, before: "_Snapshot") -> Spent:
+    def since(self, before: "Snapshot") -> Spent:
         return Spent(
-            self._now_s - before._now_s,
-            self._windows - before._windows,
-            self._daemon - before._daemon,
-            self._gateway - before._gateway,
+            self.now_s - before.now_s,
+            self.windows - before.windows,
+            self.daemon - before.daemon,
+            self.gateway - before.gateway,
         )
+
+
+def _snapshot(stage: Stage, daemon: Daemon) -> Snapshot:
+    windows = daemon.status().windows
+    return Snapshot(time.monotonic(), windows, counters(stage.pid("attuned")), counters(stage.pid("attune-gateway")))
 
 
 def _watched(daemon: Daemon, seconds: int) -> Iterator[Delays]:
@@ -176,6 +185,16 @@ def _watched(daemon: Daemon, seconds: int) -> Iterator[Delays]:
             status.publish_delay_ms,
             status.publish_delay_worst_ms,
         )
+
+
+def _store(stage: Stage) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(f"file:{stage.folder}/store/windows.db?mode=ro", uri=True))
+
+
+def _said(stage: Stage) -> int:
+    """How often rooms have said something."""
+    with _store(stage) as connection:
+        return int(connection.execute("SELECT count(*) FROM said").fetchone()[0])
 
 
 def _changes_since(ear: Ear, first: int) -> int:
