@@ -4,7 +4,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from attune_proto.v1 import node_pb2
 
@@ -16,13 +17,14 @@ from attuned.errors import StoreError
 from attuned.labels.labels import Labels
 from attuned.labels.teaching import Teaching
 from attuned.nodes.commits import Commits
-from attuned.nodes.conversation import Conversation, Tie
+from attuned.nodes.conversation import FUTURE_MS, Conversation, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.hub import Hub
 from attuned.nodes.window import Window
-from attuned.presence.belief import UNKNOWN_AFTER_STEPS, Belief, RoomState
+from attuned.presence.belief import Belief, RoomState, unknown_after_steps
 from attuned.presence.correction import correct
-from attuned.presence.rooms import Rooms, checkpoint_from_json
+from attuned.presence.rooms import Late, Rooms, checkpoint_from_json
+from attuned.presence.watcher import Watcher
 from attuned.store.beliefs import HOUR_MS, BeliefHour, SaidRow
 from attuned.store.site import SiteStore
 from attuned.store.windows import WindowStore
@@ -35,10 +37,14 @@ LOOK_ROUND_S = 10.0
 # How often the inbox is packed, in seconds of the daemon's clock.
 PACK_S = 3600.0
 
-# Hours read again at start: more than the hour that is open and the one that is filling.
+# Hours read again at start for a room of which nothing is settled: more than the one that is open and the one that
+# is filling. Of other rooms, what is not settled is read again.
 RESTORE_HOURS = 4
 
-Errand = Callable[[], Awaitable[object]]
+# Wait before an errand is tried again when the disk refuses it, in real seconds.
+TROUBLE_S = 1.0
+
+Errand = Callable[[], Awaitable[None]]
 
 
 class Site:
@@ -58,10 +64,11 @@ class Site:
         self.window_store = WindowStore(settings.store.path)
         self.room_settings: dict[str, RoomSettings] = {room.id: room for room in settings.rooms}
         self.commits = Commits(clock, self)
-        self.watchers: set[asyncio.Queue[frozenset[str]]] = set()
+        self.watchers: set[Watcher] = set()
         self._errands: asyncio.Queue[Errand] = asyncio.Queue()
         self._arrived: dict[str, float] = {}
         self._unsaved: list[BeliefHour] = []
+        self._half_corrected: dict[str, Late] = {}
         self._packed_utc_ms = clock.utc_ms()
 
     async def open(self) -> None:
@@ -95,10 +102,18 @@ class Site:
         """What follows from messages but must not hold up the next one, in order, for ever."""
         while True:
             errand = await self._errands.get()
+            await self._carry_out(errand)
+
+    async def _carry_out(self, errand: Errand) -> None:
+        trouble = ""
+        while True:
             try:
-                await errand()
+                return await errand()
             except StoreError as error:
-                log.error("%s", error)
+                if not trouble:
+                    log.error("%s It is tried again.", error)
+                trouble = str(error)
+            await asyncio.sleep(TROUBLE_S)
 
     async def run_rounds(self) -> None:
         """Looks for rooms that have fallen silent and says how the nodes are, for ever."""
@@ -160,7 +175,7 @@ class Site:
                 raise
         self._say(saying)
         for watcher in self.watchers:
-            watcher.put_nowait(touched)
+            watcher.note(touched)
         self._correct_late()
 
     def acknowledge(self, conversations: Sequence[Conversation], windows: Sequence[Window]) -> None:
@@ -187,35 +202,52 @@ class Site:
         await self.window_store.pack(boots, self._unsaved)
         self._unsaved = []
         self._packed_utc_ms = now_utc_ms
+        for room, late in self._half_corrected.items():
+            self.rooms.note_late(room, late)
+        self._half_corrected.clear()
 
     def _correct_late(self) -> None:
         late, self.rooms.late = self.rooms.late, {}
-        for room, utc_ms in late.items():
-            self._errands.put_nowait(lambda room=room, utc_ms=utc_ms: self._correct(room, utc_ms))  # type: ignore[misc]
+        for room, stretch in late.items():
+            self._errands.put_nowait(partial(self._correct, room, stretch))
 
-    async def _correct(self, room: str, utc_ms: int) -> None:
-        changed = await correct(
-            self.window_store, room, self.room_settings[room].nodes, self.rooms.new_timeline, utc_ms
-        )
-        log.info("Windows of room %s came late: %d hours of its history were corrected.", room, changed)
+    async def _correct(self, room: str, late: Late) -> None:
+        nodes = self.room_settings[room].nodes
+        whole = await correct(self.window_store, room, nodes, self.rooms.new_timeline, late)
+        if not whole:
+            known = self._half_corrected.get(room, late)
+            first, last = min(known.from_utc_ms, late.from_utc_ms), max(known.until_utc_ms, late.until_utc_ms)
+            self._half_corrected[room] = Late(first, last)
 
     async def _restore_rooms(self) -> None:
-        now = self.clock.utc_ms()
-        checkpoints = {
-            room: checkpoint_from_json(t) for room, t in (await self.window_store.beliefs.checkpoints()).items()
-        }
-        said = await self.window_store.beliefs.last_said()
+        now, beliefs = self.clock.utc_ms(), self.window_store.beliefs
         step_ms = self.settings.site.step_s * 1000
-        for room in self.room_settings:
+        checkpoints = {room: checkpoint_from_json(text) for room, text in (await beliefs.checkpoints()).items()}
+        settled = {room: checkpoint.index * step_ms for room, checkpoint in checkpoints.items()}
+        late = await self._late_before_the_end(settled)
+        await self.window_store.pack({}, [])
+        said = await beliefs.last_said()
+        for room, settings in self.room_settings.items():
             row = said.get(room)
             self.rooms.restore(room, checkpoints.get(room), _belief(row, step_ms) if row else None)
-        for hour in range(now // HOUR_MS - RESTORE_HOURS, now // HOUR_MS + 1):
-            for window in await self.window_store.windows_between(
-                self.settings.room_of, hour * HOUR_MS, (hour + 1) * HOUR_MS
-            ):
+            since = settled.get(room, now - RESTORE_HOURS * HOUR_MS)
+            for window in await self.window_store.windows_between(settings.nodes, since, now + FUTURE_MS):
                 self.rooms.take(window)
         self.rooms.late.clear()
+        for room, utc_ms in late.items():
+            self.rooms.note_late(room, Late(utc_ms, settled[room]))
+        self._correct_late()
         self._say_again()
+        self.commits.hurry()
+
+    async def _late_before_the_end(self, settled: Mapping[str, int]) -> dict[str, int]:
+        """Windows that the last run may not have got round to correcting: not packed, and before what is settled."""
+        room_of = self.settings.room_of
+        until = {node: settled[room] for node, room in room_of.items() if room in settled}
+        late: dict[str, int] = {}
+        for node, utc_ms in (await self.window_store.earliest_unpacked(until)).items():
+            late[room_of[node]] = min(utc_ms, late.get(room_of[node], utc_ms))
+        return late
 
     def _say_again(self) -> None:
         """The broker may have lost what was retained."""
@@ -240,16 +272,18 @@ class Site:
             "refused": conversation.refused,
             "backlog": health.backlog,
             "battery_mv": health.battery_mv or None,
-            "reset_reason": node_pb2.ResetReason.Name(health.reset_reason).removeprefix("RESET_REASON_").lower(),
+            "reset_reason": conversation.reset_reason or None,
         }
 
 
 def _said_row(room: str, belief: Belief) -> SaidRow:
-    return SaidRow(room, belief.as_of_utc_ms, int(belief.state), round(belief.probability, 4), belief.since_utc_ms)
+    # A room that fell silent became unknown after its newest step.
+    utc_ms = max(belief.as_of_utc_ms, belief.since_utc_ms)
+    return SaidRow(room, utc_ms, int(belief.state), round(belief.probability, 4), belief.since_utc_ms)
 
 
 def _belief(row: SaidRow, step_ms: int) -> Belief:
     """What was said, as far as the store remembers it."""
     p = min(max(row.probability, 1e-4), 1 - 1e-4)
-    valid_until = row.utc_ms + UNKNOWN_AFTER_STEPS * step_ms if row.state else row.utc_ms
+    valid_until = row.utc_ms + unknown_after_steps(step_ms) * step_ms if row.state else 0
     return Belief(RoomState(row.state), math.log(p / (1 - p)), row.since_utc_ms, row.utc_ms, valid_until, ())

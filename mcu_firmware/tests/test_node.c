@@ -187,8 +187,8 @@ static void at_most_eight_are_in_flight_and_retries_back_off(void **state) {
     daemon_.keeps_silent_on_reports = true;
     connect();
     assert_int_equal(daemon_.arrivals, 8);
-    static const uint32_t retries[] = {5, 15, 35};
-    for (uint32_t s = 1, i = 0; s <= 40; s++) {
+    static const uint32_t retries[] = {15, 45, 105};
+    for (uint32_t s = 1, i = 0; s <= 110; s++) {
         uint32_t before = daemon_.arrivals;
         attune_node_poll(&node, 20 * 60000 + s * 1000);
         fake_daemon_exchange(&daemon_);
@@ -202,10 +202,10 @@ static void at_most_eight_are_in_flight_and_retries_back_off(void **state) {
     fake_daemon_exchange(&daemon_);
     assert_int_equal(daemon_.arrivals, 40);
     assert_true(daemon_.have[16] && !daemon_.have[17]);
-    attune_node_poll(&node, 20 * 60000 + 44 * 1000);
+    attune_node_poll(&node, 20 * 60000 + 124 * 1000);
     fake_daemon_exchange(&daemon_);
     assert_int_equal(daemon_.arrivals, 40);
-    attune_node_poll(&node, 20 * 60000 + 45 * 1000);
+    attune_node_poll(&node, 20 * 60000 + 125 * 1000);
     fake_daemon_exchange(&daemon_);
     assert_int_equal(daemon_.arrivals, 48);
 }
@@ -222,17 +222,17 @@ static void the_oldest_is_not_starved_by_progress(void **state) {
     daemon_.loss = 100;
     fake_daemon_exchange(&daemon_); /* 2 is lost */
     daemon_.loss = 0;
-    for (uint32_t s = 121; s <= 124; s++) {
+    for (uint32_t s = 121; s <= 134; s++) {
         attune_report report = {.end_s = 120};
         attune_backlog_push(&node.backlog, &report); /* a window a second */
         attune_node_poll(&node, s * 1000);
         fake_daemon_exchange(&daemon_);
         assert_false(daemon_.have[2]);
     }
-    attune_node_poll(&node, 125000);
+    attune_node_poll(&node, 135000);
     fake_daemon_exchange(&daemon_);
     assert_true(daemon_.have[2]);
-    assert_int_equal(daemon_.through, 6);
+    assert_int_equal(daemon_.through, 16);
     assert_int_equal(attune_backlog_waiting(&node.backlog), 0);
 }
 

@@ -1,6 +1,5 @@
 """What the command line asks: one method a call of attune.v1.Admin, answered from the running site."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from attuned.errors import AttuneError, NotFoundError, RequestError
 from attuned.labels.labels import PERSON
 from attuned.nodes.link_service import LinkService
 from attuned.presence.history import history
+from attuned.presence.watcher import Watcher
 from attuned.site import Site
 from attuned.store.site import LabelRow
 
@@ -24,9 +24,6 @@ WAIT_LIMIT_MS = 10_000
 HISTORY_LIMIT_MS = 31 * 24 * 3_600_000
 
 LABELS_AT_ONCE = 100
-
-# A watcher that does not read loses old notices; it gets the newest state of everything with the next.
-NOTICES = 1000
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
@@ -104,16 +101,16 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         except NotFoundError as error:
             await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         wanted = frozenset(request.rooms or self._site.rooms.rooms)
-        notices: asyncio.Queue[frozenset[str]] = asyncio.Queue(NOTICES)
-        self._site.watchers.add(notices)
+        watcher = Watcher()
+        self._site.watchers.add(watcher)
         try:
             yield self._reply(request.rooms)
             while True:
-                changed = await _all_of(notices) & wanted
+                changed = await watcher.changed() & wanted
                 if changed:
                     yield self._reply(sorted(changed))
         finally:
-            self._site.watchers.discard(notices)
+            self._site.watchers.discard(watcher)
 
     @answers
     async def GetRoomHistory(  # noqa: N802
@@ -178,11 +175,3 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         unknown = [room for room in rooms if room not in self._site.rooms.rooms]
         if unknown:
             raise NotFoundError(f"There is no room {unknown[0]!r}: `attune rooms` lists the rooms.")
-
-
-async def _all_of(notices: "asyncio.Queue[frozenset[str]]") -> frozenset[str]:
-    """Waits for a notice and takes all that are there."""
-    changed = await notices.get()
-    while not notices.empty():
-        changed |= notices.get_nowait()
-    return changed

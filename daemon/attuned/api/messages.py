@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from attune_proto.v1 import admin_pb2, node_pb2
+from attune_proto.v1 import admin_pb2
 
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.hub import Hub
@@ -59,17 +59,11 @@ def node(hub: Hub, conversation: Conversation) -> admin_pb2.Node:
         last_refusal=conversation.last_refusal,
         label_windows=conversation.label_windows,
         window_seconds=facts.window_s if facts else 0,
-        reset_reason=reset_reason(health),
+        reset_reason=conversation.reset_reason,
         battery_mv=health.battery_mv,
         backlog=health.backlog,
         bad_frames=hub.bad_frames(conversation),
     )
-
-
-def reset_reason(health: node_pb2.Health) -> str:
-    """Why the node started; empty until it has said so."""
-    name = node_pb2.ResetReason.Name(health.reset_reason).removeprefix("RESET_REASON_").lower()
-    return "" if name == "unspecified" else name
 
 
 def label(row: LabelRow, windows_learned: int) -> admin_pb2.LabelRow:

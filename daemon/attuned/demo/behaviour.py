@@ -51,7 +51,8 @@ class Behaviour:
         volume = np.array([room.volume_m3 for room in rooms])
         self._rng = rng
         self._absorption = physics.sabine_absorption(volume, rng.uniform(0.4, 0.7, count))
-        self._fan_db = rng.uniform(32, 42, count)
+        # Background in offices lies between noise criteria 25 and 45 (ASHRAE Handbook, chapter on noise control).
+        self._fan_db = rng.uniform(32, 50, count)
         self._kitchen = np.array([room.kind is Kind.KITCHEN for room in rooms])
         self._pir_rate = np.array([_PIR_RATE[room.kind] for room in rooms])
         self._chatter = np.array([[_talking(room.kind, alone) for room in rooms] for alone in (True, False)])
@@ -81,7 +82,7 @@ class Behaviour:
         inside = self._sources(habits, noise)
         passage = inside[self._towards]
         heard = passage - np.where(habits.doors, 12.0, 32.0)
-        fans = np.where(working, self._fan_db, self._fan_db - 6.0)
+        fans = np.where(working, self._fan_db, self._fan_db - 8.0)
         windows = street_db - np.where(habits.windows, 15.0, 32.0)
         return physics.add_levels(inside, heard, fans, windows + 2 * noise[3])
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attuned.demo.faults import FaultRates, Faults
+from attuned.demo.faults import Fault, FaultRates, Faults
+from attuned.demo.habits import Flags
 from attuned.demo.layout import Node
 from attuned.demo.physics import Floats, Ints
 from attuned.demo.sensors import SAMPLE, Samples
@@ -19,12 +20,8 @@ _FALSE_HITS = 1 / (4 * 3600)
 """Hits a second without anybody: warm air, the sun on the floor; one in four hours."""
 
 
-def event_samples(node: Ints, sensor: Ints, tick_ms: Ints) -> Samples:
-    """One event each, of value 1."""
-    samples = np.empty(len(node), dtype=SAMPLE)
-    samples["node"], samples["sensor"] = node, sensor
-    samples["tick_ms"], samples["value"] = tick_ms, 1.0
-    return samples
+ALIVE_MS = 60_000
+"""A sensor of events says once a minute that it lives, with an event count of 0, or its silence would mean nothing."""
 
 
 class _Channels:
@@ -37,7 +34,24 @@ class _Channels:
         self.node: Ints = np.array([node for node, _ in channels], dtype=np.int64)
         self.sensor: Ints = np.array([sensor for _, sensor in channels], dtype=np.int64)
         self.room: Ints = np.array([room_of[node] for node, _ in channels], dtype=np.int64)
-        self.faults = Faults(len(channels), step_ms, rates)
+        self.every: Ints = np.arange(len(channels))
+        self._faults = Faults(len(channels), step_ms, rates)
+
+    def draw(self, start_ms: int, rng: np.random.Generator) -> Fault:
+        """Faults of all channels for a step."""
+        return self._faults.draw(self.every, np.full(len(self.every), start_ms), rng)
+
+    def samples(self, channel: Ints, tick_ms: Ints, value: float) -> Samples:
+        """Readings of some channels at their ticks, all of one value."""
+        samples = np.empty(len(channel), dtype=SAMPLE)
+        samples["node"], samples["sensor"] = self.node[channel], self.sensor[channel]
+        samples["tick_ms"], samples["value"] = tick_ms, value
+        return samples
+
+    def alive(self, start_ms: int, works: Flags) -> Samples:
+        """A reading of 0 from each channel that works, at the start of every minute."""
+        due = np.flatnonzero(works) if start_ms % ALIVE_MS == 0 else self.every[:0]
+        return self.samples(due, np.full(len(due), start_ms + 1), 0.0)
 
 
 class Motion:
@@ -55,15 +69,16 @@ class Motion:
     def step(self, rate: Floats, start_ms: int) -> Samples:
         """Hits in a step, from the rate a second in each room [R] at sensitivity 1."""
         channels = self._channels
-        every = np.arange(len(channels.node))
-        fault = channels.faults.draw(every, np.full(len(every), start_ms), self._rng)
+        fault = channels.draw(start_ms, self._rng)
+        silent = fault.missing | fault.stuck
         expected = (rate[channels.room] * self._sensitivity + _FALSE_HITS) * SLOT_MS / 1000
         # A stuck motion sensor is silent; a spike is a hit of its own.
-        seen = np.where(fault.missing | fault.stuck, 0.0, -np.expm1(-expected))
-        hits = self._rng.random((self._slots, len(every))) < np.where(fault.spike, 1.0, seen)
+        seen = np.where(silent, 0.0, -np.expm1(-expected))
+        hits = self._rng.random((self._slots, len(silent))) < np.where(fault.spike, 1.0, seen)
         slot, channel = np.nonzero(hits)
-        tick = start_ms + slot * SLOT_MS + self._rng.integers(1, _JITTER_MS + 1, size=len(slot))
-        return event_samples(channels.node[channel], channels.sensor[channel], tick)
+        # Later than the minute's sign of life, which is at the first millisecond.
+        tick = start_ms + slot * SLOT_MS + self._rng.integers(2, _JITTER_MS + 2, size=len(slot))
+        return np.concatenate([channels.alive(start_ms, ~silent), channels.samples(channel, tick, 1.0)])
 
 
 class Doors:
@@ -79,8 +94,7 @@ class Doors:
     def step(self, crossings: Sequence[tuple[int, int]], start_ms: int, step_ms: int) -> Samples:
         """Events that fall into the step, from `crossings` (tick in ms, room), some of which may lie after it."""
         channels = self._channels
-        every = np.arange(len(channels.node))
-        fault = channels.faults.draw(every, np.full(len(every), start_ms), self._rng)
+        fault = channels.draw(start_ms, self._rng)
         works = ~(fault.missing | fault.stuck)
         self._pending += crossings
         due = [event for event in self._pending if event[0] <= start_ms + step_ms]
@@ -88,4 +102,4 @@ class Doors:
         found = [(c, tick) for tick, room in due for c in np.flatnonzero((channels.room == room) & works).tolist()]
         channel = np.array([c for c, _ in found], dtype=np.int64)
         tick_ms = np.array([tick for _, tick in found], dtype=np.int64)
-        return event_samples(channels.node[channel], channels.sensor[channel], tick_ms)
+        return np.concatenate([channels.alive(start_ms, works), channels.samples(channel, tick_ms, 1.0)])

@@ -41,7 +41,7 @@ DEVICES: Mapping[str, Device] = {
     "temperature": Device(noise=0.03, resolution=0.01, offset=0.25, gain=0.0, lag_s=180, low=-10, high=60),  # SHT40
     "humidity": Device(noise=0.15, resolution=0.01, offset=1.5, gain=0.0, lag_s=90, low=0, high=100),  # SHT40
     "light": Device(noise=0.8, resolution=1.0, offset=0.0, gain=0.15, lag_s=1, low=0, high=20_000),  # BH1750
-    "co2": Device(noise=8.0, resolution=1.0, offset=25.0, gain=0.02, lag_s=60, low=350, high=5_000),  # SCD41
+    "co2": Device(noise=8.0, resolution=1.0, offset=30.0, gain=0.03, lag_s=60, low=350, high=5_000),  # SCD41
     "sound": Device(noise=0.5, resolution=0.1, offset=0.8, gain=0.0, lag_s=0.1, low=29, high=110),  # MEMS microphone
 }
 

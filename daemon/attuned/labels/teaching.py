@@ -123,7 +123,7 @@ class Teaching:
 
 
 def _parts(pupil: Pupil, label: LabelRow, windows: Sequence[Window]) -> Iterator[node_pb2.Label]:
-    """The messages of a label for one node. Each names the interval, for windows that the node still holds."""
+    """The messages of a label for one node. The first names the interval, for windows that the node still holds."""
     conversation = pupil.conversation
     capacity = conversation.facts.label_capacity if conversation.facts else 0
     chosen = thin(windows, max(capacity // LOG_SHARE, PART_WINDOWS))
@@ -137,8 +137,8 @@ def _parts(pupil: Pupil, label: LabelRow, windows: Sequence[Window]) -> Iterator
             part=part,
             class_index=CLASSES[label.class_name],
             weight=max(1, min(round(weight) if chosen else PERSON_WEIGHT, WEIGHT_LIMIT)),
-            from_s=from_s,
-            to_s=to_s,
+            from_s=0 if i else from_s,
+            to_s=0 if i else to_s,
             windows=_wire(chosen[i : i + PART_WINDOWS]),
         )
 

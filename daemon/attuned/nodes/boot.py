@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.ties import Ties
+from attuned.nodes.window import Window
 
 
 @dataclass
@@ -13,3 +14,8 @@ class BootRecord:
     sequence: SeqTracker = field(default_factory=SeqTracker)
     ties: Ties = field(default_factory=Ties)
     windows: int = 0
+
+    def count(self, window: Window) -> None:
+        """A window of the boot is on the disk."""
+        self.sequence.add(window.seq)
+        self.windows += not window.refused

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Protocol
 
 from attuned.clock import Clock
@@ -50,7 +50,7 @@ class Commits:
         self._waiting: list[tuple[Conversation, Window, float]] = []
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
-        self._idle = asyncio.Event()
+        self._flushes: list[asyncio.Future[None]] = []
         self._last = 0.0
         self.trouble = ""
         self.delays_s: deque[float] = deque(maxlen=DELAYS)
@@ -68,19 +68,30 @@ class Commits:
 
     async def flush(self) -> None:
         """Commits what has arrived so far; returns when it is on the disk or the disk has refused it."""
+        flushed = asyncio.get_running_loop().create_future()
+        self._flushes.append(flushed)
         self.hurry()
-        self._idle.clear()
-        await self._idle.wait()
+        await flushed
 
     async def run(self) -> None:
-        """Commits for ever; on cancellation what waits is committed once more."""
+        """Commits for ever; on cancellation the commit under way is ended, and what waits is committed once more."""
         try:
             while True:
                 await self._arrived.wait()
                 await self._linger()
-                await self._commit()
+                if not await self._wholly(self._commit()):
+                    await asyncio.sleep(TROUBLE_S)
         except asyncio.CancelledError:
-            await asyncio.shield(self._commit())
+            await self._wholly(self._commit())
+            raise
+
+    async def _wholly(self, commit: Coroutine[None, None, bool]) -> bool:
+        """A commit that is cancelled half-way might be on the disk, and would be there twice if it were tried again."""
+        under_way = asyncio.create_task(commit)
+        try:
+            return await asyncio.shield(under_way)
+        except asyncio.CancelledError:
+            await under_way
             raise
 
     async def _linger(self) -> None:
@@ -92,27 +103,33 @@ class Commits:
         if rest > 0:
             await asyncio.sleep(rest)
 
-    async def _commit(self) -> None:
+    async def _commit(self) -> bool:
+        """Commits what waits; False if the disk refuses it."""
         taken, self._waiting = self._waiting, []
+        flushes, self._flushes = self._flushes, []
         self._arrived.clear()
         self._urgent.clear()
         self._last = time.monotonic()
         try:
             await self._sink.write([window for _, window, _ in taken])
         except StoreError as error:
-            await self._endure(error, taken)
+            self._endure(error, taken)
+            return False
         else:
             self._settle(taken)
-        self._idle.set()
+            return True
+        finally:
+            for flushed in flushes:
+                if not flushed.done():
+                    flushed.set_result(None)
 
-    async def _endure(self, error: StoreError, taken: list[tuple[Conversation, Window, float]]) -> None:
+    def _endure(self, error: StoreError, taken: list[tuple[Conversation, Window, float]]) -> None:
         """Nothing is acknowledged, so nothing is lost; the windows wait for room on the disk."""
         if not self.trouble:
             log.error("%s Nothing is acknowledged until then.", error)
         self.trouble = str(error)
         self._waiting = taken + self._waiting
         self.hurry()
-        await asyncio.sleep(TROUBLE_S)
 
     def _settle(self, taken: list[tuple[Conversation, Window, float]]) -> None:
         if self.trouble:

@@ -13,6 +13,12 @@ from attuned.nodes.window import Window
 # How far ahead of the daemon's clock a window may end: the error of a tie, and some air.
 FUTURE_MS = 60_000
 
+# How long ago it may have ended: windows are kept for 28 days.
+PAST_MS = 31 * 24 * 3_600_000
+
+# Ticks are milliseconds and windows end at whole seconds that fit 32 bits, 136 years.
+TICK_LIMIT_MS = (1 << 32) * 1000
+
 # Reports of one node on their way to the disk at which a commit should not wait: half of what a node has in flight.
 EAGER_REPORTS = 4
 
@@ -47,7 +53,7 @@ class Conversation:
         self.label_windows = 0
         self.refused = 0
         self.last_refusal = ""
-        self.pending: set[int] = set()
+        self.pending: set[tuple[int, int]] = set()  # boot, seq
         self._features_size = 0
         self._boot = BootRecord()
         self._attempt = TieAttempt()
@@ -68,6 +74,15 @@ class Conversation:
         """The boot that speaks now."""
         return self._boot
 
+    @property
+    def reset_reason(self) -> str:
+        """Why the node started, for people; empty until it has said so."""
+        reasons = node_pb2.ResetReason
+        number = self.health.reset_reason
+        # A newer node may know more reasons.
+        name = reasons.Name(number) if number in reasons.values() else f"RESET_REASON_{number}"
+        return name.removeprefix("RESET_REASON_").lower() if number else ""
+
     def refuse(self, reason: str) -> None:
         """Counts something that cannot be used."""
         self.refused += 1
@@ -76,35 +91,38 @@ class Conversation:
     def hello(self, hello: node_pb2.Hello, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
         """A node presents itself; it gets the time if it may go on."""
         facts = NodeFacts.from_hello(hello)
-        if not self._learn_schema(facts):
+        self._boot = self.boots.get(facts.boot, BootRecord())
+        self._attempt = TieAttempt()
+        self.facts = None
+        if not self._learn_schema(facts) or not self._tick_fits(hello.tick_ms):
             return []
-        if self.facts is None or self.facts.boot != facts.boot:
-            self.pending.clear()
         self.facts = facts
         self.label_windows = hello.label_windows
-        self._boot = self.boots.setdefault(facts.boot, BootRecord())
-        self._boot.sequence.give_up_below(hello.first_seq)
+        if hello.first_seq <= hello.next_seq:
+            self._give_up_below(hello.first_seq)
         if not self.room:
             return []
-        self._attempt = TieAttempt()
         return [self._time(hello.tick_ms, now_utc_ms)]
 
     def time_ack(self, ack: node_pb2.TimeAck, now_utc_ms: int) -> tuple[list[node_pb2.DaemonMessage], Tie | None]:
         """Ties the boot's ticks to UTC, or asks once more. The tie is returned if it is new."""
+        if self.facts is None or not self.room or not self._tick_fits(ack.tick_ms):
+            return [], None
         found = self._attempt.answer(ack.echo_tick_ms, ack.tick_ms, now_utc_ms)
         if found is None:
             return [self._time(ack.tick_ms, now_utc_ms)], None
         self._attempt = TieAttempt()
         tick_ms, utc_ms = found
-        if self.facts is None or not self._boot.ties.add(tick_ms, utc_ms):
+        if not self._boot.ties.add(tick_ms, utc_ms):
             return [], None
+        self.boots[self.facts.boot] = self._boot
         return [], Tie(self.facts.boot, tick_ms, utc_ms)
 
     def retie(self, end_s: int, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
         """Asks for the node's tick again if its ticks may have drifted from UTC, or plainly have."""
         ties, end_ms = self._boot.ties, end_s * 1000
         doubtful = ties.old_at(end_ms) or ties.utc_ms(end_ms) > now_utc_ms + FUTURE_MS
-        if not doubtful or self._attempt.waiting:
+        if not doubtful or self._attempt.waiting(now_utc_ms):
             return []
         return [self._time(end_ms, now_utc_ms)]
 
@@ -114,32 +132,29 @@ class Conversation:
         A window that cannot be used comes back without features: only its identity is kept.
         """
         boot = self._boot
-        if self.facts is None or not boot.ties.ticks_ms:
+        if self.facts is None or not self.room or not boot.ties.ticks_ms:
             return None
-        if report.first_seq:
-            boot.sequence.give_up_below(report.first_seq)
         seq = report.seq
-        if seq in boot.sequence or seq in self.pending:
+        if report.first_seq <= seq:
+            self._give_up_below(report.first_seq)
+        if seq in boot.sequence or (self.facts.boot, seq) in self.pending:
             return None
         if not boot.sequence.accepts(seq):
             self.refuse(f"report number {seq} is far beyond the last one")
             return None
-        self.pending.add(seq)
+        self.pending.add((self.facts.boot, seq))
         end_utc_ms = boot.ties.utc_ms(report.end_s * 1000)
         reason = self._objection(report, end_utc_ms, now_utc_ms)
         if reason:
             self.refuse(reason)
-            return Window(self.node, self.facts.boot, seq, report.end_s, end_utc_ms, 0, b"", b"")
+            return Window(self.node, self.facts.boot, seq, report.end_s, now_utc_ms, 0, b"", b"")
         state, evidence, features = report.state, report.evidence, report.features
         return Window(self.node, self.facts.boot, seq, report.end_s, end_utc_ms, state, evidence, features)
 
     def committed(self, window: Window) -> None:
         """The window is on the disk."""
-        record = self.boots[window.boot]
-        record.sequence.add(window.seq)
-        record.windows += not window.refused
-        if window.boot == (self.facts and self.facts.boot):
-            self.pending.discard(window.seq)
+        self.boots[window.boot].count(window)
+        self.pending.discard((window.boot, window.seq))
         if not window.refused:
             self.last_window_utc_ms = max(self.last_window_utc_ms, window.end_utc_ms)
 
@@ -152,6 +167,15 @@ class Conversation:
     def _time(self, tick_ms: int, now_utc_ms: int) -> node_pb2.DaemonMessage:
         self._attempt.ask(tick_ms, now_utc_ms)
         return node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick_ms, utc_ms=now_utc_ms))
+
+    def _give_up_below(self, first_seq: int) -> None:
+        boot = self.facts.boot if self.facts else 0
+        self._boot.sequence.give_up_below(first_seq, {seq for of, seq in self.pending if of == boot})
+
+    def _tick_fits(self, tick_ms: int) -> bool:
+        if tick_ms >= TICK_LIMIT_MS:
+            self.refuse("a clock of more than 136 years: its firmware is damaged")
+        return tick_ms < TICK_LIMIT_MS
 
     def _learn_schema(self, facts: NodeFacts) -> bool:
         try:
@@ -171,6 +195,10 @@ class Conversation:
             return f"a report with {len(report.features)} bytes of features instead of {self._features_size}"
         if len(report.evidence) % 2 or len(report.evidence) > 2 * (CLASS_LIMIT - 1):
             return f"a report with {len(report.evidence)} bytes of evidence"
+        if report.state > 0xFF:
+            return f"a report with the state {report.state}, which is more than a byte"
         if end_utc_ms > now_utc_ms + FUTURE_MS:
             return f"a window that ends {(end_utc_ms - now_utc_ms) // 1000} s in the future"
+        if end_utc_ms < now_utc_ms - PAST_MS:
+            return f"a window that ended {(now_utc_ms - end_utc_ms) // (24 * 3_600_000)} days ago"
         return ""

@@ -25,6 +25,9 @@ OFFLINE_WINDOWS = 5
 # How often a complaint about one sender is written to the log, milliseconds of real time by the daemon's clock.
 COMPLAINT_MS = 60_000
 
+# The largest count that is told; senders may claim anything.
+COUNT_LIMIT = (1 << 32) - 1
+
 _HELLO_REQUEST = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
 
 
@@ -137,7 +140,7 @@ class Hub:
     def bad_frames(self, conversation: Conversation) -> int:
         """Damaged frames on the node's link, as the gateway and the node count them."""
         link = self._link_of.get(conversation.node)
-        return (link.bad_frames if link else 0) + conversation.health.bad_frames
+        return min((link.bad_frames if link else 0) + conversation.health.bad_frames, COUNT_LIMIT)
 
     def _new(self, node: str) -> Conversation:
         return Conversation(node, self._room_of.get(node, ""), self._facts.get(node), self._boots.get(node, {}))
@@ -179,11 +182,19 @@ class Hub:
                 return
             conversation = self.conversations[node] = self._new(node)
             log.info("Node %s is not assigned to a room: add it to the nodes of a room in the configuration.", node)
+        if not self._may_speak(conversation, link):
+            self._complain(link, "a hello with the hint of another node on the same link")
+            return
         self._move(conversation, link)
         now = self._clock.utc_ms()
         conversation.last_heard_utc_ms = now
         self._answer(conversation, conversation.hello(hello, now))
         self._listener.on_hello(conversation)
+
+    def _may_speak(self, conversation: Conversation, link: Link) -> bool:
+        """False if another node speaks on the link with the same hint: their frames could not be told apart."""
+        other = link.conversations.get(conversation.hint, conversation)
+        return other is conversation or not self.online(other)
 
     def _move(self, conversation: Conversation, link: Link) -> None:
         previous = self._link_of.get(conversation.node)
@@ -193,6 +204,8 @@ class Hub:
         self._link_of[conversation.node] = link
 
     def _report(self, link: Link, conversation: Conversation, report: node_pb2.Report, now: int) -> None:
+        if not conversation.room:
+            return
         if not conversation.boot.ties.ticks_ms:
             link.gateway.send(link.number, session.seal(conversation.hint, _HELLO_REQUEST))
             return

@@ -1,5 +1,6 @@
 """Which reports of one boot have arrived: everything up to a number, and a few beyond it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 # Reports ahead of the highest contiguous number that are kept in mind; a node has at most 8 in flight.
@@ -32,14 +33,15 @@ class SeqTracker:
             self.beyond.add(seq)
             self._advance()
 
-    def give_up_below(self, first_seq: int) -> None:
-        """The node holds nothing below `first_seq` any more: what has not come by then is lost."""
+    def give_up_below(self, first_seq: int, coming: Collection[int] = ()) -> None:
+        """The node holds nothing below `first_seq` any more: what has not come and is not `coming` is lost."""
         missing = first_seq - 1 - self.through
         if missing <= 0:
             return
-        arrived = {seq for seq in self.beyond if seq < first_seq}
+        passed = {seq for seq in self.beyond if seq < first_seq}
+        arrived = passed | {seq for seq in coming if self.through < seq < first_seq}
         self.lost += missing - len(arrived)
-        self.beyond -= arrived
+        self.beyond -= passed
         self.through = first_seq - 1
         self._advance()
 

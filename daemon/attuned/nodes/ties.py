@@ -9,6 +9,9 @@ GOOD_ROUND_TRIP_MS = 5_000
 # Attempts after which the best tie so far is taken.
 ATTEMPTS = 3
 
+# Time after which an answer is no longer expected: it or the question was lost on the way.
+ANSWER_MS = 15_000
+
 # A new tie is worth keeping if the last one is this old or this wrong (milliseconds).
 RETIE_AGE_MS = 3_600_000
 RETIE_ERROR_MS = 2_000
@@ -60,13 +63,14 @@ class TieAttempt:
     tries: int = 0
     best: tuple[int, int, int] | None = None  # round trip, tick, UTC
 
-    @property
-    def waiting(self) -> bool:
+    def waiting(self, now_utc_ms: int) -> bool:
         """Whether an answer is still to come."""
-        return bool(self.sent_utc_ms)
+        return any(now_utc_ms - sent_utc_ms < ANSWER_MS for sent_utc_ms in self.sent_utc_ms.values())
 
     def ask(self, echo_tick_ms: int, utc_ms: int) -> None:
         """A time message goes out; its answer will carry `echo_tick_ms` again."""
+        while len(self.sent_utc_ms) >= ATTEMPTS:
+            del self.sent_utc_ms[next(iter(self.sent_utc_ms))]
         self.sent_utc_ms[echo_tick_ms] = utc_ms
         self.tries += 1
 

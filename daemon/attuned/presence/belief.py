@@ -8,8 +8,9 @@ from dataclasses import dataclass
 # The share of a room's log-odds that its filter carries over from earlier windows.
 BEFORE = "before"
 
-# Steps without evidence after which a room is unknown.
+# Steps without evidence after which a room is unknown; an hour if they last longer than that.
 UNKNOWN_AFTER_STEPS = 15
+HOUR_MS = 3_600_000
 
 
 class RoomState(enum.IntEnum):
@@ -48,6 +49,11 @@ class Belief:
 
 # A room of which nothing has been heard yet.
 NOTHING = Belief(RoomState.UNKNOWN, 0.0, 0, 0, 0, ())
+
+
+def unknown_after_steps(step_ms: int) -> int:
+    """Steps without evidence after which a room is unknown."""
+    return min(UNKNOWN_AFTER_STEPS, HOUR_MS // step_ms)
 
 
 def probability(log_odds: float) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from attuned.presence.rooms import add_window, checkpoint_from_json, pack_hours
+from attuned.presence.rooms import Late, add_window, checkpoint_from_json, pack_hours
 from attuned.presence.timeline import Checkpoint, RoomTimeline
 from attuned.store.beliefs import HOUR_MS
 from attuned.store.windows import WindowStore
@@ -13,24 +13,24 @@ async def correct(
     room: str,
     nodes: Iterable[str],
     new_timeline: Callable[[Checkpoint | None], RoomTimeline],
-    from_utc_ms: int,
-) -> int:
-    """Computes a room's stored hours again from the one that holds `from_utc_ms`; returns how many changed.
+    late: Late,
+) -> bool:
+    """Computes a room's stored hours again, from the one of the first late window to the last.
 
-    Only hours that are in the store are written; younger ones follow from the timeline in memory.
+    False if steps that followed without the late windows are still on their way to the store: call it again then.
     """
-    first = (from_utc_ms - 1) // HOUR_MS
+    first = (late.from_utc_ms - 1) // HOUR_MS
     stored = dict(await store.beliefs.known(room, first, 1 << 31))
     if not stored:
-        return 0
+        return False
     before = await store.beliefs.checkpoint_before(room, first)
     timeline = new_timeline(checkpoint_from_json(before) if before else None)
     windows = await store.windows_between(nodes, first * HOUR_MS, (max(stored) + 1) * HOUR_MS)
     for window in windows:
         add_window(timeline, window)
-    timeline.settle_all()
+    timeline.finish((max(stored) + 1) * HOUR_MS)
     changed = [
         hour for hour in pack_hours(room, timeline.settled, timeline.step_ms) if hour.known != stored.get(hour.hour)
     ]
     await store.beliefs.write(changed)
-    return len(changed)
+    return (max(stored) + 1) * HOUR_MS >= late.until_utc_ms

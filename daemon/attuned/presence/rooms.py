@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from attuned.nodes.window import EVIDENCE_STEPS, Window
-from attuned.presence.belief import NOTHING, UNKNOWN_AFTER_STEPS, Belief, RoomState, occupied_evidence
+from attuned.presence.belief import NOTHING, Belief, RoomState, occupied_evidence
 from attuned.presence.timeline import Arrival, Checkpoint, RoomTimeline, Step
 from attuned.store.beliefs import HOUR_MS, BeliefHour
 
@@ -34,6 +34,14 @@ def checkpoint_from_json(text: str) -> Checkpoint:
     return Checkpoint(**values)
 
 
+@dataclass(frozen=True)
+class Late:
+    """Windows that came too late for a room's live state: from the end of the first to the newest step by then."""
+
+    from_utc_ms: int
+    until_utc_ms: int
+
+
 @dataclass
 class Room:
     """One room: its timeline, what was said last, and settled steps on their way to the store."""
@@ -46,14 +54,16 @@ class Room:
     def current(self, now_utc_ms: int) -> Belief:
         """The belief now: unknown once nothing has been heard for too long."""
         belief = self.timeline.belief()
-        if self.silent(now_utc_ms):
-            return Belief(RoomState.UNKNOWN, 0.0, belief.valid_until_utc_ms, belief.as_of_utc_ms, 0, ())
-        return belief
+        if belief.state is RoomState.UNKNOWN or not self._expired(belief, now_utc_ms):
+            return belief
+        return Belief(RoomState.UNKNOWN, 0.0, belief.valid_until_utc_ms, belief.as_of_utc_ms, 0, ())
 
     def silent(self, now_utc_ms: int) -> bool:
         """Whether the newest step is too old to say anything about now."""
-        age = now_utc_ms - self.timeline.newest_utc_ms
-        return age > (UNKNOWN_AFTER_STEPS + GRACE_STEPS) * self.timeline.step_ms
+        return self._expired(self.timeline.belief(), now_utc_ms)
+
+    def _expired(self, belief: Belief, now_utc_ms: int) -> bool:
+        return now_utc_ms > belief.valid_until_utc_ms + GRACE_STEPS * self.timeline.step_ms
 
     def worth_saying(self, belief: Belief) -> bool:
         """Whether a belief differs enough from what was said last, or what was said is about to expire."""
@@ -81,7 +91,7 @@ class Rooms:
         self._sensors_of = sensors_of
         self.rooms = {room: Room(room, self.new_timeline(None)) for room in rooms}
         self.touched: set[str] = set()
-        self.late: dict[str, int] = {}
+        self.late: dict[str, Late] = {}
 
     def new_timeline(self, checkpoint: Checkpoint | None) -> RoomTimeline:
         return RoomTimeline(self._step_ms, self._sensors_of, checkpoint)
@@ -97,8 +107,7 @@ class Rooms:
         timeline = room.timeline
         arrival = add_window(timeline, window)
         if arrival is Arrival.LATE:
-            earliest = self.late.get(room.room, window.end_utc_ms)
-            self.late[room.room] = min(earliest, window.end_utc_ms)
+            self.note_late(room.room, Late(window.end_utc_ms, timeline.newest_utc_ms))
             return False
         if timeline.settled:
             room.settling += timeline.settled
@@ -106,10 +115,16 @@ class Rooms:
         self.touched.add(room.room)
         return timeline.state is not room.said.state
 
+    def note_late(self, room: str, late: Late) -> None:
+        """The room's history has to be corrected."""
+        known = self.late.get(room, late)
+        until = max(known.until_utc_ms, late.until_utc_ms)
+        self.late[room] = Late(min(known.from_utc_ms, late.from_utc_ms), until)
+
     def to_say(self, now_utc_ms: int) -> list[tuple[str, Belief]]:
         """Beliefs of touched rooms that are worth saying now."""
         found = []
-        for name in self.touched:
+        for name in sorted(self.touched):
             room = self.rooms[name]
             belief = room.current(now_utc_ms)
             if room.worth_saying(belief):
@@ -170,8 +185,14 @@ def _pack_hour(room: str, hour: int, steps: Sequence[Step], step_ms: int) -> Bel
     known = [KNOWN_UNKNOWN] * per_hour
     for step in steps:
         if step.settled_as().state is not RoomState.UNKNOWN:
-            known[(step.index - 1) % per_hour] = round(max(-127.0, min(127.0, step.log_odds)) * EVIDENCE_STEPS)
+            known[(step.index - 1) % per_hour] = _quantised(step.log_odds)
     return BeliefHour(room, hour, struct.pack(f"<{per_hour}h", *known), checkpoint_to_json(steps[-1].settled_as()))
+
+
+def _quantised(log_odds: float) -> int:
+    """Steps of 1/256 nat, away from zero: what is just above it stays above it."""
+    size = math.ceil(min(abs(log_odds), 127.0) * EVIDENCE_STEPS)
+    return size if log_odds > 0 else -size
 
 
 def unpack_hour(hour: int, known: bytes) -> list[tuple[int, float]]:

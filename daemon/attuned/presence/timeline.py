@@ -2,22 +2,24 @@
 
 Time is cut into steps on a fixed grid of UTC; a node's window belongs to the step in which it ends. Each step weighs
 what the room's filter predicts with the evidence of the nodes. The steps of the last hour are kept open: a window that
-belongs to one of them changes it and those after it. Older steps are settled and handed over for the store.
+belongs to one of them changes it and those after it. Older steps are settled and handed over for the store, but for
+those of a silence of an hour and more: nothing is known of them.
 """
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from math import log
 
 from attune_core import Filter
 
-from attuned.presence.belief import BEFORE, NOTHING, UNKNOWN_AFTER_STEPS, Belief, RoomState, Share
+from attuned.presence.belief import BEFORE, HOUR_MS, NOTHING, Belief, RoomState, Share, unknown_after_steps
 from attuned.presence.fusion import fuse
 from attuned.presence.weights import kind_weights
 
 # How long a step stays open for windows that arrive late, and the gap after which a room starts cold.
-HORIZON_MS = 3_600_000
+HORIZON_MS = HOUR_MS
 
 WindowKey = tuple[int, int]  # boot, seq
 
@@ -38,7 +40,7 @@ class Checkpoint:
     filter_state: tuple[float, ...]
     state: RoomState
     since_utc_ms: int
-    quiet_steps: int  # steps since the last evidence
+    quiet_steps: int  # steps since the last evidence, at most an hour of them
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class RoomTimeline:
     ) -> None:
         self.step_ms = step_ms
         self._horizon = HORIZON_MS // step_ms
+        self._unknown_after = unknown_after_steps(step_ms)
         self._sensors = sensors
         self._filter = Filter(classes=2, step_s=step_ms // 1000, precision="float64")
         self._cold = self._filter.state
@@ -86,28 +89,30 @@ class RoomTimeline:
 
     def belief(self) -> Belief:
         """The room after its newest step."""
-        return self._belief(self._steps[-1]) if self._steps else NOTHING
+        newest = self._newest_step()
+        return self._belief(newest) if newest else NOTHING
 
     @property
     def state(self) -> RoomState:
         """The room's state after its newest step."""
-        return self._steps[-1].settled_as().state if self._steps else RoomState.UNKNOWN
+        newest = self._newest_step()
+        return newest.settled_as().state if newest else RoomState.UNKNOWN
 
     @property
     def newest_utc_ms(self) -> int:
         """End of the newest step; 0 if there is none."""
-        if self._steps:
-            return self._steps[-1].index * self.step_ms
-        return self._base.index * self.step_ms if self._base else 0
+        return self._newest(0) * self.step_ms
 
     def history(self) -> list[tuple[int, RoomState, float]]:
         """(UTC of the step's end in ms, state, log-odds) of the open steps."""
         return [(s.index * self.step_ms, s.settled_as().state, s.log_odds) for s in self._steps]
 
-    def settle_all(self) -> None:
-        """Closes every open step."""
-        while self._steps:
-            self._settle()
+    def finish(self, end_utc_ms: int) -> None:
+        """Goes on to the step that ends at `end_utc_ms`, at or after the newest one, and settles every step."""
+        index = end_utc_ms // self.step_ms
+        if self._make_room(index):
+            self._recompute(index)
+        self._settle_all()
 
     def _make_room(self, index: int) -> bool:
         """Brings the step into the deque; False if it is settled."""
@@ -122,6 +127,13 @@ class RoomTimeline:
             self._settle()
         return True
 
+    def _newest_step(self) -> Step | None:
+        if self._steps or self._base is None:
+            return self._steps[-1] if self._steps else None
+        free, occupied = self._base.filter_state
+        log_odds = log(occupied / free)
+        return Step(self._base.index, before=log_odds, log_odds=log_odds, checkpoint=self._base)
+
     def _newest(self, default: int) -> int:
         if self._steps:
             return self._steps[-1].index
@@ -129,10 +141,12 @@ class RoomTimeline:
 
     def _leap(self, index: int) -> None:
         """Crosses a long silence: what lies more than an hour from both of its ends is not worth a step."""
-        if self._steps:
-            self._extend(self._steps[-1].index + self._horizon)
-            self._recompute(self._steps[-1].index)
-        self.settle_all()
+        quiet = self._newest(index) + self._horizon
+        self._extend(quiet)
+        self._recompute(quiet)
+        self._settle_all()
+        if self._base is not None:
+            self._base = replace(self._base, index=index - self._horizon - 1)
         self._steps.append(Step(index - self._horizon))
         self._compute(self._steps[0])
 
@@ -152,7 +166,12 @@ class RoomTimeline:
     def _settle(self) -> None:
         step = self._steps.popleft()
         self._base = step.settled_as()
-        self.settled.append(step)
+        if self._base.quiet_steps < self._horizon:
+            self.settled.append(step)
+
+    def _settle_all(self) -> None:
+        while self._steps:
+            self._settle()
 
     def _recompute(self, index: int) -> None:
         offset = index - self._steps[0].index
@@ -175,9 +194,10 @@ class RoomTimeline:
         step.checkpoint = self._follow(step, previous, quiet=not evidence)
 
     def _follow(self, step: Step, previous: Checkpoint | None, *, quiet: bool) -> Checkpoint:
-        quiet_steps = (previous.quiet_steps + 1 if previous else self._horizon) if quiet else 0
+        since_evidence = previous.quiet_steps + 1 if previous else self._horizon
+        quiet_steps = min(since_evidence, self._horizon) if quiet else 0
         state = RoomState.OCCUPIED if step.log_odds > 0 else RoomState.FREE
-        if quiet_steps >= UNKNOWN_AFTER_STEPS:
+        if quiet_steps >= self._unknown_after:
             state = RoomState.UNKNOWN
         same = previous is not None and previous.state is state
         since = previous.since_utc_ms if same and previous else step.index * self.step_ms
@@ -205,15 +225,16 @@ class RoomTimeline:
         return self._weights[nodes]
 
     def _belief(self, step: Step) -> Belief:
-        checkpoint = step.settled_as()
+        checkpoint, as_of = step.settled_as(), step.index * self.step_ms
         evidence = self._evidence(step)
+        mute = [Share(node, 0.0, "has nothing to say") for node in sorted(set(step.windows) - set(evidence))]
+        if checkpoint.state is RoomState.UNKNOWN:
+            return Belief(RoomState.UNKNOWN, 0.0, checkpoint.since_utc_ms, as_of, 0, tuple(mute))
         shares = [Share(BEFORE, step.before)]
         if evidence:
             weighed = fuse(evidence, self._weights_of(tuple(sorted(evidence)))).shares
             shares += [Share(node, nats) for node, nats in weighed.items()]
-        shares += [Share(node, 0.0, "has nothing to say") for node in sorted(set(step.windows) - set(evidence))]
-        as_of = step.index * self.step_ms
-        valid_until = as_of + (UNKNOWN_AFTER_STEPS - checkpoint.quiet_steps) * self.step_ms
+        valid_until = as_of + (self._unknown_after - checkpoint.quiet_steps) * self.step_ms
         return Belief(
-            checkpoint.state, step.log_odds, checkpoint.since_utc_ms, as_of, max(valid_until, as_of), tuple(shares)
+            checkpoint.state, step.log_odds, checkpoint.since_utc_ms, as_of, valid_until, tuple(shares + mute)
         )

@@ -49,7 +49,14 @@ class Database:
         self._thread.shutdown()
 
     async def _on_thread(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        try:
+            waiting = asyncio.get_running_loop().run_in_executor(self._thread, call)
+        except RuntimeError as error:  # the thread has ended
+            raise self._closed() from error
+        return await waiting
+
+    def _closed(self) -> StoreError:
+        return StoreError(f"The store {self._path} is closed: start the daemon again.")
 
     def _open(self) -> None:
         try:
@@ -70,6 +77,7 @@ class Database:
     def _check(self, connection: sqlite3.Connection) -> None:
         answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if answer != "ok":
+            answer = " ".join(answer.split())
             raise StoreError(f"The store {self._path} is damaged ({answer}): restore a backup, or move the file away.")
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
@@ -82,7 +90,7 @@ class Database:
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connection
         if connection is None:
-            raise StoreError(f"The store {self._path} is closed: start the daemon again.")
+            raise self._closed()
         try:
             connection.execute("BEGIN IMMEDIATE")
             try:

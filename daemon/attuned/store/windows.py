@@ -19,6 +19,9 @@ from attuned.store.database import Database
 
 BootKey = tuple[str, int]  # node, boot
 
+# Windows that are packed in one transaction: a second's work, a few megabytes.
+PACK_WINDOWS = 50_000
+
 
 class WindowStore:
     """All that may be lost without losing the site: windows, ties, beliefs."""
@@ -57,14 +60,28 @@ class WindowStore:
     async def pack(self, boots: Mapping[BootKey, BootRecord], hours: Sequence[BeliefHour]) -> int:
         """Moves the inbox into node-hours, with the state of the boots; returns the number of windows moved.
 
-        `boots` must hold at least what the inbox says of them.
+        `boots` adds what they gave up to what the inbox says of them. No window may be committed meanwhile.
         """
+        moved = 0
+        while part := await self._database.run(_pack_inbox):
+            moved += part
 
-        def work(connection: sqlite3.Connection) -> int:
-            moved = _pack_inbox(connection)
+        def work(connection: sqlite3.Connection) -> None:
             _write_boots(connection, boots)
             write_hours(connection, hours)
-            return moved
+
+        await self._database.run(work)
+        return moved
+
+    async def earliest_unpacked(self, until_utc_ms: Mapping[str, int]) -> dict[str, int]:
+        """The end of each node's first window in the inbox that ends by the node's time in `until_utc_ms`."""
+
+        def work(connection: sqlite3.Connection) -> dict[str, int]:
+            found: dict[str, int] = {}
+            for window in _inbox(connection):
+                if not window.refused and window.end_utc_ms <= until_utc_ms.get(window.node, -1):
+                    found[window.node] = min(window.end_utc_ms, found.get(window.node, window.end_utc_ms))
+            return found
 
         return await self._database.run(work)
 
@@ -81,16 +98,19 @@ class WindowStore:
 
 
 def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
-    boots: dict[BootKey, BootRecord] = defaultdict(BootRecord)
-    for node, boot, through, beyond, windows, lost in connection.execute("SELECT * FROM boots"):
-        boots[node, boot] = BootRecord(SeqTracker(through, set(json.loads(beyond)), lost), windows=windows)
+    boots = _packed_boots(connection)
     for node, boot, tick_ms, utc_ms in connection.execute("SELECT * FROM ties ORDER BY tick_ms"):
         boots[node, boot].ties.append(tick_ms, utc_ms)
     for window in _inbox(connection):
-        record = boots[window.node, window.boot]
-        record.sequence.add(window.seq)
-        record.windows += not window.refused
+        boots[window.node, window.boot].count(window)
     return dict(boots)
+
+
+def _packed_boots(connection: sqlite3.Connection) -> defaultdict[BootKey, BootRecord]:
+    boots: defaultdict[BootKey, BootRecord] = defaultdict(BootRecord)
+    for node, boot, through, beyond, windows, lost in connection.execute("SELECT * FROM boots"):
+        boots[node, boot] = BootRecord(SeqTracker(through, set(json.loads(beyond)), lost), windows=windows)
+    return boots
 
 
 def _inbox(connection: sqlite3.Connection) -> Iterator[Window]:
@@ -110,21 +130,34 @@ def _packed(connection: sqlite3.Connection, nodes: Iterable[str], from_utc_ms: i
 
 
 def _pack_inbox(connection: sqlite3.Connection) -> int:
+    """Moves the oldest windows of the inbox, with what they say of their boots; returns their number."""
+    rows = connection.execute("SELECT id, record FROM inbox ORDER BY id LIMIT ?", (PACK_WINDOWS,)).fetchall()
+    if not rows:
+        return 0
     hours: dict[tuple[str, int], list[bytes]] = defaultdict(list)
-    moved = 0
-    for window in _inbox(connection):
-        hours[window.node, window.end_utc_ms // HOUR_MS].append(pack(window))
-        moved += 1
+    boots = _packed_boots(connection)
+    moved: set[BootKey] = set()
+    for _, record in rows:
+        for window in unpack_all(record):
+            hours[window.node, window.end_utc_ms // HOUR_MS].append(pack(window))
+            boots[window.node, window.boot].count(window)
+            moved.add((window.node, window.boot))
+    _append_hours(connection, hours)
+    _write_boots(connection, {key: boots[key] for key in moved})
+    connection.execute("DELETE FROM inbox WHERE id <= ?", (rows[-1][0],))
+    return len(rows)
+
+
+def _append_hours(connection: sqlite3.Connection, hours: Mapping[tuple[str, int], Sequence[bytes]]) -> None:
     connection.executemany(
         "INSERT OR IGNORE INTO node_keys (node) VALUES (?)", [(node,) for node in {node for node, _ in hours}]
     )
     keys = dict(connection.execute("SELECT node, key FROM node_keys"))
     connection.executemany(
-        "INSERT INTO node_hours VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET records = records || excluded.records",
+        "INSERT INTO node_hours VALUES (?, ?) ON CONFLICT (id) DO UPDATE"
+        " SET records = CAST(records || excluded.records AS BLOB)",
         [(keys[node] << 32 | hour, b"".join(records)) for (node, hour), records in sorted(hours.items())],
     )
-    connection.execute("DELETE FROM inbox")
-    return moved
 
 
 def _write_boots(connection: sqlite3.Connection, boots: Mapping[BootKey, BootRecord]) -> None:

@@ -5,19 +5,22 @@
 
 const attune_factory_row attune_factory_rows[] = {
     /* kind, statistic, mean free, occupied, variance free, occupied */
-    {ATTUNE_TEMPERATURE, ATTUNE_MEAN, {-0.25f, 0.15f}, {1.0f, 0.8f}},
-    {ATTUNE_HUMIDITY, ATTUNE_MEAN, {-0.15f, 0.05f}, {1.0f, 1.0f}},
-    {ATTUNE_LIGHT, ATTUNE_MEAN, {-0.75f, 0.9f}, {0.5f, 0.8f}},
-    {ATTUNE_CO2, ATTUNE_MEAN, {-0.6f, 0.5f}, {0.35f, 1.2f}},
-    {ATTUNE_VOC, ATTUNE_MEAN, {-0.3f, 0.4f}, {0.8f, 0.9f}},
-    {ATTUNE_PM25, ATTUNE_MEAN, {-0.1f, 0.1f}, {1.0f, 1.0f}},
-    {ATTUNE_SOUND, ATTUNE_MEAN, {-0.9f, 0.7f}, {0.5f, 0.9f}},
-    {ATTUNE_PIR, ATTUNE_COUNT, {-0.45f, 0.6f}, {0.1f, 0.6f}},
-    {ATTUNE_PIR, ATTUNE_ACTIVITY, {-0.6f, 0.7f}, {0.15f, 0.6f}},
-    {ATTUNE_PIR, ATTUNE_SINCE, {0.9f, -1.2f}, {0.6f, 0.5f}},
-    {ATTUNE_DOOR, ATTUNE_COUNT, {-0.48f, -0.35f}, {0.05f, 0.15f}},
-    {ATTUNE_DOOR, ATTUNE_ACTIVITY, {-0.64f, -0.5f}, {0.04f, 0.1f}},
-    {ATTUNE_DOOR, ATTUNE_SINCE, {0.9f, 0.3f}, {0.6f, 0.4f}},
+    {ATTUNE_TEMPERATURE, ATTUNE_DEVIATION, {-0.786f, -0.784f}, {0.013f, 0.013f}},
+    {ATTUNE_TEMPERATURE, ATTUNE_MEAN, {0.008f, 0.403f}, {0.940f, 0.301f}},
+    {ATTUNE_HUMIDITY, ATTUNE_DEVIATION, {-0.734f, -0.733f}, {0.019f, 0.019f}},
+    {ATTUNE_HUMIDITY, ATTUNE_MEAN, {-0.491f, -0.662f}, {1.607f, 1.730f}},
+    {ATTUNE_LIGHT, ATTUNE_DEVIATION, {0.125f, 0.122f}, {0.453f, 0.332f}},
+    {ATTUNE_LIGHT, ATTUNE_MEAN, {0.212f, 0.811f}, {1.714f, 0.826f}},
+    {ATTUNE_CO2, ATTUNE_DEVIATION, {-0.024f, -0.009f}, {0.257f, 0.259f}},
+    {ATTUNE_CO2, ATTUNE_MEAN, {-0.640f, 0.022f}, {0.216f, 0.402f}},
+    {ATTUNE_SOUND, ATTUNE_DEVIATION, {-0.610f, 0.435f}, {0.132f, 2.502f}},
+    {ATTUNE_SOUND, ATTUNE_MEAN, {-0.854f, 0.446f}, {0.475f, 0.918f}},
+    {ATTUNE_PIR, ATTUNE_ACTIVITY, {-0.512f, 0.519f}, {0.149f, 0.367f}},
+    {ATTUNE_PIR, ATTUNE_COUNT, {-0.475f, 0.355f}, {0.036f, 0.580f}},
+    {ATTUNE_PIR, ATTUNE_SINCE, {0.924f, -1.018f}, {0.454f, 0.283f}},
+    {ATTUNE_DOOR, ATTUNE_ACTIVITY, {-0.652f, -0.587f}, {0.002f, 0.009f}},
+    {ATTUNE_DOOR, ATTUNE_COUNT, {-0.496f, -0.455f}, {0.004f, 0.044f}},
+    {ATTUNE_DOOR, ATTUNE_SINCE, {1.643f, 0.366f}, {0.552f, 0.345f}},
 };
 
 const uint8_t attune_factory_row_count = sizeof attune_factory_rows / sizeof attune_factory_rows[0];

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-static void start_retry(attune_node *node, attune_retry *retry) {
-    retry->wait_ms = ATTUNE_RETRY_MS;
+static void start_retry(attune_node *node, attune_retry *retry, uint32_t wait_ms) {
+    retry->wait_ms = wait_ms;
     retry->due_ms = node->now_ms + retry->wait_ms;
 }
 
@@ -28,8 +28,8 @@ static void begin(attune_node *node) {
     node->health_due = false;
     node->label_acks = 0;
     node->sent_seq = 0;
-    start_retry(node, &node->hello_retry);
-    start_retry(node, &node->report_retry);
+    start_retry(node, &node->hello_retry, ATTUNE_HELLO_RETRY_MS);
+    start_retry(node, &node->report_retry, ATTUNE_REPORT_RETRY_MS);
 }
 
 void attune_node_link(attune_node *node, bool up) {
@@ -82,11 +82,11 @@ static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack) {
     attune_backlog_acknowledge(&node->backlog, ack->through, ack->more);
     node->through = ack->through > node->through ? ack->through : node->through;
     if (attune_backlog_waiting(&node->backlog) < waiting) {
-        node->report_retry.wait_ms = ATTUNE_RETRY_MS;
+        node->report_retry.wait_ms = ATTUNE_REPORT_RETRY_MS;
     }
     /* While the oldest stays unacknowledged its retry draws near, whatever else gets through. */
     if (attune_backlog_first_seq(&node->backlog) != first) {
-        start_retry(node, &node->report_retry);
+        start_retry(node, &node->report_retry, ATTUNE_REPORT_RETRY_MS);
     }
 }
 

@@ -12,9 +12,10 @@
 #include "session/session.h"
 #include "window/window.h"
 
-/* Retries: first after RETRY_MS, doubled each time up to RETRY_MAX_MS. The daemon may keep a window waiting for ten seconds
- * before it commits and acknowledges it. */
-#define ATTUNE_RETRY_MS 15000u
+/* Retries: first after so long, doubled each time up to RETRY_MAX_MS. A hello is answered at once; a report may wait ten seconds
+ * in the daemon for company before it is committed and acknowledged. */
+#define ATTUNE_HELLO_RETRY_MS 5000u
+#define ATTUNE_REPORT_RETRY_MS 15000u
 #define ATTUNE_RETRY_MAX_MS 300000u
 
 /* Health goes out after the first time message and then every ten minutes. */

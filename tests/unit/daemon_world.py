@@ -1,0 +1,121 @@
+"""What tests of the daemon share: a clock that stands still, nodes' messages, windows, and a site without sockets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from attune_core import KINDS, Schema
+from attune_proto.v1 import node_pb2
+from attuned.config import Settings
+from attuned.nodes.window import EVIDENCE_STEPS, Window
+from attuned.site import Site
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+# Whole hours since 1970, so that hours of the store and of a test are the same.
+NOON = 1_790_000_000_000 // (24 * HOUR) * 24 * HOUR + 12 * HOUR
+
+A, B = "a1b2c3d400000001", "b1b2c3d400000002"
+SENSORS = ("co2", "pir")
+
+
+@dataclass
+class FakeClock:
+    """Stands still until it is told to go on."""
+
+    now: int = NOON
+    rate: float = 1.0
+
+    def utc_ms(self) -> int:
+        return self.now
+
+
+def sensor_bytes(kinds: Sequence[str] = SENSORS) -> bytes:
+    """As in a hello."""
+    return Schema(kinds, 60).sensor_bytes
+
+
+def hello(node: str = A, boot: int = 1, kinds: Sequence[str] = SENSORS, **more: Any) -> node_pb2.Hello:
+    """What a sound node says first, 100 s after its start."""
+    values: dict[str, Any] = {
+        "node_id": bytes.fromhex(node),
+        "boot": boot,
+        "tick_ms": 100_000,
+        "window_s": 60,
+        "sensors": sensor_bytes(kinds),
+        "schema": Schema(kinds, 60).hash,
+        "release": bytes(16),
+        "classes": 2,
+        "first_seq": 1,
+        "next_seq": 1,
+        "label_capacity": 64,
+        "firmware": "0.1.0",
+    }
+    return node_pb2.Hello(**(values | more))
+
+
+def report(seq: int, end_s: int, evidence: bytes = b"\x00\x01", **more: Any) -> node_pb2.Report:
+    """A sound report; its evidence is one nat."""
+    features = bytes(2 * len(Schema(SENSORS, 60).features))
+    values: dict[str, Any] = {"seq": seq, "end_s": end_s, "features": features, "evidence": evidence}
+    return node_pb2.Report(**(values | more))
+
+
+def window(seq: int, end_utc_ms: int, nats: float | None = 1.0, node: str = A, boot: int = 1) -> Window:
+    """A committed window of a node with the sensors of SENSORS."""
+    evidence = b"" if nats is None else round(nats * EVIDENCE_STEPS).to_bytes(2, "little", signed=True)
+    return Window(node, boot, seq, seq * 60, end_utc_ms, 0, evidence, bytes(2 * len(Schema(SENSORS, 60).features)))
+
+
+@dataclass(eq=False)
+class FakeGateway:
+    """Keeps the frames that go out."""
+
+    name: str = "gw"
+    frames: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def send(self, link: int, frame: bytes) -> None:
+        self.frames.append((link, frame))
+
+    def take(self) -> list[tuple[int, bytes, node_pb2.DaemonMessage]]:
+        """(link, hint, message) of what went out since the last call."""
+        taken, self.frames = self.frames, []
+        return [(link, frame[1:5], node_pb2.DaemonMessage.FromString(frame[5:])) for link, frame in taken]
+
+    def bodies(self) -> list[str | None]:
+        return [message.WhichOneof("body") for _, _, message in self.take()]
+
+
+def up(message: Any, node: str = A) -> bytes:
+    """The frame of a node's message, as a gateway hands it over."""
+    body = next(f.name for f in node_pb2.NodeMessage.DESCRIPTOR.fields if f.message_type is message.DESCRIPTOR)
+    return b"\x01" + bytes.fromhex(node)[:4] + node_pb2.NodeMessage(**{body: message}).SerializeToString()
+
+
+def site_settings(folder: Path, rooms: dict[str, list[str]] | None = None, **more: Any) -> Settings:
+    tables = [{"id": room, "nodes": nodes} for room, nodes in (rooms or {"r": [A, B]}).items()]
+    return Settings.model_validate({"site": {"name": "s"}, "store": {"path": folder}, "rooms": tables} | more)
+
+
+async def opened_site(folder: Path, clock: FakeClock, rooms: dict[str, list[str]] | None = None) -> Site:
+    """A site with its store open and no tasks; `commit` does what they do."""
+    site = Site(site_settings(folder, rooms), clock, None)
+    await site.open()
+    return site
+
+
+async def commit(site: Site, *windows: Window) -> None:
+    """Takes windows and writes them, and does every errand that follows."""
+    for each in windows:
+        site.rooms.take(each)
+    await site.write(windows)
+    await errands(site)
+
+
+async def errands(site: Site) -> None:
+    while not site._errands.empty():
+        await site._errands.get_nowait()()
+
+
+assert set(SENSORS) <= set(KINDS)
