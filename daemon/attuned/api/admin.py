@@ -62,6 +62,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         site = self._site
         conversations = site.hub.conversations.values()
         publisher = site.publisher
+        published = publisher.delays_s if publisher else ()
         return admin_pb2.SiteStatus(
             site=site.settings.site.name,
             timezone=site.settings.site.timezone,
@@ -81,7 +82,9 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             labels=site.labels.count,
             mqtt_messages=publisher.acknowledged if publisher else 0,
             commit_delay_ms=messages.percentile_ms(site.commits.delays_s),
-            publish_delay_ms=messages.percentile_ms(publisher.delays_s if publisher else ()),
+            publish_delay_ms=messages.percentile_ms(published),
+            commit_delay_worst_ms=1000 * max(site.commits.delays_s, default=0.0),
+            publish_delay_worst_ms=1000 * max(published, default=0.0),
         )
 
     @answers

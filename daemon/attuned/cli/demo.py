@@ -63,10 +63,11 @@ def demo(
 
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        stage = Stage(Building(seed, rooms=rooms, nodes=nodes), rate)
+        building = Building(seed, rooms=rooms, nodes=nodes)
+        stage = Stage(building, rate)
         try:
             stage.start()
-            show = Show(stage, Feed(stage), for_s)
+            show = Show(stage, Feed(stage, building), for_s)
             show.run(live=not as_json and output.console().is_terminal)
             summary = show.summary()
         finally:
@@ -186,7 +187,7 @@ class Show:
         self._nodes_seen = sum(node.windows > 0 for node in daemon.nodes(()).nodes)
         points = right = right_free = 0
         for room in (room.room for room in daemon.rooms(()).rooms):
-            history = daemon.history(room, self._stage.building.start_utc_ms, self._status.now_utc_ms)
+            history = daemon.history(room, self._stage.plan.start_utc_ms, self._status.now_utc_ms)
             for point in history.points:
                 occupied = self._feed.truth.get(point.utc_ms)
                 if occupied is not None:

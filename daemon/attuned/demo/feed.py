@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from attuned.demo.building import STEP_S
+from attuned.demo.building import STEP_S, Building
 from attuned.demo.stage import WINDOW_S, Stage
 
 # The feed keeps time in steps that take about this long in real time.
@@ -18,12 +18,12 @@ class Feed:
     `truth[utc_ms]` tells, for each end of a minute that has passed, which rooms were occupied for most of it.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, building: Building) -> None:
         self._stage = stage
-        self._building = stage.building
+        self._building = building
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
-        self._occupied_steps = dict.fromkeys((room.id for room in stage.building.rooms), 0)
+        self._occupied_steps = dict.fromkeys((room.id for room in building.rooms), 0)
         self.truth: dict[int, frozenset[str]] = {}
 
     def start(self) -> None:

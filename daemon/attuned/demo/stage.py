@@ -12,9 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
-from attuned.demo.building import Building
 from attuned.errors import RequestError
 
 SITE = "demo"
@@ -34,12 +33,52 @@ START_S = 15.0
 STOP_S = 5.0
 
 
-class Stage:
-    """Runs the processes of an installation, and ends them in the order in which data flows."""
+class PlannedRoom(Protocol):
+    """A room of the configuration."""
 
-    def __init__(self, building: Building, rate: float) -> None:
-        self.building = building
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def floor(self) -> int: ...
+
+
+class PlannedNode(Protocol):
+    """A node: 16 hex digits, the id of its room, and its sensor kinds in wire order."""
+
+    @property
+    def node_id(self) -> str: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def sensors(self) -> Sequence[str]: ...
+
+
+class Plan(Protocol):
+    """What is to be installed, and the time at which the site's clock starts."""
+
+    @property
+    def start_utc_ms(self) -> int: ...
+    @property
+    def rooms(self) -> Sequence[PlannedRoom]: ...
+    @property
+    def nodes(self) -> Sequence[PlannedNode]: ...
+
+
+class Stage:
+    """Runs the processes of an installation, and ends them in the order in which data flows.
+
+    `rate` is how much faster than real time the site's clock runs; `node_options` go to the simulator of the nodes.
+    """
+
+    def __init__(
+        self, plan: Plan, rate: float, window_s: int = WINDOW_S, node_options: Sequence[str] = ("--drain", "5")
+    ) -> None:
+        self.plan = plan
         self.rate = rate
+        self._window_s = window_s
+        self._node_options = node_options
         self.folder = Path(tempfile.mkdtemp(prefix="attune-demo-"))
         self.mqtt_port = MQTT_PORT if _is_free(MQTT_PORT) else _free_port()
         self.node_port = _free_port()
@@ -67,7 +106,7 @@ class Stage:
         self._run("attune-gateway", [*gateway, "--name", "demo-gateway"])
         self._wait_for_port("attune-gateway", self.node_port)
         nodes = ["--gateway", f"127.0.0.1:{self.node_port}", "--nodes", str(self.folder / "nodes.txt")]
-        self._run("attune-sim", [*nodes, "--drain", "5"], stdin=subprocess.PIPE)
+        self._run("attune-sim", [*nodes, *self._node_options], stdin=subprocess.PIPE)
 
     def stop(self) -> None:
         """Ends everything and removes the folder."""
@@ -83,6 +122,19 @@ class Stage:
                 process.wait()
         self._processes.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def end_feed(self, timeout_s: float) -> str:
+        """Lets the nodes finish, and returns what they said last. Raises RequestError if they do not end in time."""
+        self.feed.close()
+        try:
+            self._processes[-1][1].wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise RequestError(f"The nodes did not end within {timeout_s:.0f} s: give them more time.") from error
+        return self._last_words("attune-sim")
+
+    def pid(self, name: str) -> int:
+        """The process id of one of the programs."""
+        return next(process.pid for program, process in self._processes if program == name)
 
     def check(self) -> None:
         """Raises RequestError if a process has ended by itself."""
@@ -127,24 +179,24 @@ class Stage:
         (self.folder / "mosquitto.conf").write_text(
             f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
         )
-        nodes = [f"{node.node_id} {WINDOW_S} {','.join(node.sensors)}" for node in self.building.nodes]
+        nodes = [f"{node.node_id} {self._window_s} {','.join(node.sensors)}" for node in self.plan.nodes]
         (self.folder / "nodes.txt").write_text("\n".join(nodes) + "\n")
         (self.folder / "attuned.toml").write_text(self._configuration())
 
     def _configuration(self) -> str:
         lines = [
-            f'site = {{ name = "{SITE}", timezone = "{TIMEZONE}", step_s = {WINDOW_S} }}',
+            f'site = {{ name = "{SITE}", timezone = "{TIMEZONE}", step_s = {self._window_s} }}',
             f'store = {{ path = "{self.folder / "store"}" }}',
             f"mqtt = {{ port = {self.mqtt_port} }}",
             f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
             f'api = {{ socket = "{self.api_socket}" }}',
             "[clock]",
-            f"start = {_toml_time(self.building.start_utc_ms)}",
+            f"start = {_toml_time(self.plan.start_utc_ms)}",
             f"real_start = {_toml_time(self.real_start_ms)}",
             f"rate = {self.rate}",
         ]
-        for room in self.building.rooms:
-            nodes = ", ".join(f'"{node.node_id}"' for node in self.building.nodes if node.room == room.id)
+        for room in self.plan.rooms:
+            nodes = ", ".join(f'"{node.node_id}"' for node in self.plan.nodes if node.room == room.id)
             lines += [
                 "[[rooms]]",
                 f'id = "{room.id}"',
