@@ -10,6 +10,9 @@ from cobs import cobs
 
 from attune_gateway.errors import GatewayError
 
+# Ends a frame on the stream; COBS keeps it out of frames.
+END = b"\0"
+
 # Kind byte and node hint are always there; the upper limit is the largest frame that a node can hold.
 FRAME_MIN = 5
 FRAME_MAX = 1024
@@ -58,7 +61,7 @@ def encode(frame: bytes) -> bytes:
     if not is_frame(frame):
         raise FramingError(f"A frame has {FRAME_MIN} to {FRAME_MAX} bytes, this one {len(frame)}; send it in parts.")
     checksum = crc_hqx(frame, _CRC_START).to_bytes(_CRC_SIZE, "little")
-    return bytes(cobs.encode(frame + checksum)) + b"\0"
+    return bytes(cobs.encode(frame + checksum)) + END
 
 
 class StreamDecoder:
@@ -71,7 +74,7 @@ class StreamDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Takes the next bytes of the stream and returns the good frames that they complete."""
-        pieces = (self._rest + data).split(b"\0")
+        pieces = (self._rest + data).split(END)
         self._rest = pieces.pop()
         if self._skipping and pieces:
             self._skipping = False

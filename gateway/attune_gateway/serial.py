@@ -38,6 +38,7 @@ class SerialPort:
             except (OSError, TimeoutError, serial.SerialException) as error:
                 self._complain(f"cannot be opened ({error})")
             else:
+                line.clear()
                 lost = await line.closed
                 self._complain(f"was lost ({lost or 'closed'})")
             # A line that opens and fails at once must not be tried without a pause for ever.

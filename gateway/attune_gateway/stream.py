@@ -4,7 +4,7 @@ import asyncio
 import socket
 from typing import Protocol, cast
 
-from attune_gateway.framing import STREAM_MAX, StreamDecoder, encode, is_frame
+from attune_gateway.framing import END, STREAM_MAX, StreamDecoder, encode, is_frame
 from attune_gateway.link import Link
 from attune_gateway.links import Links
 
@@ -64,6 +64,10 @@ class StreamLine(asyncio.Protocol):
         """The connection to `peer` stands."""
         self._stream = stream
         self._link = self._links.up(self, self._decoder.counts, self._kind, peer)
+
+    def clear(self) -> None:
+        """Ends half a frame that an earlier connection may have left in a node that does not notice connections."""
+        self._stream.write(END)
 
     def data_received(self, data: bytes) -> None:
         if frames := self._decoder.feed(data):

@@ -28,12 +28,12 @@ static void run_windows(uint32_t count, float light, float co2) {
     }
 }
 
-/* An empty room whose lamp is left on: the factory release takes it for used. Its hour (windows 1 to 60) was acknowledged long
- * ago; the label brings the windows back, and from the next window on the node knows better. */
+/* An empty room whose lamp is left on and whose air is stale: the factory release takes it for used. Its hour (windows 1 to
+ * 60) was acknowledged long ago; the label brings the windows back, and from the next window on the node knows better. */
 static void an_hour_acknowledged_long_ago(void **state) {
     (void)state;
     start(1);
-    run_windows(60, 420, 480);
+    run_windows(60, 420, 640);
     assert_true(fake_daemon_evidence(&daemon_, 60, 1) > 0);
     run_windows(300, 2, 430); /* five hours of night */
     assert_int_equal(attune_backlog_waiting(&node.backlog), 0);
@@ -42,7 +42,7 @@ static void an_hour_acknowledged_long_ago(void **state) {
     assert_int_equal(daemon_.learned, 60);
     assert_int_equal(daemon_.refused, 0);
     assert_int_equal(node.log.count, 60);
-    run_windows(1, 420, 480);
+    run_windows(1, 420, 640);
     assert_true(fake_daemon_evidence(&daemon_, 361, 1) < 0);
     attune_head replayed;
     attune_label_log_replay(&node.log, &node.release, &replayed);

@@ -390,10 +390,11 @@ async def test_serial_device(daemon: FakeDaemon, tmp_path: Path) -> None:
             await daemon.send([Frame(link=link, data=HINT + word)])
             os.set_blocking(master, False)
             heard = b""
-            while not heard.endswith(b"\0"):
+            while heard.count(b"\0") < 2:
                 with contextlib.suppress(BlockingIOError):
                     heard += os.read(master, 1000)
                 await asyncio.sleep(0.01)
-            assert heard == encode(HINT + word)
+            # A zero before the first frame ends what an earlier connection left.
+            assert heard == b"\0" + encode(HINT + word)
             os.close(master)
             await eventually(lambda: not serial_links(daemon))

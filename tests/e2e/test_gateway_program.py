@@ -71,7 +71,9 @@ def test_life_under_systemd(tmp_path: Path, number: signal.Signals) -> None:
 def test_daemon_that_refuses_is_asked_again(tmp_path: Path, code: grpc.StatusCode) -> None:
     with echoing(tmp_path, [code, code]) as daemon:
         log = lead_a_life(tmp_path, daemon, signal.SIGTERM)
-    assert f"The daemon at {daemon} refused the stream ({code.name}: not now); trying again" in log
+    # A refusal that crosses a write reaches gRPC's asyncio side as an internal error, without the daemon's words.
+    reasons = (f"{code.name}: not now", "INTERNAL: Internal error from Core")
+    assert any(f"The daemon at {daemon} refused the stream ({reason}); trying again" in log for reason in reasons), log
 
 
 def lead_a_life(tmp_path: Path, daemon: str, number: signal.Signals) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # The label goes to a room that was believed wrongly for some minutes; if there is none for long, to the least sure.
 LABEL_AFTER_MIN = 8
-LABEL_AT_LAST_MIN = 25
+LABEL_AT_LAST_MIN = 20
 LABEL_MIN = 6
 
 # A room is believed wrongly when the truth has less than this probability.
@@ -157,7 +157,7 @@ class Show:
             return None
         # Somebody who sits in a room stays for a while: there the effect is plainest.
         right, room, occupied = min(found, key=lambda one: (one[0] > WRONG, not one[2], one[0]))
-        if right > WRONG and self._minutes < LABEL_AT_LAST_MIN:
+        if (right > WRONG or not occupied) and self._minutes < LABEL_AT_LAST_MIN:
             return None
         return Taught(room, "occupied" if occupied else "free", str(self._stage.api_socket), zone)
 
