@@ -81,7 +81,7 @@ class Site:
         self.rooms = Rooms(self.room_settings, self.settings.site.step_s * 1000, room_of, self._sensors_of)
         self.teaching = Teaching(self.clock, self.hub.send)
         nodes_of = {
-            room.id: [self.hub.conversations[node] for node in room.nodes] for room in self.room_settings.values()
+            room.id: {node: self.hub.conversations[node] for node in room.nodes} for room in self.room_settings.values()
         }
         self.labels = Labels(
             self.clock,

@@ -27,7 +27,7 @@ class Labels:
         site: SiteStore,
         windows: WindowStore,
         teaching: Teaching,
-        nodes_of: Mapping[str, Iterable[Conversation]],
+        nodes_of: Mapping[str, Mapping[str, Conversation]],
         flush: Callable[[], Awaitable[None]],
     ) -> None:
         self._clock = clock
@@ -59,11 +59,12 @@ class Labels:
         self._check(label)
         stored = await self._site.add_label(replace(label, told_utc_ms=self._clock.utc_ms()))
         self.count += 1
-        covered = [row for row in self._in_force[stored.room] if _covers(stored, row)]
-        self._in_force[stored.room] = [r for r in self._in_force[stored.room] if r not in covered] + [stored]
         await self._flush()
-        for conversation in self._nodes_of[stored.room]:
-            await self._plan(conversation, stored)
+        windows = await self._windows.windows_between(self._nodes_of[stored.room], stored.from_utc_ms, stored.to_utc_ms)
+        # From here on windows that are committed find the label in force: no pause may come before the last plan.
+        self._in_force[stored.room] = _standing([*self._in_force[stored.room], stored])
+        for conversation in self._nodes_of[stored.room].values():
+            self._plan(conversation, stored, windows)
         return stored
 
     async def greet(self, conversation: Conversation) -> None:
@@ -71,20 +72,27 @@ class Labels:
         if not self._teaching.needs_all(conversation):
             self._teaching.resume(conversation)
             return
+        windows: list[Window] = []
+        labels: list[LabelRow] = []
+        # Another label may come into force while the windows are read.
+        while labels != self._in_force[conversation.room]:
+            labels = self._in_force[conversation.room]
+            first, last = min(row.from_utc_ms for row in labels), max(row.to_utc_ms for row in labels)
+            windows = await self._windows.windows_between([conversation.node], first, last)
         self._teaching.begin(conversation)
-        for label in self._in_force.get(conversation.room, []):
-            await self._plan(conversation, label)
+        for label in labels:
+            self._plan(conversation, label, windows)
 
     def on_committed(self, conversation: Conversation, window: Window) -> None:
         """A window came after the label that covers it."""
-        labels = self._in_force.get(conversation.room)
-        for label in labels or ():
+        for label in self._in_force.get(conversation.room, ()):
             if label.from_utc_ms < window.end_utc_ms <= label.to_utc_ms and not window.refused:
-                self._teaching.plan(conversation, label, [window])
+                self._teaching.plan(conversation, label, [window], held=False)
 
-    async def _plan(self, conversation: Conversation, label: LabelRow) -> None:
-        windows = await self._windows.windows_between([conversation.node], label.from_utc_ms, label.to_utc_ms)
-        self._teaching.plan(conversation, label, windows)
+    def _plan(self, conversation: Conversation, label: LabelRow, windows: Iterable[Window]) -> None:
+        own = (window for window in windows if window.node == conversation.node)
+        inside = [window for window in own if label.from_utc_ms < window.end_utc_ms <= label.to_utc_ms]
+        self._teaching.plan(conversation, label, inside)
 
     def _check(self, label: LabelRow) -> None:
         if label.room not in self._in_force:
@@ -99,6 +107,12 @@ class Labels:
             raise RequestError("The label lies in the future: label what has happened.")
         if not 0 < label.weight <= 1:
             raise RequestError("The label's weight must be above 0 and at most 1.")
+
+
+def _standing(labels: Iterable[LabelRow]) -> list[LabelRow]:
+    """The labels that no newer one covers, in order of their numbers."""
+    rows = sorted(labels, key=lambda row: row.number)
+    return [row for i, row in enumerate(rows) if not any(_covers(newer, row) for newer in rows[i + 1 :])]
 
 
 def _covers(newer: LabelRow, older: LabelRow) -> bool:

@@ -54,11 +54,16 @@ class Teaching:
         self._pupils: dict[str, Pupil] = {}
         self._answered = asyncio.Event()
 
-    def plan(self, conversation: Conversation, label: LabelRow, windows: Sequence[Window]) -> None:
-        """Queues a label with the windows of this node that the daemon holds; sends if nothing is under way."""
+    def plan(
+        self, conversation: Conversation, label: LabelRow, windows: Sequence[Window], *, held: bool = True
+    ) -> None:
+        """Queues a label with the windows of this node that the daemon holds; sends if nothing is under way.
+
+        It is said to count for windows that the node still holds as well, unless the node has been told so before.
+        """
         pupil = self._pupil(conversation)
         idle = not pupil.queue
-        pupil.queue.extend(_parts(pupil, label, windows))
+        pupil.queue.extend(_parts(pupil, label, windows, _ticks(conversation, label) if held else (0, 0)))
         if idle:
             self._send_first(pupil)
 
@@ -81,8 +86,10 @@ class Teaching:
         pupil = self._pupil(conversation)
         if not pupil.queue or (pupil.queue[0].number, pupil.queue[0].part) != (ack.number, ack.part):
             return
-        pupil.queue.popleft()
-        pupil.learned[ack.number] = pupil.learned.get(ack.number, 0) + ack.learned
+        part = pupil.queue.popleft()
+        # Windows that the node holds come to the daemon later, and count then.
+        learned = min(ack.learned, len(part.windows))
+        pupil.learned[ack.number] = pupil.learned.get(ack.number, 0) + learned
         conversation.label_windows = sum(pupil.learned.values())
         if ack.refused:
             conversation.refuse(f"{ack.refused} windows of label {ack.number} were refused by the node")
@@ -122,13 +129,14 @@ class Teaching:
             self._send(pupil.conversation, node_pb2.DaemonMessage(label=pupil.queue[0]))
 
 
-def _parts(pupil: Pupil, label: LabelRow, windows: Sequence[Window]) -> Iterator[node_pb2.Label]:
+def _parts(
+    pupil: Pupil, label: LabelRow, windows: Sequence[Window], interval: tuple[int, int]
+) -> Iterator[node_pb2.Label]:
     """The messages of a label for one node. The first names the interval, for windows that the node still holds."""
     conversation = pupil.conversation
     capacity = conversation.facts.label_capacity if conversation.facts else 0
     chosen = thin(windows, max(capacity // LOG_SHARE, PART_WINDOWS))
     weight = label.weight * PERSON_WEIGHT * len(windows) / max(len(chosen), 1)
-    from_s, to_s = _ticks(conversation, label)
     for i in range(0, max(len(chosen), 1), PART_WINDOWS):
         part = pupil.parts.get(label.number, 0)
         pupil.parts[label.number] = part + 1
@@ -137,8 +145,8 @@ def _parts(pupil: Pupil, label: LabelRow, windows: Sequence[Window]) -> Iterator
             part=part,
             class_index=CLASSES[label.class_name],
             weight=max(1, min(round(weight) if chosen else PERSON_WEIGHT, WEIGHT_LIMIT)),
-            from_s=0 if i else from_s,
-            to_s=0 if i else to_s,
+            from_s=0 if i else interval[0],
+            to_s=0 if i else interval[1],
             windows=_wire(chosen[i : i + PART_WINDOWS]),
         )
 

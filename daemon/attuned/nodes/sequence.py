@@ -47,6 +47,8 @@ class SeqTracker:
 
     def more(self) -> int:
         """The bitmap of an acknowledgement: bit i stands for `through + 2 + i`."""
+        if not self.beyond:
+            return 0
         first = self.through + 2
         return sum(1 << (seq - first) for seq in self.beyond if seq < first + MORE_BITS)
 

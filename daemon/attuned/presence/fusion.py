@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # What all nodes of a room together may say in one step, in nats: twice what one node may.
 EVIDENCE_LIMIT = 12.0
 
 
-@dataclass(frozen=True)
-class FusedEvidence:
+class FusedEvidence(NamedTuple):
     """What one step adds to a room's log-odds, in nats, and each node's share; the shares add up to the total."""
 
     total: float

@@ -6,6 +6,7 @@ belongs to one of them changes it and those after it. Older steps are settled an
 those of a silence of an hour and more: nothing is known of them.
 """
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,7 @@ class Arrival(Enum):
     LATE = "a settled step: for the history in the store, never for the live state"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """All that a timeline needs to go on after a step."""
 
@@ -45,19 +46,30 @@ class Checkpoint:
 
 @dataclass(slots=True)
 class Step:
-    """One step: the evidence of each node's windows (nats; None if the node had nothing to say), and what follows."""
+    """One step: its windows in order of node and key, with their evidence (nats; None if the node had nothing to say),
+    and what follows."""
 
     index: int
-    windows: dict[str, dict[WindowKey, float | None]] = field(default_factory=dict)
+    windows: list[tuple[str, WindowKey, float | None]] = field(default_factory=list)
     before: float = 0.0
     log_odds: float = 0.0
     checkpoint: Checkpoint | None = None
+
+    def take(self, node: str, key: WindowKey, evidence: float | None) -> None:
+        """Adds a window; one that is there already changes nothing."""
+        place = bisect_left(self.windows, (node, key), key=_identity)
+        if place == len(self.windows) or _identity(self.windows[place]) != (node, key):
+            self.windows.insert(place, (node, key, evidence))
 
     def settled_as(self) -> Checkpoint:
         """What follows from the step, once it has been computed."""
         if self.checkpoint is None:
             raise ValueError("The step has not been computed yet.")
         return self.checkpoint
+
+
+def _identity(window: tuple[str, WindowKey, float | None]) -> tuple[str, WindowKey]:
+    return window[:2]
 
 
 class RoomTimeline:
@@ -83,7 +95,7 @@ class RoomTimeline:
         if not self._make_room(index):
             return Arrival.LATE
         step = self._steps[index - self._steps[0].index]
-        step.windows.setdefault(node, {})[key] = evidence
+        step.take(node, key, evidence)
         self._recompute(step.index)
         return Arrival.LIVE if step is self._steps[-1] else Arrival.HISTORY
 
@@ -153,14 +165,15 @@ class RoomTimeline:
     def _extend(self, index: int) -> None:
         """Adds steps up to `index`, at the end or, while nothing is settled before them, at the beginning.
 
-        All but the step at `index` are computed.
+        All but the step at `index` and those put in at the beginning are computed.
         """
         if not self._steps:
             self._steps.append(Step(self._base.index + 1 if self._base else index))
         while self._steps[0].index > index:
             self._steps.appendleft(Step(self._steps[0].index - 1))
         while self._steps[-1].index < index:
-            self._compute(self._steps[-1])
+            if self._steps[-1].checkpoint is None:
+                self._compute(self._steps[-1])
             self._steps.append(Step(self._steps[-1].index + 1))
 
     def _settle(self) -> None:
@@ -188,7 +201,7 @@ class RoomTimeline:
         step.before = self._filter.log_odds(1)
         evidence = self._evidence(step)
         if evidence:
-            total = fuse(evidence, self._weights_of(tuple(sorted(evidence)))).total
+            total = fuse(evidence, self._weights_of(tuple(evidence))).total
             self._filter.update((total,))
         step.log_odds = self._filter.log_odds(1)
         step.checkpoint = self._follow(step, previous, quiet=not evidence)
@@ -210,14 +223,12 @@ class RoomTimeline:
         return self._base if self._base and self._base.index == step.index - 1 else None
 
     def _evidence(self, step: Step) -> dict[str, float]:
-        """Each node's evidence in the step: the mean over its windows that end there, in order of their keys."""
-        found: dict[str, float] = {}
-        for node, windows in step.windows.items():
-            told = [windows[key] for key in sorted(windows)]
-            nats = [value for value in told if value is not None]
-            if nats:
-                found[node] = sum(nats) / len(nats)
-        return found
+        """Each node's evidence in the step, by node in order: the mean over its windows that end there."""
+        told: dict[str, list[float]] = {}
+        for node, _, nats in step.windows:
+            if nats is not None:
+                told.setdefault(node, []).append(nats)
+        return {node: sum(nats) / len(nats) for node, nats in told.items()}
 
     def _weights_of(self, nodes: tuple[str, ...]) -> Mapping[str, float]:
         if nodes not in self._weights:
@@ -227,12 +238,12 @@ class RoomTimeline:
     def _belief(self, step: Step) -> Belief:
         checkpoint, as_of = step.settled_as(), step.index * self.step_ms
         evidence = self._evidence(step)
-        mute = [Share(node, 0.0, "has nothing to say") for node in sorted(set(step.windows) - set(evidence))]
+        mute = [Share(node, 0.0, "has nothing to say") for node in sorted({w[0] for w in step.windows} - set(evidence))]
         if checkpoint.state is RoomState.UNKNOWN:
             return Belief(RoomState.UNKNOWN, 0.0, checkpoint.since_utc_ms, as_of, 0, tuple(mute))
         shares = [Share(BEFORE, step.before)]
         if evidence:
-            weighed = fuse(evidence, self._weights_of(tuple(sorted(evidence)))).shares
+            weighed = fuse(evidence, self._weights_of(tuple(evidence))).shares
             shares += [Share(node, nats) for node, nats in weighed.items()]
         valid_until = as_of + (self._unknown_after - checkpoint.quiet_steps) * self.step_ms
         return Belief(

@@ -1,7 +1,6 @@
 """The forward filter that turns the evidence of windows into a steady state."""
 
 from collections.abc import Sequence
-from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +75,7 @@ class Filter:
     def probabilities(self) -> tuple[float, ...]:
         """The probability of each class; they sum to one."""
         self._core.lib.core_filter_get(self._pointer, self._row)
-        return tuple(self._row)
+        return tuple(self._core.ffi.unpack(self._row, self.classes))
 
     def log_odds(self, k: int = 1) -> float:
         """Log-odds of class k > 0 against class 0 in nats, within +-30."""
@@ -91,7 +90,8 @@ class Filter:
 
     @state.setter
     def state(self, state: Sequence[float]) -> None:
-        good = len(state) == self.classes and all(isfinite(p) and p >= 0 for p in state)
-        if not good or abs(sum(state) - 1) > STATE_TOLERANCE:
+        # Written so that a NaN anywhere, which makes the sum NaN, does not pass.
+        good = len(state) == self.classes and min(state) >= 0 and abs(sum(state) - 1) <= STATE_TOLERANCE
+        if not good:
             raise ValueError(f"A filter's state is {self.classes} probabilities that sum to one.")
         self._core.lib.core_filter_set(self._pointer, list(state))

@@ -1,0 +1,374 @@
+"""Labels: kept, sent to nodes in parts until they answer, and sent again where they have to be."""
+
+import asyncio
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attune_proto.v1 import node_pb2
+from attuned.errors import NotFoundError, RequestError
+from attuned.labels.labels import LONGEST_MS
+from attuned.labels.teaching import PART_WINDOWS, Teaching, thin
+from attuned.nodes.boot import BootRecord
+from attuned.nodes.conversation import Conversation
+from attuned.nodes.facts import NodeFacts
+from attuned.nodes.ties import Ties
+from attuned.nodes.window import Window
+from attuned.site import Site
+from attuned.store.site import LabelRow
+from daemon_world import (
+    HOUR,
+    MINUTE,
+    NOON,
+    A,
+    B,
+    FakeClock,
+    FakeGateway,
+    commit,
+    errands,
+    hello,
+    opened_site,
+    up,
+    window,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def label(first: float, last: float, class_name: str = "occupied", number: int = 1, **more: Any) -> LabelRow:
+    """From so many minutes after noon to so many."""
+    start, end = NOON + round(first * MINUTE), NOON + round(last * MINUTE)
+    values: dict[str, Any] = {"weight": 1.0, "source": "person", "author": "ann", "told_utc_ms": 0} | more
+    return LabelRow(number, "r", class_name, start, end, **values)
+
+
+def minutes(first: int, last: int, node: str = A) -> list[Window]:
+    """Windows of the minutes that end after `first` and by `last` after noon."""
+    return [window(i, NOON + i * MINUTE, node=node) for i in range(first + 1, last + 1)]
+
+
+class Pupil:
+    """A node with a link, and what it has been sent. Its boot began at noon."""
+
+    def __init__(self, capacity: int = 64, boot: int = 1) -> None:
+        facts = NodeFacts.from_hello(hello(label_capacity=capacity, boot=boot))
+        self.conversation = Conversation(A, "r", facts, {})
+        self.conversation._boot = BootRecord(ties=Ties([0], [NOON]))
+        self.sent: list[node_pb2.Label] = []
+        self.teaching = Teaching(FakeClock(rate=1e4), self.send)
+
+    def send(self, conversation: Conversation, message: node_pb2.DaemonMessage) -> bool:
+        self.sent.append(message.label)
+        return True
+
+    def answer(self, part: node_pb2.Label, refused: int = 0) -> None:
+        learned = len(part.windows) - refused
+        ack = node_pb2.LabelAck(number=part.number, part=part.part, learned=learned, refused=refused)
+        self.teaching.answer(self.conversation, ack)
+
+    def answer_all(self) -> list[node_pb2.Label]:
+        """Answers part by part; every part that was sent."""
+        answered = 0
+        while answered < len(self.sent):
+            self.answer(self.sent[answered])
+            answered += 1
+        return self.sent
+
+
+def test_a_label_goes_out_in_parts_one_at_a_time() -> None:
+    pupil = Pupil()
+    pupil.teaching.plan(pupil.conversation, label(0, 20), minutes(0, 20))
+    assert len(pupil.sent) == 1
+    parts = pupil.answer_all()
+    assert [(part.number, part.part, len(part.windows)) for part in parts] == [(1, 0, 8), (1, 1, 8), (1, 2, 4)]
+    assert [w.seq for part in parts for w in part.windows] == list(range(1, 21))
+    assert {(part.class_index, part.weight) for part in parts} == {(1, 256)}
+    # Seconds of the boot, which began at noon; told once.
+    assert [(part.from_s, part.to_s) for part in parts] == [(0, 1200), (0, 0), (0, 0)]
+    assert pupil.teaching.learned(1) == {A: 20}
+    assert pupil.teaching.waiting(1) == set()
+    assert pupil.conversation.label_windows == 20
+
+
+def test_a_label_without_windows_still_names_its_interval() -> None:
+    pupil = Pupil()
+    pupil.teaching.plan(pupil.conversation, label(1.5, 10.25, "free"), [])
+    (part,) = pupil.sent
+    assert (part.class_index, part.weight, part.from_s, part.to_s) == (0, 256, 90, 615)
+    pupil.answer(part)
+    assert pupil.teaching.learned(1) == {A: 0}
+
+
+@pytest.mark.parametrize("interval", [(-20, -10), (-20, 0)])
+def test_a_label_from_before_the_boot_names_no_seconds_of_it(interval: tuple[int, int]) -> None:
+    pupil = Pupil()
+    pupil.teaching.plan(pupil.conversation, label(*interval), [])
+    assert (pupil.sent[0].from_s, pupil.sent[0].to_s) == (0, 0)
+
+
+def test_a_node_without_a_tie_learns_what_it_is_sent() -> None:
+    pupil = Pupil()
+    pupil.conversation._boot = BootRecord()
+    pupil.teaching.plan(pupil.conversation, label(0, 2), minutes(0, 2))
+    assert (pupil.sent[0].from_s, pupil.sent[0].to_s, len(pupil.sent[0].windows)) == (0, 0, 2)
+
+
+def test_answers_to_something_else_are_not_taken() -> None:
+    pupil = Pupil()
+    pupil.teaching.plan(pupil.conversation, label(0, 20), minutes(0, 20))
+    first = pupil.sent[0]
+    for number, part in ((1, 1), (2, 0), (0, 0)):
+        ack = node_pb2.LabelAck(number=number, part=part, learned=8)
+        pupil.teaching.answer(pupil.conversation, ack)
+    assert len(pupil.sent) == 1
+    pupil.answer(first)
+    pupil.answer(first)  # the same answer twice
+    assert [part.part for part in pupil.sent] == [0, 1]
+    assert pupil.teaching.learned(1) == {A: 8}
+
+
+def test_a_node_cannot_claim_more_than_it_was_sent() -> None:
+    pupil = Pupil()
+    pupil.teaching.plan(pupil.conversation, label(0, 2), minutes(0, 2))
+    pupil.teaching.answer(pupil.conversation, node_pb2.LabelAck(number=1, part=0, learned=2**32 - 1))
+    assert pupil.teaching.learned(1) == {A: 2}
+
+
+def test_what_a_node_refuses_is_counted_and_said() -> None:
+    pupil = Pupil()
+    pupil.teaching.plan(pupil.conversation, label(0, 4), minutes(0, 4))
+    pupil.answer(pupil.sent[0], refused=3)
+    assert pupil.conversation.last_refusal == "3 windows of label 1 were refused by the node"
+    assert pupil.teaching.learned(1) == {A: 1}
+
+
+async def test_an_unanswered_part_is_sent_again() -> None:
+    pupil = Pupil()  # whose clock runs so fast that 15 s are 1.5 ms
+    pupil.teaching.plan(pupil.conversation, label(0, 20), minutes(0, 20))
+    task = asyncio.create_task(pupil.teaching.run())
+    async with asyncio.timeout(1):
+        while len(pupil.sent) < 3:  # noqa: ASYNC110 (a list has no event)
+            await asyncio.sleep(0.001)
+    task.cancel()
+    assert {part.part for part in pupil.sent} == {0}
+
+
+async def test_waiting_for_nodes_ends_with_the_last_answer_or_the_time() -> None:
+    pupil = Pupil()
+    pupil.teaching.plan(pupil.conversation, label(0, 4), minutes(0, 4))
+    await pupil.teaching.wait(1, 0.02)
+    assert pupil.teaching.waiting(1) == {A}
+    waiting = asyncio.create_task(pupil.teaching.wait(1, 5))
+    await asyncio.sleep(0)
+    pupil.answer(pupil.sent[0])
+    await asyncio.wait_for(waiting, 0.5)
+    await pupil.teaching.wait(99, 5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2000), st.integers(8, 600))  # beyond 256 windows for one the weight meets its limit
+def test_a_thinned_label_is_spread_evenly_and_keeps_its_weight(count: int, capacity: int) -> None:
+    pupil = Pupil(capacity)
+    pupil.teaching.plan(pupil.conversation, label(0, count + 1), minutes(0, count))
+    parts = pupil.answer_all()
+    seqs = [w.seq for part in parts for w in part.windows]
+    assert len(seqs) == min(count, max(capacity // 2, PART_WINDOWS))
+    assert seqs == sorted(set(seqs))
+    if count:
+        gaps = {later - earlier for earlier, later in pairwise(seqs)}
+        assert not gaps or max(gaps) - min(gaps) <= 1
+        # Each weight is rounded to 1/256 of a person's word.
+        assert sum(part.weight * len(part.windows) for part in parts) == pytest.approx(256 * count, abs=len(seqs) / 2)
+
+
+def test_weights_stay_within_the_wire() -> None:
+    pupil = Pupil(16)
+    pupil.teaching.plan(pupil.conversation, label(0, 1, weight=1e-6), minutes(0, 1))
+    pupil.teaching.plan(pupil.conversation, label(0, 10_000, number=2), minutes(0, 10_000))
+    parts = pupil.answer_all()
+    assert {part.weight for part in parts if part.number == 1} == {1}
+    assert {part.weight for part in parts if part.number == 2} == {65_535}
+
+
+def test_thinning_nothing() -> None:
+    assert thin([], 5) == []
+    assert thin(minutes(0, 5), 5) == minutes(0, 5)
+
+
+# The service, on a site with a store.
+
+
+class Room:
+    """A site with nodes A and B in room r; A has a link."""
+
+    def __init__(self, site: Site, clock: FakeClock) -> None:
+        self.site, self.clock, self.gateway = site, clock, FakeGateway()
+        site.commits.flush = self.flush  # type: ignore[method-assign]
+        site.labels._flush = self.flush
+        site.hub.link_up(self.gateway, 1)
+        self.gateway.take()
+        self.arriving: list[Window] = []
+
+    async def flush(self) -> None:
+        """Stands for the commits task: what has arrived is written and acknowledged."""
+        arrived, self.arriving = self.arriving, []
+        await self.commit(arrived)
+
+    async def commit(self, windows: list[Window]) -> None:
+        await commit(self.site, *windows)
+        self.site.acknowledge([], windows)
+
+    async def greet(self, boot: int = 1) -> None:
+        self.site.hub.frame(self.gateway, 1, up(hello(boot=boot)))
+        self.site.hub.frame(self.gateway, 1, up(node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000)))
+        await errands(self.site)
+
+    def learn(self) -> list[node_pb2.Label]:
+        """Answers every part; what was sent."""
+        parts: list[node_pb2.Label] = []
+        while fresh := [m.label for _, _, m in self.gateway.take() if m.HasField("label")]:
+            for part in fresh:
+                parts.append(part)
+                ack = node_pb2.LabelAck(number=part.number, part=part.part, learned=len(part.windows))
+                self.site.hub.frame(self.gateway, 1, up(ack))
+        return parts
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> Any:
+    clock = FakeClock(NOON + 2 * HOUR)
+    site = await opened_site(tmp_path, clock)
+    yield Room(site, clock)
+    await site.close()
+
+
+async def test_a_label_reaches_the_windows_of_its_interval_once(room: Room) -> None:
+    await room.greet()
+    await room.commit([*minutes(0, 30), *minutes(0, 30, B)])
+    room.arriving = [window(31, NOON + 20 * MINUTE)]  # on its way to the disk
+    stored = await room.site.labels.add(label(10, 20))
+    assert (stored.number, stored.told_utc_ms) == (1, NOON + 2 * HOUR)
+    sent = [w.seq for part in room.learn() for w in part.windows]
+    assert sent == [*range(11, 21), 31]
+    assert room.site.teaching.learned(1)[A] == 11
+    assert room.site.teaching.waiting(1) == {B}
+    assert room.site.labels.taught("r")
+    assert (await room.site.site_store.labels())[0].number == 1
+
+
+async def test_windows_that_come_after_the_label_are_sent_too(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 5))
+    await room.site.labels.add(label(0, 20))
+    room.learn()
+    await room.commit([window(6, NOON + 6 * MINUTE), window(7, NOON + 21 * MINUTE)])
+    (part,) = room.learn()
+    assert ([w.seq for w in part.windows], part.part, part.from_s, part.to_s) == ([6], 1, 0, 0)
+    assert room.site.teaching.learned(1) == {A: 6}
+
+
+async def test_a_new_boot_is_told_every_label_in_force_and_the_same_boot_only_what_waits(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 30))
+    await room.site.labels.add(label(0, 10))
+    await room.site.labels.add(label(5, 12, "free"))
+    room.learn()
+    await room.greet()
+    assert room.learn() == []
+    await room.greet(boot=2)
+    parts = room.learn()
+    assert [(part.number, part.part, len(part.windows)) for part in parts] == [(1, 0, 8), (1, 1, 2), (2, 0, 7)]
+    assert {w.boot for part in parts for w in part.windows} == {1}
+    assert room.site.teaching.learned(1) == {A: 10}
+
+
+async def test_a_daemon_that_starts_again_tells_a_node_every_label_once(room: Room, tmp_path: Path) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 30))
+    await room.site.labels.add(label(0, 10))
+    again = Room(await opened_site(tmp_path, room.clock), room.clock)
+    assert again.site.labels.taught("r")
+    assert again.site.labels.count == 1
+    await again.greet()
+    assert sum(len(part.windows) for part in again.learn()) == 10
+    await again.greet()
+    assert again.learn() == []
+    await again.site.close()
+
+
+async def test_what_is_told_while_a_node_is_greeted_is_neither_lost_nor_told_twice(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the windows of the first label are read for the new boot, another label comes into force."""
+    await room.greet()
+    await room.commit(minutes(0, 30))
+    await room.site.labels.add(label(0, 4))
+    room.learn()
+    read = room.site.window_store.windows_between
+    added: list[int] = []
+
+    async def slow(*args: Any) -> list[Window]:
+        found = await read(*args)
+        if not added:
+            added.append(1)
+            await room.site.labels.add(label(10, 14))
+        return found
+
+    room.site.hub.frame(room.gateway, 1, up(hello(boot=2)))
+    monkeypatch.setattr(room.site.window_store, "windows_between", slow)
+    await errands(room.site)
+    parts = [part for part in room.learn() if part.windows]
+    assert {part.number: len(part.windows) for part in parts} == {1: 4, 2: 4}
+    assert room.site.teaching.learned(2) == {A: 4}
+
+
+async def test_a_superseded_label_is_not_told_to_a_new_boot(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 30))
+    await room.site.labels.add(label(0, 4))
+    await room.site.labels.add(label(0, 8, "free"))
+    room.learn()
+    await room.greet(boot=2)
+    assert {(part.number, part.class_index) for part in room.learn()} == {(2, 0)}
+
+
+async def test_two_labels_at_the_same_time_stand_in_the_order_of_their_numbers(room: Room) -> None:
+    rows = await asyncio.gather(
+        room.site.labels.add(label(0, 4)),
+        room.site.labels.add(label(2, 8, "free")),
+        room.site.labels.add(label(2, 8, "occupied")),
+    )
+    assert sorted(row.number for row in rows) == [1, 2, 3]
+    assert [row.number for row in room.site.labels._in_force["r"]] == [1, 3]
+
+
+async def test_a_node_that_was_never_heard_is_told_when_it_comes(room: Room) -> None:
+    await room.commit(minutes(0, 12))
+    await room.site.labels.add(label(0, 12))
+    assert room.learn() == []
+    await room.greet()
+    assert sum(len(part.windows) for part in room.learn()) == 12
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        (label(0, 1, "busy"), "A label says free or occupied, not 'busy'."),
+        (label(5, 5), "The label ends before it begins: give the earlier time first."),
+        (label(0, LONGEST_MS / MINUTE + 1), "longer than a week"),
+        (label(121, 130), "The label lies in the future: label what has happened."),
+        (label(0, 1, weight=0.0), "above 0 and at most 1"),
+        (label(0, 1, weight=1.5), "above 0 and at most 1"),
+        (label(0, 1, weight=float("nan")), "above 0 and at most 1"),
+    ],
+)
+async def test_labels_that_cannot_be_are_refused(room: Room, bad: LabelRow, sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        await room.site.labels.add(bad)
+    assert await room.site.site_store.labels() == []
+
+
+async def test_a_label_of_an_unknown_room_is_refused(room: Room) -> None:
+    with pytest.raises(NotFoundError, match=r"There is no room 'x': `attune rooms` lists the rooms\."):
+        await room.site.labels.add(LabelRow(0, "x", "free", NOON, NOON + 1, 1.0, "person", "", 0))
