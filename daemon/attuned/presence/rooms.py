@@ -55,6 +55,10 @@ class Room:
         """The belief now: unknown once nothing has been heard for too long."""
         return self._now(self.timeline.belief(), now_utc_ms)
 
+    def outline(self, now_utc_ms: int) -> Belief:
+        """The belief now, without its shares."""
+        return self._now(self.timeline.outline(), now_utc_ms)
+
     def silent(self, now_utc_ms: int) -> bool:
         """Whether the newest step is too old to say anything about now."""
         return self._expired(self.timeline.outline(), now_utc_ms)
@@ -69,7 +73,7 @@ class Room:
 
     def worth_saying(self, now_utc_ms: int) -> bool:
         """Whether the belief differs enough from what was said last, or what was said is about to expire."""
-        belief = self._now(self.timeline.outline(), now_utc_ms)
+        belief = self.outline(now_utc_ms)
         if belief.state is not self.said.state:
             return True
         if belief.state is RoomState.UNKNOWN:
