@@ -15,8 +15,10 @@ checks="clang-format cppcheck git libcmocka-dev shellcheck strace"
 wanted="$build $firmware $broker $checks"
 
 missing_packages() {
+    # A package that others merely suggest is known to dpkg too: only the status "ii" means that it is there.
     # shellcheck disable=SC2086  # one word a package
-    installed=" $(dpkg-query -W -f='${db:Status-Abbrev}${Package} ' $wanted 2>/dev/null | sed 's/ii \( *\)/\1/g' || true) "
+    installed=" $(dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' $wanted 2>/dev/null |
+        sed -n 's/^ii *//p' | tr '\n' ' ' || true)"
     for package in $wanted; do
         case "$installed" in
             *" $package "*) ;;

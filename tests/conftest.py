@@ -1,11 +1,12 @@
-"""What all tests share: golden files."""
+"""What all tests share: golden files, and a broker of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from processes import Mosquitto
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,3 +29,12 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert lines == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A broker on a free port that lets everybody in."""
+    broker = Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    broker.start()
+    yield broker
+    broker.stop()

@@ -1,5 +1,6 @@
 """The daemon's settings, read from TOML. Every error names the file, the key, and what is expected there."""
 
+import os
 import re
 import tomllib
 from datetime import UTC, datetime
@@ -33,10 +34,17 @@ def _node_id(text: str) -> str:
 
 def _gateway_address(text: str) -> str:
     """Frames travel in the clear until sessions are sealed, so they stay on this machine."""
-    fits = text.startswith("unix:/") and len(text) - len("unix:") <= SOCKET_PATH_LIMIT
-    if not fits and not _LOOPBACK.fullmatch(text):
+    if text.startswith("unix:/"):
+        _socket_path(Path(text.removeprefix("unix:")))
+    elif not _LOOPBACK.fullmatch(text) or not 1 <= int(text.rpartition(":")[2]) <= 65535:
         raise ValueError("not an address of this machine")
     return text
+
+
+def _socket_path(path: Path) -> Path:
+    if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
+        raise ValueError("longer than the kernel takes")
+    return path
 
 
 def _timezone(text: str) -> str:
@@ -110,8 +118,9 @@ class GatewaySettings(_Table):
 
 
 class ApiSettings(_Table):
-    socket: Path = Field(
-        Path("/run/attune/attune.sock"), description='a path, such as socket = "/run/attune/attune.sock"'
+    socket: Annotated[Path, AfterValidator(_socket_path)] = Field(
+        Path("/run/attune/attune.sock"),
+        description=f'a path of at most {SOCKET_PATH_LIMIT} bytes, such as socket = "/run/attune/attune.sock"',
     )
 
 
@@ -153,6 +162,8 @@ class Settings(_Table):
             raise ValueError(
                 f"site.step_s is {self.site.step_s}; write a number of seconds that divides an hour, such as 60"
             )
+        if self.mqtt is not None and self.mqtt.password_file is not None and self.mqtt.user is None:
+            raise ValueError('mqtt.password_file stands without mqtt.user; write the user too, such as user = "attune"')
         seen: dict[str, str] = {}
         for room in self.rooms:
             for thing in (f"room {room.id}", *(f"node {node}" for node in room.nodes)):

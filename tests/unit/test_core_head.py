@@ -47,7 +47,7 @@ def evidence_of_numpy(x: Features, taught: Features, classes: Classes, weights: 
 
 def evidence_of(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Log-likelihoods [n, K], no class further than the limit below the best one, as ratios against class 0."""
-    bounded = np.maximum(scores - scores.max(axis=1, keepdims=True), -LIMIT)
+    bounded: npt.NDArray[np.float64] = np.maximum(scores - scores.max(axis=1, keepdims=True), -LIMIT)
     return bounded[:, 1:] - bounded[:, :1]
 
 

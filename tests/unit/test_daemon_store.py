@@ -98,6 +98,15 @@ async def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
     await damaged.close()
 
 
+async def test_a_store_in_use_is_refused_until_it_is_closed(tmp_path: Path) -> None:
+    store, other = await opened(tmp_path), WindowStore(tmp_path)
+    with pytest.raises(StoreError, match=r"is in use by another daemon: stop that one first\.$"):
+        await other.open()
+    await store.close()
+    await other.open()
+    await other.close()
+
+
 async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = WindowStore(tmp_path / "file" / "store")

@@ -83,7 +83,7 @@ def stories(draw: st.DrawFn) -> tuple[int, list[Told], list[Told]]:
     return step_ms, sorted(windows, key=lambda w: w.end_utc_ms), ordered
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(stories())
 def test_any_order_within_an_hour_gives_the_same_history(story: tuple[int, list[Told], list[Told]]) -> None:
     step_ms, in_order, as_arrived = story
@@ -93,7 +93,7 @@ def test_any_order_within_an_hour_gives_the_same_history(story: tuple[int, list[
     assert outcome(shuffled) == after(in_order, step_ms)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(stories(), st.integers(0, 20))
 def test_a_restored_timeline_goes_on_like_one_that_never_stopped(
     story: tuple[int, list[Told], list[Told]], stop: int

@@ -23,6 +23,9 @@ LAST_WAIT_S = 30.0
 # Seconds within which the broker has to acknowledge.
 TIMEOUT_S = 10.0
 
+# Seconds for saying goodbye to a broker that may not listen any more.
+FAREWELL_S = 1.0
+
 # Publications whose delay is remembered.
 DELAYS = 2048
 
@@ -47,6 +50,7 @@ class Publisher:
         self._retained: dict[str, str] = {}
         self._waiting: dict[str, float | None] = {}
         self._ready = asyncio.Event()
+        self._ending = False
         self.trouble = "The broker has not been reached yet."
         self.acknowledged = 0
         self.delays_s: deque[float] = deque(maxlen=DELAYS)
@@ -67,9 +71,13 @@ class Publisher:
             try:
                 await self._session()
             except (aiomqtt.MqttError, OSError) as error:
+                if self._ending:  # an error on the way out must not bring back a task that was told to end
+                    raise asyncio.CancelledError from error
                 self._lost(error)
-            wait_s = FIRST_WAIT_S if time.monotonic() - started > LAST_WAIT_S else min(wait_s * 2, LAST_WAIT_S)
+            if time.monotonic() - started > LAST_WAIT_S:
+                wait_s = FIRST_WAIT_S
             await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, LAST_WAIT_S)
 
     async def _session(self) -> None:
         will = aiomqtt.Will(topics.status_topic(self._site), topics.status_payload(online=False), qos=1, retain=True)
@@ -91,8 +99,17 @@ class Publisher:
             try:
                 await self._serve(client)
             except asyncio.CancelledError:
-                await self._send(client, topics.status_topic(self._site), topics.status_payload(online=False), None)
+                self._ending = True
+                await self._farewell(client)
                 raise
+
+    async def _farewell(self, client: aiomqtt.Client) -> None:
+        """A graceful end sends no will."""
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self._send(client, topics.status_topic(self._site), topics.status_payload(online=False), None)
+        except (aiomqtt.MqttError, TimeoutError) as error:
+            log.warning("The broker was not told that the site goes offline (%s); it will find out by itself.", error)
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         try:
@@ -100,7 +117,7 @@ class Publisher:
                 group.create_task(_until_closed(client), name="broker closed")
                 for i in range(IN_FLIGHT):
                     group.create_task(self._work(client), name=f"publish {i}")
-        except* aiomqtt.MqttError as errors:
+        except* (aiomqtt.MqttError, OSError) as errors:
             raise aiomqtt.MqttError(str(errors.exceptions[0])) from errors
 
     async def _work(self, client: aiomqtt.Client) -> None:
@@ -128,7 +145,7 @@ class Publisher:
             f"The broker at {self._broker.host}:{self._broker.port} cannot be reached ({error}): "
             "check that it runs, and the address, user and password in the configuration."
         )
-        if not self.trouble:
+        if trouble != self.trouble:
             log.warning("%s", trouble)
         self.trouble = trouble
 

@@ -1,11 +1,12 @@
 """One SQLite file on a thread of its own, so that the event loop never waits for a disk."""
 
 import asyncio
+import fcntl
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
@@ -32,6 +33,7 @@ class Database:
         self._version = version
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=path.stem)
         self._connection: sqlite3.Connection | None = None
+        self._lock: TextIO | None = None
 
     async def open(self) -> None:
         """Opens the file, checks it, and brings its tables up to date.
@@ -61,6 +63,7 @@ class Database:
     def _open(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
             connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
@@ -73,6 +76,14 @@ class Database:
                 "or restore a backup."
             ) from error
         self._connection = connection
+
+    def _take_lock(self) -> None:
+        """Two daemons on one store would each count reports of which the other knows nothing."""
+        self._lock = self._path.with_suffix(".lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(f"The store {self._path} is in use by another daemon: stop that one first.") from error
 
     def _check(self, connection: sqlite3.Connection) -> None:
         answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -108,3 +119,6 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None

@@ -1,0 +1,302 @@
+"""What a building-management system gets over MQTT: topics, payloads, retention, the will, and coming back."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import aiomqtt
+import pytest
+from attuned.bms import publisher as module
+from attuned.bms import topics
+from attuned.bms.publisher import Broker, Publisher
+from attuned.presence.belief import BEFORE, NOTHING, Belief, RoomState, Share
+from processes import Mosquitto, program
+
+# Saturday 21 November 2026, 13:32:10 UTC.
+NOW = 1_795_267_930_000
+BELIEF = Belief(
+    RoomState.OCCUPIED,
+    2.5,
+    NOW - 3_600_000,
+    NOW,
+    NOW + 900_000,
+    (Share(BEFORE, 2.0), Share("a1b2c3d400000001", 0.75), Share("b1b2c3d400000002", -0.25, "stuck: counts half")),
+)
+
+
+# Payloads are a promise: a key that is renamed breaks somebody's building.
+
+
+def test_topics() -> None:
+    assert topics.status_topic("townhall") == "attune/townhall/status"
+    assert topics.room_topic("townhall", "2.13") == "attune/townhall/rooms/2.13"
+    assert topics.health_topic("townhall", "a1b2c3d400000001") == "attune/townhall/nodes/a1b2c3d400000001/health"
+
+
+def test_a_room() -> None:
+    releases = {"a1b2c3d400000001": "5f3a", "b1b2c3d400000002": "5f3a", "c1b2c3d400000003": "99"}
+    assert json.loads(topics.room_payload(BELIEF, releases, taught=True)) == {
+        "schema": 1,
+        "state": "occupied",
+        # 1 / (1 + e^-2.5)
+        "probability": 0.9241,
+        "since": "2026-11-21T12:32:10Z",
+        "as_of": "2026-11-21T13:32:10Z",
+        "valid_until": "2026-11-21T13:47:10Z",
+        "log_odds": 2.5,
+        "reason": [
+            {"source": "before", "log_odds": 2.0},
+            {"source": "a1b2c3d400000001", "log_odds": 0.75},
+            {"source": "b1b2c3d400000002", "log_odds": -0.25, "note": "stuck: counts half"},
+        ],
+        "release": ["5f3a"],
+        "taught": True,
+    }
+
+
+def test_a_room_of_which_nothing_is_known() -> None:
+    assert json.loads(topics.room_payload(NOTHING, {}, taught=False)) == {
+        "schema": 1,
+        "state": "unknown",
+        "probability": 0.5,
+        "since": None,
+        "as_of": None,
+        "valid_until": None,
+        "log_odds": 0.0,
+        "reason": [],
+        "release": [],
+        "taught": False,
+    }
+
+
+def test_the_site_and_a_node() -> None:
+    assert topics.status_payload(online=True) == '{"schema":1,"state":"online"}'
+    assert topics.status_payload(online=False) == '{"schema":1,"state":"offline"}'
+    assert json.loads(topics.health_payload({"state": "online"})) == {"schema": 1, "state": "online"}
+
+
+# Behaviour, against a real broker.
+
+
+class Watching:
+    """What a subscriber to everything under attune/ has got: every message in order, and the newest of each topic."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[str, str, bool]] = []
+        self.newest: dict[str, str] = {}
+
+    async def read(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            payload = message.payload.decode() if isinstance(message.payload, bytes) else str(message.payload)
+            self.log.append((str(message.topic), payload, bool(message.retain)))
+            self.newest[str(message.topic)] = payload
+
+
+async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 (what is waited for is another program's doing)
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def watching(port: int, **more: str) -> AsyncIterator[Watching]:
+    watch = Watching()
+    async with aiomqtt.Client("127.0.0.1", port, **more) as client:  # type: ignore[arg-type]
+        await client.subscribe("attune/#", qos=1)
+        reader = asyncio.create_task(watch.read(client))
+        yield watch
+        reader.cancel()
+
+
+@contextlib.asynccontextmanager
+async def running(publisher: Publisher) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(publisher.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait_for(task, 5)
+
+
+class Cable:
+    """A TCP connection to a broker that can be cut: the broker sees the other side vanish without a word."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._writers: list[asyncio.StreamWriter] = []
+
+    @contextlib.asynccontextmanager
+    async def plugged(self) -> AsyncIterator[int]:
+        server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+        yield server.sockets[0].getsockname()[1]
+        server.close()
+        self.cut()
+
+    def cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers += [writer, far_writer]
+        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(4096):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+ONLINE, OFFLINE = topics.status_payload(online=True), topics.status_payload(online=False)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(module, "LAST_WAIT_S", 0.2)
+
+
+async def test_states_are_retained_and_the_newest_wins(mosquitto: Mosquitto) -> None:
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    publisher.publish("attune/s/rooms/a", "before the broker was reached")
+    async with running(publisher):
+        await until(lambda: not publisher.trouble)
+        for i in range(50):
+            publisher.publish("attune/s/rooms/a", f"state {i}", time.monotonic())
+        publisher.publish("attune/s/rooms/b", "b")
+        await until(lambda: publisher.acknowledged >= 3 and not publisher._waiting)
+        async with watching(mosquitto.port) as late:
+            await until(lambda: len(late.log) == 3)
+    assert late.newest == {"attune/s/status": ONLINE, "attune/s/rooms/a": "state 49", "attune/s/rooms/b": "b"}
+    assert all(retained for _, _, retained in late.log)
+    assert publisher.delays_s
+
+
+async def test_an_unchanged_state_is_not_sent_again(mosquitto: Mosquitto) -> None:
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    async with running(publisher):
+        publisher.publish("attune/s/rooms/a", "same")
+        await until(lambda: publisher.acknowledged == 2)
+        publisher.publish("attune/s/rooms/a", "same")
+        publisher.publish("attune/s/rooms/b", "other")
+        await until(lambda: publisher.acknowledged == 3)
+        await asyncio.sleep(0.05)
+        assert publisher.acknowledged == 3
+
+
+async def test_a_graceful_end_says_offline_once(mosquitto: Mosquitto) -> None:
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    async with watching(mosquitto.port) as watch:
+        async with running(publisher):
+            await until(lambda: watch.newest.get("attune/s/status") == ONLINE)
+        await until(lambda: watch.newest.get("attune/s/status") == OFFLINE)
+        await asyncio.sleep(0.05)
+    assert [payload for topic, payload, _ in watch.log if topic == "attune/s/status"] == [ONLINE, OFFLINE]
+
+
+async def test_when_the_connection_breaks_the_broker_says_offline_and_the_daemon_comes_back(
+    mosquitto: Mosquitto,
+) -> None:
+    cable = Cable(mosquitto.port)
+    async with cable.plugged() as port, watching(mosquitto.port) as watch:
+        publisher = Publisher("s", Broker("127.0.0.1", port))
+        async with running(publisher):
+            publisher.publish("attune/s/rooms/a", "a")
+            await until(lambda: watch.newest == {"attune/s/status": ONLINE, "attune/s/rooms/a": "a"})
+            cable.cut()
+            await until(lambda: (topics.status_topic("s"), OFFLINE, False) in watch.log)
+            await until(lambda: watch.newest["attune/s/status"] == ONLINE)
+
+
+async def test_a_broker_that_was_killed_gets_everything_again(mosquitto: Mosquitto) -> None:
+    """It keeps nothing on its disk here; what was published while it was away comes too."""
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    async with running(publisher):
+        for name in "abc":
+            publisher.publish(f"attune/s/rooms/{name}", name)
+        await until(lambda: publisher.acknowledged == 4)
+        mosquitto.kill()
+        await until(lambda: "cannot be reached" in publisher.trouble)
+        publisher.publish("attune/s/rooms/b", "new b")
+        mosquitto.start()
+        async with watching(mosquitto.port) as watch:
+            await until(lambda: len(watch.newest) == 4)
+            await until(lambda: watch.newest["attune/s/rooms/b"] == "new b")
+            assert (watch.newest["attune/s/rooms/a"], watch.newest["attune/s/rooms/c"]) == ("a", "c")
+        assert publisher.trouble == ""
+
+
+async def test_a_broker_that_comes_late_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    broker = Mosquitto(tmp_path)
+    publisher = Publisher("s", Broker("127.0.0.1", broker.port))
+    async with running(publisher):
+        await until(lambda: "cannot be reached" in publisher.trouble)
+        await asyncio.sleep(0.3)
+        broker.start()
+        await until(lambda: not publisher.trouble)
+    broker.stop()
+    assert publisher.acknowledged >= 1
+    said = [record.getMessage() for record in caplog.records if "cannot be reached" in record.getMessage()]
+    assert len(said) == 1
+
+
+async def test_a_wrong_password_is_trouble_that_says_where_to_look(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path, users={"attune": "right"})
+    broker.start()
+    wrong = Publisher("s", Broker("127.0.0.1", broker.port, "attune", "wrong"))
+    async with running(wrong):
+        await until(lambda: "cannot be reached" in wrong.trouble)
+        assert "uthoriz" in wrong.trouble
+        assert wrong.trouble.endswith("check that it runs, and the address, user and password in the configuration.")
+        assert wrong.acknowledged == 0
+    right = Publisher("s", Broker("127.0.0.1", broker.port, "attune", "right"))
+    async with running(right):
+        await until(lambda: right.acknowledged == 1)
+        assert right.trouble == ""
+    broker.stop()
+
+
+async def test_an_end_while_the_broker_does_not_answer_is_an_end(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FAREWELL_S", 0.1)
+    monkeypatch.setattr(module, "TIMEOUT_S", 0.3)
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    task = asyncio.create_task(publisher.run())
+    await until(lambda: not publisher.trouble and publisher.acknowledged == 1)
+    mosquitto.freeze()
+    publisher.publish("attune/s/rooms/a", "a")
+    await asyncio.sleep(0.05)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=3)
+    mosquitto.thaw()
+    assert done
+    assert task.cancelled()
+
+
+async def test_a_broker_with_a_certificate_is_believed_by_its_authority_only(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    await asyncio.to_thread(subprocess.run, [program("openssl"), *request, *files], check=True, capture_output=True)
+    broker = Mosquitto(tmp_path, more=[f"certfile {certificate}", f"keyfile {key}"])
+    broker.start()
+    publisher = Publisher("s", Broker("127.0.0.1", broker.port, ca_file=str(certificate)))
+    async with running(publisher):
+        await until(lambda: publisher.acknowledged == 1)
+    stranger = Publisher("s", Broker("127.0.0.1", broker.port, ca_file="/etc/ssl/certs/ca-certificates.crt"))
+    async with running(stranger):
+        await until(lambda: "certificate verify failed" in stranger.trouble)
+    missing = Publisher("s", Broker("127.0.0.1", broker.port, ca_file=str(tmp_path / "none.pem")))
+    async with running(missing):
+        await until(lambda: "No such file" in missing.trouble)
+    broker.stop()

@@ -1,0 +1,186 @@
+"""Configurations of the daemon: every mistake is one sentence that names file and key, and what to write."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from attuned.app import make_clock, make_publisher
+from attuned.clock import ScaledClock, SystemClock
+from attuned.config import ClockSettings, MqttSettings, load
+from attuned.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[2] / "packaging" / "attuned.example.toml"
+
+SITE = '[site]\nname = "s"\n'
+NODE = "key rooms[0].nodes[0] is not right; write a list of node ids of 16 hex digits"
+
+BAD = [
+    ("", 'key site is missing; write a table [site] with name = "townhall".'),
+    ("[site]", 'key site.name is missing; write one word without / + #, such as name = "townhall".'),
+    ('site = "s"', 'key site is not right; write a table [site] with name = "townhall".'),
+    ('[site]\nname = "a/b"', 'key site.name is not right; write one word without / + #, such as name = "townhall".'),
+    ('[site]\nname = "two words"', "key site.name is not right; write one word"),
+    ('[site]\nname = ""', "key site.name is not right; write one word"),
+    (SITE + 'timezone = "Mars/Olympus"', "key site.timezone is not right; write an IANA name"),
+    (SITE + "step_s = 5", "key site.step_s is not right; write seconds from 10 to 600 that divide an hour"),
+    (SITE + "step_s = 601", "key site.step_s is not right; write seconds from 10 to 600 that divide an hour"),
+    (SITE + "step_s = 50.5", "key site.step_s is not right; write seconds from 10 to 600"),
+    (SITE + "step_s = 7e1", "site.step_s is 70; write a number of seconds that divides an hour, such as 60."),
+    (SITE + "colour = 1", "key site.colour is unknown; leave it out, or write one of name, timezone, step_s."),
+    (
+        SITE + "[mqqt]",
+        "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, api, clock, rooms.",
+    ),
+    (SITE + "[mqtt]\nport = 0", "key mqtt.port is not right; write a port from 1 to 65535, such as port = 1883."),
+    (SITE + '[mqtt]\nport = "many"', "key mqtt.port is not right; write a port from 1 to 65535"),
+    (SITE + '[mqtt]\nhost = ""', 'key mqtt.host is not right; write a host, such as host = "127.0.0.1".'),
+    (SITE + "[mqtt]\nuser = 7", 'key mqtt.user is not right; write a name, such as user = "attune".'),
+    (SITE + "[mqtt]\nca = 1", "key mqtt.ca is unknown; leave it out, or write one of host, port, user"),
+    (SITE + '[mqtt]\npassword_file = "p"\n', "mqtt.password_file stands without mqtt.user; write the user too"),
+    (SITE + "[gateways]\nlisten = []", "key gateways.listen is not right; write a list of sockets of this machine"),
+    (
+        SITE + '[gateways]\nlisten = ["0.0.0.0:1"]',
+        "key gateways.listen[0] is not right; write a list of sockets of this",
+    ),
+    (SITE + '[gateways]\nlisten = ["unix:here"]', "key gateways.listen[0] is not right"),
+    (SITE + f'[gateways]\nlisten = ["unix:/{"x" * 107}"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["127.0.0.1:70000"]', "key gateways.listen[0] is not right"),
+    (SITE + f'[api]\nsocket = "/{"x" * 107}"', "key api.socket is not right; write a path of at most 107 bytes"),
+    (
+        SITE + '[clock]\nstart = "soon"',
+        "key clock.start is not right; write a time, such as start = 2026-03-02T07:00:00Z.",
+    ),
+    (SITE + "[clock]\nrate = 2", "key clock.start is missing; write a time"),
+    (
+        SITE + "[clock]\nstart = 2026-03-02\nrate = 0",
+        "key clock.rate is not right; write how much faster than real time",
+    ),
+    (SITE + "[clock]\nstart = 2026-03-02\nrate = nan", "key clock.rate is not right"),
+    (SITE + "[[rooms]]", 'key rooms[0].id is missing; write one word without / + #, such as id = "2.13".'),
+    (SITE + '[[rooms]]\nid = "a#"', "key rooms[0].id is not right; write one word"),
+    (SITE + '[[rooms]]\nid = "a"\nnodes = ["x"]', NODE),
+    (SITE + '[[rooms]]\nid = "a"\nnodes = [7]', NODE),
+    (
+        SITE + '[[rooms]]\nid = "a"\nnode = []',
+        "key rooms[0].node is unknown; leave it out, or write one of id, name, floor",
+    ),
+    (SITE + '[[rooms]]\nid = "a"\n[[rooms]]\nid = "a"', "room a stands in [[rooms]] twice; write it once."),
+    (
+        SITE + '[[rooms]]\nid = "a"\nnodes = ["A1B2C3D4E5F60708"]\n[[rooms]]\nid = "b"\nnodes = ["a1b2c3d4e5f60708"]',
+        "node a1b2c3d4e5f60708 stands in [[rooms]] twice; write it once.",
+    ),
+    ('[site\nname = "s"', "is not TOML: "),
+    (
+        '[site]\nname = "s"\nname = "t"',
+        "is not TOML: Cannot overwrite a value (at ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), BAD, ids=range(len(BAD)))
+def test_mistakes(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "attuned.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}: {sentence}"), said
+    assert said.endswith(".")
+    assert len(said.splitlines()) == 1
+
+
+def test_every_mistake_is_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "attuned.toml"
+    path.write_text('[site]\nname = ""\nstep_s = 1\n')
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert [line.split(": ")[1].split(" is")[0] for line in str(caught.value).splitlines()] == [
+        "key site.name",
+        "key site.step_s",
+    ]
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read \(No such file or directory\); name a config"):
+        load(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
+        load(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b'[site]\nname = "caf\xe9"\n')
+    with pytest.raises(ConfigError, match="is not TOML: 'utf-8' codec"):
+        load(tmp_path / "latin.toml")
+
+
+def test_the_example_loads() -> None:
+    settings = load(EXAMPLE)
+    assert settings.site.name == "townhall"
+    assert [room.id for room in settings.rooms] == ["0.01", "2.13"]
+    assert settings.room_of["a1b2c3d4e5f6070a"] == "2.13"
+
+
+def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path) -> None:
+    """Every key with a "#:" comment, read from the example itself."""
+    path = tmp_path / "attuned.toml"
+    path.write_text(SITE + '[mqtt]\n[[rooms]]\nid = "a"\n')
+    bare = load(path)
+    told = {}
+    table = ""
+    for line in EXAMPLE.read_text().splitlines():
+        if line.startswith("#") and " = " not in line:
+            continue
+        if line.startswith("["):
+            table = line.strip("[]")
+        elif "#:" in line:
+            key = line.lstrip("# ").partition(" =")[0]
+            told[table, key] = line.partition("#:")[2].partition(";")[0].strip()
+    kept = {"site": bare.site, "store": bare.store, "mqtt": bare.mqtt, "gateways": bare.gateways, "api": bare.api}
+    for (table, key), default in told.items():
+        value = getattr(bare.rooms[0] if table == "rooms" else kept[table], key)
+        shown = f'"{value}"' if isinstance(value, str | Path) else str(value).replace("'", '"')
+        assert default == ("nobody" if key == "user" and value is None else "none" if value is None else shown), key
+    assert len(told) >= 12
+
+
+def test_the_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("right horse\nnot this\n")
+    assert MqttSettings(user="attune", password_file=secret).password == "right horse"
+    assert MqttSettings().password is None
+    missing = MqttSettings(user="attune", password_file=tmp_path / "none")
+    with pytest.raises(ConfigError, match=r"^The password file .*none cannot be read .*: check its owner\.$"):
+        make_publisher("s", missing)
+
+
+def test_a_clock_may_run_faster_from_a_time_of_its_own() -> None:
+    assert isinstance(make_clock(None), SystemClock)
+    start = datetime(2026, 3, 2, 7, tzinfo=UTC)
+    clock = make_clock(ClockSettings(start=start, rate=60, real_start=datetime.now(UTC)))
+    assert clock.rate == 60
+    assert 0 <= clock.utc_ms() - start.timestamp() * 1000 < 60_000
+    assert ScaledClock(5000, 10, SystemClock().utc_ms() - 1000).utc_ms() == pytest.approx(15_000, abs=1000)
+
+
+def run_attuned(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from attuned.app import run; run()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=dict(os.environ))
+
+
+def test_a_bad_configuration_ends_the_daemon_with_its_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "attuned.toml"
+    path.write_text(SITE + "[mqtt]\nport = 0\n")
+    done = run_attuned("--config", str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    sentence = "key mqtt.port is not right; write a port from 1 to 65535, such as port = 1883."
+    assert done.stderr == f"{path}: {sentence}\n"
+
+
+def test_a_store_that_cannot_be_opened_ends_the_daemon_with_its_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "attuned.toml"
+    path.write_text(SITE + f'[store]\npath = "{tmp_path}/file"\n')
+    done = run_attuned("--config", str(path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"The store {tmp_path}/file/attune.db cannot be opened")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,95 @@
+"""The gRPC service that gateways attach to, over a socket."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from attune_proto.v1 import link_pb2, link_pb2_grpc, node_pb2
+from attuned.nodes.hub import Hub
+from attuned.nodes.link_service import BATCH_FRAMES, OUTGOING_LIMIT, AttachedGateway, LinkService
+from daemon_world import A, FakeClock, hello, report, up
+from test_daemon_hub import Listener
+
+
+class Service:
+    """The service on a socket, with a hub behind it."""
+
+    def __init__(self) -> None:
+        self.listener = Listener()
+        self.hub = Hub(FakeClock(), {A: "r"}, {}, {}, self.listener)
+        self.links = LinkService(self.hub)
+
+    @contextlib.asynccontextmanager
+    async def stub(self, folder: Path) -> AsyncIterator[Any]:
+        server = grpc.aio.server()
+        link_pb2_grpc.add_NodeLinkServicer_to_server(self.links, server)
+        server.add_insecure_port(f"unix:{folder}/gateway.sock")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"unix:{folder}/gateway.sock") as channel:
+            yield link_pb2_grpc.NodeLinkStub(channel)
+        await server.stop(None)
+
+
+def batch(name: str = "", **more: object) -> link_pb2.GatewayBatch:
+    return link_pb2.GatewayBatch(hello=link_pb2.GatewayHello(name=name), **more)  # type: ignore[arg-type]
+
+
+async def test_a_gateway_brings_links_and_frames_and_takes_answers(tmp_path: Path) -> None:
+    service = Service()
+    async with service.stub(tmp_path) as stub:
+        call = stub.Attach()
+        await call.write(batch("north", links_up=[link_pb2.LinkUp(link=4)]))
+        first = await call.read()
+        assert [frame.link for frame in first.frames] == [4]
+        await call.write(link_pb2.GatewayBatch(frames=[link_pb2.Frame(link=4, data=up(hello()))]))
+        answer = (await call.read()).frames[0]
+        assert node_pb2.DaemonMessage.FromString(answer.data[5:]).HasField("time")
+        ack = up(node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000))
+        frames = [link_pb2.Frame(link=4, data=ack), link_pb2.Frame(link=4, data=up(report(1, 60)))]
+        await call.write(link_pb2.GatewayBatch(frames=frames))
+        await call.done_writing()
+        async with asyncio.timeout(2):
+            assert await call.read() == grpc.aio.EOF
+        assert [window.seq for window, _ in service.listener.windows] == [1]
+        assert not service.hub.online(service.hub.conversations[A])
+    assert service.links.gateways == {}
+
+
+async def test_a_stream_that_does_not_say_who_it_is_is_refused(tmp_path: Path) -> None:
+    async with Service().stub(tmp_path) as stub:
+        call = stub.Attach()
+        await call.write(batch(""))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_gateway_that_attaches_again_takes_the_place_of_its_old_stream(tmp_path: Path) -> None:
+    service = Service()
+    async with service.stub(tmp_path) as stub:
+        old, new = stub.Attach(), stub.Attach()
+        await old.write(batch("north", links_up=[link_pb2.LinkUp(link=1)]))
+        await old.read()
+        await new.write(batch("north", links_up=[link_pb2.LinkUp(link=1)]))
+        await new.read()
+        old.cancel()
+        await new.write(link_pb2.GatewayBatch(frames=[link_pb2.Frame(link=1, data=up(hello()))]))
+        assert (await new.read()).frames
+        assert list(service.links.gateways) == ["north"]
+        assert service.hub.online(service.hub.conversations[A])
+
+
+async def test_frames_for_a_gateway_that_does_not_read_are_dropped_and_counted() -> None:
+    gateway = AttachedGateway("slow")
+    for _ in range(OUTGOING_LIMIT + 3):
+        gateway.send(1, b"frame")
+    assert gateway.dropped == 3
+    sizes = [len((await gateway.next_batch()).frames) for _ in range(OUTGOING_LIMIT // BATCH_FRAMES)]
+    assert set(sizes) == {BATCH_FRAMES}
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(gateway.next_batch(), 0.01)
