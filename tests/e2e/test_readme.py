@@ -1,0 +1,74 @@
+"""Every command of the README is run as it stands there."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+
+# Both run until somebody ends them, or run this very test: they are covered by the tests named here, not by the list.
+DEMO, TEST = "./dev demo", "./dev test"
+
+
+def commands() -> list[str]:
+    """The lines of the README's shell blocks, without their remarks."""
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def run(command: str, timeout_s: float = 300) -> str:
+    words = shlex.split(command)
+    answer = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
+    assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
+    return answer.stdout
+
+
+def has_recordings() -> bool:
+    folder = os.environ.get("ATTUNE_DATA") or ROOT.parent / "shared" / "data"
+    return Path(folder).is_dir()
+
+
+def test_the_two_commands_stand_there() -> None:
+    assert {DEMO, TEST} <= set(commands())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [command for command in commands() if command not in {DEMO, TEST}])
+def test_command(command: str) -> None:
+    if " replay " in command and not has_recordings():
+        pytest.skip("the recordings are not here: set ATTUNE_DATA to their folder")
+    assert run(command)
+
+
+def test_test_runs_the_c_tests_and_pytest() -> None:
+    planned = run(f"{TEST} --dry-run")
+    assert "ctest" in planned
+    assert "-m pytest" in planned
+
+
+@pytest.mark.slow
+def test_demo_ends_on_ctrl_c() -> None:
+    before = set(Path(tempfile.gettempdir()).glob("attune-demo-*"))
+    demo = subprocess.Popen(
+        shlex.split(DEMO), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 30
+    while not any(
+        (folder / "api.sock").exists() for folder in set(Path(tempfile.gettempdir()).glob("attune-demo-*")) - before
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(3)
+    os.killpg(demo.pid, signal.SIGINT)  # as a terminal does: to make and to the demonstration alike
+    said, _ = demo.communicate(timeout=15)
+    assert "lost" in said
+    assert not set(Path(tempfile.gettempdir()).glob("attune-demo-*")) - before
