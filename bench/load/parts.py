@@ -25,7 +25,7 @@ WINDOW_S = 10
 HOUR_MS = 1_710_241_200_000
 
 # How often a room switches in one window, so that at least one report in 50 changes its room.
-SWITCHING = 0.06
+SWITCHING = 0.1
 
 WARM_S = 5
 
@@ -135,7 +135,7 @@ def stored(stage: Stage) -> int:
     with _store(stage) as connection:
         rows = [
             *connection.execute("SELECT record FROM inbox"),
-            *connection.execute("SELECT records FROM node_hours"),
+            *connection.execute("SELECT records FROM packed"),
         ]
     identities = {(w.node, w.boot, w.seq) for (records,) in rows for w in unpack_all(records) if not w.refused}
     return len(identities)

@@ -172,7 +172,8 @@ class Site:
     async def write(self, windows: Sequence[Window]) -> None:
         """Packs when it is time, then commits windows and what is about to be said, and says it."""
         now = self.clock.utc_ms()
-        if self._time_to_pack(now):
+        # A part at a time, with commits between, until a pack has little left to do.
+        if self._time_to_pack(now) and not await self.window_store.pack_part():
             await self._pack(now)
         touched = frozenset(self.rooms.touched)
         saying = self.rooms.to_say(now)
