@@ -12,6 +12,7 @@ from attune_proto.v1 import admin_pb2
 from attuned.cli.client import Daemon, connect
 from attuned.demo.stage import Stage
 from attuned.nodes.window import unpack_all
+from attuned.site import PACK_AFTER_MS
 
 from bench.load.counters import Counters, counters
 from bench.load.drive import Drive, Ear, listening
@@ -24,7 +25,7 @@ WINDOW_S = 10
 HOUR_MS = 1_710_241_200_000
 
 # How often a room switches in one window, so that at least one report in 50 changes its room.
-SWITCHING = 0.06
+SWITCHING = 0.1
 
 WARM_S = 5
 
@@ -74,9 +75,9 @@ class Quiet:
 
 
 def steady(seconds: int = 60) -> Steady:
-    """1,000 nodes, a report a second each; the clock's hour is full shortly before the end."""
+    """1,000 nodes, a report a second each; shortly before the end the daemon packs what it has so far."""
     rate = 10.0
-    start_utc_ms = HOUR_MS - int((WARM_S + seconds - 3) * 1000 * rate)
+    start_utc_ms = HOUR_MS + PACK_AFTER_MS - int((WARM_S + seconds - 3) * 1000 * rate)
     fleet = Fleet(NODES, start_utc_ms, WINDOW_S)
     traffic = draw(fleet, rate, WARM_S + seconds + 1, SWITCHING)
     with _running(fleet, traffic, ("--drain", "10", "--stats")) as (stage, daemon, drive), listening(stage) as ear:
@@ -110,7 +111,10 @@ def saturated(rate: float, seconds: int) -> tuple[Spent, float]:
 
 
 def quiet() -> Quiet:
-    """16 nodes at a report a minute for an hour of the daemon's clock, which takes a minute; then five labels."""
+    """16 nodes at a report a minute for an hour of the daemon's clock, which takes a minute; then five labels.
+
+    The daemon packs in the middle.
+    """
     rate, seconds = 60.0, 60
     fleet = Fleet(16, HOUR_MS - int((WARM_S + 30) * 1000 * rate), window_s=60)
     traffic = draw(fleet, rate, WARM_S + seconds + 10, 0.02)
@@ -131,7 +135,7 @@ def stored(stage: Stage) -> int:
     with _store(stage) as connection:
         rows = [
             *connection.execute("SELECT record FROM inbox"),
-            *connection.execute("SELECT records FROM node_hours"),
+            *connection.execute("SELECT records FROM packed"),
         ]
     identities = {(w.node, w.boot, w.seq) for (records,) in rows for w in unpack_all(records) if not w.refused}
     return len(identities)

@@ -34,8 +34,9 @@ log = logging.getLogger(__name__)
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
 LOOK_ROUND_S = 10.0
 
-# How often the inbox is packed, in seconds of the daemon's clock.
-PACK_S = 3600.0
+# The inbox is packed this long after each full hour of the daemon's clock, when the windows of the hour are there: a
+# node-hour that has to be added to later is written twice.
+PACK_AFTER_MS = 60_000
 
 # Hours read again at start for a room of which nothing is settled: more than the one that is open and the one that
 # is filling. Of other rooms, what is not settled is read again.
@@ -70,6 +71,7 @@ class Site:
         self._unsaved: list[BeliefHour] = []
         self._half_corrected: dict[str, Late] = {}
         self._packed_utc_ms = clock.utc_ms()
+        self._looks: dict[str, tuple[bool, int, int]] = {}
 
     async def open(self) -> None:
         """Opens the store and takes up where the last run stopped. Raises StoreError."""
@@ -120,10 +122,9 @@ class Site:
         while True:
             await asyncio.sleep(LOOK_ROUND_S / self.clock.rate)
             now = self.clock.utc_ms()
-            if self.rooms.touch_silent(now) or now - self._packed_utc_ms >= PACK_S * 1000:
+            if self.rooms.touch_silent(now) or self._time_to_pack(now):
                 self.commits.hurry()
-            for conversation in self.hub.conversations.values():
-                self.on_health(conversation)
+            self._look_at_nodes()
 
     # What the hub hears.
 
@@ -158,12 +159,21 @@ class Site:
         topic = topics.health_topic(self.settings.site.name, conversation.node)
         self.publisher.publish(topic, topics.health_payload(self._health(conversation)))
 
+    def _look_at_nodes(self) -> None:
+        """Says again how a node is if that has changed by itself; a health message says so at once."""
+        for conversation in self.hub.conversations.values():
+            looks = (self.hub.online(conversation), conversation.refused, conversation.windows_lost)
+            if self._looks.get(conversation.node) != looks:
+                self._looks[conversation.node] = looks
+                self.on_health(conversation)
+
     # What commits ask for.
 
     async def write(self, windows: Sequence[Window]) -> None:
         """Packs when it is time, then commits windows and what is about to be said, and says it."""
         now = self.clock.utc_ms()
-        if now - self._packed_utc_ms >= PACK_S * 1000:
+        # A part at a time, with commits between, until a pack has little left to do.
+        if self._time_to_pack(now) and not await self.window_store.pack_part():
             await self._pack(now)
         touched = frozenset(self.rooms.touched)
         saying = self.rooms.to_say(now)
@@ -191,6 +201,10 @@ class Site:
             if self.publisher is not None:
                 payload = topics.room_payload(belief, self.releases(room), taught=self.labels.taught(room))
                 self.publisher.publish(topics.room_topic(self.settings.site.name, room), payload, arrived)
+
+    def _time_to_pack(self, now_utc_ms: int) -> bool:
+        """Whether a full hour has passed since the last time, and the windows of its end have come in."""
+        return (now_utc_ms - PACK_AFTER_MS) // HOUR_MS > (self._packed_utc_ms - PACK_AFTER_MS) // HOUR_MS
 
     async def _pack(self, now_utc_ms: int) -> None:
         self._unsaved += self.rooms.settled_hours()

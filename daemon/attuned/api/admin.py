@@ -60,17 +60,17 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.GetStatusRequest, context: Context
     ) -> admin_pb2.SiteStatus:
         site = self._site
-        conversations = site.hub.conversations.values()
+        conversations, now = site.hub.conversations.values(), site.clock.utc_ms()
         publisher = site.publisher
         published = publisher.delays_s if publisher else ()
         return admin_pb2.SiteStatus(
             site=site.settings.site.name,
             timezone=site.settings.site.timezone,
             version=__version__,
-            now_utc_ms=site.clock.utc_ms(),
+            now_utc_ms=now,
             started_utc_ms=site.started_utc_ms,
             rooms=len(site.rooms.rooms),
-            rooms_with_state=sum(bool(room.state) for room in self._rooms(())),
+            rooms_with_state=sum(bool(room.outline(now).state) for room in site.rooms.rooms.values()),
             nodes=len(conversations),
             nodes_online=sum(site.hub.online(conversation) for conversation in conversations),
             gateways=sorted(self._links.gateways),

@@ -58,15 +58,17 @@ class Room:
 
     def current(self, now_utc_ms: int) -> Belief:
         """The belief now: unknown once nothing has been heard for too long. Nodes that are silent say so."""
-        belief = self.timeline.belief()
-        if belief.state is not RoomState.UNKNOWN and self._expired(belief, now_utc_ms):
-            belief = Belief(RoomState.UNKNOWN, 0.0, belief.valid_until_utc_ms, belief.as_of_utc_ms, 0, ())
+        belief = self._now(self.timeline.belief(), now_utc_ms)
         silent = self._silent_nodes(now_utc_ms)
         return replace(belief, shares=belief.shares + silent) if silent else belief
 
+    def outline(self, now_utc_ms: int) -> Belief:
+        """The belief now, without its shares."""
+        return self._now(self.timeline.outline(), now_utc_ms)
+
     def silent(self, now_utc_ms: int) -> bool:
         """Whether the newest step is too old to say anything about now."""
-        return self._expired(self.timeline.belief(), now_utc_ms)
+        return self._expired(self.timeline.outline(), now_utc_ms)
 
     def _silent_nodes(self, now_utc_ms: int) -> tuple[Share, ...]:
         oldest = now_utc_ms - SILENT_STEPS * self.timeline.step_ms
@@ -76,8 +78,14 @@ class Room:
     def _expired(self, belief: Belief, now_utc_ms: int) -> bool:
         return now_utc_ms > belief.valid_until_utc_ms + GRACE_STEPS * self.timeline.step_ms
 
-    def worth_saying(self, belief: Belief) -> bool:
-        """Whether a belief differs enough from what was said last, or what was said is about to expire."""
+    def _now(self, belief: Belief, now_utc_ms: int) -> Belief:
+        if belief.state is RoomState.UNKNOWN or not self._expired(belief, now_utc_ms):
+            return belief
+        return Belief(RoomState.UNKNOWN, 0.0, belief.valid_until_utc_ms, belief.as_of_utc_ms, 0, ())
+
+    def worth_saying(self, now_utc_ms: int) -> bool:
+        """Whether the belief differs enough from what was said last, or what was said is about to expire."""
+        belief = self.outline(now_utc_ms)
         if belief.state is not self.said.state:
             return True
         if belief.state is RoomState.UNKNOWN:
@@ -140,9 +148,8 @@ class Rooms:
         found = []
         for name in sorted(self.touched):
             room = self.rooms[name]
-            belief = room.current(now_utc_ms)
-            if room.worth_saying(belief):
-                found.append((name, belief))
+            if room.worth_saying(now_utc_ms):
+                found.append((name, room.current(now_utc_ms)))
         self.touched.clear()
         return found
 

@@ -102,7 +102,12 @@ class RoomTimeline:
     def belief(self) -> Belief:
         """The room after its newest step."""
         newest = self._newest_step()
-        return self._belief(newest) if newest else NOTHING
+        return self._belief(newest, self._shares(newest)) if newest else NOTHING
+
+    def outline(self) -> Belief:
+        """The belief without its shares, which cost the most."""
+        newest = self._newest_step()
+        return self._belief(newest, []) if newest else NOTHING
 
     @property
     def state(self) -> RoomState:
@@ -235,17 +240,17 @@ class RoomTimeline:
             self._weights[nodes] = kind_weights({node: self._sensors(node) for node in nodes})
         return self._weights[nodes]
 
-    def _belief(self, step: Step) -> Belief:
-        checkpoint, as_of = step.settled_as(), step.index * self.step_ms
+    def _shares(self, step: Step) -> list[Share]:
         evidence = self._evidence(step)
         mute = [Share(node, 0.0, "has nothing to say") for node in sorted({w[0] for w in step.windows} - set(evidence))]
+        if step.settled_as().state is RoomState.UNKNOWN:
+            return mute
+        weighed = fuse(evidence, self._weights_of(tuple(evidence))).shares if evidence else {}
+        return [Share(BEFORE, step.before), *(Share(node, nats) for node, nats in weighed.items()), *mute]
+
+    def _belief(self, step: Step, shares: Sequence[Share]) -> Belief:
+        checkpoint, as_of = step.settled_as(), step.index * self.step_ms
         if checkpoint.state is RoomState.UNKNOWN:
-            return Belief(RoomState.UNKNOWN, 0.0, checkpoint.since_utc_ms, as_of, 0, tuple(mute))
-        shares = [Share(BEFORE, step.before)]
-        if evidence:
-            weighed = fuse(evidence, self._weights_of(tuple(evidence))).shares
-            shares += [Share(node, nats) for node, nats in weighed.items()]
+            return Belief(RoomState.UNKNOWN, 0.0, checkpoint.since_utc_ms, as_of, 0, tuple(shares))
         valid_until = as_of + (self._unknown_after - checkpoint.quiet_steps) * self.step_ms
-        return Belief(
-            checkpoint.state, step.log_odds, checkpoint.since_utc_ms, as_of, valid_until, tuple(shares + mute)
-        )
+        return Belief(checkpoint.state, step.log_odds, checkpoint.since_utc_ms, as_of, valid_until, tuple(shares))

@@ -4,7 +4,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 1
+WINDOWS_VERSION = 2
 
 attune = Migrations("attune")
 ATTUNE_VERSION = 1
@@ -38,6 +38,19 @@ def _windows_1(database: sqlite_utils.Database) -> None:
         # What is known of a room, an hour a row: log-odds a step, and the filter's state after the last of them.
         "CREATE TABLE beliefs (room TEXT NOT NULL, hour INTEGER NOT NULL, known BLOB NOT NULL,"
         " checkpoint TEXT NOT NULL, PRIMARY KEY (room, hour)) WITHOUT ROWID",
+    )
+
+
+@windows(name="2_packed_in_order_of_time")
+def _windows_2(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Packed windows: id = hours since 1970 << 40 | part of that hour << 24 | key of the node. What is packed comes
+        # to the end of the table and is never written again.
+        "CREATE TABLE packed (id INTEGER PRIMARY KEY, records BLOB NOT NULL)",
+        "INSERT INTO packed SELECT ((id & 0xffffffff) << 40) | (id >> 32), records FROM node_hours"
+        " ORDER BY id & 0xffffffff, id",
+        "DROP TABLE node_hours",
     )
 
 

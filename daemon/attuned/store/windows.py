@@ -1,7 +1,8 @@
-"""windows.db: windows first in an inbox, in order of arrival, then packed, a row a node-hour.
+"""windows.db: windows first in an inbox, in order of arrival, then packed, a row for what a node has in an hour.
 
 An inbox row costs a few hundred bytes of disk writes in a commit of many; a table with a key for each window would cost
-ten times that. Packing happens once an hour of the daemon's clock.
+ten times that. Packing happens once an hour of the daemon's clock, a part at a time; the hours of a busy site come in
+several parts, each with its own rows, since a row that is added to would be written again.
 """
 
 import json
@@ -9,6 +10,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.sequence import SeqTracker
@@ -19,8 +21,12 @@ from attuned.store.database import Database
 
 BootKey = tuple[str, int]  # node, boot
 
-# Windows that are packed in one transaction: a second's work, a few megabytes.
-PACK_WINDOWS = 50_000
+# Windows that are packed in one transaction: so many take less than a tenth of a second, and a commit may have to wait.
+PACK_WINDOWS = 10_000
+
+# An id of the table `packed` holds hour, part and node key, from high to low.
+PART_BITS = 24
+HOUR_BITS = 40
 
 
 class WindowStore:
@@ -57,8 +63,12 @@ class WindowStore:
         """Every boot that is remembered, as of the last commit."""
         return await self._database.run(_boots)
 
+    async def pack_part(self) -> bool:
+        """Packs the oldest windows of the inbox; whether there are more than a pack should find."""
+        return await self._database.run(_pack_inbox) == PACK_WINDOWS
+
     async def pack(self, boots: Mapping[BootKey, BootRecord], hours: Sequence[BeliefHour]) -> int:
-        """Moves the inbox into node-hours, with the state of the boots; returns the number of windows moved.
+        """Packs the whole inbox, with the state of the boots; returns the number of windows moved.
 
         `boots` adds what they gave up to what the inbox says of them. No window may be committed meanwhile.
         """
@@ -98,7 +108,9 @@ class WindowStore:
 
 
 def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
-    boots = _packed_boots(connection)
+    boots: dict[BootKey, BootRecord] = defaultdict(BootRecord)
+    for row in connection.execute("SELECT * FROM boots"):
+        boots[row[0], row[1]] = _boot_record(row)
     for node, boot, tick_ms, utc_ms in connection.execute("SELECT * FROM ties ORDER BY tick_ms"):
         boots[node, boot].ties.append(tick_ms, utc_ms)
     for window in _inbox(connection):
@@ -106,11 +118,14 @@ def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
     return dict(boots)
 
 
-def _packed_boots(connection: sqlite3.Connection) -> defaultdict[BootKey, BootRecord]:
-    boots: defaultdict[BootKey, BootRecord] = defaultdict(BootRecord)
-    for node, boot, through, beyond, windows, lost in connection.execute("SELECT * FROM boots"):
-        boots[node, boot] = BootRecord(SeqTracker(through, set(json.loads(beyond)), lost), windows=windows)
-    return boots
+def _packed_boot(connection: sqlite3.Connection, key: BootKey) -> BootRecord:
+    row = connection.execute("SELECT * FROM boots WHERE node = ? AND boot = ?", key).fetchone()
+    return _boot_record(row) if row else BootRecord()
+
+
+def _boot_record(row: Sequence[Any]) -> BootRecord:
+    _, _, through, beyond, windows, lost = row
+    return BootRecord(SeqTracker(through, set(json.loads(beyond)), lost), windows=windows)
 
 
 def _inbox(connection: sqlite3.Connection) -> Iterator[Window]:
@@ -120,44 +135,52 @@ def _inbox(connection: sqlite3.Connection) -> Iterator[Window]:
 
 def _packed(connection: sqlite3.Connection, nodes: Iterable[str], from_utc_ms: int, to_utc_ms: int) -> Iterator[Window]:
     keys = dict(connection.execute("SELECT node, key FROM node_keys"))
-    for node in nodes:
-        if node in keys:
-            first = keys[node] << 32 | from_utc_ms // HOUR_MS
-            last = keys[node] << 32 | to_utc_ms // HOUR_MS
-            rows = connection.execute("SELECT records FROM node_hours WHERE id BETWEEN ? AND ?", (first, last))
-            for (records,) in rows:
+    wanted = [keys[node] for node in nodes if node in keys]
+    last = (to_utc_ms // HOUR_MS + 1) << HOUR_BITS
+    part = _next_part(connection, from_utc_ms // HOUR_MS << HOUR_BITS, last)
+    while part is not None:
+        for key in wanted:
+            for (records,) in connection.execute("SELECT records FROM packed WHERE id = ?", (part | key,)):
                 yield from unpack_all(records)
+        part = _next_part(connection, part + (1 << PART_BITS), last)
+
+
+def _next_part(connection: sqlite3.Connection, first: int, last: int) -> int | None:
+    """The first part of an hour from the id `first` on and before `last`, as the id that it begins with."""
+    found = connection.execute("SELECT min(id) FROM packed WHERE id >= ? AND id < ?", (first, last)).fetchone()[0]
+    return None if found is None else int(found) >> PART_BITS << PART_BITS
 
 
 def _pack_inbox(connection: sqlite3.Connection) -> int:
-    """Moves the oldest windows of the inbox, with what they say of their boots; returns their number."""
+    """Packs the oldest windows of the inbox, with what they say of their boots; returns their number."""
     rows = connection.execute("SELECT id, record FROM inbox ORDER BY id LIMIT ?", (PACK_WINDOWS,)).fetchall()
     if not rows:
         return 0
-    hours: dict[tuple[str, int], list[bytes]] = defaultdict(list)
-    boots = _packed_boots(connection)
-    moved: set[BootKey] = set()
+    hours: dict[int, dict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
+    boots: dict[BootKey, BootRecord] = {}
     for _, record in rows:
-        for window in unpack_all(record):
-            hours[window.node, window.end_utc_ms // HOUR_MS].append(pack(window))
-            boots[window.node, window.boot].count(window)
-            moved.add((window.node, window.boot))
-    _append_hours(connection, hours)
-    _write_boots(connection, {key: boots[key] for key in moved})
+        (window,) = unpack_all(record)
+        hours[window.end_utc_ms // HOUR_MS][window.node].append(record)
+        key = window.node, window.boot
+        if key not in boots:
+            boots[key] = _packed_boot(connection, key)
+        boots[key].count(window)
+    for hour, by_node in sorted(hours.items()):
+        _add_part(connection, hour, by_node)
+    _write_boots(connection, boots)
     connection.execute("DELETE FROM inbox WHERE id <= ?", (rows[-1][0],))
     return len(rows)
 
 
-def _append_hours(connection: sqlite3.Connection, hours: Mapping[tuple[str, int], Sequence[bytes]]) -> None:
-    connection.executemany(
-        "INSERT OR IGNORE INTO node_keys (node) VALUES (?)", [(node,) for node in {node for node, _ in hours}]
-    )
+def _add_part(connection: sqlite3.Connection, hour: int, by_node: Mapping[str, Sequence[bytes]]) -> None:
+    """One more part of an hour, behind those that it has."""
+    connection.executemany("INSERT OR IGNORE INTO node_keys (node) VALUES (?)", [(node,) for node in by_node])
     keys = dict(connection.execute("SELECT node, key FROM node_keys"))
-    connection.executemany(
-        "INSERT INTO node_hours VALUES (?, ?) ON CONFLICT (id) DO UPDATE"
-        " SET records = CAST(records || excluded.records AS BLOB)",
-        [(keys[node] << 32 | hour, b"".join(records)) for (node, hour), records in sorted(hours.items())],
-    )
+    bounds = hour << HOUR_BITS, (hour + 1) << HOUR_BITS
+    newest = connection.execute("SELECT max(id) FROM packed WHERE id >= ? AND id < ?", bounds).fetchone()[0]
+    part = bounds[0] if newest is None else ((newest >> PART_BITS) + 1) << PART_BITS
+    rows = sorted((part | keys[node], b"".join(records)) for node, records in by_node.items())
+    connection.executemany("INSERT INTO packed VALUES (?, ?)", rows)
 
 
 def _write_boots(connection: sqlite3.Connection, boots: Mapping[BootKey, BootRecord]) -> None:
