@@ -19,7 +19,7 @@ class SeqTracker:
     lost: int = 0
 
     def __contains__(self, seq: int) -> bool:
-        return seq <= self.through or seq in self.beyond
+        return 0 < seq <= self.through or seq in self.beyond
 
     def accepts(self, seq: int) -> bool:
         """Whether the number may be the node's at all."""

@@ -1,22 +1,25 @@
 """A wrong `attuned`, on a slow disk: it acknowledges windows before they are committed."""
 
+from collections.abc import Sequence
+
 import slow_disk
-from attuned.nodes.commits import Commits
+from attuned.nodes.window import Window
+from attuned.site import Site
 
 assert slow_disk.COMMIT_S > 0
-_settle = Commits._settle
+_write = Site.write
 
 
-async def _commit(self: Commits) -> None:
-    taken, self._waiting = self._waiting, []
-    self._arrived.clear()
-    self._urgent.clear()
-    _settle(self, taken)
-    await self._sink.write([window for _, window, _ in taken])
-    self._idle.set()
+async def _acknowledge_and_write(self: Site, windows: Sequence[Window]) -> None:
+    for window in windows:
+        self.hub.conversations[window.node].boots[window.boot].sequence.add(window.seq)
+    for node in {window.node for window in windows}:
+        conversation = self.hub.conversations[node]
+        self.hub.send(conversation, conversation.acknowledgement())
+    await _write(self, windows)
 
 
-Commits._commit = _commit  # type: ignore[method-assign]
+Site.write = _acknowledge_and_write  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     from attuned.app import run
