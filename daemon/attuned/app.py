@@ -40,7 +40,10 @@ class _StopRequested(Exception):  # noqa: N818 (it is no error)
 
 def run() -> None:
     """Entry point of `attuned`."""
-    typer.run(main)
+    # A plain traceback: it goes to the journal, and may not show what variables hold.
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
+    app()
 
 
 def main(config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_CONFIG) -> None:
