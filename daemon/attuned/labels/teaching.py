@@ -22,6 +22,9 @@ CLASSES = {"free": 0, "occupied": 1}
 PERSON_WEIGHT = 256
 WEIGHT_LIMIT = 65_535
 
+# The last second that a node's boot can have.
+LAST_S = (1 << 32) - 1
+
 # Windows in one part: as many as a node takes in one frame.
 PART_WINDOWS = 8
 
@@ -163,7 +166,8 @@ def _ticks(conversation: Conversation, label: LabelRow) -> tuple[int, int]:
     ties = conversation.boot.ties
     if not ties.ticks_ms:
         return 0, 0
-    return max(0, ties.tick_ms(label.from_utc_ms) // 1000), max(0, ties.tick_ms(label.to_utc_ms) // 1000)
+    from_s, to_s = (ties.tick_ms(utc_ms) // 1000 for utc_ms in (label.from_utc_ms, label.to_utc_ms))
+    return min(max(0, from_s), LAST_S), min(max(0, to_s), LAST_S)
 
 
 def _wire(windows: Iterable[Window]) -> list[node_pb2.LabelWindow]:

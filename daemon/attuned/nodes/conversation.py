@@ -24,6 +24,8 @@ EAGER_REPORTS = 4
 
 CLASS_LIMIT = 8
 
+RELEASE_SIZE = 16
+
 
 @dataclass(frozen=True)
 class Tie:
@@ -53,6 +55,7 @@ class Conversation:
         self.label_windows = 0
         self.refused = 0
         self.last_refusal = ""
+        self.bad_frames = 0
         self.pending: set[tuple[int, int]] = set()  # boot, seq
         self._features_size = 0
         self._boot = BootRecord()
@@ -83,10 +86,18 @@ class Conversation:
         name = reasons.Name(number) if number in reasons.values() else f"RESET_REASON_{number}"
         return name.removeprefix("RESET_REASON_").lower() if number else ""
 
-    def refuse(self, reason: str) -> None:
-        """Counts something that cannot be used."""
-        self.refused += 1
+    def refuse(self, reason: str, count: int = 1) -> None:
+        """Counts what cannot be used."""
+        self.refused += count
         self.last_refusal = reason
+
+    def take_health(self, health: node_pb2.Health) -> None:
+        """Keeps how the node is; readings that it refused itself count here as well."""
+        known = self.health.refused_samples
+        new = health.refused_samples - (known if health.refused_samples >= known else 0)
+        self.health.CopyFrom(health)
+        if new:
+            self.refuse(f"{new} readings were not finite, out of range or too late", new)
 
     def hello(self, hello: node_pb2.Hello, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
         """A node presents itself; it gets the time if it may go on."""
@@ -94,7 +105,7 @@ class Conversation:
         self._boot = self.boots.get(facts.boot, BootRecord())
         self._attempt = TieAttempt()
         self.facts = None
-        if not self._learn_schema(facts) or not self._tick_fits(hello.tick_ms):
+        if not self._learn_schema(facts) or not self._release_fits(hello) or not self._tick_fits(hello.tick_ms):
             return []
         self.facts = facts
         self.label_windows = hello.label_windows
@@ -176,6 +187,11 @@ class Conversation:
         if tick_ms >= TICK_LIMIT_MS:
             self.refuse("a clock of more than 136 years: its firmware is damaged")
         return tick_ms < TICK_LIMIT_MS
+
+    def _release_fits(self, hello: node_pb2.Hello) -> bool:
+        if len(hello.release) != RELEASE_SIZE:
+            self.refuse(f"a hello with {len(hello.release)} bytes of release instead of {RELEASE_SIZE}")
+        return len(hello.release) == RELEASE_SIZE
 
     def _learn_schema(self, facts: NodeFacts) -> bool:
         try:

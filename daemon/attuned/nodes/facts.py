@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from attune_core import Schema
 from attune_proto.v1 import node_pb2
 
+# Longest firmware version: what the node's message has room for.
+FIRMWARE_LIMIT = 24
+
 # Bit 7 of a sensor byte: the spread of the level is a feature too.
 SPREAD_BIT = 0x80
 
@@ -35,7 +38,7 @@ class NodeFacts:
             hello.release.hex(),
             hello.classes,
             hello.label_capacity,
-            hello.firmware,
+            "".join(filter(str.isprintable, hello.firmware))[:FIRMWARE_LIMIT],
         )
 
     def to_json(self) -> str:

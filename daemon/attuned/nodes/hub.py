@@ -12,6 +12,7 @@ from attuned.nodes import session
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import EAGER_REPORTS, Conversation, Tie
 from attuned.nodes.facts import NodeFacts
+from attuned.nodes.session import HEADER_SIZE
 from attuned.nodes.window import Window
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ STRANGER_LIMIT = 256
 # A node that has not been heard for this many of its windows is offline.
 OFFLINE_WINDOWS = 5
 
-# How often a complaint about one sender is written to the log, milliseconds of real time by the daemon's clock.
+# How often a complaint about one sender is written to the log, milliseconds of the daemon's clock.
 COMPLAINT_MS = 60_000
 
 # The largest count that is told; senders may claim anything.
@@ -42,13 +43,20 @@ class Gateway(Protocol):
 
 @dataclass(eq=False)
 class Link:
-    """A connection of a gateway, the conversations on it by node hint, and what it complained about."""
+    """A connection of a gateway, the conversations on it by node hint, and the frames of it that made no sense.
+
+    Those that arrived damaged are known to the gateway, the others to the daemon.
+    """
 
     gateway: Gateway
     number: int
     conversations: dict[bytes, Conversation] = field(default_factory=dict)
-    bad_frames: int = 0
-    complained_utc_ms: int = 0
+    damaged: int = 0
+    senseless: int = 0
+
+    @property
+    def bad_frames(self) -> int:
+        return self.damaged + self.senseless
 
 
 class Listener(Protocol):
@@ -78,6 +86,7 @@ class Hub:
         self._listener = listener
         self._links: dict[tuple[Gateway, int], Link] = {}
         self._link_of: dict[str, Link] = {}
+        self._complained_utc_ms: dict[str, int] = {}
         self._facts = facts
         self._boots: dict[str, dict[int, BootRecord]] = {}
         for (node, boot), record in boots.items():
@@ -93,6 +102,7 @@ class Hub:
         link = self._links.pop((gateway, number), None)
         if link is not None:
             for conversation in link.conversations.values():
+                conversation.bad_frames += link.bad_frames
                 if self._link_of.get(conversation.node) is link:
                     del self._link_of[conversation.node]
 
@@ -104,7 +114,7 @@ class Hub:
     def link_stats(self, gateway: Gateway, stats: link_pb2.LinkStats) -> None:
         link = self._links.get((gateway, stats.link))
         if link is not None:
-            link.bad_frames = stats.damaged + stats.oversized
+            link.damaged = stats.damaged + stats.oversized
 
     def frame(self, gateway: Gateway, number: int, frame: bytes) -> None:
         """One frame of a link; anything that makes no sense is counted, logged now and then, and dropped."""
@@ -114,7 +124,7 @@ class Hub:
         try:
             hint, message = session.open_frame(frame)
         except session.FrameError as error:
-            self._complain(link, str(error))
+            self._complain(link, frame[1:HEADER_SIZE], str(error))
             return
         self._dispatch(link, hint, message)
 
@@ -138,9 +148,10 @@ class Hub:
         return link.gateway.name if link else ""
 
     def bad_frames(self, conversation: Conversation) -> int:
-        """Damaged frames on the node's link, as the gateway and the node count them."""
+        """Frames of the node's links that arrived damaged or made no sense, at either end."""
         link = self._link_of.get(conversation.node)
-        return min((link.bad_frames if link else 0) + conversation.health.bad_frames, COUNT_LIMIT)
+        here = conversation.bad_frames + (link.bad_frames if link else 0)
+        return min(here + conversation.health.bad_frames, COUNT_LIMIT)
 
     def _new(self, node: str) -> Conversation:
         return Conversation(node, self._room_of.get(node, ""), self._facts.get(node), self._boots.get(node, {}))
@@ -165,25 +176,25 @@ class Hub:
         elif body == "label_ack":
             self._listener.on_label_ack(conversation, message.label_ack)
         elif body == "health":
-            conversation.health.CopyFrom(message.health)
+            conversation.take_health(message.health)
             self._listener.on_health(conversation)
         else:
-            self._complain(link, "a message of a kind that this version does not know")
+            self._complain(link, hint, "a message of a kind that this version does not know")
 
     def _hello(self, link: Link, hint: bytes, hello: node_pb2.Hello) -> None:
         if len(hello.node_id) != 8 or hello.node_id[:4] != hint:
-            self._complain(link, "a hello whose node id does not fit its hint")
+            self._complain(link, hint, "a hello whose node id does not fit its hint")
             return
         node = hello.node_id.hex()
         conversation = self.conversations.get(node)
         if conversation is None:
             if len(self.conversations) >= len(self._room_of) + STRANGER_LIMIT:
-                self._complain(link, "a hello of one more unknown node than can be listed")
+                self._complain(link, hint, "a hello of one more unknown node than can be listed")
                 return
             conversation = self.conversations[node] = self._new(node)
             log.info("Node %s is not assigned to a room: add it to the nodes of a room in the configuration.", node)
         if not self._may_speak(conversation, link):
-            self._complain(link, "a hello with the hint of another node on the same link")
+            self._complain(link, hint, "a hello with the hint of another node on the same link")
             return
         self._move(conversation, link)
         now = self._clock.utc_ms()
@@ -200,6 +211,7 @@ class Hub:
         previous = self._link_of.get(conversation.node)
         if previous is not None and previous is not link:
             previous.conversations.pop(conversation.hint, None)
+            conversation.bad_frames += previous.bad_frames
         link.conversations[conversation.hint] = conversation
         self._link_of[conversation.node] = link
 
@@ -220,9 +232,13 @@ class Hub:
         for reply in replies:
             self.send(conversation, reply)
 
-    def _complain(self, link: Link, reason: str) -> None:
-        link.bad_frames += 1
+    def _complain(self, link: Link, hint: bytes, reason: str) -> None:
+        """Counts what makes no sense; the log hears of each node now and then, and of all unknown ones together."""
+        link.senseless += 1
+        conversation = link.conversations.get(hint)
+        sender = f"Node {conversation.node}" if conversation else "Somebody"
         now = self._clock.utc_ms()
-        if now - link.complained_utc_ms >= COMPLAINT_MS:
-            link.complained_utc_ms = now
-            log.warning("Link %d of gateway %s sent %s; it was dropped.", link.number, link.gateway.name, reason)
+        if now - self._complained_utc_ms.get(sender, 0) >= COMPLAINT_MS:
+            self._complained_utc_ms[sender] = now
+            place = f"link {link.number} of gateway {link.gateway.name}"
+            log.warning("%s on %s sent %s; it was dropped.", sender, place, reason)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 # The share of a room's log-odds that its filter carries over from earlier windows.
 BEFORE = "before"
 
-# Steps without evidence after which a room is unknown; an hour if they last longer than that.
-UNKNOWN_AFTER_STEPS = 15
+# Time without evidence after which a room is unknown, longer than the longest window of a node; and in long steps.
+UNKNOWN_AFTER_MS = 900_000
+UNKNOWN_AFTER_LEAST_STEPS = 3
+
 HOUR_MS = 3_600_000
 
 
@@ -52,8 +54,8 @@ NOTHING = Belief(RoomState.UNKNOWN, 0.0, 0, 0, 0, ())
 
 
 def unknown_after_steps(step_ms: int) -> int:
-    """Steps without evidence after which a room is unknown."""
-    return min(UNKNOWN_AFTER_STEPS, HOUR_MS // step_ms)
+    """Steps without evidence after which a room is unknown: a quarter of an hour of them, and at least three."""
+    return max(UNKNOWN_AFTER_MS // step_ms, UNKNOWN_AFTER_LEAST_STEPS)
 
 
 def probability(log_odds: float) -> float:

@@ -4,10 +4,10 @@ import json
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from attuned.nodes.window import EVIDENCE_STEPS, Window
-from attuned.presence.belief import NOTHING, Belief, RoomState, occupied_evidence
+from attuned.presence.belief import NOTHING, Belief, RoomState, Share, occupied_evidence
 from attuned.presence.timeline import Arrival, Checkpoint, RoomTimeline, Step
 from attuned.store.beliefs import HOUR_MS, BeliefHour
 
@@ -17,6 +17,9 @@ NOTABLE_CHANGE = 0.2
 # Steps before valid_until at which a room is said again, and grace after it before the room is called unknown.
 REFRESH_STEPS = 3
 GRACE_STEPS = 1
+
+# Steps without a window after which a node counts as silent: two may be late by the way they take.
+SILENT_STEPS = 3
 
 # Steps of known log-odds in the store: 1/256 nat; the lowest value means unknown.
 KNOWN_UNKNOWN = -32768
@@ -44,16 +47,20 @@ class Late:
 
 @dataclass
 class Room:
-    """One room: its timeline, what was said last, and settled steps on their way to the store."""
+    """One room: its timeline, what was said last, settled steps on their way to the store, and when each of its nodes
+    was last heard (end of its newest window, UTC in ms; 0: never)."""
 
     room: str
     timeline: RoomTimeline
     said: Belief = NOTHING
     settling: list[Step] = field(default_factory=list)
+    heard_utc_ms: dict[str, int] = field(default_factory=dict)
 
     def current(self, now_utc_ms: int) -> Belief:
-        """The belief now: unknown once nothing has been heard for too long."""
-        return self._now(self.timeline.belief(), now_utc_ms)
+        """The belief now: unknown once nothing has been heard for too long. Nodes that are silent say so."""
+        belief = self._now(self.timeline.belief(), now_utc_ms)
+        silent = self._silent_nodes(now_utc_ms)
+        return replace(belief, shares=belief.shares + silent) if silent else belief
 
     def outline(self, now_utc_ms: int) -> Belief:
         """The belief now, without its shares."""
@@ -62,6 +69,11 @@ class Room:
     def silent(self, now_utc_ms: int) -> bool:
         """Whether the newest step is too old to say anything about now."""
         return self._expired(self.timeline.outline(), now_utc_ms)
+
+    def _silent_nodes(self, now_utc_ms: int) -> tuple[Share, ...]:
+        oldest = now_utc_ms - SILENT_STEPS * self.timeline.step_ms
+        silent = sorted(node for node, utc_ms in self.heard_utc_ms.items() if utc_ms < oldest)
+        return tuple(Share(node, 0.0, "is silent") for node in silent)
 
     def _expired(self, belief: Belief, now_utc_ms: int) -> bool:
         return now_utc_ms > belief.valid_until_utc_ms + GRACE_STEPS * self.timeline.step_ms
@@ -97,6 +109,8 @@ class Rooms:
         self._room_of = room_of
         self._sensors_of = sensors_of
         self.rooms = {room: Room(room, self.new_timeline(None)) for room in rooms}
+        for node, assigned in room_of.items():
+            self.rooms[assigned].heard_utc_ms[node] = 0
         self.touched: set[str] = set()
         self.late: dict[str, Late] = {}
 
@@ -112,6 +126,7 @@ class Rooms:
         """Takes a window of an assigned node; True if the state of its room differs from what was said."""
         room = self.rooms[self._room_of[window.node]]
         timeline = room.timeline
+        room.heard_utc_ms[window.node] = max(room.heard_utc_ms[window.node], window.end_utc_ms)
         arrival = add_window(timeline, window)
         if arrival is Arrival.LATE:
             self.note_late(room.room, Late(window.end_utc_ms, timeline.newest_utc_ms))

@@ -1,0 +1,131 @@
+"""Nodes of the binding that dial in to the gateway from the test, and lines for those who are no good node.
+
+Frames are made with the package `cobs` and binascii.crc_hqx, not with the code under test.
+"""
+
+import binascii
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from attune_core import Node
+from attune_proto.v1 import node_pb2
+from cobs import cobs
+from installation import Installation
+
+CLEAR = 1
+HEADER = 5
+
+
+def stream_of(frame: bytes) -> bytes:
+    """A frame as it goes over a stream: COBS of frame and CRC-16, and a zero."""
+    return bytes(cobs.encode(frame + binascii.crc_hqx(frame, 0xFFFF).to_bytes(2, "little"))) + b"\0"
+
+
+def sealed(node_id: bytes, message: node_pb2.NodeMessage) -> bytes:
+    """A message as a frame of a node."""
+    return bytes([CLEAR]) + node_id[:4] + message.SerializeToString()
+
+
+class Line:
+    """A TCP connection to the gateway."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self._socket.setblocking(False)
+        self._rest = b""
+
+    def send_raw(self, data: bytes) -> None:
+        self._socket.setblocking(True)
+        self._socket.sendall(data)
+        self._socket.setblocking(False)
+
+    def send(self, *frames: bytes) -> None:
+        self.send_raw(b"".join(map(stream_of, frames)))
+
+    def frames(self) -> list[bytes]:
+        """The frames that have come; ConnectionError once the gateway is gone."""
+        with contextlib.suppress(BlockingIOError):
+            while data := self._socket.recv(65536):
+                self._rest += data
+            raise ConnectionError("The gateway has hung up.")
+        *pieces, self._rest = self._rest.split(b"\0")
+        return [bytes(cobs.decode(piece))[:-2] for piece in pieces]
+
+    def messages(self) -> list[node_pb2.DaemonMessage]:
+        return [node_pb2.DaemonMessage.FromString(frame[HEADER:]) for frame in self.frames()]
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class DialledNode:
+    """A whole node: core and connection. Its ticks follow the installation's clock whenever it gets a turn."""
+
+    def __init__(self, installation: Installation, node: str, sensors: Sequence[str], boot: int, window_s: int) -> None:
+        self._installation = installation
+        self.node_id = bytes.fromhex(node)
+        self.boot = boot
+        self.core = Node(self.node_id, boot, sensors, window_s)
+        self._first_utc_ms = installation.now_utc_ms()
+        self.line: Line | None = None
+
+    @property
+    def tick_ms(self) -> int:
+        return self._installation.now_utc_ms() - self._first_utc_ms
+
+    def dial(self) -> None:
+        self.line = Line(self._installation.node_port)
+        self.core.link(True)
+
+    def hang_up(self) -> None:
+        assert self.line is not None
+        self.line.close()
+        self.line = None
+        self.core.link(False)
+
+    def turn(self) -> None:
+        """Time passes; what has come is taken, and what is due is sent. Dials again if the gateway hung up."""
+        self.core.poll(self.tick_ms)
+        if self.line is None:
+            return
+        try:
+            for frame in self.line.frames():
+                self.core.receive(frame)
+            if frames := self.core.frames():
+                self.line.send(*frames)
+        except ConnectionError:
+            self.hang_up()
+            with contextlib.suppress(ConnectionError):
+                self.dial()
+
+    def live_until(self, condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+        """Gives the node turns until the condition holds; AssertionError if it does not in time."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s."
+            self.turn()
+            time.sleep(0.005)
+
+    @property
+    def acknowledged(self) -> int:
+        """Reports that the daemon has acknowledged."""
+        facts = self.core.facts
+        return facts.next_seq - 1 - facts.waiting - facts.dropped
+
+
+@contextmanager
+def dialled(
+    installation: Installation, node: str, sensors: Sequence[str], boot: int = 1, window_s: int = 60
+) -> Iterator[DialledNode]:
+    """A node that has dialled in and knows the time."""
+    found = DialledNode(installation, node, sensors, boot, window_s)
+    found.dial()
+    try:
+        found.live_until(lambda: found.core.facts.timed, "The time message")
+        yield found
+    finally:
+        if found.line is not None:
+            found.line.close()

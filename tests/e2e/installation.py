@@ -1,0 +1,215 @@
+"""A whole installation in a temporary folder: broker, daemon and gateway as processes that may die at any moment.
+
+The daemon's clock starts at START_UTC_MS when the installation is made and runs `rate` times as fast as real time,
+through every restart of the daemon.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grpc
+from attune_proto.v1 import admin_pb2, admin_pb2_grpc
+
+START_UTC_MS = 1_772_434_800_000  # 2026-03-02T07:00:00Z
+SITE = "site"
+GATEWAY = "north"
+
+START_S = 30.0
+END_S = 10.0
+
+
+def program(name: str) -> str:
+    """Ours stand beside the interpreter; the broker is the system's."""
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    assert found is not None, f"{name} is not installed; run `./dev setup`."
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = START_S) -> None:
+    """Returns once the condition holds; AssertionError if it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s."
+        time.sleep(0.02)
+
+
+@dataclass
+class Installation:
+    """`rooms` gives the nodes of each room; `daemon` is the command in the place of `attuned`.
+
+    The store is a folder of its own, so that it may lie on another disk.
+    """
+
+    folder: Path
+    rooms: Mapping[str, Sequence[str]]
+    rate: float = 60.0
+    step_s: int = 60
+    daemon: Sequence[str] = ()
+    serial: Sequence[str] = ()
+    mqtt_port: int = field(default_factory=free_port)
+    node_port: int = field(default_factory=free_port)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.real_start_ms = time.time_ns() // 1_000_000
+        self.store = self.folder / "store"
+        self.api_socket = self.folder / "api.sock"
+        self.gateway_socket = self.folder / "gateway.sock"
+        self.daemon = self.daemon or [program("attuned")]
+        self._write_files()
+
+    def now_utc_ms(self) -> int:
+        """The daemon's clock."""
+        return START_UTC_MS + int((time.time_ns() / 1_000_000 - self.real_start_ms) * self.rate)
+
+    def start(self, *names: str) -> None:
+        """Starts processes and waits until they answer; without names all three in the order in which they depend."""
+        for name in names or ("broker", "daemon", "gateway"):
+            self.launch(name)
+            self.wait_ready(name)
+
+    def launch(self, name: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                self._command(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def wait_ready(self, name: str) -> None:
+        wait_until(lambda: self._answers(name), f"The start of the {name}")
+
+    def kill(self, name: str) -> None:
+        """Ends a process as a power cut would: it is not asked."""
+        self._end(name, signal.SIGKILL)
+
+    def terminate(self, name: str) -> int:
+        """Asks a process to end; returns its exit code."""
+        return self._end(name, signal.SIGTERM)
+
+    def restart(self, name: str) -> None:
+        self.kill(name)
+        self.start(name)
+
+    def close(self) -> None:
+        for name in list(self.processes):
+            self.kill(name)
+
+    def log(self, name: str) -> str:
+        path = self.folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    @contextlib.contextmanager
+    def admin(self) -> Iterator[admin_pb2_grpc.AdminStub]:
+        # A channel of its own, so that a dead daemon's connection does not make the next one wait.
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        with grpc.insecure_channel(f"unix:{self.api_socket}", options) as channel:
+            yield admin_pb2_grpc.AdminStub(channel)
+
+    def status(self) -> admin_pb2.SiteStatus:
+        with self.admin() as admin:
+            return admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=5)
+
+    def node(self, node: str) -> admin_pb2.Node:
+        with self.admin() as admin:
+            return admin.ListNodes(admin_pb2.ListNodesRequest(nodes=[node]), timeout=5).nodes[0]
+
+    def add_label(
+        self,
+        room: str,
+        class_name: str,
+        from_utc_ms: int,
+        to_utc_ms: int,
+        *,
+        author: str = "test",
+        wait_ms: int = 10_000,
+    ) -> admin_pb2.AddLabelReply:
+        """Gives a label and waits until the room's nodes have learned it, at most so long."""
+        request = admin_pb2.AddLabelRequest(
+            room=room,
+            class_name=class_name,
+            from_utc_ms=from_utc_ms,
+            to_utc_ms=to_utc_ms,
+            source="person",
+            author=author,
+            wait_ms=wait_ms,
+        )
+        with self.admin() as admin:
+            return admin.AddLabel(request, timeout=20)
+
+    def _end(self, name: str, number: signal.Signals) -> int:
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            # The daemon may run beneath another program, such as strace: both are one process group.
+            os.killpg(process.pid, number)
+        return process.wait(END_S)
+
+    def _answers(self, name: str) -> bool:
+        status = self.processes[name].poll()
+        assert status is None, f"The {name} ended with {status}: {self.log(name)[-2000:]}"
+        if name == "broker":
+            return _connects(socket.AF_INET, ("127.0.0.1", self.mqtt_port))
+        if name == "gateway":
+            return _connects(socket.AF_INET, ("127.0.0.1", self.node_port))
+        sockets = (self.gateway_socket, self.api_socket)
+        return all(_connects(socket.AF_UNIX, str(path)) for path in sockets)
+
+    def _command(self, name: str) -> list[str]:
+        if name == "broker":
+            return [program("mosquitto"), "-c", str(self.folder / "mosquitto.conf")]
+        if name == "daemon":
+            return [*self.daemon, "--config", str(self.folder / "attuned.toml")]
+        assert name == "gateway"
+        serial = [word for device in self.serial for word in ("--serial", device)]
+        listen = ["--listen", f"127.0.0.1:{self.node_port}"]
+        daemon = ["--daemon", f"unix:{self.gateway_socket}"]
+        return [program("attune-gateway"), "--name", GATEWAY, *daemon, *listen, *serial]
+
+    def _write_files(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "mosquitto.conf").write_text(
+            f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+        )
+        (self.folder / "attuned.toml").write_text(self._configuration())
+
+    def _configuration(self) -> str:
+        lines = [
+            f'site = {{ name = "{SITE}", step_s = {self.step_s} }}',
+            f'store = {{ path = "{self.store}" }}',
+            f"mqtt = {{ port = {self.mqtt_port} }}",
+            f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
+            f'api = {{ socket = "{self.api_socket}" }}',
+            "[clock]",
+            f"start = {_iso(START_UTC_MS)}",
+            f"real_start = {_iso(self.real_start_ms)}",
+            f"rate = {self.rate}",
+        ]
+        for room, nodes in self.rooms.items():
+            names = ", ".join(f'"{node}"' for node in nodes)
+            lines += ["[[rooms]]", f'id = "{room}"', f"nodes = [{names}]"]
+        return "\n".join(lines) + "\n"
+
+
+def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
+    with socket.socket(family) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(address) == 0
+
+
+def _iso(utc_ms: int) -> str:
+    return datetime.fromtimestamp(utc_ms / 1000, UTC).isoformat(timespec="milliseconds")
