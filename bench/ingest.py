@@ -69,7 +69,7 @@ def steady_rows(run: parts.Steady) -> list[Row]:
         Row("arrival to PUBACK, slowest", max(delays.publish_worst_ms for delays in run.delays), "ms"),
         Row("end of window to subscriber, 50 %", percentile(ends_ms, 0.5), "ms"),
         Row("end of window to subscriber, 99 %", percentile(ends_ms, 0.99), "ms"),
-        Row("daemon's peak memory", spent.daemon.peak_mib, "MiB", 200),
+        Row("daemon's peak memory, over an hour of one-minute steps", spent.daemon.peak_mib, "MiB", 200),
         Row("gateway's peak memory", spent.gateway.peak_mib, "MiB"),
         Row("written to disk, packing included", spent.written, "B/report", 800),
         Row("daemon's CPU", 1e6 * spent.daemon.cpu_s / spent.reports, "us/report"),

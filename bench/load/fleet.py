@@ -1,6 +1,6 @@
 """A site for load tests: rooms, nodes, and a feed drawn beforehand, so that making it costs nothing during a run.
 
-It is traffic and no building: rooms switch between plainly free and plainly occupied at random.
+It is traffic and no building: rooms switch between plainly free and plainly occupied.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,14 @@ import numpy.typing as npt
 
 SEED = 20240312
 
-# Two levels with a clear word on occupancy, and the motion sensor; the other sensors of a node stay silent, which costs
-# a report its two bytes a feature all the same.
-FED = ("light", "co2", "pir")
+# The first three have a clear word on occupancy and no memory, so rooms follow at once; the other sensors of a node
+# stay silent, which costs a report its two bytes a feature all the same.
 SENSORS = (
-    *(f"{kind}+spread" for kind in ("light", "co2", "temperature", "humidity", "voc", "pm25", "sound", "power")),
+    *(f"{kind}+spread" for kind in ("light", "co2", "sound", "temperature", "humidity", "voc", "pm25", "power")),
     "pir",
     "door",
 )
 FEATURES = 22
-_PIR = SENSORS.index("pir")
 
 # The feed is cut into slots of this many milliseconds of real time.
 SLOT_MS = 10
@@ -86,16 +84,16 @@ class Traffic:
         return list(takewhile(lambda slot: slot < len(self.slots), slots))
 
 
-def draw(fleet: Fleet, rate: float, seconds: float, switching: float, seed: int = SEED) -> Traffic:
-    """A feed of so many real seconds; in each window a room changes with probability `switching`."""
+def draw(fleet: Fleet, rate: float, seconds: float, dwell: int, seed: int = SEED) -> Traffic:
+    """A feed of so many real seconds, in which rooms switch every `dwell` windows or so."""
     random = np.random.default_rng(seed)
     window_ms = fleet.window_s * 1000
     windows = int(seconds * 1000 * rate / window_ms) + 1
     phase_ms = random.integers(1, window_ms, len(fleet.nodes))
-    occupied = _occupied(fleet, windows, switching, random)
+    occupied = _occupied(fleet, windows, dwell, random)
     light = np.where(occupied, random.normal(420, 40, occupied.shape), random.normal(4, 1, occupied.shape))
     co2 = np.where(occupied, random.normal(900, 60, occupied.shape), random.normal(430, 15, occupied.shape))
-    hits = np.where(occupied, random.integers(1, 5, occupied.shape), 0)
+    sound = np.where(occupied, random.normal(55, 3, occupied.shape), random.normal(35, 1, occupied.shape))
     slots: list[list[str]] = [[] for _ in range(int(seconds * 1000 / SLOT_MS))]
     for window in range(windows):
         for node in range(len(fleet.nodes)):
@@ -105,16 +103,16 @@ def draw(fleet: Fleet, rate: float, seconds: float, switching: float, seed: int 
                 head = f"{node} {tick}"
                 slots[slot].append(
                     f"{head} 0 {light[node, window]:.0f}\n{head} 1 {co2[node, window]:.0f}\n"
-                    f"{head} {_PIR} {hits[node, window]}\n"
+                    f"{head} 2 {sound[node, window]:.0f}\n"
                 )
     return Traffic(tuple("".join(lines).encode() for lines in slots), tuple(phase_ms.tolist()), window_ms, rate)
 
 
-def _occupied(fleet: Fleet, windows: int, switching: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """[nodes, windows]: nodes of one room agree."""
+def _occupied(fleet: Fleet, windows: int, dwell: int, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """[nodes, windows]: each room switches after its own number of windows, `dwell` on average; its nodes agree."""
     index = {room.id: i for i, room in enumerate(fleet.rooms)}
-    switches = random.random((len(index), windows)) < switching
-    switches[:, 0] = random.random(len(index)) < 0.3
-    states = np.logical_xor.accumulate(switches, axis=1)
     rows = [index[node.room] for node in fleet.nodes]
-    return np.asarray(states[rows], dtype=np.bool_)
+    period = random.integers(2 * dwell // 3, 4 * dwell // 3, len(index))
+    phase = random.integers(0, 2 * dwell, len(index))
+    steps = np.arange(windows)[None, :] + phase[:, None]
+    return np.asarray((steps // period[:, None] % 2 == 1)[rows], dtype=np.bool_)

@@ -24,8 +24,8 @@ WINDOW_S = 10
 # A full hour of the daemon's clock, at which it packs what it has.
 HOUR_MS = 1_710_241_200_000
 
-# How often a room switches in one window, so that at least one report in 50 changes its room.
-SWITCHING = 0.1
+# Windows after which a room switches, so that at least one report in 50 changes its room.
+DWELL = 25
 
 WARM_S = 5
 
@@ -79,7 +79,7 @@ def steady(seconds: int = 60) -> Steady:
     rate = 10.0
     start_utc_ms = HOUR_MS + PACK_AFTER_MS - int((WARM_S + seconds - 3) * 1000 * rate)
     fleet = Fleet(NODES, start_utc_ms, WINDOW_S)
-    traffic = draw(fleet, rate, WARM_S + seconds + 1, SWITCHING)
+    traffic = draw(fleet, rate, WARM_S + seconds + 1, DWELL)
     with _running(fleet, traffic, ("--drain", "10", "--stats")) as (stage, daemon, drive), listening(stage) as ear:
         time.sleep(WARM_S)
         heard, before = len(ear.heard), _snapshot(stage, daemon)
@@ -100,7 +100,7 @@ def saturated(rate: float, seconds: int) -> tuple[Spent, float]:
     The second figure is the share of reports that made their room say something.
     """
     fleet = Fleet(NODES, HOUR_MS, WINDOW_S)
-    traffic = draw(fleet, rate, 2 + seconds, SWITCHING)
+    traffic = draw(fleet, rate, 2 + seconds, DWELL)
     with _running(fleet, traffic, ("--hold", "2", "--drain", "0")) as (stage, daemon, _):
         time.sleep(2)
         before = _snapshot(stage, daemon)
@@ -117,7 +117,7 @@ def quiet() -> Quiet:
     """
     rate, seconds = 60.0, 60
     fleet = Fleet(16, HOUR_MS - int((WARM_S + 30) * 1000 * rate), window_s=60)
-    traffic = draw(fleet, rate, WARM_S + seconds + 10, 0.02)
+    traffic = draw(fleet, rate, WARM_S + seconds + 10, 2 * DWELL)
     with _running(fleet, traffic, ("--drain", "1")) as (stage, daemon, _):
         time.sleep(WARM_S)
         _checkpoint(stage)

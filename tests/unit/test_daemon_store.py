@@ -239,6 +239,26 @@ async def test_packing_keeps_every_window_and_every_boot(deeds: list[object], fi
         await store.close()
 
 
+async def test_a_part_that_is_packed_is_never_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.store.windows.PACK_WINDOWS", 3)
+    store = await opened(tmp_path)
+    told = [window(seq, NOON + seq * 1000) for seq in range(1, 8)]
+    await store.commit(told[:5], [])
+    assert await store.pack_part()
+    await store.commit(told[5:], [])  # a commit need not wait for the other parts
+    before = packed(tmp_path)
+    assert [await store.pack_part(), await store.pack_part()] == [True, False]
+    assert {key: packed(tmp_path)[key] for key in before} == before
+    assert await store.windows_between([A], NOON, NOON + HOUR) == told
+    assert await store.boots() == {(A, 1): BootRecord(SeqTracker(7), windows=7)}
+    await store.close()
+
+
+def packed(folder: Path) -> dict[int, bytes]:
+    with sqlite3.connect(folder / "windows.db") as connection:
+        return dict(connection.execute("SELECT id, records FROM packed"))
+
+
 async def failing_pack(store: WindowStore, boots: dict[tuple[str, int], BootRecord]) -> None:
     """The disk takes the first part of a pack and refuses what follows."""
     with pytest.MonkeyPatch.context() as patched:

@@ -68,16 +68,19 @@ class BeliefStore:
         )
 
     async def said(self, room: str, from_utc_ms: int, to_utc_ms: int) -> list[SaidRow]:
-        """What was said of a room in a stretch of event time, and the last thing before it, in order of saying."""
+        """What was said of a room in a stretch of event time, and the last thing before it, in order of saying.
+
+        Reads all that was said since, backwards and forwards: an index would cost each commit more than the windows do.
+        """
 
         def work(connection: sqlite3.Connection) -> list[SaidRow]:
             earlier = connection.execute(
-                "SELECT max(id) FROM said WHERE room = ? AND utc_ms <= ?", (room, from_utc_ms)
-            ).fetchone()[0]
+                "SELECT id FROM said WHERE room = ? AND utc_ms <= ? ORDER BY id DESC LIMIT 1", (room, from_utc_ms)
+            ).fetchone()
             rows = connection.execute(
                 "SELECT room, utc_ms, state, probability, since_utc_ms FROM said"
                 " WHERE room = ? AND id >= ? AND utc_ms <= ? ORDER BY id",
-                (room, earlier or 0, to_utc_ms),
+                (room, earlier[0] if earlier else 0, to_utc_ms),
             )
             return [SaidRow(*row) for row in rows]
 
