@@ -105,7 +105,7 @@ def write_csv(rows: list[Row]) -> None:
 
 
 def main() -> int:
-    """Prints the table; 1 if the budget was not met."""
+    """Prints the table and writes it to `results/`."""
     rows = [row for precision in ("float32", "float64") for row in measure(precision)]
     show(rows)
     write_csv(rows)
