@@ -184,6 +184,8 @@ class Site:
                 self.rooms.touched |= touched
                 raise
         self._say(saying)
+        for room in touched:  # a room that changed its mind before it was said has nothing to be measured
+            self._arrived.pop(room, None)
         for watcher in self.watchers:
             watcher.note(touched)
         self._correct_late()
@@ -264,8 +266,13 @@ class Site:
         return late
 
     def _say_again(self) -> None:
-        """The broker may have lost what was retained."""
-        self._say([(room.room, room.said) for room in self.rooms.rooms.values()])
+        """The broker may have lost what was retained. With reasons, where the windows lead to the same state again."""
+        now = self.clock.utc_ms()
+        saying = []
+        for room in self.rooms.rooms.values():
+            current = room.current(now)
+            saying.append((room.room, current if current.state is room.said.state else room.said))
+        self._say(saying)
 
     def releases(self, room: str) -> dict[str, str]:
         """The release that each node of a room runs."""
