@@ -19,7 +19,7 @@ def windows(store: Path) -> list[Window]:
     with closing(_open(store / "windows.db")) as connection:
         connection.execute("BEGIN")
         rows = [
-            *connection.execute("SELECT records FROM node_hours ORDER BY id"),
+            *connection.execute("SELECT records FROM packed ORDER BY id"),
             *connection.execute("SELECT record FROM inbox ORDER BY id"),
         ]
     return [window for (records,) in rows for window in unpack_all(records)]

@@ -18,7 +18,7 @@ _DATA = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 @dataclass(frozen=True)
 class Call:
-    """A system call; `begun` and `ended` are lines of the trace. A sync counts once it has ended, a message as begun."""
+    """A system call; `begun` and `ended` are lines of the trace. Syncs count once ended, messages once begun."""
 
     name: str
     file: str
