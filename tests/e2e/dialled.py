@@ -62,15 +62,28 @@ class Line:
 
 
 class DialledNode:
-    """A whole node: core and connection. Its ticks follow the installation's clock whenever it gets a turn."""
+    """A whole node: core and connection. Its ticks follow the installation's clock whenever it gets a turn.
 
-    def __init__(self, installation: Installation, node: str, sensors: Sequence[str], boot: int, window_s: int) -> None:
+    `readings` gives what each sensor reads at a tick.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        node: str,
+        sensors: Sequence[str],
+        *,
+        boot: int,
+        window_s: int,
+        readings: Callable[[int], Sequence[float]],
+    ) -> None:
         self._installation = installation
         self.node_id = bytes.fromhex(node)
         self.boot = boot
         self.core = Node(self.node_id, boot, sensors, window_s)
         self._first_utc_ms = installation.now_utc_ms()
         self.line: Line | None = None
+        self._readings = readings
 
     @property
     def tick_ms(self) -> int:
@@ -88,7 +101,10 @@ class DialledNode:
 
     def turn(self) -> None:
         """Time passes; what has come is taken, and what is due is sent. Dials again if the gateway hung up."""
-        self.core.poll(self.tick_ms)
+        tick_ms = self.tick_ms
+        for sensor, value in enumerate(self._readings(tick_ms)):
+            self.core.sample(sensor, tick_ms, value)
+        self.core.poll(tick_ms)
         if self.line is None:
             return
         try:
@@ -118,10 +134,16 @@ class DialledNode:
 
 @contextmanager
 def dialled(
-    installation: Installation, node: str, sensors: Sequence[str], boot: int = 1, window_s: int = 60
+    installation: Installation,
+    node: str,
+    sensors: Sequence[str],
+    *,
+    boot: int = 1,
+    window_s: int = 60,
+    readings: Callable[[int], Sequence[float]] = lambda _: (),
 ) -> Iterator[DialledNode]:
     """A node that has dialled in and knows the time."""
-    found = DialledNode(installation, node, sensors, boot, window_s)
+    found = DialledNode(installation, node, sensors, boot=boot, window_s=window_s, readings=readings)
     found.dial()
     try:
         found.live_until(lambda: found.core.facts.timed, "The time message")

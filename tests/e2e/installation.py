@@ -19,6 +19,7 @@ from pathlib import Path
 
 import grpc
 from attune_proto.v1 import admin_pb2, admin_pb2_grpc
+from processes import Mosquitto, free_port
 
 START_UTC_MS = 1_772_434_800_000  # 2026-03-02T07:00:00Z
 SITE = "site"
@@ -29,17 +30,11 @@ END_S = 10.0
 
 
 def program(name: str) -> str:
-    """Ours stand beside the interpreter; the broker is the system's."""
+    """One of ours: they stand beside the interpreter."""
     beside = Path(sys.executable).with_name(name)
-    found = str(beside) if beside.exists() else shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    found = str(beside) if beside.exists() else shutil.which(name)
     assert found is not None, f"{name} is not installed; run `./dev setup`."
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = START_S) -> None:
@@ -63,17 +58,23 @@ class Installation:
     step_s: int = 60
     daemon: Sequence[str] = ()
     serial: Sequence[str] = ()
-    mqtt_port: int = field(default_factory=free_port)
     node_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.real_start_ms = time.time_ns() // 1_000_000
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.broker = Mosquitto(self.folder)
         self.store = self.folder / "store"
         self.api_socket = self.folder / "api.sock"
         self.gateway_socket = self.folder / "gateway.sock"
         self.daemon = self.daemon or [program("attuned")]
-        self._write_files()
+        self.configure(self.rooms)
+
+    def configure(self, rooms: Mapping[str, Sequence[str]]) -> None:
+        """Writes the daemon's configuration, which counts from its next start."""
+        self.rooms = rooms
+        (self.folder / "attuned.toml").write_text(self._configuration())
 
     def now_utc_ms(self) -> int:
         """The daemon's clock."""
@@ -86,12 +87,17 @@ class Installation:
             self.wait_ready(name)
 
     def launch(self, name: str) -> None:
+        if name == "broker":
+            self.broker.start()
+            return
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 self._command(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def wait_ready(self, name: str) -> None:
+        if name == "broker":
+            return
         wait_until(lambda: self._answers(name), f"The start of the {name}")
 
     def kill(self, name: str) -> None:
@@ -109,6 +115,8 @@ class Installation:
     def close(self) -> None:
         for name in list(self.processes):
             self.kill(name)
+        if self.broker.process is not None:
+            self.broker.kill()
 
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"
@@ -153,6 +161,9 @@ class Installation:
             return admin.AddLabel(request, timeout=20)
 
     def _end(self, name: str, number: signal.Signals) -> int:
+        if name == "broker":
+            self.broker.kill()
+            return 0
         process = self.processes.pop(name)
         with contextlib.suppress(ProcessLookupError):
             # The daemon may run beneath another program, such as strace: both are one process group.
@@ -162,16 +173,12 @@ class Installation:
     def _answers(self, name: str) -> bool:
         status = self.processes[name].poll()
         assert status is None, f"The {name} ended with {status}: {self.log(name)[-2000:]}"
-        if name == "broker":
-            return _connects(socket.AF_INET, ("127.0.0.1", self.mqtt_port))
         if name == "gateway":
             return _connects(socket.AF_INET, ("127.0.0.1", self.node_port))
         sockets = (self.gateway_socket, self.api_socket)
         return all(_connects(socket.AF_UNIX, str(path)) for path in sockets)
 
     def _command(self, name: str) -> list[str]:
-        if name == "broker":
-            return [program("mosquitto"), "-c", str(self.folder / "mosquitto.conf")]
         if name == "daemon":
             return [*self.daemon, "--config", str(self.folder / "attuned.toml")]
         assert name == "gateway"
@@ -180,18 +187,11 @@ class Installation:
         daemon = ["--daemon", f"unix:{self.gateway_socket}"]
         return [program("attune-gateway"), "--name", GATEWAY, *daemon, *listen, *serial]
 
-    def _write_files(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "mosquitto.conf").write_text(
-            f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-        )
-        (self.folder / "attuned.toml").write_text(self._configuration())
-
     def _configuration(self) -> str:
         lines = [
             f'site = {{ name = "{SITE}", step_s = {self.step_s} }}',
             f'store = {{ path = "{self.store}" }}',
-            f"mqtt = {{ port = {self.mqtt_port} }}",
+            f"mqtt = {{ port = {self.broker.port} }}",
             f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
             f'api = {{ socket = "{self.api_socket}" }}',
             "[clock]",

@@ -31,7 +31,7 @@ def followed(folder: Path, command: list[str]) -> Iterator[tuple[Installation, P
 
 def report(installation: Installation) -> None:
     """The node's windows arrive and are acknowledged one after the other."""
-    with dialled(installation, NODE, ("co2", "pir"), BOOT, window_s=10) as node:
+    with dialled(installation, NODE, ("co2", "pir"), boot=BOOT, window_s=10) as node:
         node.live_until(lambda: node.acknowledged >= WINDOWS, "The acknowledgement of all windows", 30)
 
 

@@ -129,7 +129,7 @@ def live_on(node: DialledNode, reports: int) -> None:
 @pytest.mark.slow
 def test_a_full_disk_loses_nothing_and_is_told(installation: Installation, disk: Disk) -> None:
     daemon = installation.processes["daemon"].pid
-    with dialled(installation, NODE, ("co2", "pir"), BOOT, window_s=10) as node:
+    with dialled(installation, NODE, ("co2", "pir"), boot=BOOT, window_s=10) as node:
         wait_for_reports(node, 8)
         disk.fill(daemon, installation.store)
         node.live_until(lambda: installation.status().store != "", "The daemon's complaint")
@@ -166,10 +166,10 @@ def test_a_full_disk_loses_nothing_and_is_told(installation: Installation, disk:
 @pytest.mark.slow
 def test_a_node_that_comes_while_the_disk_is_full_is_served_later(installation: Installation, disk: Disk) -> None:
     daemon = installation.processes["daemon"].pid
-    with dialled(installation, NODE, ("co2", "pir"), BOOT, window_s=10) as node:
+    with dialled(installation, NODE, ("co2", "pir"), boot=BOOT, window_s=10) as node:
         wait_for_reports(node, 8)
     disk.fill(daemon, installation.store)
-    with dialled(installation, NODE, ("co2", "pir"), BOOT + 1, window_s=10) as node:
+    with dialled(installation, NODE, ("co2", "pir"), boot=BOOT + 1, window_s=10) as node:
         live_on(node, 5)
         assert node.acknowledged == 0
         wait_until(lambda: installation.status().store != "", "The daemon's complaint")

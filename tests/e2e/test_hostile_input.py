@@ -38,7 +38,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 @pytest.fixture
 def good(installation: Installation) -> Iterator[DialledNode]:
     """A node that does everything right, beside the one that does not."""
-    with dialled(installation, GOOD, SENSORS, next(fresh_boot), window_s=10) as node:
+    with dialled(installation, GOOD, SENSORS, boot=next(fresh_boot), window_s=10) as node:
         yield node
 
 

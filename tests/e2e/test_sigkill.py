@@ -95,8 +95,8 @@ def kill_at_random(installation: Installation) -> None:
         installation.launch(victim)
         if draw.random() > HASTE:
             installation.wait_ready(victim)
-    for name in installation.processes:
-        installation.wait_ready(name)
+    installation.wait_ready("daemon")
+    installation.wait_ready("gateway")
     wait_until(lambda: installation.status().nodes_online == len(NODES), "The nodes' return")
     time.sleep(1)
 
