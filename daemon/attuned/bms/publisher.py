@@ -117,8 +117,12 @@ class Publisher:
                 group.create_task(_until_closed(client), name="broker closed")
                 for i in range(IN_FLIGHT):
                     group.create_task(self._work(client), name=f"publish {i}")
-        except* (aiomqtt.MqttError, OSError) as errors:
-            raise aiomqtt.MqttError(str(errors.exceptions[0])) from errors
+        except ExceptionGroup as errors:
+            lost, others = errors.split((aiomqtt.MqttError, OSError))
+            if lost is None or others is not None:
+                raise
+            # Not by `except*`: what is raised there comes out in a group again, in some releases of Python.
+            raise aiomqtt.MqttError(str(lost.exceptions[0])) from errors
 
     async def _work(self, client: aiomqtt.Client) -> None:
         while True:
