@@ -48,6 +48,7 @@ class StreamLine(asyncio.Protocol):
         self._kind = transport
         self._peer = peer
         self._decoder = StreamDecoder()
+        self._reads = True
         self._stream: ByteStream
         self._link: Link
         self.closed: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
@@ -91,10 +92,21 @@ class StreamLine(asyncio.Protocol):
         return len(frames) - len(taken)
 
     def pause(self) -> None:
-        self._stream.pause_reading()
+        self._read(wanted=False)
 
     def resume(self) -> None:
-        self._stream.resume_reading()
+        self._read(wanted=True)
+
+    def _read(self, *, wanted: bool) -> None:
+        # Not at once: Python 3.11.2 forgets a pause that is asked for while the connection is being made.
+        self._reads = wanted
+        asyncio.get_running_loop().call_soon(self._settle_reading)
+
+    def _settle_reading(self) -> None:
+        if self._reads:
+            self._stream.resume_reading()
+        else:
+            self._stream.pause_reading()
 
     def close(self) -> None:
         self._stream.abort()
