@@ -280,9 +280,21 @@ async def test_a_new_boot_is_told_every_label_in_force_and_the_same_boot_only_wh
     assert room.learn() == []
     await room.greet(boot=2)
     parts = room.learn()
-    assert [(part.number, part.part, len(part.windows)) for part in parts] == [(1, 0, 8), (1, 1, 2), (2, 0, 7)]
+    assert [(part.number, part.part, len(part.windows)) for part in parts] == [(1, 0, 5), (2, 0, 7)]
     assert {w.boot for part in parts for w in part.windows} == {1}
-    assert room.site.teaching.learned(1) == {A: 10}
+    # Minutes 6 to 10 are the second label's, which is newer.
+    assert room.site.teaching.learned(1) == {A: 5}
+
+
+async def test_what_a_newer_label_says_is_left_to_it(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 10))
+    await room.site.labels.add(label(0, 20))
+    await room.site.labels.add(label(5, 30, "free"))
+    room.learn()
+    await room.commit([window(16, NOON + 16 * MINUTE)])
+    (part,) = room.learn()
+    assert (part.number, [w.seq for w in part.windows]) == (2, [16])
 
 
 async def test_a_daemon_that_starts_again_tells_a_node_every_label_once(room: Room, tmp_path: Path) -> None:

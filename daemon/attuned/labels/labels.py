@@ -85,14 +85,16 @@ class Labels:
 
     def on_committed(self, conversation: Conversation, window: Window) -> None:
         """A window came after the label that covers it."""
-        for label in self._in_force.get(conversation.room, ()):
-            if label.from_utc_ms < window.end_utc_ms <= label.to_utc_ms and not window.refused:
-                self._teaching.plan(conversation, label, [window], held=False)
+        labels = [label for label in self._in_force.get(conversation.room, ()) if label.covers(window.end_utc_ms)]
+        if labels and not window.refused:
+            # They stand in order of their numbers, and the newest one counts.
+            self._teaching.plan(conversation, labels[-1], [window], held=False)
 
     def _plan(self, conversation: Conversation, label: LabelRow, windows: Iterable[Window]) -> None:
         own = (window for window in windows if window.node == conversation.node)
-        inside = [window for window in own if label.from_utc_ms < window.end_utc_ms <= label.to_utc_ms]
-        self._teaching.plan(conversation, label, inside)
+        inside = [window for window in own if label.covers(window.end_utc_ms)]
+        newer = [row for row in self._in_force[conversation.room] if row.number > label.number]
+        self._teaching.plan(conversation, label, inside, newer=newer)
 
     def _check(self, label: LabelRow) -> None:
         if label.room not in self._in_force:

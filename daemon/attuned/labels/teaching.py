@@ -58,15 +58,23 @@ class Teaching:
         self._answered = asyncio.Event()
 
     def plan(
-        self, conversation: Conversation, label: LabelRow, windows: Sequence[Window], *, held: bool = True
+        self,
+        conversation: Conversation,
+        label: LabelRow,
+        windows: Sequence[Window],
+        *,
+        held: bool = True,
+        newer: Sequence[LabelRow] = (),
     ) -> None:
         """Queues a label with the windows of this node that the daemon holds; sends if nothing is under way.
 
         It is said to count for windows that the node still holds as well, unless the node has been told so before.
+        What `newer` labels speak of is left to them.
         """
         pupil = self._pupil(conversation)
         idle = not pupil.queue
-        pupil.queue.extend(_parts(pupil, label, windows, _ticks(conversation, label) if held else (0, 0)))
+        interval = _ticks(conversation, label) if held else (0, 0)
+        pupil.queue.extend(_parts(pupil, label, _choose(conversation, label, windows, newer), interval))
         if idle:
             self._send_first(pupil)
 
@@ -94,8 +102,10 @@ class Teaching:
         learned = min(ack.learned, len(part.windows))
         pupil.learned[ack.number] = pupil.learned.get(ack.number, 0) + learned
         conversation.label_windows = sum(pupil.learned.values())
-        if ack.refused:
-            conversation.refuse(f"{ack.refused} windows of label {ack.number} were refused by the node")
+        # Of the windows that the node holds, some may have a newer label.
+        refused = min(ack.refused, len(part.windows))
+        if refused:
+            conversation.refuse(f"{refused} windows of label {ack.number} were refused by the node", refused)
         self._answered.set()
         self._send_first(pupil)
 
@@ -132,14 +142,28 @@ class Teaching:
             self._send(pupil.conversation, node_pb2.DaemonMessage(label=pupil.queue[0]))
 
 
-def _parts(
-    pupil: Pupil, label: LabelRow, windows: Sequence[Window], interval: tuple[int, int]
-) -> Iterator[node_pb2.Label]:
-    """The messages of a label for one node. The first names the interval, for windows that the node still holds."""
-    conversation = pupil.conversation
+@dataclass(frozen=True)
+class Choice:
+    """Windows of a label that a node is told, and what each of them weighs on the wire."""
+
+    windows: Sequence[Window]
+    weight: int
+
+
+def _choose(
+    conversation: Conversation, label: LabelRow, windows: Sequence[Window], newer: Sequence[LabelRow]
+) -> Choice:
+    """Thins the whole label first, so that the choice stays the same whatever is labelled later."""
     capacity = conversation.facts.label_capacity if conversation.facts else 0
     chosen = thin(windows, max(capacity // LOG_SHARE, PART_WINDOWS))
-    weight = label.weight * PERSON_WEIGHT * len(windows) / max(len(chosen), 1)
+    weight = label.weight * PERSON_WEIGHT * (len(windows) / len(chosen) if chosen else 1)
+    left = [window for window in chosen if not any(row.covers(window.end_utc_ms) for row in newer)]
+    return Choice(left, max(1, min(round(weight), WEIGHT_LIMIT)))
+
+
+def _parts(pupil: Pupil, label: LabelRow, choice: Choice, interval: tuple[int, int]) -> Iterator[node_pb2.Label]:
+    """The messages of a label for one node. The first names the interval, for windows that the node still holds."""
+    chosen = choice.windows
     for i in range(0, max(len(chosen), 1), PART_WINDOWS):
         part = pupil.parts.get(label.number, 0)
         pupil.parts[label.number] = part + 1
@@ -147,7 +171,7 @@ def _parts(
             number=label.number,
             part=part,
             class_index=CLASSES[label.class_name],
-            weight=max(1, min(round(weight) if chosen else PERSON_WEIGHT, WEIGHT_LIMIT)),
+            weight=choice.weight,
             from_s=0 if i else interval[0],
             to_s=0 if i else interval[1],
             windows=_wire(chosen[i : i + PART_WINDOWS]),

@@ -24,6 +24,10 @@ class LabelRow:
     told_utc_ms: int
     superseded_by: int = 0
 
+    def covers(self, utc_ms: int) -> bool:
+        """Whether a window that ends then belongs to the label."""
+        return self.from_utc_ms < utc_ms <= self.to_utc_ms
+
 
 class SiteStore:
     """Labels and nodes."""
