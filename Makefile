@@ -60,7 +60,8 @@ check: setup
 	$(BIN)/ruff check $(PYTHON_SOURCES)
 	$(BIN)/ruff format --check $(PYTHON_SOURCES)
 	$(BIN)/mypy $(TYPED_SOURCES)
-	clang-format --dry-run -Werror $(C_FILES)
+	@echo clang-format --dry-run
+	@clang-format --dry-run -Werror $(C_FILES)
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppress=missingIncludeSystem -I mcu_firmware/core -I mcu_firmware/binding mcu_firmware
 	shellcheck dev packaging/bootstrap.sh .ci/run
