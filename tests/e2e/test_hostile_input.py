@@ -14,6 +14,9 @@ from attune_proto.v1 import node_pb2
 from dialled import DialledNode, Line, dialled, sealed, stream_of
 from installation import GATEWAY, Installation, program, wait_until
 
+# Half a minute together: each case waits for what a whole installation makes of it.
+pytestmark = pytest.mark.slow
+
 GOOD = "00000001aaaaaaaa"
 IMPOSTORS = [f"{i:08x}bbbbbbbb" for i in range(2, 60)]
 SENSORS = ("temperature", "co2")
@@ -233,7 +236,6 @@ def test_a_message_that_lies_harms_nobody(installation: Installation, good: Dial
     unharmed(installation, good, impostor)
 
 
-@pytest.mark.slow
 def test_mutated_messages_harm_nobody(installation: Installation, good: DialledNode) -> None:
     draw = random.Random(5)
     impostor = Impostor(installation)
