@@ -78,6 +78,7 @@ def test_each_report_is_synced_before_it_is_acknowledged(tmp_path: Path) -> None
     check_windows(trace)
 
 
+@pytest.mark.slow
 def test_a_daemon_that_acknowledges_first_is_found_out(tmp_path: Path) -> None:
     launcher = Path(__file__).with_name("launchers") / "hasty.py"
     with followed(tmp_path, [sys.executable, str(launcher)]) as (installation, trace):
