@@ -67,6 +67,7 @@ class Site:
         self.commits = Commits(clock, self)
         self.watchers: set[Watcher] = set()
         self._errands: asyncio.Queue[Errand] = asyncio.Queue()
+        self._to_greet: set[str] = set()
         self._arrived: dict[str, float] = {}
         self._unsaved: list[BeliefHour] = []
         self._half_corrected: dict[str, Late] = {}
@@ -142,9 +143,10 @@ class Site:
     def on_hello(self, conversation: Conversation) -> None:
         if conversation.facts is None or not conversation.room:
             return
-        facts = {conversation.node: conversation.facts.to_json()}
-        self._errands.put_nowait(lambda: self.site_store.save_facts(facts))
-        self._errands.put_nowait(lambda: self.labels.greet(conversation))
+        # One errand serves every hello that comes before it is done: a node may say hello as often as it likes.
+        if conversation.node not in self._to_greet:
+            self._to_greet.add(conversation.node)
+            self._errands.put_nowait(partial(self._greet, conversation))
 
     def on_tie(self, conversation: Conversation, tie: Tie) -> None:
         node = conversation.node
@@ -234,6 +236,12 @@ class Site:
             known = self._half_corrected.get(room, late)
             first, last = min(known.from_utc_ms, late.from_utc_ms), max(known.until_utc_ms, late.until_utc_ms)
             self._half_corrected[room] = Late(first, last)
+
+    async def _greet(self, conversation: Conversation) -> None:
+        self._to_greet.discard(conversation.node)
+        if conversation.facts is not None:
+            await self.site_store.save_facts({conversation.node: conversation.facts.to_json()})
+            await self.labels.greet(conversation)
 
     async def _restore_rooms(self) -> None:
         now, beliefs = self.clock.utc_ms(), self.window_store.beliefs

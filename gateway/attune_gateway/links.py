@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from attune_proto.v1.link_pb2 import Frame
@@ -11,8 +11,12 @@ from attune_proto.v1.link_pb2 import Frame
 from attune_gateway.framing import FrameCounts
 from attune_gateway.link import Line, Link
 from attune_gateway.outbox import Outbox
+from attune_gateway.pacing import Sparingly
 
 _log = logging.getLogger(__name__)
+
+# Hosts whose last warning is remembered: more than a site has nodes, little enough for a crowd of strangers.
+HOSTS = 4096
 
 
 class Links:
@@ -27,6 +31,7 @@ class Links:
         self._clock = clock
         self._links: dict[int, Link] = {}
         self._numbers = itertools.count(1)
+        self._warnings: OrderedDict[str, Sparingly] = OrderedDict()
         self._came = self._went = 0
 
     def __len__(self) -> int:
@@ -37,7 +42,8 @@ class Links:
 
     def up(self, line: Line, counts: FrameCounts, transport: str, peer: str) -> Link:
         """A transport has a new connection; it keeps `counts` up to date."""
-        link = Link(next(self._numbers), transport, peer, line, counts, heard_s=self._clock())
+        warnings = self._warnings_of(transport, peer)
+        link = Link(next(self._numbers), transport, peer, line, counts, heard_s=self._clock(), warnings=warnings)
         self._links[link.number] = link
         self._came += 1
         self.outbox.announce(link)
@@ -101,6 +107,15 @@ class Links:
     def _warn(self, link: Link) -> None:
         if (sentence := link.damage_to_report(self._clock())) is not None:
             _log.warning(sentence)
+
+    def _warnings_of(self, transport: str, peer: str) -> Sparingly:
+        """Whoever dials again and again is warned of as seldom as one who stays: what counts is the host."""
+        host = peer.rpartition(":")[0] if transport == "tcp" else peer
+        self._warnings.setdefault(host, Sparingly())
+        self._warnings.move_to_end(host)
+        if len(self._warnings) > HOSTS:
+            self._warnings.popitem(last=False)
+        return self._warnings[host]
 
     def _press(self, full: bool) -> None:
         now_s = self._clock()

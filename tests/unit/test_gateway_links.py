@@ -208,6 +208,25 @@ async def test_damage_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) 
     assert "dropped 3 damaged and 6 oversized frames" in caplog.text
 
 
+def test_who_dials_again_is_warned_of_as_seldom_as_one_who_stays(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    links = Links(6000, clock)
+    with caplog.at_level(logging.WARNING):
+        for port in range(50):
+            counts = FrameCounts()
+            link = links.up(FakeLine(), counts, "tcp", f"192.0.2.1:{port}")
+            counts.corrupted += 1
+            links.down(link)
+            clock.now_s += 2
+        other = links.up(FakeLine(), (counts := FrameCounts()), "tcp", "192.0.2.2:5")
+        counts.corrupted += 1
+        links.down(other)
+    # At 0 s and at 60 s for the first host, and at once for the second.
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "Link 1 (tcp 192.0.2.1", "Link 31 (tcp 192.0.2.1", "Link 51 (tcp 192.0.2.2",
+    ]  # fmt: skip
+
+
 def test_backoff_doubles_its_ceiling_up_to_the_longest() -> None:
     backoff = Backoff(0.5, 3.0, uniform=lambda low, high: high + low)
     assert [backoff.next() for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]

@@ -1,0 +1,20 @@
+"""A node may say the same thing as often as it likes: what waits because of it stays bounded."""
+
+from pathlib import Path
+
+from daemon_world import A, FakeClock, FakeGateway, errands, hello, opened_site, up
+
+
+async def test_a_thousand_hellos_are_one_errand(tmp_path: Path) -> None:
+    site = await opened_site(tmp_path, FakeClock())
+    gateway = FakeGateway()
+    site.hub.link_up(gateway, 1)
+    for boot in range(1000):
+        site.hub.frame(gateway, 1, up(hello(boot=boot)))
+    assert site._errands.qsize() == 1
+    await errands(site)
+    assert '"boot": 999' in (await site.site_store.facts())[A]
+    site.hub.frame(gateway, 1, up(hello(boot=1000)))
+    await errands(site)
+    assert '"boot": 1000' in (await site.site_store.facts())[A]
+    await site.close()
