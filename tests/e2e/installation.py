@@ -19,7 +19,8 @@ from pathlib import Path
 
 import grpc
 from attune_proto.v1 import admin_pb2, admin_pb2_grpc
-from processes import Mosquitto, free_port
+from attuned.demo.ports import free_port
+from processes import Mosquitto
 
 START_UTC_MS = 1_772_434_800_000  # 2026-03-02T07:00:00Z
 SITE = "site"

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from attuned.demo.ports import free_port
+
 # Time for a program to come up or to end, in seconds; generous, because machines may be busy.
 START_S = 10.0
 
@@ -19,14 +21,6 @@ def program(name: str) -> str:
     path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
     assert path is not None, f"{name} is not installed: run packaging/bootstrap.sh."
     return path
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def wait_for_port(port: int, seconds: float = START_S) -> None:

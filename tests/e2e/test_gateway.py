@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import os
 import random
-import socket
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from attune_gateway.framing import StreamDecoder, encode
 from attune_gateway.main import run
 from attune_proto.v1.link_pb2 import DaemonBatch, Frame, GatewayBatch, GatewayHello, LinkStats, LinkUp
 from attune_proto.v1.link_pb2_grpc import NodeLinkServicer, add_NodeLinkServicer_to_server
+from attuned.demo.ports import free_port
 
 HINT = b"\x01node"
 
@@ -99,11 +99,6 @@ class Node:
     async def hears_the_end(self) -> bool:
         async with asyncio.timeout(10):
             return await self.reader.read(1) == b""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 async def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> None:

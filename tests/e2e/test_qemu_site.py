@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import stored
+from attuned.demo.ports import free_port
 from firmware_build import firmware
 from installation import GATEWAY, START_UTC_MS, Installation, program, wait_until
-from processes import free_port
 from qemu_board import Board
 
 pytestmark = pytest.mark.slow

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Protocol
 
+from attuned.demo.ports import free_port, is_free
 from attuned.errors import RequestError
 
 SITE = "demo"
@@ -80,8 +81,8 @@ class Stage:
         self._window_s = window_s
         self._node_options = node_options
         self.folder = Path(tempfile.mkdtemp(prefix="attune-demo-"))
-        self.mqtt_port = MQTT_PORT if _is_free(MQTT_PORT) else _free_port()
-        self.node_port = _free_port()
+        self.mqtt_port = MQTT_PORT
+        self.node_port = free_port()
         self.api_socket = self.folder / "api.sock"
         self.gateway_socket = self.folder / "gateway.sock"
         self.real_start_ms = 0
@@ -97,9 +98,8 @@ class Stage:
 
     def start(self) -> None:
         """Starts everything; returns when the gateway takes nodes. Raises RequestError if something does not start."""
+        self._start_broker()
         self._write_files()
-        self._run("mosquitto", ["-c", str(self.folder / "mosquitto.conf")])
-        self._wait_for_port("mosquitto", self.mqtt_port)
         self._run("attuned", ["--config", str(self.folder / "attuned.toml")])
         self._wait_for_socket("attuned", self.api_socket)
         gateway = ["--daemon", f"unix:{self.gateway_socket}", "--listen", f"127.0.0.1:{self.node_port}"]
@@ -142,6 +142,31 @@ class Stage:
             if process.poll() is not None:
                 raise RequestError(f"{name} has ended by itself: {self._last_words(name)}")
 
+    def _start_broker(self) -> None:
+        """On the port that tools expect, else on a free one, also when another demonstration takes it this moment."""
+        if not is_free(self.mqtt_port) or not self._broker_runs():
+            self.mqtt_port = free_port()
+            if not self._broker_runs():
+                raise RequestError(f"mosquitto did not come up: {self._last_words('mosquitto')}")
+
+    def _broker_runs(self) -> bool:
+        """Starts the broker; False if it has ended because it could not listen."""
+        configuration = self.folder / "mosquitto.conf"
+        configuration.write_text(
+            f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_type information\n"
+        )
+        self._run("mosquitto", ["-c", str(configuration)])
+        _, broker = self._processes[-1]
+        deadline = time.monotonic() + START_S
+        # Its own word, because on the port somebody else may answer.
+        while " running" not in (self.folder / "mosquitto.log").read_text(errors="replace"):
+            if broker.poll() is not None or time.monotonic() > deadline:
+                self._processes.pop()
+                broker.kill()
+                return False
+            time.sleep(0.02)
+        return True
+
     def _run(self, name: str, arguments: Sequence[str], stdin: int = subprocess.DEVNULL) -> None:
         log = (self.folder / f"{name}.log").open("wb")
         with log:
@@ -176,9 +201,6 @@ class Stage:
 
     def _write_files(self) -> None:
         self.real_start_ms = time.time_ns() // 1_000_000 + HEAD_START_MS
-        (self.folder / "mosquitto.conf").write_text(
-            f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-        )
         nodes = [f"{node.node_id} {self._window_s} {','.join(node.sensors)}" for node in self.plan.nodes]
         (self.folder / "nodes.txt").write_text("\n".join(nodes) + "\n")
         (self.folder / "attuned.toml").write_text(self._configuration())
@@ -218,15 +240,3 @@ def _program(name: str) -> str:
 
 def _toml_time(utc_ms: int) -> str:
     return datetime.fromtimestamp(utc_ms / 1000, UTC).isoformat(timespec="milliseconds")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
