@@ -1,6 +1,7 @@
 """The node's code of this build: the same C that runs on nodes, in float32."""
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,18 @@ class CoreHead:
     def predict(self, features: Features) -> Evidence:
         evidence, told = self._head.predict(features)
         return Evidence(evidence[:, 0].astype(np.float64), told)
+
+    def run(self, features: Features, classes: npt.NDArray[np.int8]) -> Evidence:
+        nats, told = np.zeros(len(features)), np.zeros(len(features), dtype=bool)
+        # Nothing is learned between two labels, so the windows up to and with the next label are judged at once.
+        edges = [0, *(int(window) + 1 for window in np.flatnonzero(classes >= 0)), len(features)]
+        for start, end in pairwise(edges):
+            if start < end:
+                evidence = self.predict(features[start:end])
+                nats[start:end], told[start:end] = evidence.nats, evidence.told
+                if classes[end - 1] >= 0:
+                    self.learn(features[end - 1 : end], classes[end - 1 : end].astype(np.uint8))
+        return Evidence(nats, told)
 
     @property
     def size_bytes(self) -> int:
