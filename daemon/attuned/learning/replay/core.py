@@ -1,7 +1,6 @@
 """The node's code of this build: the same C that runs on nodes, in float32."""
 
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +15,8 @@ CLASSES = 2
 class CoreHead:
     """A head of the core behind the interface of a replay."""
 
-    def __init__(self, schema: Schema) -> None:
-        self._head, _ = Head.factory(schema)
+    def __init__(self, name: str, schema: Schema) -> None:
+        self._head, _ = Head.factory(schema, name)
 
     def learn(self, features: Features, classes: npt.NDArray[np.uint8]) -> None:
         self._head.learn(features, classes)
@@ -27,16 +26,8 @@ class CoreHead:
         return Evidence(evidence[:, 0].astype(np.float64), told)
 
     def run(self, features: Features, classes: npt.NDArray[np.int8]) -> Evidence:
-        nats, told = np.zeros(len(features)), np.zeros(len(features), dtype=bool)
-        # Nothing is learned between two labels, so the windows up to and with the next label are judged at once.
-        edges = [0, *(int(window) + 1 for window in np.flatnonzero(classes >= 0)), len(features)]
-        for start, end in pairwise(edges):
-            if start < end:
-                evidence = self.predict(features[start:end])
-                nats[start:end], told[start:end] = evidence.nats, evidence.told
-                if classes[end - 1] >= 0:
-                    self.learn(features[end - 1 : end], classes[end - 1 : end].astype(np.uint8))
-        return Evidence(nats, told)
+        evidence, told = self._head.run(features, classes)
+        return Evidence(evidence[:, 0].astype(np.float64), told)
 
     @property
     def size_bytes(self) -> int:
@@ -46,7 +37,7 @@ class CoreHead:
 class CoreCode:
     """Windows, heads and filters of the core."""
 
-    heads: tuple[str, ...] = ("gnb",)
+    heads: tuple[str, ...] = tuple(Head.kinds)
 
     def windows(self, kinds: tuple[str, ...], window_s: int, samples: Samples, until_ms: int) -> Features:
         windower = Windower(schema(kinds, window_s))
@@ -55,7 +46,7 @@ class CoreCode:
         return np.concatenate([before, last])
 
     def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> CoreHead:
-        return CoreHead(schema(kinds, window_s))
+        return CoreHead(name, schema(kinds, window_s))
 
     def filter(
         self, nats: npt.NDArray[np.float64], told: npt.NDArray[np.bool_], window_s: int
