@@ -85,9 +85,9 @@ def test_an_unknown_sensor_byte_is_refused_with_a_sentence() -> None:
 def test_the_factory_release_is_the_same_in_both_builds() -> None:
     schema = Schema(["temperature", "co2", "pir"])
     head, digest = Head.factory(schema)
-    twin, twin_digest = Head.factory(schema, "float64")
+    twin, twin_digest = Head.factory(schema, precision="float64")
     assert digest == hashlib.blake2b(head.export() + schema.hash).digest()[:16]
     assert (twin.export(), twin_digest) == (head.export(), digest)
     # Each class weighs as much as ten windows.
-    weights = np.frombuffer(head.export()[4:], "<f4").reshape(2, len(schema), 3)[:, :, 0]
+    weights = np.frombuffer(head.export()[4:], "<f4").reshape(2, 3, len(schema))[:, 0]
     assert (weights == 10).all()

@@ -47,7 +47,7 @@ class Untaught(CoreCode):
 
     def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> CoreHead:
         head = super().head(name, kinds, window_s)
-        head._head = Head(name, len(schema(kinds, window_s)))
+        head._head = Head(name, schema(kinds, window_s))
         return head
 
 

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.labels import draw, first_days, label_count
-from attuned.learning.replay.nodes import Evidence
 from attuned.learning.replay.observed import observe
 from attuned.learning.replay.report import as_json
-from attuned.learning.replay.run import Effort, Options, Replay, Result, prequential, run
+from attuned.learning.replay.run import Effort, Options, Replay, Result, run
 from attuned.learning.replay.scores import Beliefs
 from attuned.learning.replay.spec import Spec
 from attuned.learning.replay.streams import load_splits
@@ -152,31 +151,6 @@ def test_online_learns_a_window_after_it_was_judged(bench: Bench) -> None:
     # The recording begins with half an hour free: until the first occupied window was judged, nothing can be told.
     assert figures.unknown_share == 31 / 400
     assert bench.run(mode="frozen").splits["test"].overall.unknown_share == 1.0
-
-
-def test_prequential_predicts_each_window_from_those_before() -> None:
-    class Diary:
-        size_bytes = 0
-
-        def __init__(self) -> None:
-            self.entries: list[tuple[str, list[int]]] = []
-
-        def predict(self, features: np.ndarray) -> Evidence:
-            self.entries.append(("predict", features[:, 0].tolist()))
-            return Evidence(np.zeros(len(features)), np.ones(len(features), dtype=bool))
-
-        def learn(self, features: np.ndarray, classes: np.ndarray) -> None:
-            self.entries.append(("learn", features[:, 0].tolist()))
-
-    diary = Diary()
-    prequential(diary, np.arange(5, dtype=np.int16)[:, None], np.array([-1, 1, 0, -1, -1], dtype=np.int8))
-    assert diary.entries == [
-        ("predict", [0, 1]),
-        ("learn", [1]),
-        ("predict", [2]),
-        ("learn", [2]),
-        ("predict", [3, 4]),
-    ]
 
 
 def test_no_days_no_knowledge(bench: Bench) -> None:

@@ -3,8 +3,8 @@
 #include <monocypher.h>
 #include <string.h>
 
-/* Exported state of the largest two-class head. */
-#define STATE_SIZE (4 + 12 * ATTUNE_MAX_FEATURES * 2)
+/* At least the exported state of the largest two-class head. */
+#define STATE_SIZE 2000
 
 static const attune_factory_row *find_row(const attune_schema *schema, const attune_feature *f) {
     uint8_t kind = schema->sensor[f->sensor] & (uint8_t)~ATTUNE_SPREAD;
@@ -30,7 +30,7 @@ static void compute_digest(const attune_head *head, const attune_schema *schema,
     crypto_blake2b_ctx blake;
     uint8_t state[STATE_SIZE];
     uint8_t full[64];
-    size_t size = attune_head_export(head, state, sizeof state);
+    size_t size = attune_head_export(head, ATTUNE_FLOAT32, state, sizeof state);
     crypto_blake2b_init(&blake, sizeof full);
     crypto_blake2b_update(&blake, state, size);
     crypto_blake2b_update(&blake, schema->hash, sizeof schema->hash);
@@ -38,16 +38,27 @@ static void compute_digest(const attune_head *head, const attune_schema *schema,
     memcpy(digest, full, 16);
 }
 
-attune_head_result attune_factory_load(attune_head *head, const attune_schema *schema, uint8_t digest[16]) {
-    attune_head_result result = attune_head_init(head, ATTUNE_HEAD_GNB, schema->features);
-    if (result != ATTUNE_HEAD_OK) {
-        return result;
-    }
+static void fill_table(attune_head *head, const attune_schema *schema) {
     for (uint8_t i = 0; i < schema->features; i++) {
         const attune_factory_row *row = find_row(schema, &schema->feature[i]);
         if (row != NULL) {
             fill(head, i, row);
         }
+    }
+}
+
+attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind, const attune_schema *schema,
+                                       uint8_t digest[16]) {
+    uint8_t sensor[ATTUNE_MAX_FEATURES];
+    for (uint8_t i = 0; i < schema->features; i++) {
+        sensor[i] = schema->feature[i].sensor;
+    }
+    attune_head_result result = attune_head_init(head, kind, schema->features, sensor);
+    if (result != ATTUNE_HEAD_OK) {
+        return result;
+    }
+    if (kind == ATTUNE_HEAD_GNB) {
+        fill_table(head, schema);
     }
     compute_digest(head, schema, digest);
     return ATTUNE_HEAD_OK;

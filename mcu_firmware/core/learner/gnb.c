@@ -58,24 +58,7 @@ static bool is_taught(const attune_gnb *gnb, uint8_t k) {
     return false;
 }
 
-static attune_real below_best(attune_real x, attune_real best, attune_real limit) {
-    return x - best > -limit ? x - best : -limit;
-}
-
-/* Lifts every class to at most limit below the best one, then counts from class 0. Clamping each ratio by itself would make
- * all classes alike that are far from class 0. */
-static void bound(attune_real *evidence, uint8_t classes, attune_real limit) {
-    attune_real best = 0;
-    for (uint8_t k = 1; k < classes; k++) {
-        best = evidence[k - 1] > best ? evidence[k - 1] : best;
-    }
-    attune_real free = below_best(0, best, limit);
-    for (uint8_t k = 1; k < classes; k++) {
-        evidence[k - 1] = below_best(evidence[k - 1], best, limit) - free;
-    }
-}
-
-bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real limit, attune_real *evidence) {
+bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real *evidence) {
     bool any = false;
     for (uint8_t k = 1; k < gnb->classes; k++) {
         uint8_t compared;
@@ -91,7 +74,6 @@ bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real lim
             evidence[k - 1] = UNTAUGHT;
         }
     }
-    bound(evidence, gnb->classes, limit);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #define ATTUNE_GNB_H
 
 #include "config.h"
+#include "learner/format.h"
 #include "real/real.h"
 
 #include <stdbool.h>
@@ -39,10 +40,9 @@ typedef struct attune_gnb {
 
 void attune_gnb_init(attune_gnb *gnb, uint8_t d);
 
-/* Evidence for classes 1..classes-1: no class, 0 included, is held to be less likely than limit nats below the best one. A feature
- * counts for class k if it is present and both k and 0 know it; a class that was never taught is the least likely.
- * False if no class can be compared. */
-bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real limit, attune_real *evidence);
+/* Evidence for classes 1..classes-1, which head.c bounds. A feature counts for class k if it is present and both k and 0 know it; a
+ * class that was never taught is far below all others. False if no class can be compared. */
+bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real *evidence);
 
 /* False, and nothing changed, if a weight would pass ATTUNE_GNB_MAX_N. */
 bool attune_gnb_learn(attune_gnb *gnb, const int16_t *x, uint8_t class_index, attune_real weight);
@@ -52,5 +52,16 @@ bool attune_gnb_merge(attune_gnb *gnb, const attune_gnb *other);
 bool attune_gnb_unmerge(attune_gnb *gnb, const attune_gnb *other);
 
 bool attune_gnb_cell_valid(const attune_gnb_cell *cell);
+
+/* The state in a format. For each class, in blocks of d values: the weights, the spreads, the means.
+ *
+ * float32: n, M2, mean as they are. The others hold what predictions feel alike everywhere: sqrt(n), which stays in float16's
+ * range; the spread as deviation sqrt(M2 / n) (float16) or log(M2 / n + ATTUNE_GNB_FLOOR) (int8). int8 keeps the means of
+ * class 0 in float16, and those of the others as differences from them in units of the class's own deviation. */
+size_t attune_gnb_size(uint8_t d, uint8_t classes, attune_format format);
+void attune_gnb_export(const attune_gnb *gnb, attune_format format, uint8_t *bytes);
+
+/* Reads what export wrote of a state with gnb's d. False, and nothing changed, if it is no valid state. */
+bool attune_gnb_import(attune_gnb *gnb, uint8_t classes, attune_format format, const uint8_t *bytes);
 
 #endif

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.labels import draw, first_days, label_count
-from attuned.learning.replay.nodes import Evidence, Features, Head, NodeCode
+from attuned.learning.replay.nodes import Evidence, Head, NodeCode
 from attuned.learning.replay.observed import NodeWindows, observe
 from attuned.learning.replay.recording import UNLABELLED
 from attuned.learning.replay.scores import Beliefs, Scores, score
@@ -118,7 +117,7 @@ class Replay:
         labels = _labels_at(room, windows)
         with self.effort.spent():
             if mode == "online":
-                evidence = prequential(self._head(node), windows.features, labels)
+                evidence = self._head(node).run(windows.features, labels)
             else:
                 evidence = self._head(node).predict(windows.features)
         return np.searchsorted(room.ends_s, windows.ends_s), evidence
@@ -138,21 +137,6 @@ class Replay:
 def _labels_at(room: RoomStream, windows: NodeWindows) -> npt.NDArray[np.int8]:
     """The room's label in each of a node's windows; every window of a node is one of its room."""
     return room.labels[np.searchsorted(room.ends_s, windows.ends_s)]
-
-
-def prequential(head: Head, features: Features, labels: npt.NDArray[np.int8]) -> Evidence:
-    """Evidence of each window from what was learned before it, in time order."""
-    nats, told = np.zeros(len(features)), np.zeros(len(features), dtype=bool)
-    # Nothing is learned between two labels, so the windows up to and with the next label are judged at once.
-    edges = [0, *(int(window) + 1 for window in np.flatnonzero(labels != UNLABELLED)), len(features)]
-    for start, end in pairwise(edges):
-        if start == end:
-            continue
-        evidence = head.predict(features[start:end])
-        nats[start:end], told[start:end] = evidence.nats, evidence.told
-        if labels[end - 1] != UNLABELLED:
-            head.learn(features[end - 1 : end], labels[end - 1 : end].astype(np.uint8))
-    return Evidence(nats, told)
 
 
 def fused(heard: Mapping[str, Heard], kinds: Mapping[str, Sequence[str]], windows: int) -> Evidence:
