@@ -2,16 +2,16 @@
 
 import os
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
+from attuned.learning.replay.following import OCCUPIED, held
 from attuned.learning.replay.scores import Beliefs
 
 from bench.ladder import ours, streams
 from bench.ladder.choice import Standing, standing
-from bench.ladder.figures import held
 from bench.ladder.inputs import Seen, drawn_labels, seen
 from bench.ladder.peers import RULES, Peer, frozen, peers
 from bench.ladder.rows import Row
@@ -19,8 +19,8 @@ from bench.ladder.rows import Row
 WORKERS = 2
 # Forests and BLAS would each start a thread a core in each of the processes.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+FOREST = "forest"
 HOLD = "hold timer"
-HOLD_S = 600
 HOLD_RULE = next(rule for rule in RULES if rule.name == "best one-sensor rule")
 
 
@@ -60,15 +60,21 @@ def jobs(row: Row, quick: bool, ours_only: bool) -> list[Job]:
 
 def answers(todo: list[Job]) -> dict[Job, Answer]:
     """Each job's answer, from processes that share the work."""
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+    # The longest first, or one process would end on them alone.
+    todo = sorted(todo, key=lambda job: (not job.row.streamed, FOREST not in job.who))
+    with workers() as pool:
         return dict(zip(todo, pool.map(answer, todo, chunksize=1), strict=True))
+
+
+def workers() -> ProcessPoolExecutor:
+    """Processes of their own, each of one thread."""
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    return ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
 
 
 def answer(job: Job) -> Answer:
     if job.room is None:
-        head = None if job.who == ours.DEFAULT else job.who
-        return Answer(ours.attune(job.row, head, job.seed))
+        return Answer(ours.attune(job.row, ours.head_of(job.who), job.seed))
     if job.who == HOLD:
         return Answer(_hold(job.row, job.room, job.seed))
     peer = next(peer for peer in row_peers(job.row, quick=False) if peer.title == job.who)
@@ -93,10 +99,14 @@ def _hold(row: Row, room: str, seed: int) -> dict[tuple[str, str], Beliefs]:
     splits = {line.split for line in row.lines if room in line.rooms}
     if "pir" in seen(row, row.lines[0].split, room).inputs:
         motion = {split: seen(row, split, room).inputs["pir"][:, 0] > 0 for split in splits}
-        said = {(split, room): beliefs(seen(row, split, room), moved * 1.0) for split, moved in motion.items()}
+        said = {(split, room): beliefs(seen(row, split, room), moved.astype(float)) for split, moved in motion.items()}
     else:
         said = _peer(row, HOLD_RULE, room, seed).said
-    return {key: held(one, HOLD_S) for key, one in said.items()}
+    return {key: _held(one) for key, one in said.items()}
+
+
+def _held(trigger: Beliefs) -> Beliefs:
+    return replace(trigger, probability=held(trigger.ends_s, trigger.said == OCCUPIED).astype(float))
 
 
 def beliefs(room: Seen, probability: npt.NDArray[np.float64]) -> Beliefs:

@@ -1,4 +1,4 @@
-"""What peers said, kept in build/ under a name made of their inputs: a change of Attune's heads computes none of it anew."""
+"""What peers said, kept in build/ by their inputs: a change of Attune's heads computes none of it anew."""
 
 import os
 from collections.abc import Callable
@@ -23,6 +23,6 @@ def cached(key: str, compute: Callable[[], Arrays]) -> Arrays:
     # Two processes may compute the same: a file appears whole or not at all.
     draft = path.with_suffix(f".{os.getpid()}.tmp")
     with draft.open("wb") as file:
-        np.savez_compressed(file, **{name: np.asarray(array) for name, array in arrays.items()})
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     draft.replace(path)
     return arrays

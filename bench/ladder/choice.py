@@ -1,4 +1,4 @@
-"""Which peer a user would have picked from the train split alone: cross-validation over days, or over blocks of one day."""
+"""Which peer a user would pick from the train split alone: cross-validation over days, or over blocks of one day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def day_counts(beliefs: Beliefs, days: npt.NDArray[np.int64], every: npt.NDArray
 
 
 def accuracies(counts: npt.NDArray[np.float64], measure: Measure) -> npt.NDArray[np.float64]:
-    """The measure of sums of day counts [..., 4]; NaN where a class does not occur, as no balanced figure speaks of it."""
+    """The measure of sums of day counts [..., 4]; balanced accuracy is NaN where a class does not occur."""
     free, free_right, occupied, occupied_right = np.moveaxis(counts, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         if measure == "accuracy":

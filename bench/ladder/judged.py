@@ -11,7 +11,7 @@ from attuned.learning.replay.spec import load_spec
 from bench.ladder.answers import Answer, Job
 from bench.ladder.choice import best, standing
 from bench.ladder.days import Interval, interval
-from bench.ladder.figures import Figures, figures, mean_figures
+from bench.ladder.figures import Figures, figures
 from bench.ladder.peers import Peer, may_be_chosen
 from bench.ladder.rows import Line, Row
 
@@ -32,7 +32,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A line: everyone's figures by name; the peer chosen on the train split, and that which the test split would choose."""
+    """A line: everyone's figures by name; the peer that the train split chooses, and that which the test split would."""
 
     row: Row
     line: Line
@@ -46,13 +46,13 @@ class Outcome:
 
 def judge(groups: Groups, window_s: int, zone: tzinfo) -> Judged:
     """Figures of what somebody said."""
-    each = {key: figures(beliefs, window_s) for key, beliefs in groups.items()}
+    everything = list(groups.values())
+    each = {key: figures([beliefs], window_s) for key, beliefs in groups.items()}
     by_seed = [
         np.mean([one.accuracy for (own, _), one in each.items() if own == seed]) for seed in {seed for seed, _ in each}
     ]
-    everything = list(groups.values())
     return Judged(
-        mean=mean_figures(list(each.values())),
+        mean=figures(everything, window_s),
         each=each,
         worst=float(min(by_seed)),
         accuracy=interval(everything, "accuracy", window_s, zone),

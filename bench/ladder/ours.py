@@ -23,6 +23,11 @@ def runnable(row: Row) -> bool:
     return (not row.clock or "clock" in known) and (not row.streamed or "late_h" in known)
 
 
+def head_of(who: str) -> str | None:
+    """The head that a name asks for; None for the default configuration."""
+    return None if who == DEFAULT else who
+
+
 def options(row: Row, head: str | None, seed: int) -> Options:
     """A row's condition; everything that it does not name, the head without one, is the default of this version."""
     asked: dict[str, Any] = {"train_days": row.train_days, "labels": row.labels, "drop": row.drop, "seed": seed}

@@ -25,6 +25,7 @@ from bench.ladder.rules import Classes, Schedule, Threshold
 
 # Counts up when what is computed changes without any of the cache's keys.
 EDITION = 1
+INPUTS = ("raw", "features")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Peer:
 
     @property
     def title(self) -> str:
-        return self.name if self.inputs not in ("raw", "features") else f"{self.name}, {self.inputs}"
+        return self.name if self.inputs not in INPUTS or self.name in RULE_NAMES else f"{self.name}, {self.inputs}"
 
 
 def _scaled(model: Callable[[], Any]) -> Callable[[], Any]:
@@ -75,7 +76,7 @@ def peers(row: Row, quick: bool) -> tuple[Peer, ...]:
     line = row.lines[0]
     there = seen(row, line.split, line.rooms[0]).inputs
     learners = [name for name in LEARNERS if not quick or name in QUICK_LEARNERS]
-    learned = (Peer(name, inputs, LEARNERS[name]) for name in learners for inputs in ("raw", "features"))
+    learned = (Peer(name, inputs, LEARNERS[name]) for name in learners for inputs in INPUTS)
     return (*(rule for rule in RULES if rule.inputs in there), *learned)
 
 

@@ -1,7 +1,6 @@
-"""The rows of the table: recordings and conditions, with the accuracy to reach. One default configuration serves them all."""
+"""The rows of the table: recordings and conditions, with the accuracy to reach."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -27,8 +26,8 @@ class Line:
 class Row:
     """A recording (its spec) under a condition (what `attune replay` is asked for).
 
-    `measure` says of what the targets speak. Rows that are not `counted` demonstrate something, and take no part in the
-    criteria over all rows.
+    `measure` says of what the targets speak. `stranger`: no label of the judged room is ever seen. Rows that are not
+    `counted` demonstrate something, and take no part in the criteria over all rows.
     """
 
     name: str
@@ -41,6 +40,7 @@ class Row:
     late_h: float | None = None
     seeds: tuple[int, ...] = (0,)
     measure: Literal["accuracy", "balanced_accuracy"] = "accuracy"
+    stranger: bool = False
     counted: bool = True
 
     @property
@@ -73,6 +73,10 @@ def _stream(target: float) -> tuple[Line, ...]:
     return (Line("stream", ("office",), "whole stream", target),)
 
 
+def _shortcut() -> tuple[Line, ...]:
+    return (Line("after", ("office",), "other hours"),)
+
+
 LECTURES = ("lecture-1", "lecture-2")
 
 ROWS = (
@@ -94,12 +98,14 @@ ROWS = (
         "robod-1-from-2",
         (Line("test", ("lecture",), "room 1", 0.75),),
         measure="balanced_accuracy",
+        stranger=True,
     ),
     Row(
         "robod: room 2 from room 1",
         "robod-2-from-1",
         (Line("test", ("lecture",), "room 2", 0.72),),
         measure="balanced_accuracy",
+        stranger=True,
     ),
     Row(
         "robod: from nothing, labels 24 h late",
@@ -109,9 +115,11 @@ ROWS = (
     ),
     Row("singh: seven nodes", "singh", (Line("second-day", ("lab",), "23 December", 0.995),)),
     Row("singh: one node, no light", "singh-one-node", (Line("second-day", ("lab",), "23 December", 0.985),)),
+    Row("planted shortcut, no clock", "shortcut", _shortcut(), counted=False),
+    Row("planted shortcut, clock", "shortcut", _shortcut(), clock=True, counted=False),
 )
 
-QUICK = ("singh: seven nodes", "singh: one node, no light")
+QUICK = ("singh",)
 
 
 def chosen(names: tuple[str, ...]) -> tuple[Row, ...]:

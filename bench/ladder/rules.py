@@ -57,7 +57,7 @@ class Threshold:
 
 @dataclass
 class Schedule:
-    """The share of occupied windows in each hour of workdays and of other days; the overall share where none was seen."""
+    """The share of occupied windows in each hour of workdays and of other days; the overall share where none is."""
 
     shares: Matrix = field(default_factory=lambda: np.full(48, 0.5))
 

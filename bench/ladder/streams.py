@@ -1,4 +1,4 @@
-"""Peers that learn while they are judged: River's models with their defaults, and rules, with labels as late as Attune's."""
+"""Peers that learn while they are judged: River's models and rules, with labels as late as Attune's."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from river import forest, linear_model, naive_bayes, preprocessing, tree
 
 from bench.ladder.cache import cached
 from bench.ladder.inputs import Matrix, Seen, seen
-from bench.ladder.peers import RULES, Peer, digest, fitted, occupied
+from bench.ladder.peers import INPUTS, RULES, Peer, digest, fitted, occupied
 from bench.ladder.rows import Row
 
 RIVER: Mapping[str, Callable[[], Any]] = {
@@ -29,16 +29,16 @@ CHOSEN_BY = 0.25
 
 @dataclass(frozen=True)
 class Late:
-    """A room's stream in time order: labels int8 [n], and for each window how many labels had arrived at its end [n]."""
+    """A room's stream in time order: labels int8 [n], and of how many windows the labels had come before its end [n]."""
 
     labels: npt.NDArray[np.int8]
     arrived: npt.NDArray[np.int64]
 
 
 def late(room: Seen, late_h: float) -> Late:
-    """A label arrives late_h hours after the end of its window, in time for a window that ends just then."""
+    """A label arrives late_h hours after the end of its window, and too late for a window that ends just then."""
     ends_s = room.room.ends_s
-    return Late(room.room.labels, np.searchsorted(ends_s, ends_s - late_h * 3600, side="right").astype(np.int64))
+    return Late(room.room.labels, np.searchsorted(ends_s, ends_s - late_h * 3600, side="left").astype(np.int64))
 
 
 def stream_peers(row: Row, quick: bool) -> tuple[Peer, ...]:
@@ -46,7 +46,7 @@ def stream_peers(row: Row, quick: bool) -> tuple[Peer, ...]:
     line = row.lines[0]
     there = seen(row, line.split, line.rooms[0]).inputs
     names = [name for name in RIVER if not quick or name in QUICK_RIVER]
-    learned = (Peer(name, inputs, RIVER[name]) for name in names for inputs in ("raw", "features"))
+    learned = (Peer(name, inputs, RIVER[name]) for name in names for inputs in INPUTS)
     return (*(rule for rule in RULES if rule.inputs in there), Peer(YESTERDAY, "schedule", str), *learned)
 
 
