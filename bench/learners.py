@@ -18,7 +18,7 @@ from bench.ladder.judged import Outcome, outcome
 from bench.ladder.rows import QUICK, Row, chosen
 
 # Tables are wider than most terminals, and folded cells are harder to read than long lines.
-WIDTH = 220
+WIDTH = 250
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:

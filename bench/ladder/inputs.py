@@ -105,8 +105,8 @@ def _features(room: RoomStream, node: NodeStream, spec: Spec) -> Matrix:
 def _row_means(columns: Matrix) -> Matrix:
     there = ~np.isnan(columns)
     total = np.where(there, columns, 0).sum(axis=1)
-    means: Matrix = np.where(there.any(axis=1), total / np.maximum(there.sum(axis=1), 1), np.nan)[:, None]
-    return means
+    means = np.where(there.any(axis=1), total / np.maximum(there.sum(axis=1), 1), np.nan)
+    return np.asarray(means[:, None])
 
 
 def _hours(ends_s: npt.NDArray[np.int64], window_s: int, zone: tzinfo) -> tuple[Matrix, npt.NDArray[np.bool_]]:

@@ -32,7 +32,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A line: everyone's figures by name; the peer that the train split chooses, and that which the test split would."""
+    """A line: everyone's figures by name; the peer that the train split chooses, and the test split's."""
 
     row: Row
     line: Line

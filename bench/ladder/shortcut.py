@@ -1,8 +1,8 @@
 """A planted shortcut: a made-up office whose hours change between the days that train and those that test.
 
-CO2 follows a mass balance (40 m3, 18 l/h of CO2 a person, one air change an hour), sound is loud in a third of all minutes
-with people, temperature lags them by an hour. They tell presence well, though not at once; the time of day tells it
-better, for as long as the hours stay as they are.
+CO2 follows a mass balance (40 m3, 18 l/h of CO2 a person, one air change an hour), sound is loud in a third of the
+minutes with people, temperature lags them by an hour. They tell presence well, though not at once; the time of day
+tells it better, for as long as the hours stay as they are.
 """
 
 import csv

@@ -29,7 +29,7 @@ CHOSEN_BY = 0.25
 
 @dataclass(frozen=True)
 class Late:
-    """A room's stream in time order: labels int8 [n], and of how many windows the labels had come before its end [n]."""
+    """A room's stream: labels int8 [n], and how many windows' labels had arrived before the end of each [n]."""
 
     labels: npt.NDArray[np.int8]
     arrived: npt.NDArray[np.int64]

@@ -20,17 +20,20 @@ YES_NO = {True: "yes", False: "no", None: ""}
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table; the first column is text, the others stand to the right."""
+    """A table; the first column is text, the others stand to the right unless they are `text`, too."""
 
     title: str
     headings: tuple[str, ...]
     rows: list[list[str]]
+    text: bool = False
 
 
 def printed(sheet: Sheet) -> Table:
     table = Table(title=Text(sheet.title), title_justify="left", box=None, pad_edge=False)
     for index, heading in enumerate(sheet.headings):
-        table.add_column(heading, justify="right" if index else "left", no_wrap=not index, vertical="bottom")
+        table.add_column(
+            heading, justify="right" if index and not sheet.text else "left", no_wrap=not (index and sheet.text), vertical="bottom"
+        )
     for row in sheet.rows:
         table.add_row(*map(Text, row))
     return table
@@ -146,7 +149,7 @@ def _scores(scores: Scores) -> str:
 
 def criteria(found: Sequence[Criterion]) -> Sheet:
     rows = [[one.what, YES_NO[one.met] or "not measured", one.measured] for one in found]
-    return Sheet("Criteria over all rows that count", ("criterion", "met", "measured"), rows)
+    return Sheet("Criteria over all rows that count", ("criterion", "met", "measured"), rows, text=True)
 
 
 def crossed(found: Mapping[str, Mapping[str, Scores]]) -> Sheet:
