@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from attuned.learning.replay.following import FREE, OCCUPIED, Delays, Track, delays
-from attuned.learning.replay.scores import Beliefs, Scores, covered_days, score
-from attuned.learning.replay.windows import GAP_MS
+from attuned.learning.replay.following import Delays
+from attuned.learning.replay.scores import Beliefs, Scores, score
 
 
 @dataclass(frozen=True)
@@ -38,16 +36,16 @@ class Figures:
 def figures(groups: Sequence[Beliefs], window_s: int) -> Figures:
     """The mean of each figure over the groups; delays of all groups together. Each group has a labelled window."""
     scores = [score([group], window_s) for group in groups]
-    days = [covered_days(group, window_s) for group in groups]
-    arrivals, departures = (_minutes(delays([_track(group) for group in groups], to)) for to in (OCCUPIED, FREE))
+    together = score(groups, window_s)
+    arrivals, departures = _minutes(together.arrivals), _minutes(together.departures)
     return Figures(
         accuracy=_mean(scores, "accuracy"),
         balanced_accuracy=_mean(scores, "balanced_accuracy"),
         ece=_mean(scores, "ece"),
         brier=_mean(scores, "brier"),
         unknown_share=_mean(scores, "unknown_share"),
-        free_min=_false_minutes(groups, days, FREE, window_s),
-        occupied_min=_false_minutes(groups, days, OCCUPIED, window_s),
+        free_min=_mean(scores, "false_free_min_per_day"),
+        occupied_min=_mean(scores, "false_occupied_min_per_day"),
         changes=_mean(scores, "changes_per_day"),
         true_changes=_mean(scores, "true_changes_per_day"),
         arrival_median=arrivals[0],
@@ -63,23 +61,9 @@ def _mean(scores: Sequence[Scores], name: str) -> float:
     return float(np.mean([getattr(one, name) for one in scores]))
 
 
-def _minutes(found: Delays) -> tuple[float, float, float]:
-    """Median and 90 % in minutes, and the share missed."""
-    if found.median_s is None or found.p90_s is None:
-        return np.nan, np.nan, found.missed / found.changes if found.changes else np.nan
-    return found.median_s / 60, found.p90_s / 60, found.missed / found.changes
-
-
-def _false_minutes(groups: Sequence[Beliefs], days: Sequence[float], state: int, window_s: int) -> float:
-    """Minutes a day in which this state was said and the other one true; an unknown window is neither."""
-    windows = [np.sum((group.said == state) & (group.truth != state)) for group in groups]
-    return float(np.mean([count * window_s / 60 / covered for count, covered in zip(windows, days, strict=True)]))
-
-
-def _track(group: Beliefs) -> Track:
-    return Track(group.ends_s, group.truth, group.said, breaks(group))
-
-
-def breaks(group: Beliefs) -> npt.NDArray[np.bool_]:
-    """Where a labelled window does not follow on the one before it [n - 1]."""
-    return np.asarray((np.diff(group.stretch) != 0) | (np.diff(group.ends_s) * 1000 > GAP_MS))
+def _minutes(found: Delays | None) -> tuple[float, float, float]:
+    """Median and 90 % in minutes, and the share missed; NaN where there is nothing to tell."""
+    if found is None or not found.changes:
+        return np.nan, np.nan, np.nan
+    median, most = (np.nan if delay is None else delay / 60 for delay in (found.median_s, found.p90_s))
+    return median, most, found.missed / found.changes

@@ -119,7 +119,7 @@ def _hours(ends_s: npt.NDArray[np.int64], window_s: int, zone: tzinfo) -> tuple[
 def slots(ends_s: npt.NDArray[np.int64], window_s: int, zone: tzinfo) -> Matrix:
     """The hour of the day, 0 to 23, plus 24 from Monday to Friday [n, 1]."""
     hours, workday = _hours(ends_s, window_s, zone)
-    return (np.floor(hours) + 24 * workday)[:, None]
+    return np.asarray((np.floor(hours) + 24 * workday)[:, None])
 
 
 def clock(ends_s: npt.NDArray[np.int64], window_s: int, zone: tzinfo) -> Matrix:

@@ -32,7 +32,10 @@ def printed(sheet: Sheet) -> Table:
     table = Table(title=Text(sheet.title), title_justify="left", box=None, pad_edge=False)
     for index, heading in enumerate(sheet.headings):
         table.add_column(
-            heading, justify="right" if index and not sheet.text else "left", no_wrap=not (index and sheet.text), vertical="bottom"
+            heading,
+            justify="right" if index and not sheet.text else "left",
+            no_wrap=not (index and sheet.text),
+            vertical="bottom",
         )
     for row in sheet.rows:
         table.add_row(*map(Text, row))
