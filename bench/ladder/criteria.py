@@ -105,7 +105,7 @@ def _all(what: str, values: Sequence[tuple[Outcome, float, float]]) -> Criterion
 
 
 def _forgotten(forgotten: Sequence[Forgetting]) -> Criterion:
-    lost = {one.head: one.lost for one in forgotten if one.first == LECTURES[0]}
+    lost = {one.head: round(one.lost, 6) for one in forgotten if one.first == LECTURES[0]}
     text = ", ".join(f"{head} {value:+.3f}" for head, value in lost.items())
     what = f"the second room's data cost the first at most {MOST_FORGOTTEN} with {RIDGE}; accuracy lost"
     return Criterion(what, lost[RIDGE] <= MOST_FORGOTTEN if RIDGE in lost else None, text)

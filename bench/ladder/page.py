@@ -24,9 +24,9 @@ def replaced(text: str, name: str, content: str) -> str:
     return f"{before}{begin}\n{content}\n{end}{after}"
 
 
-def write(parts: dict[str, str], path: Path = PAGE) -> None:
+def write(parts: dict[str, str]) -> None:
     """Writes each part between its markers."""
-    text = path.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     for name, content in parts.items():
         text = replaced(text, name, content)
-    path.write_text(text, encoding="utf-8")
+    PAGE.write_text(text, encoding="utf-8")

@@ -123,5 +123,5 @@ QUICK = ("singh",)
 
 
 def chosen(names: tuple[str, ...]) -> tuple[Row, ...]:
-    """The rows whose names contain one of these texts; all rows if there is none."""
+    """The rows whose names contain one of these texts; all rows where no text is given."""
     return tuple(row for row in ROWS if not names or any(name in row.name for name in names))

@@ -14,9 +14,9 @@ Classes = npt.NDArray[np.int8]
 class Threshold:
     """One column against one value, learned for the most windows right.
 
-    With `rising` more means occupied; without it either direction may, and the best column is taken. The probability is
-    the share of occupied windows on that side when it was learned, each side with one window of either class added. A
-    missing value counts as the mean.
+    With `rising` more means occupied, and where it does not the rule knows only the share of occupied windows; without
+    it either direction may be learned. The best column is taken. The probability is the share of occupied windows on
+    that side when it was learned, each side with one window of either class added. A missing value counts as the mean.
     """
 
     rising: bool
@@ -34,6 +34,8 @@ class Threshold:
         self.middle = mean_of(x[:, self.column])
         over = filled(x[:, self.column], self.middle) > self.value
         self.above, self.below = (float((y[side].sum() + 1) / (side.sum() + 2)) for side in (over, ~over))
+        if self.rising and self.above < self.below:
+            self.above = self.below = float(y.mean())
         return self
 
     def _best(self, values: Matrix, y: Classes) -> tuple[float, float]:

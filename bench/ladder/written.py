@@ -15,7 +15,7 @@ from bench.ladder.judged import Judged, Outcome
 RESULTS = Path(__file__).parents[1] / "results" / "learners.csv"
 
 
-def write(outcomes: Sequence[Outcome], path: Path = RESULTS) -> None:
+def write(outcomes: Sequence[Outcome]) -> None:
     """A row for everyone on each line: the mean, then each seed and room."""
     measured_with = {
         "commit": commit(),
@@ -24,8 +24,8 @@ def write(outcomes: Sequence[Outcome], path: Path = RESULTS) -> None:
         "machine": platform.machine(),
     }
     found = [{**row, **measured_with} for outcome in outcomes for row in _rows(outcome)]
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w", newline="") as file:
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(found[0]))
         writer.writeheader()
         writer.writerows(found)
