@@ -18,6 +18,7 @@ static const kind_row kinds[] = {
     {ATTUNE_SOUND, "sound"},
     {ATTUNE_POWER, "power"},
     {ATTUNE_LEVEL, "level"},
+    {ATTUNE_CLOCK, "clock"},
     {ATTUNE_PIR, "pir"},
     {ATTUNE_DOOR, "door"},
     {ATTUNE_EVENT, "event"},
@@ -53,12 +54,16 @@ static const coordinate_row coordinates[] = {
     {ATTUNE_POWER, ATTUNE_DEVIATION, true, 1.0f, 1.5f},
     {ATTUNE_LEVEL, ATTUNE_MEAN, false, 0.0f, 1.0f},
     {ATTUNE_LEVEL, ATTUNE_DEVIATION, false, 0.0f, 0.25f},
+    {ATTUNE_CLOCK, ATTUNE_SINE, false, 0.0f, 1.0f},
+    {ATTUNE_CLOCK, ATTUNE_COSINE, false, 0.0f, 1.0f},
+    {ATTUNE_CLOCK, ATTUNE_WEEKEND, false, 0.0f, 1.0f},
     {0, ATTUNE_COUNT, true, 0.5f, 1.0f},
     {0, ATTUNE_ACTIVITY, true, 0.5f, 0.75f},
     {0, ATTUNE_SINCE, true, 6.0f, 2.5f},
 };
 
-static const char *const statistic_names[] = {"mean", "deviation", "count", "activity", "since"};
+static const char *const statistic_names[] = {"mean",  "deviation", "count",  "activity",
+                                              "since", "sine",      "cosine", "weekend"};
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -109,17 +114,18 @@ static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, ui
 static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte) {
     static const uint8_t level[] = {ATTUNE_MEAN, ATTUNE_DEVIATION};
     static const uint8_t event[] = {ATTUNE_COUNT, ATTUNE_ACTIVITY, ATTUNE_SINCE};
+    static const uint8_t clock[] = {ATTUNE_SINE, ATTUNE_COSINE, ATTUNE_WEEKEND};
     uint8_t kind = byte & (uint8_t)~ATTUNE_SPREAD;
     bool spread = (byte & ATTUNE_SPREAD) != 0;
-    bool is_event = attune_kind_is_event(kind);
-    if (attune_kind_name(kind) == NULL || (is_event && spread)) {
+    bool is_level = kind != ATTUNE_CLOCK && !attune_kind_is_event(kind);
+    if (attune_kind_name(kind) == NULL || (!is_level && spread)) {
         return ATTUNE_SCHEMA_KIND;
     }
     uint8_t sensor = schema->sensors;
     schema->sensor[sensor] = byte;
     schema->sensors += 1;
-    const uint8_t *statistics = is_event ? event : level;
-    size_t count = is_event ? LENGTH(event) : (spread ? 2 : 1);
+    const uint8_t *statistics = is_level ? level : (kind == ATTUNE_CLOCK ? clock : event);
+    size_t count = is_level ? (spread ? 2 : 1) : 3;
     attune_schema_error error = ATTUNE_SCHEMA_OK;
     for (size_t i = 0; i < count && error == ATTUNE_SCHEMA_OK; i++) {
         error = add_feature(schema, sensor, statistics[i]);
