@@ -7,7 +7,7 @@
 #define STATE_SIZE 2000
 
 static const attune_factory_row *find_row(const attune_schema *schema, const attune_feature *f) {
-    uint8_t kind = schema->sensor[f->sensor] & (uint8_t)~ATTUNE_SPREAD;
+    uint8_t kind = schema->sensor[f->sensor] & ATTUNE_KIND_BITS;
     for (uint8_t i = 0; i < attune_factory_row_count; i++) {
         if (attune_factory_rows[i].kind == kind && attune_factory_rows[i].statistic == f->statistic) {
             return &attune_factory_rows[i];
