@@ -90,7 +90,7 @@ int16_t attune_schema_coordinate(const attune_feature *f, attune_real x);
 const char *attune_kind_name(uint8_t kind);
 const char *attune_statistic_name(uint8_t statistic);
 
-/* True for kinds that count events. */
-bool attune_kind_is_event(uint8_t kind);
+/* True for kinds that count events, which have numbers in a row. */
+static inline bool attune_kind_is_event(uint8_t kind) { return kind >= ATTUNE_PIR && kind <= ATTUNE_EVENT; }
 
 #endif
