@@ -58,6 +58,8 @@ static void what_is_no_node_type_is_refused(void **state) {
     assert_int_equal(try(&spread_of_events, 1, 60), ATTUNE_SCHEMA_KIND);
     const uint8_t spread_of_clock = ATTUNE_CLOCK | ATTUNE_SPREAD;
     assert_int_equal(try(&spread_of_clock, 1, 60), ATTUNE_SCHEMA_KIND);
+    const uint8_t history_of_events = ATTUNE_PIR | ATTUNE_HISTORY;
+    assert_int_equal(try(&history_of_events, 1, 60), ATTUNE_SCHEMA_KIND);
     memset(many, ATTUNE_PIR, sizeof many);
     assert_int_equal(try(many, 8, 60), ATTUNE_SCHEMA_OK); /* 8 sensors of 3 features are 24 */
     assert_int_equal(try(many, 9, 60), ATTUNE_SCHEMA_FEATURES);
@@ -66,14 +68,16 @@ static void what_is_no_node_type_is_refused(void **state) {
 static void every_kind_has_a_name_and_coordinates(void **state) {
     (void)state;
     int kinds = 0;
-    for (int kind = 0; kind < 128; kind++) {
+    for (int kind = 0; kind <= (int)ATTUNE_KIND_BITS; kind++) {
         const uint8_t plain = (uint8_t)kind;
         const uint8_t spread = (uint8_t)(kind | ATTUNE_SPREAD);
+        const uint8_t history = (uint8_t)(kind | ATTUNE_HISTORY);
         bool known = attune_kind_name(plain) != NULL;
         kinds += known;
         assert_int_equal(try(&plain, 1, 60), known ? ATTUNE_SCHEMA_OK : ATTUNE_SCHEMA_KIND);
         if (known && !attune_kind_is_event(plain) && plain != ATTUNE_CLOCK) {
             assert_int_equal(try(&spread, 1, 60), ATTUNE_SCHEMA_OK);
+            assert_int_equal(try(&history, 1, 60), ATTUNE_SCHEMA_OK);
         }
     }
     assert_int_equal(kinds, 13);
@@ -82,7 +86,8 @@ static void every_kind_has_a_name_and_coordinates(void **state) {
     assert_string_equal(attune_statistic_name(4), "since");
     assert_string_equal(attune_kind_name(10), "clock");
     assert_string_equal(attune_statistic_name(7), "weekend");
-    assert_null(attune_statistic_name(8));
+    assert_string_equal(attune_statistic_name(9), "variation");
+    assert_null(attune_statistic_name(10));
 }
 
 static void a_clock_gives_three_features_as_they_are(void **state) {

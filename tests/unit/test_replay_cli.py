@@ -111,7 +111,7 @@ def test_long_names_are_cut_and_figures_are_not(attune_replay: Attune, spec: Pat
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--head", "forest"], "--head forest is no head; write one of gnb."),
+        (["--head", "forest"], "--head forest is no head; write one of gnb, "),
         (["--late", "24"], "--late needs labels that arrive while judging; add --mode online."),
         (["--late", "inf", "--mode", "online"], "--late inf is no lateness; write hours from 0 to 8,760."),
         (["--drop", "co2"], "--drop co2 names no sensor"),

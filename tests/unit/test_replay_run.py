@@ -179,8 +179,9 @@ def test_labels_on_their_way_arrive_in_the_next_split(bench: Bench) -> None:
 
 
 def test_lateness_changes_nothing_where_all_labels_are_learned_before(bench: Bench) -> None:
-    frozen = bench.run().splits
-    assert bench.run(mode="online", late_h=24).splits == frozen
+    frozen = bench.run().splits["test"].overall
+    late = bench.run(mode="online", late_h=24).splits["test"].overall
+    assert (late.accuracy, late.brier, late.ece) == (frozen.accuracy, frozen.brier, frozen.ece)
 
 
 def timetable(days: range, opens: int, seed: int) -> list[Row]:
@@ -364,7 +365,7 @@ def test_several_files_make_one_split_in_time_order(bench: Bench) -> None:
 
 
 def test_a_file_of_several_splits_is_read_once(bench: Bench) -> None:
-    apart = bench.run().splits["test"]
+    apart = bench.run().splits["test"].rooms
     write(bench.folder / "both.csv", bench.train + bench.test)
     bench.files = [
         {"path": "both.csv", "split": "train", "to": "2020-01-03 00:00"},
@@ -374,7 +375,7 @@ def test_a_file_of_several_splits_is_read_once(bench: Bench) -> None:
     splits = load_splits(bench.spec, bench.folder / "spec.toml", progress=said.append)
     assert said == ["reading both.csv"]
     assert [split.name for split in splits] == ["train", "test"]
-    assert bench.run().splits["test"] == apart
+    assert bench.run().splits["test"].rooms == apart
 
 
 def test_files_feed_the_nodes_that_they_name(bench: Bench) -> None:

@@ -55,8 +55,11 @@ class Options:
 
 @dataclass(frozen=True)
 class SplitScores:
+    """Figures of a split and of each room, and what was said of each room, from which they come."""
+
     overall: Scores
     rooms: Mapping[str, Scores]
+    beliefs: Mapping[str, Beliefs]
 
 
 @dataclass(frozen=True)
@@ -255,5 +258,5 @@ def _judge(
         rooms = replay.judge(split, mode)
         window_s = replay.spec.window_s
         by_room = {room: score([beliefs], window_s) for room, beliefs in rooms.items()}
-        judged[split.name] = SplitScores(score(list(rooms.values()), window_s), by_room)
+        judged[split.name] = SplitScores(score(list(rooms.values()), window_s), by_room, rooms)
     return judged
