@@ -92,11 +92,20 @@ def test_a_table_for_people(attune_replay: Attune, spec: Path) -> None:
     result = attune_replay(spec)
     assert result.exit_code == 0
     assert "made: gnb, frozen, 240 labelled windows" in result.stdout
-    assert "minutes a day falsely free or occupied" in result.stdout
+    assert "Minutes a day falsely free or occupied" in result.stdout
     assert "10 min hold" in result.stdout
     assert "us a window" in result.stdout
     assert result.stderr == ""
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_long_names_are_cut_and_figures_are_not(attune_replay: Attune, spec: Path) -> None:
+    spec.write_text(SPEC.replace('split = "test"', 'split = "the-second-day-of-january-in-the-year-2020"'))
+    lines = attune_replay(spec).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    cut = [line for line in lines if line.startswith("the-second")]
+    assert [line.split()[1] for line in cut] == ["240", "0.0"]
+    assert not any("…" in line.split(maxsplit=1)[1] for line in cut)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,5 @@ def _show(result: "Result", as_json: bool) -> None:
     if as_json:
         output.show_json(report.as_json(result, peak_mb))
         return
-    for table in report.as_tables(result):
-        output.show(table)
+    output.show(report.as_screen(result))
     output.show(report.cost_line(result, peak_mb))

@@ -54,9 +54,9 @@ static const coordinate_row coordinates[] = {
     {ATTUNE_POWER, ATTUNE_DEVIATION, true, 1.0f, 1.5f},
     {ATTUNE_LEVEL, ATTUNE_MEAN, false, 0.0f, 1.0f},
     {ATTUNE_LEVEL, ATTUNE_DEVIATION, false, 0.0f, 0.25f},
-    {ATTUNE_CLOCK, ATTUNE_SINE, false, 0.0f, 1.0f},
-    {ATTUNE_CLOCK, ATTUNE_COSINE, false, 0.0f, 1.0f},
-    {ATTUNE_CLOCK, ATTUNE_WEEKEND, false, 0.0f, 1.0f},
+    {0, ATTUNE_SINE, false, 0.0f, 1.0f},
+    {0, ATTUNE_COSINE, false, 0.0f, 1.0f},
+    {0, ATTUNE_WEEKEND, false, 0.0f, 1.0f},
     {0, ATTUNE_COUNT, true, 0.5f, 1.0f},
     {0, ATTUNE_ACTIVITY, true, 0.5f, 0.75f},
     {0, ATTUNE_SINCE, true, 6.0f, 2.5f},
@@ -81,6 +81,8 @@ const char *attune_kind_name(uint8_t kind) {
 const char *attune_statistic_name(uint8_t statistic) {
     return statistic < LENGTH(statistic_names) ? statistic_names[statistic] : NULL;
 }
+
+bool attune_kind_is_event(uint8_t kind) { return kind == ATTUNE_PIR || kind == ATTUNE_DOOR || kind == ATTUNE_EVENT; }
 
 static const coordinate_row *find_row(uint8_t kind, uint8_t statistic) {
     uint8_t wanted = statistic == ATTUNE_MEAN || statistic == ATTUNE_DEVIATION ? kind : 0;
@@ -111,29 +113,34 @@ static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, ui
     return ATTUNE_SCHEMA_OK;
 }
 
+typedef enum statistics_group { LEVEL, CLOCK, EVENTS } statistics_group;
+
+static statistics_group group_of(uint8_t kind) {
+    return attune_kind_is_event(kind) ? EVENTS : (kind == ATTUNE_CLOCK ? CLOCK : LEVEL);
+}
+
 static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte) {
-    enum { LEVEL, EVENT, CLOCK };
     /* In the order of the features; a bit of the sensor byte asks for a statistic, 0 means always. */
     static const struct {
-        uint8_t of;
         uint8_t statistic;
         uint8_t asked_by;
+        statistics_group group;
     } statistics[] = {
-        {LEVEL, ATTUNE_MEAN, 0},
-        {LEVEL, ATTUNE_DEVIATION, ATTUNE_SPREAD},
-        {LEVEL, ATTUNE_SLOPE, ATTUNE_HISTORY},
-        {LEVEL, ATTUNE_VARIATION, ATTUNE_HISTORY},
-        {EVENT, ATTUNE_COUNT, 0},
-        {EVENT, ATTUNE_ACTIVITY, 0},
-        {EVENT, ATTUNE_SINCE, 0},
-        {CLOCK, ATTUNE_SINE, 0},
-        {CLOCK, ATTUNE_COSINE, 0},
-        {CLOCK, ATTUNE_WEEKEND, 0},
+        {ATTUNE_MEAN, 0, LEVEL},
+        {ATTUNE_DEVIATION, ATTUNE_SPREAD, LEVEL},
+        {ATTUNE_SLOPE, ATTUNE_HISTORY, LEVEL},
+        {ATTUNE_VARIATION, ATTUNE_HISTORY, LEVEL},
+        {ATTUNE_SINE, 0, CLOCK},
+        {ATTUNE_COSINE, 0, CLOCK},
+        {ATTUNE_WEEKEND, 0, CLOCK},
+        {ATTUNE_COUNT, 0, EVENTS},
+        {ATTUNE_ACTIVITY, 0, EVENTS},
+        {ATTUNE_SINCE, 0, EVENTS},
     };
     uint8_t kind = byte & ATTUNE_KIND_BITS;
     uint8_t asked = byte & (uint8_t)~ATTUNE_KIND_BITS;
-    uint8_t what = kind == ATTUNE_CLOCK ? CLOCK : (attune_kind_is_event(kind) ? EVENT : LEVEL);
-    if (attune_kind_name(kind) == NULL || (what != LEVEL && asked != 0)) {
+    statistics_group group = group_of(kind);
+    if (attune_kind_name(kind) == NULL || (group != LEVEL && asked != 0)) {
         return ATTUNE_SCHEMA_KIND;
     }
     uint8_t sensor = schema->sensors;
@@ -142,7 +149,7 @@ static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte) {
     attune_schema_error error = ATTUNE_SCHEMA_OK;
     for (size_t i = 0; i < LENGTH(statistics) && error == ATTUNE_SCHEMA_OK; i++) {
         uint8_t bit = statistics[i].asked_by;
-        if (statistics[i].of == what && (asked & bit) == bit) {
+        if (statistics[i].group == group && (asked & bit) == bit) {
             error = add_feature(schema, sensor, statistics[i].statistic);
         }
     }
