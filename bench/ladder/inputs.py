@@ -60,7 +60,7 @@ def seen(row: Row, split: str, room: str) -> Seen:
     stream = next(one for one in found[split].rooms if one.room == room)
     schedule = slots(stream.ends_s, spec.window_s, spec.zone)
     raw = np.hstack([raw_values(stream, node, spec.window_s) for node in stream.nodes])
-    kinds = [kind for node in stream.nodes for kind in node.kinds]
+    kinds = [kind.partition("+")[0] for node in stream.nodes for kind in node.kinds]
     features = np.hstack([_features(stream, node, spec) for node in stream.nodes])
     if row.clock:
         raw = np.hstack([raw, clock(stream.ends_s, spec.window_s, spec.zone)])
