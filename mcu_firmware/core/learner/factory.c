@@ -16,13 +16,22 @@ static const attune_factory_row *find_row(const attune_schema *schema, const att
     return NULL;
 }
 
-static void fill(attune_head *head, uint8_t feature, const attune_factory_row *row) {
+/* m2 may belong to both classes. The sum is one of floats, so that both builds make the same release. */
+static void fill(attune_means *means, attune_real *m2, uint8_t sensor, uint8_t feature, float mean, float variance) {
+    means->n[sensor] = ATTUNE_FACTORY_WEIGHT;
+    means->mean[feature] = (attune_real)mean;
+    m2[feature] = (attune_real)((float)m2[feature] + (float)ATTUNE_FACTORY_WEIGHT * variance);
+}
+
+static void fill_row(attune_head *head, uint8_t sensor, uint8_t feature, const attune_factory_row *row) {
     for (uint8_t k = 0; k < 2; k++) {
-        head->state.gnb.cell[k][feature] = (attune_gnb_cell){
-            .n = ATTUNE_FACTORY_WEIGHT,
-            .mean = (attune_real)row->mean[k],
-            .m2 = ATTUNE_FACTORY_WEIGHT * (attune_real)row->variance[k],
-        };
+        if (head->kind == ATTUNE_HEAD_GNB) {
+            attune_gnb_class *of = &head->state.gnb.of[k];
+            fill(&of->means, of->m2, sensor, feature, row->mean[k], row->variance[k]);
+        } else if (head->kind == ATTUNE_HEAD_PROTOTYPE) {
+            attune_prototype *prototype = &head->state.prototype;
+            fill(&prototype->means[k], prototype->m2, sensor, feature, row->mean[k], row->variance[k]);
+        }
     }
 }
 
@@ -38,11 +47,21 @@ static void compute_digest(const attune_head *head, const attune_schema *schema,
     memcpy(digest, full, 16);
 }
 
+/* A sensor is known if the table names all of its features. */
+static bool is_named(const attune_schema *schema, uint8_t sensor) {
+    for (uint8_t i = 0; i < schema->features; i++) {
+        if (schema->feature[i].sensor == sensor && find_row(schema, &schema->feature[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void fill_table(attune_head *head, const attune_schema *schema) {
     for (uint8_t i = 0; i < schema->features; i++) {
-        const attune_factory_row *row = find_row(schema, &schema->feature[i]);
-        if (row != NULL) {
-            fill(head, i, row);
+        uint8_t sensor = schema->feature[i].sensor;
+        if (is_named(schema, sensor)) {
+            fill_row(head, sensor, i, find_row(schema, &schema->feature[i]));
         }
     }
 }
@@ -57,9 +76,7 @@ attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind,
     if (result != ATTUNE_HEAD_OK) {
         return result;
     }
-    if (kind == ATTUNE_HEAD_GNB) {
-        fill_table(head, schema);
-    }
+    fill_table(head, schema);
     compute_digest(head, schema, digest);
     return ATTUNE_HEAD_OK;
 }

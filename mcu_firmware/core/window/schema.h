@@ -38,7 +38,7 @@ typedef enum attune_kind {
 
 typedef enum attune_statistic {
     ATTUNE_MEAN = 0,      /* of a level's readings */
-    ATTUNE_DEVIATION = 1, /* standard deviation of a level's readings; missing with fewer than two */
+    ATTUNE_DEVIATION = 1, /* standard deviation of a level's readings; 0 of one reading */
     ATTUNE_COUNT = 2,     /* events in the window */
     ATTUNE_ACTIVITY = 3,  /* exponential average of the count per minute, time constant 15 min */
     ATTUNE_SINCE = 4,     /* seconds since the last event, at most a day; a day if there was none */

@@ -65,7 +65,10 @@ attune_sample_result attune_window_sample(attune_window *window, uint8_t sensor,
     return ATTUNE_SAMPLE_OK;
 }
 
-static attune_real deviation(const attune_channel *channel) { return attune_sqrt(channel->m2 / (channel->count - 1)); }
+/* One reading shows no spread. Missing would be another answer, but then a sensor's features were not all there or all missing. */
+static attune_real deviation(const attune_channel *channel) {
+    return channel->count > 1 ? attune_sqrt(channel->m2 / (channel->count - 1)) : 0;
+}
 
 static attune_real seconds_since(const attune_channel *channel, uint64_t end_ms) {
     uint64_t since = end_ms - channel->last_event_ms;
@@ -75,7 +78,7 @@ static attune_real seconds_since(const attune_channel *channel, uint64_t end_ms)
 
 static int16_t feature(const attune_window *window, const attune_feature *f) {
     const attune_channel *channel = &window->channel[f->sensor];
-    if (!channel->seen || (f->statistic == ATTUNE_DEVIATION && channel->count < 2)) {
+    if (!channel->seen) {
         return ATTUNE_MISSING;
     }
     switch (f->statistic) {

@@ -2,8 +2,9 @@
  *
  * Windows end at whole multiples of window_s of the node's ticks; the window that ends at e holds ticks (e - window, e], the
  * first one tick 0 as well. A sample that comes in after its window was closed is late, be it of the very tick of the end.
- * Levels: mean and deviation (Welford), and what the windows before say (window/history.h).
- * Events: a sample of value v > 0 is v events at its tick. */
+ * The features of a sensor are all present or all missing: missing when it had no reading in the window (events: ever).
+ * Levels: mean and deviation (Welford), 0 of one reading, and what the windows before say (window/history.h). Events: a
+ * sample of value v > 0 is v events at its tick. */
 #ifndef ATTUNE_WINDOW_H
 #define ATTUNE_WINDOW_H
 
