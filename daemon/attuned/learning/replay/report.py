@@ -71,8 +71,9 @@ def _scores_table(result: Result) -> Table:
 
 
 def _title(result: Result) -> str:
+    clock = ", with clock" if result.clock else ""
     late = f", labels {result.late_h:g} h late" if result.late_h else ""
-    return f"{result.name}: {result.head}, {result.mode}{late}, {result.labels:,} labelled windows"
+    return f"{result.name}: {result.head}{clock}, {result.mode}{late}, {result.labels:,} labelled windows"
 
 
 def _following_table(result: Result) -> Table:

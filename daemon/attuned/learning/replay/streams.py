@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,28 @@ from attuned.learning.replay.recording import Recording, read_recording
 from attuned.learning.replay.spec import TRAIN, FileEntry, NodeEntry, Spec
 from attuned.learning.replay.windows import window_ends, window_labels, window_stretches
 
+CLOCK = "clock"
+
 Source = tuple[FileEntry, Recording]
 
 
 @dataclass(frozen=True)
 class NodeStream:
-    """One node's rows in one split, by time: times_ms int64 [r] ascending, values float64 [r, sensors], NaN missing."""
+    """One node's rows in one split, by time: times_ms int64 [r] ascending, values float64 [r, sensors], NaN missing.
+
+    `clock` is the time zone of a node that is told the local time, None for the others.
+    """
 
     node: str
-    kinds: tuple[str, ...]
+    sensors: tuple[str, ...]
     times_ms: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
+    clock: tzinfo | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The sensor kinds of its node type; the clock comes last."""
+        return self.sensors if self.clock is None else (*self.sensors, CLOCK)
 
 
 @dataclass(frozen=True)
