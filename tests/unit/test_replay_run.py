@@ -364,6 +364,20 @@ def test_several_files_make_one_split_in_time_order(bench: Bench) -> None:
     assert parts.probability.tolist() == whole.probability.tolist()
 
 
+def test_a_file_of_several_splits_is_read_once(bench: Bench) -> None:
+    apart = bench.run().splits["test"]
+    write(bench.folder / "both.csv", bench.train + bench.test)
+    bench.files = [
+        {"path": "both.csv", "split": "train", "to": "2020-01-03 00:00"},
+        {"path": "both.csv", "split": "test", "from": "2020-01-03 00:00"},
+    ]
+    said: list[str] = []
+    splits = load_splits(bench.spec, bench.folder / "spec.toml", progress=said.append)
+    assert said == ["reading both.csv"]
+    assert [split.name for split in splits] == ["train", "test"]
+    assert bench.run().splits["test"] == apart
+
+
 def test_files_feed_the_nodes_that_they_name(bench: Bench) -> None:
     bench.nodes = [TWO_NODES[0], {**TWO_NODES[1], "room": "s"}]
     bench.files = [{**entry, "nodes": ["a"]} for entry in bench.files]
