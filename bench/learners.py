@@ -1,6 +1,6 @@
 """Attune's default configuration and its single heads on recordings, beside everything that a user would pick instead.
 
-Rows are recordings under a condition (bench/ladder/rows.py). The first whole run takes a quarter of an hour on two
+Rows are recordings under a condition (bench/ladder/rows.py). The first whole run takes five minutes on two
 cores; later ones take what peers said from build/, as far as their inputs are the same.
 """
 
