@@ -16,7 +16,7 @@ static const attune_factory_row *find_row(const attune_schema *schema, const att
     return NULL;
 }
 
-static void fill(attune_head *head, uint8_t feature, const attune_factory_row *row) {
+static void fill_gnb(attune_head *head, uint8_t feature, const attune_factory_row *row) {
     for (uint8_t k = 0; k < 2; k++) {
         head->state.gnb.cell[k][feature] = (attune_gnb_cell){
             .n = ATTUNE_FACTORY_WEIGHT,
@@ -38,11 +38,32 @@ static void compute_digest(const attune_head *head, const attune_schema *schema,
     memcpy(digest, full, 16);
 }
 
-static void fill_table(attune_head *head, const attune_schema *schema) {
+/* A class as the table has it; features that it does not name stay unknown. */
+static void fill_ridge(attune_head *head, const attune_schema *schema, uint8_t k) {
+    attune_real mean[ATTUNE_MAX_FEATURES] = {0};
+    attune_real variance[ATTUNE_MAX_FEATURES] = {0};
+    uint32_t known = 0;
     for (uint8_t i = 0; i < schema->features; i++) {
         const attune_factory_row *row = find_row(schema, &schema->feature[i]);
         if (row != NULL) {
-            fill(head, i, row);
+            known |= (uint32_t)1 << i;
+            mean[i] = (attune_real)row->mean[k];
+            variance[i] = (attune_real)row->variance[k];
+        }
+    }
+    if (known != 0) {
+        (void)attune_ridge_prior(&head->state.ridge, k, ATTUNE_FACTORY_WEIGHT, known, mean, variance);
+    }
+}
+
+static void fill(attune_head *head, const attune_schema *schema) {
+    for (uint8_t k = 0; k < 2 && head->kind == ATTUNE_HEAD_RIDGE; k++) {
+        fill_ridge(head, schema, k);
+    }
+    for (uint8_t i = 0; i < schema->features && head->kind == ATTUNE_HEAD_GNB; i++) {
+        const attune_factory_row *row = find_row(schema, &schema->feature[i]);
+        if (row != NULL) {
+            fill_gnb(head, i, row);
         }
     }
 }
@@ -57,9 +78,7 @@ attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind,
     if (result != ATTUNE_HEAD_OK) {
         return result;
     }
-    if (kind == ATTUNE_HEAD_GNB) {
-        fill_table(head, schema);
-    }
+    fill(head, schema);
     compute_digest(head, schema, digest);
     return ATTUNE_HEAD_OK;
 }

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "learner/gnb.h"
+#include "learner/ridge.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,9 +23,11 @@
 
 /* Every kind that is built: name, and the part of the names of its functions and state. A kind is a pair of files and a line
  * here; the numbers are wire format. */
-#define ATTUNE_HEAD_KINDS(KIND) KIND(GNB, gnb)
+#define ATTUNE_HEAD_KINDS(KIND)                                                                                        \
+    KIND(GNB, gnb)                                                                                                     \
+    KIND(RIDGE, ridge)
 
-typedef enum attune_head_kind { ATTUNE_HEAD_GNB = 1 } attune_head_kind;
+typedef enum attune_head_kind { ATTUNE_HEAD_GNB = 1, ATTUNE_HEAD_RIDGE = 2 } attune_head_kind;
 
 typedef enum attune_head_result {
     ATTUNE_HEAD_OK = 0,
