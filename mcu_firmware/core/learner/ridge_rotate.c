@@ -19,12 +19,15 @@ uint16_t attune_ridge_narrow(attune_real x) {
 /* x -= x_i u, then u += share x; what u cannot hold waits in low. */
 static void rotate_row(attune_real *u, uint16_t *low, attune_real *x, uint8_t count, attune_real x_i,
                        attune_real share) {
-    for (uint8_t j = 0; j < count; j++) {
-        x[j] -= x_i * u[j];
-        attune_real step = share * x[j] + attune_ridge_widen(low[j]);
-        attune_real sum = u[j] + step;
-        low[j] = attune_ridge_narrow(step - (sum - u[j]));
-        u[j] = sum;
+    /* This loop is half of what learning costs. */
+    for (const attune_real *end = u + count; u < end; u++, x++, low++) {
+        attune_real before = *u;
+        attune_real rest = *x - x_i * before;
+        attune_real step = share * rest + attune_ridge_widen(*low);
+        attune_real after = before + step;
+        *low = attune_ridge_narrow(step - (after - before));
+        *x = rest;
+        *u = after;
     }
 }
 

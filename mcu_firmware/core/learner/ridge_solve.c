@@ -14,9 +14,11 @@ typedef struct taught {
 } taught;
 
 attune_real attune_ridge_explained(const attune_ridge *ridge, uint8_t k, uint8_t j) {
+    const attune_real *pivot = ridge->u;
     attune_real sum = 0;
     for (uint8_t i = 0; i < ridge->d; i++) {
-        sum += ridge->u[attune_ridge_row(ridge->d, i)] * ridge->z[i][k - 1] * ridge->z[i][j - 1];
+        sum += *pivot * ridge->z[i][k - 1] * ridge->z[i][j - 1];
+        pivot += ridge->d - i;
     }
     return sum;
 }
@@ -84,11 +86,13 @@ static void separate(const taught *classes, class_matrix l, uint8_t a, attune_re
 
 void attune_ridge_substitute(const attune_ridge *ridge, attune_real *b) {
     const uint8_t d = ridge->d;
+    const attune_real *u = &ridge->u[attune_ridge_row(d, d)];
     for (uint8_t i = d; i-- > 0;) {
-        const attune_real *u = &ridge->u[attune_ridge_row(d, i)];
+        u -= d - i;
         attune_real sum = b[i];
-        for (uint8_t j = 1; j < d - i; j++) {
-            sum -= u[j] * b[i + j];
+        const attune_real *coefficient = u + 1;
+        for (const attune_real *solved = b + i + 1; solved < b + d; solved++) {
+            sum -= *coefficient++ * *solved;
         }
         b[i] = sum;
     }

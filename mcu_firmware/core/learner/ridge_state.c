@@ -33,9 +33,11 @@ static size_t triangle_size(uint8_t d, attune_format format) {
 
 size_t attune_ridge_size(uint8_t d, uint8_t classes, attune_format format) {
     const attune_format means = is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16;
-    size_t column = attune_block_size(format, d) + (is_exact(format) ? 0 : attune_block_size(ATTUNE_FLOAT32, 1));
+    const size_t columns = classes - 1u;
+    const size_t explained = is_exact(format) ? 0 : columns * (columns + 1) / 2;
     return SEEN_SIZE + attune_block_size(ATTUNE_FLOAT32, classes) + attune_block_size(means, d) +
-           triangle_size(d, format) + (classes - 1u) * column;
+           triangle_size(d, format) + columns * attune_block_size(format, d) +
+           attune_block_size(ATTUNE_FLOAT32, explained);
 }
 
 /* What a pivot is divided by before its logarithm is written: what is left of a typical one is of order one. */
@@ -50,14 +52,13 @@ static uint8_t *write_pivots(const attune_ridge *ridge, attune_format format, ui
     return attune_block_write(format, row, ridge->d, bytes);
 }
 
-static const uint8_t *read_pivots(attune_ridge *ridge, attune_format format, const uint8_t *bytes) {
-    attune_real row[ATTUNE_MAX_FEATURES];
-    bytes = attune_block_read(format, row, ridge->d, bytes);
-    for (uint8_t i = 0; i < ridge->d; i++) {
-        attune_real pivot = is_exact(format) ? row[i] : attune_exp(row[i]) * pivot_unit(ridge);
+static const uint8_t *read_pivots(const attune_ridge *ridge, attune_format format, const uint8_t *bytes,
+                                  attune_real *pivot) {
+    bytes = attune_block_read(format, pivot, ridge->d, bytes);
+    for (uint8_t i = 0; i < ridge->d && !is_exact(format); i++) {
+        attune_real read = attune_exp(pivot[i]) * pivot_unit(ridge);
         /* Rounding must not take from the regularisation, which is in every pivot. */
-        bool settle = !is_exact(format) && pivot < ATTUNE_RIDGE_DIAGONAL;
-        ridge->u[attune_ridge_row(ridge->d, i)] = settle ? ATTUNE_RIDGE_DIAGONAL : pivot;
+        pivot[i] = read < ATTUNE_RIDGE_DIAGONAL ? ATTUNE_RIDGE_DIAGONAL : read;
     }
     return bytes;
 }
@@ -96,30 +97,30 @@ static uint8_t *write_triangle(const attune_ridge *ridge, attune_format format, 
 }
 
 static const uint8_t *read_triangle(attune_ridge *ridge, attune_format format, const uint8_t *bytes) {
-    bytes = read_pivots(ridge, format, bytes);
+    attune_real pivot[ATTUNE_MAX_FEATURES];
+    bytes = read_pivots(ridge, format, bytes, pivot);
+    for (uint8_t i = 0; i < ridge->d; i++) {
+        ridge->u[attune_ridge_row(ridge->d, i)] = pivot[i];
+    }
     for (uint8_t i = 0; i + 1 < ridge->d; i++) {
         bytes = read_row(ridge, i, format, bytes);
     }
     return bytes;
 }
 
-/* The deviation of each feature over all classes, from the triangle. */
-static void find_deviations(const attune_ridge *ridge, attune_real *deviation) {
-    for (uint8_t j = 0; j < ridge->d; j++) {
-        attune_real sum = ridge->u[attune_ridge_row(ridge->d, j)];
-        for (uint8_t i = 0; i < j; i++) {
-            const attune_real *u = &ridge->u[attune_ridge_row(ridge->d, i)];
-            sum += u[0] * u[j - i] * u[j - i];
-        }
-        deviation[j] = attune_sqrt(sum / pivot_unit(ridge));
+/* What is left of each feature's deviation when those before it are known, as whoever reads the triangle has it. */
+static void find_deviations(const attune_ridge *ridge, attune_format format, const uint8_t *triangle,
+                            attune_real *deviation) {
+    (void)read_pivots(ridge, format, triangle, deviation);
+    for (uint8_t i = 0; i < ridge->d; i++) {
+        deviation[i] = attune_sqrt(deviation[i] / pivot_unit(ridge));
     }
 }
 
-/* A class's regression weights in units of a feature's deviation as a reader will see it, then what they explain. */
+/* A class's regression weights times the features' deviations. */
 static uint8_t *write_weights(const attune_ridge *ridge, const attune_real *deviation, uint8_t k, attune_format format,
                               uint8_t *bytes) {
     attune_real row[ATTUNE_MAX_FEATURES];
-    attune_real explained = attune_ridge_explained(ridge, k, k);
     for (uint8_t i = 0; i < ridge->d; i++) {
         row[i] = ridge->z[i][k - 1];
     }
@@ -127,18 +128,15 @@ static uint8_t *write_weights(const attune_ridge *ridge, const attune_real *devi
     for (uint8_t i = 0; i < ridge->d; i++) {
         row[i] *= deviation[i];
     }
-    bytes = attune_block_write(format, row, ridge->d, bytes);
-    return attune_block_write(ATTUNE_FLOAT32, &explained, 1, bytes);
+    return attune_block_write(format, row, ridge->d, bytes);
 }
 
-/* z = U b, scaled so that it explains what it did: the length of evidence hangs on the rest that is not explained. */
+/* z = U b. */
 static const uint8_t *read_weights(attune_ridge *ridge, const attune_real *deviation, uint8_t k, attune_format format,
                                    const uint8_t *bytes) {
     const uint8_t d = ridge->d;
     attune_real row[ATTUNE_MAX_FEATURES];
-    attune_real explained;
     bytes = attune_block_read(format, row, d, bytes);
-    bytes = attune_block_read(ATTUNE_FLOAT32, &explained, 1, bytes);
     for (uint8_t i = 0; i < d; i++) {
         const attune_real *u = &ridge->u[attune_ridge_row(d, i)];
         ridge->z[i][k - 1] = row[i] / deviation[i];
@@ -146,12 +144,57 @@ static const uint8_t *read_weights(attune_ridge *ridge, const attune_real *devia
             ridge->z[i][k - 1] += u[j] * row[i + j] / deviation[i + j];
         }
     }
-    attune_real found = attune_ridge_explained(ridge, k, k);
-    attune_real scale = found > 0 ? attune_sqrt(explained / found) : found;
-    for (uint8_t i = 0; i < d; i++) {
-        ridge->z[i][k - 1] *= scale;
+    return bytes;
+}
+
+typedef attune_real class_matrix[ATTUNE_MAX_CLASSES - 1][ATTUNE_MAX_CLASSES - 1];
+
+/* The lower triangle L of z'Dz = L L' (Cholesky), a row a class. Rows and columns of what explains nothing are zero. */
+static uint8_t *write_explained(const attune_ridge *ridge, uint8_t *bytes) {
+    class_matrix l;
+    for (uint8_t a = 0; a + 1 < ridge->classes; a++) {
+        for (uint8_t b = 0; b <= a; b++) {
+            attune_real sum = attune_ridge_explained(ridge, a + 1u, b + 1u);
+            for (uint8_t c = 0; c < b; c++) {
+                sum -= l[a][c] * l[b][c];
+            }
+            l[a][b] = a == b ? attune_sqrt(sum) : l[b][b] > 0 ? sum / l[b][b] : 0;
+        }
+        bytes = attune_block_write(ATTUNE_FLOAT32, l[a], a + 1u, bytes);
     }
     return bytes;
+}
+
+static void add_column(attune_ridge *ridge, uint8_t to, uint8_t from, attune_real times) {
+    for (uint8_t i = 0; i < ridge->d; i++) {
+        ridge->z[i][to - 1] += times * ridge->z[i][from - 1];
+    }
+}
+
+static void scale_column(attune_ridge *ridge, uint8_t k, attune_real times) {
+    for (uint8_t i = 0; i < ridge->d; i++) {
+        ridge->z[i][k - 1] *= times;
+    }
+}
+
+/* Turns z, which rounding has moved, into the z of its directions that explains what the one before the journey did: the length of
+ * evidence hangs on the little that is left unexplained where classes lie far apart. */
+static void read_explained(attune_ridge *ridge, const uint8_t *bytes) {
+    class_matrix l;
+    for (uint8_t k = 1; k < ridge->classes; k++) {
+        bytes = attune_block_read(ATTUNE_FLOAT32, l[k - 1], k, bytes);
+        for (uint8_t j = 1; j < k; j++) {
+            add_column(ridge, k, j, -attune_ridge_explained(ridge, k, j));
+        }
+        attune_real length = attune_ridge_explained(ridge, k, k);
+        scale_column(ridge, k, length > 0 ? 1 / attune_sqrt(length) : length);
+    }
+    for (uint8_t k = ridge->classes; k-- > 1;) {
+        scale_column(ridge, k, l[k - 1][k - 1]);
+        for (uint8_t j = 1; j < k; j++) {
+            add_column(ridge, k, j, l[k - 1][j - 1]);
+        }
+    }
 }
 
 static uint8_t *write_columns(const attune_ridge *ridge, uint8_t *bytes) {
@@ -178,21 +221,21 @@ static void read_columns(attune_ridge *ridge, const uint8_t *bytes) {
 static uint8_t *write_weights_of_all(const attune_ridge *ridge, const uint8_t *triangle, attune_format format,
                                      uint8_t *bytes) {
     attune_real deviation[ATTUNE_MAX_FEATURES];
-    attune_ridge reader = *ridge;
-    (void)read_triangle(&reader, format, triangle);
-    find_deviations(&reader, deviation);
+    find_deviations(ridge, format, triangle, deviation);
     for (uint8_t k = 1; k < ridge->classes; k++) {
         bytes = write_weights(ridge, deviation, k, format, bytes);
     }
-    return bytes;
+    return write_explained(ridge, bytes);
 }
 
-static void read_weights_of_all(attune_ridge *ridge, attune_format format, const uint8_t *bytes) {
+static void read_weights_of_all(attune_ridge *ridge, const uint8_t *triangle, attune_format format,
+                                const uint8_t *bytes) {
     attune_real deviation[ATTUNE_MAX_FEATURES];
-    find_deviations(ridge, deviation);
+    find_deviations(ridge, format, triangle, deviation);
     for (uint8_t k = 1; k < ridge->classes; k++) {
         bytes = read_weights(ridge, deviation, k, format, bytes);
     }
+    read_explained(ridge, bytes);
 }
 
 void attune_ridge_export(const attune_ridge *ridge, attune_format format, uint8_t *bytes) {
@@ -215,11 +258,12 @@ bool attune_ridge_import(attune_ridge *ridge, uint8_t classes, attune_format for
     bytes = read_little(&read.seen, SEEN_SIZE, bytes);
     bytes = attune_block_read(ATTUNE_FLOAT32, read.n, classes, bytes);
     bytes = attune_block_read(is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16, read.mean, ridge->d, bytes);
+    const uint8_t *triangle = bytes;
     bytes = read_triangle(&read, format, bytes);
     if (is_exact(format)) {
         read_columns(&read, bytes);
     } else {
-        read_weights_of_all(&read, format, bytes);
+        read_weights_of_all(&read, triangle, format, bytes);
     }
     if (read.seen >> ridge->d != 0 || !attune_ridge_valid(&read)) {
         return false;
