@@ -191,7 +191,7 @@ int core_head_unmerge(struct attune_head *head, const struct attune_head *other)
 int core_head_classes(const struct attune_head *head) { return attune_head_classes(head); }
 
 size_t core_head_size(const struct attune_head *head, int format) {
-    return attune_head_size(head->kind, attune_head_features(head), attune_head_classes(head), (attune_format)format);
+    return attune_head_size(head->kind, attune_head_sensors(head), attune_head_classes(head), (attune_format)format);
 }
 
 size_t core_head_export(const struct attune_head *head, int format, uint8_t *bytes, size_t capacity) {

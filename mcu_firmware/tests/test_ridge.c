@@ -183,7 +183,7 @@ static void a_prior_is_windows_with_its_mean_and_variance(void **state) {
     const attune_real far[2] = {33, 0}, fine[2] = {1, 1}, bad[2] = {(attune_real)NAN, 1};
     assert_false(attune_ridge_prior(&prior.state.ridge, 1, 10, 3, far, fine));
     assert_false(attune_ridge_prior(&prior.state.ridge, 1, 10, 3, fine, bad));
-    assert_false(attune_ridge_prior(&prior.state.ridge, 1, 2 * ATTUNE_RIDGE_MAX_N, 3, fine, fine));
+    assert_false(attune_ridge_prior(&prior.state.ridge, 1, 2 * ATTUNE_MAX_N, 3, fine, fine));
     assert_memory_equal(&prior, &before, sizeof prior);
 }
 
@@ -281,7 +281,7 @@ static void no_weight_can_poison_a_head(void **state) {
         taken++;
         x[0] = (int16_t)-x[0];
     }
-    assert_int_equal(taken, 1000); /* 1000 x 1e6 = ATTUNE_RIDGE_MAX_N */
+    assert_int_equal(taken, 1000); /* 1000 x 1e6 = ATTUNE_MAX_N */
     attune_head before = head;
     assert_int_equal(attune_head_merge(&head, &before), ATTUNE_HEAD_RANGE);
     assert_int_equal(attune_head_learn(&head, x, 1, (attune_real)NAN), ATTUNE_HEAD_WEIGHT);

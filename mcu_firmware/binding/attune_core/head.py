@@ -28,6 +28,7 @@ _REASONS = {
     2: "A weight has to be a number from 1e-6 to 1e6.",
     3: "The other head has another kind or another number of features; both have to be of one schema.",
     4: "The result is no valid state; only what was merged or learned before can be taken out.",
+    5: "A head of this kind is no sum over windows: it can be neither merged nor taken out; learn the windows instead.",
 }
 
 

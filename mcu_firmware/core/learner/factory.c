@@ -7,7 +7,7 @@
 #define STATE_SIZE 2000
 
 static const attune_factory_row *find_row(const attune_schema *schema, const attune_feature *f) {
-    uint8_t kind = schema->sensor[f->sensor] & (uint8_t)~ATTUNE_SPREAD;
+    uint8_t kind = schema->sensor[f->sensor] & ATTUNE_KIND_BITS;
     for (uint8_t i = 0; i < attune_factory_row_count; i++) {
         if (attune_factory_rows[i].kind == kind && attune_factory_rows[i].statistic == f->statistic) {
             return &attune_factory_rows[i];
@@ -16,13 +16,22 @@ static const attune_factory_row *find_row(const attune_schema *schema, const att
     return NULL;
 }
 
-static void fill_gnb(attune_head *head, uint8_t feature, const attune_factory_row *row) {
+/* m2 may belong to both classes. The sum is one of floats, so that both builds make the same release. */
+static void fill(attune_means *means, attune_real *m2, uint8_t sensor, uint8_t feature, float mean, float variance) {
+    means->n[sensor] = ATTUNE_FACTORY_WEIGHT;
+    means->mean[feature] = (attune_real)mean;
+    m2[feature] = (attune_real)((float)m2[feature] + (float)ATTUNE_FACTORY_WEIGHT * variance);
+}
+
+static void fill_row(attune_head *head, uint8_t sensor, uint8_t feature, const attune_factory_row *row) {
     for (uint8_t k = 0; k < 2; k++) {
-        head->state.gnb.cell[k][feature] = (attune_gnb_cell){
-            .n = ATTUNE_FACTORY_WEIGHT,
-            .mean = (attune_real)row->mean[k],
-            .m2 = ATTUNE_FACTORY_WEIGHT * (attune_real)row->variance[k],
-        };
+        if (head->kind == ATTUNE_HEAD_GNB) {
+            attune_gnb_class *of = &head->state.gnb.of[k];
+            fill(&of->means, of->m2, sensor, feature, row->mean[k], row->variance[k]);
+        } else if (head->kind == ATTUNE_HEAD_PROTOTYPE) {
+            attune_prototype *prototype = &head->state.prototype;
+            fill(&prototype->means[k], prototype->m2, sensor, feature, row->mean[k], row->variance[k]);
+        }
     }
 }
 
@@ -38,14 +47,24 @@ static void compute_digest(const attune_head *head, const attune_schema *schema,
     memcpy(digest, full, 16);
 }
 
-/* A class as the table has it; features that it does not name stay unknown. */
+/* A sensor is known if the table names all of its features. */
+static bool is_named(const attune_schema *schema, uint8_t sensor) {
+    for (uint8_t i = 0; i < schema->features; i++) {
+        if (schema->feature[i].sensor == sensor && find_row(schema, &schema->feature[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A class as the table has it. */
 static void fill_ridge(attune_head *head, const attune_schema *schema, uint8_t k) {
     attune_real mean[ATTUNE_MAX_FEATURES] = {0};
     attune_real variance[ATTUNE_MAX_FEATURES] = {0};
     uint32_t known = 0;
     for (uint8_t i = 0; i < schema->features; i++) {
-        const attune_factory_row *row = find_row(schema, &schema->feature[i]);
-        if (row != NULL) {
+        if (is_named(schema, schema->feature[i].sensor)) {
+            const attune_factory_row *row = find_row(schema, &schema->feature[i]);
             known |= (uint32_t)1 << i;
             mean[i] = (attune_real)row->mean[k];
             variance[i] = (attune_real)row->variance[k];
@@ -56,14 +75,14 @@ static void fill_ridge(attune_head *head, const attune_schema *schema, uint8_t k
     }
 }
 
-static void fill(attune_head *head, const attune_schema *schema) {
+static void fill_table(attune_head *head, const attune_schema *schema) {
     for (uint8_t k = 0; k < 2 && head->kind == ATTUNE_HEAD_RIDGE; k++) {
         fill_ridge(head, schema, k);
     }
-    for (uint8_t i = 0; i < schema->features && head->kind == ATTUNE_HEAD_GNB; i++) {
-        const attune_factory_row *row = find_row(schema, &schema->feature[i]);
-        if (row != NULL) {
-            fill_gnb(head, i, row);
+    for (uint8_t i = 0; i < schema->features; i++) {
+        uint8_t sensor = schema->feature[i].sensor;
+        if (is_named(schema, sensor)) {
+            fill_row(head, sensor, i, find_row(schema, &schema->feature[i]));
         }
     }
 }
@@ -78,7 +97,7 @@ attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind,
     if (result != ATTUNE_HEAD_OK) {
         return result;
     }
-    fill(head, schema);
+    fill_table(head, schema);
     compute_digest(head, schema, digest);
     return ATTUNE_HEAD_OK;
 }

@@ -22,24 +22,22 @@ const char *attune_head_kind_name(attune_head_kind kind) {
     return NULL;
 }
 
-static void init_state(attune_head *head, uint8_t d) {
+static void init_state(attune_head *head, const attune_sensors *sensors) {
     switch (head->kind) {
-#define CALL(name) attune_##name##_init(&head->state.name, d)
+#define CALL(name) attune_##name##_init(&head->state.name, sensors)
         ATTUNE_HEAD_KINDS(CASE_WITHOUT_VALUE)
 #undef CALL
     }
 }
 
 attune_head_result attune_head_init(attune_head *head, attune_head_kind kind, uint8_t d, const uint8_t *sensor) {
-    if (attune_head_kind_name(kind) == NULL || d == 0 || d > ATTUNE_MAX_FEATURES) {
+    attune_sensors sensors;
+    if (attune_head_kind_name(kind) == NULL || !attune_sensors_init(&sensors, d, sensor)) {
         return ATTUNE_HEAD_SHAPE;
     }
     memset(head, 0, sizeof *head);
     head->kind = kind;
-    for (uint8_t i = 0; i < d; i++) {
-        head->sensor[i] = sensor != NULL ? sensor[i] : i;
-    }
-    init_state(head, d);
+    init_state(head, &sensors);
     return ATTUNE_HEAD_OK;
 }
 
@@ -52,14 +50,16 @@ uint8_t attune_head_classes(const attune_head *head) {
     return 0;
 }
 
-uint8_t attune_head_features(const attune_head *head) {
+const attune_sensors *attune_head_sensors(const attune_head *head) {
     switch (head->kind) {
-#define CALL(name) head->state.name.d
+#define CALL(name) &head->state.name.sensors
         ATTUNE_HEAD_KINDS(CASE)
 #undef CALL
     }
-    return 0;
+    return NULL;
 }
+
+uint8_t attune_head_features(const attune_head *head) { return attune_head_sensors(head)->features; }
 
 static bool predict(const attune_head *head, const int16_t *x, attune_real *evidence) {
     switch (head->kind) {
@@ -117,9 +117,11 @@ attune_head_result attune_head_learn(attune_head *head, const int16_t *x, uint8_
 }
 
 static bool same_shape(const attune_head *a, const attune_head *b) {
-    uint8_t d = attune_head_features(a);
-    return a->kind == b->kind && d == attune_head_features(b) && memcmp(a->sensor, b->sensor, d) == 0;
+    return a->kind == b->kind &&
+           memcmp(attune_head_sensors(a), attune_head_sensors(b), sizeof *attune_head_sensors(a)) == 0;
 }
+
+static bool is_additive(attune_head_kind kind) { return kind != ATTUNE_HEAD_SOFTMAX; }
 
 static bool merge(attune_head *head, const attune_head *other) {
     switch (head->kind) {
@@ -133,6 +135,9 @@ static bool merge(attune_head *head, const attune_head *other) {
 attune_head_result attune_head_merge(attune_head *head, const attune_head *other) {
     if (!same_shape(head, other)) {
         return ATTUNE_HEAD_SHAPE;
+    }
+    if (!is_additive(head->kind)) {
+        return ATTUNE_HEAD_NO_SUM;
     }
     return merge(head, other) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_RANGE;
 }
@@ -150,21 +155,24 @@ attune_head_result attune_head_unmerge(attune_head *head, const attune_head *oth
     if (!same_shape(head, other)) {
         return ATTUNE_HEAD_SHAPE;
     }
+    if (!is_additive(head->kind)) {
+        return ATTUNE_HEAD_NO_SUM;
+    }
     return unmerge(head, other) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_RANGE;
 }
 
-static size_t body_size(attune_head_kind kind, uint8_t d, uint8_t classes, attune_format format) {
+static size_t body_size(attune_head_kind kind, const attune_sensors *sensors, uint8_t classes, attune_format format) {
     switch (kind) {
-#define CALL(name) attune_##name##_size(d, classes, format)
+#define CALL(name) attune_##name##_size(sensors, classes, format)
         ATTUNE_HEAD_KINDS(CASE)
 #undef CALL
     }
     return 0;
 }
 
-size_t attune_head_size(attune_head_kind kind, uint8_t d, uint8_t classes, attune_format format) {
+size_t attune_head_size(attune_head_kind kind, const attune_sensors *sensors, uint8_t classes, attune_format format) {
     /* One value takes a byte at least in every format that there is. */
-    size_t size = attune_block_size(format, 1) > 0 ? body_size(kind, d, classes, format) : 0;
+    size_t size = attune_block_size(format, 1) > 0 ? body_size(kind, sensors, classes, format) : 0;
     return size > 0 ? STATE_HEADER + size : 0;
 }
 
@@ -177,14 +185,14 @@ static void export_body(const attune_head *head, attune_format format, uint8_t *
 }
 
 size_t attune_head_export(const attune_head *head, attune_format format, uint8_t *bytes, size_t capacity) {
-    uint8_t d = attune_head_features(head);
+    const attune_sensors *sensors = attune_head_sensors(head);
     uint8_t classes = attune_head_classes(head);
-    size_t size = attune_head_size(head->kind, d, classes, format);
+    size_t size = attune_head_size(head->kind, sensors, classes, format);
     if (capacity < size || size == 0) {
         return 0;
     }
     bytes[0] = (uint8_t)head->kind;
-    bytes[1] = d;
+    bytes[1] = sensors->features;
     bytes[2] = classes;
     bytes[3] = (uint8_t)format;
     export_body(head, format, bytes + STATE_HEADER);
@@ -201,11 +209,12 @@ static bool import_body(attune_head *head, uint8_t classes, attune_format format
 }
 
 attune_head_result attune_head_import(attune_head *head, const uint8_t *bytes, size_t size) {
-    if (size < STATE_HEADER || bytes[0] != (uint8_t)head->kind || bytes[1] != attune_head_features(head)) {
+    const attune_sensors *sensors = attune_head_sensors(head);
+    if (size < STATE_HEADER || bytes[0] != (uint8_t)head->kind || bytes[1] != sensors->features) {
         return ATTUNE_HEAD_SHAPE;
     }
     attune_format format = (attune_format)bytes[3];
     bool fits = bytes[2] >= 2 && bytes[2] <= ATTUNE_MAX_CLASSES && bytes[3] <= ATTUNE_INT8 &&
-                size == attune_head_size(head->kind, bytes[1], bytes[2], format);
+                size == attune_head_size(head->kind, sensors, bytes[2], format);
     return fits && import_body(head, bytes[2], format, bytes + STATE_HEADER) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_SHAPE;
 }

@@ -7,12 +7,10 @@
 #ifndef ATTUNE_HEAD_H
 #define ATTUNE_HEAD_H
 
-#include "config.h"
 #include "learner/gnb.h"
+#include "learner/prototype.h"
 #include "learner/ridge.h"
-
-#include <stddef.h>
-#include <stdint.h>
+#include "learner/softmax.h"
 
 /* One window alone may not say more: correlated features make naive likelihoods too sure of themselves. */
 #define ATTUNE_EVIDENCE_LIMIT ATTUNE_REAL(6.0)
@@ -25,21 +23,28 @@
  * here; the numbers are wire format. */
 #define ATTUNE_HEAD_KINDS(KIND)                                                                                        \
     KIND(GNB, gnb)                                                                                                     \
-    KIND(RIDGE, ridge)
+    KIND(RIDGE, ridge)                                                                                                 \
+    KIND(SOFTMAX, softmax)                                                                                             \
+    KIND(PROTOTYPE, prototype)
 
-typedef enum attune_head_kind { ATTUNE_HEAD_GNB = 1, ATTUNE_HEAD_RIDGE = 2 } attune_head_kind;
+typedef enum attune_head_kind {
+    ATTUNE_HEAD_GNB = 1,
+    ATTUNE_HEAD_RIDGE = 2,
+    ATTUNE_HEAD_SOFTMAX = 3,
+    ATTUNE_HEAD_PROTOTYPE = 4
+} attune_head_kind;
 
 typedef enum attune_head_result {
     ATTUNE_HEAD_OK = 0,
     ATTUNE_HEAD_CLASS,  /* class index at or above ATTUNE_MAX_CLASSES */
     ATTUNE_HEAD_WEIGHT, /* weight outside ATTUNE_MIN_WEIGHT..ATTUNE_MAX_WEIGHT, or NaN */
     ATTUNE_HEAD_SHAPE, /* heads of different kind, features or sensors cannot be merged; bytes that are no state of this head */
-    ATTUNE_HEAD_RANGE /* the result would leave the range of valid states (unmerge of what was never merged) */
+    ATTUNE_HEAD_RANGE, /* the result would leave the range of valid states (unmerge of what was never merged) */
+    ATTUNE_HEAD_NO_SUM /* heads of this kind are no sums over samples: they can be neither merged nor unmerged */
 } attune_head_result;
 
 typedef struct attune_head {
     attune_head_kind kind;
-    uint8_t sensor[ATTUNE_MAX_FEATURES]; /* of each feature */
     union {
 #define ATTUNE_HEAD_STATE(NAME, name) attune_##name name;
         ATTUNE_HEAD_KINDS(ATTUNE_HEAD_STATE)
@@ -47,8 +52,8 @@ typedef struct attune_head {
     } state;
 } attune_head;
 
-/* d features (1 to ATTUNE_MAX_FEATURES), 2 classes, nothing known. sensor[d] is the index of each feature's sensor: features of
- * one sensor are present or missing together. NULL: each feature is a sensor of its own. */
+/* d features, 2 classes, nothing known. sensor[d] is the index of each feature's sensor, NULL: attune_sensors_init. ATTUNE_HEAD_SHAPE
+ * for sensors or a kind that there are not. */
 attune_head_result attune_head_init(attune_head *head, attune_head_kind kind, uint8_t d, const uint8_t *sensor);
 
 /* evidence[k - 1] for each class k in 1..classes-1. Returns false, with zeros, if the head cannot tell anything about this
@@ -70,11 +75,12 @@ size_t attune_head_export(const attune_head *head, attune_format format, uint8_t
 attune_head_result attune_head_import(attune_head *head, const uint8_t *bytes, size_t size);
 
 uint8_t attune_head_classes(const attune_head *head);
+const attune_sensors *attune_head_sensors(const attune_head *head);
 uint8_t attune_head_features(const attune_head *head);
 
-/* Bytes of exported state for d features and K classes, 0 for a kind or format that there is not; in RAM a head takes room
- * for the largest shape. */
-size_t attune_head_size(attune_head_kind kind, uint8_t d, uint8_t classes, attune_format format);
+/* Bytes of exported state for sensors and classes, 0 for a kind or format that there is not; in RAM a head takes room for the
+ * largest shape. */
+size_t attune_head_size(attune_head_kind kind, const attune_sensors *sensors, uint8_t classes, attune_format format);
 
 /* "gnb"; NULL for a number that is no kind. */
 const char *attune_head_kind_name(attune_head_kind kind);

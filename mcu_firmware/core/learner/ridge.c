@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-void attune_ridge_init(attune_ridge *ridge, uint8_t d) {
+void attune_ridge_init(attune_ridge *ridge, const attune_sensors *sensors) {
+    const uint8_t d = sensors->features;
     memset(ridge, 0, sizeof *ridge);
-    ridge->d = d;
+    ridge->sensors = *sensors;
     ridge->classes = 2;
     for (uint8_t i = 0; i < d; i++) {
         ridge->u[attune_ridge_row(d, i)] = ATTUNE_RIDGE_DIAGONAL;
@@ -33,7 +34,7 @@ static attune_real centre(attune_ridge *ridge, attune_ridge_sample *s, uint32_t 
                           attune_real weight) {
     attune_real before = attune_ridge_total(ridge);
     attune_real share = weight / (before + weight);
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         bool seen = attune_ridge_has_seen(ridge, i);
         if ((present >> i & 1) == 0) {
             s->x[i] = 0;
@@ -52,7 +53,7 @@ static attune_real centre(attune_ridge *ridge, attune_ridge_sample *s, uint32_t 
 }
 
 static bool has_room(const attune_ridge *ridge, attune_real weight) {
-    return attune_ridge_total(ridge) + weight <= ATTUNE_RIDGE_MAX_N;
+    return attune_ridge_total(ridge) + weight <= ATTUNE_MAX_N;
 }
 
 static void add_sample(attune_ridge *ridge, attune_ridge_sample *s, uint32_t present, uint8_t class_index,
@@ -68,9 +69,9 @@ bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_ind
     }
     attune_ridge_sample s;
     uint32_t present = 0;
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         present |= (uint32_t)(x[i] != ATTUNE_MISSING) << i;
-        s.x[i] = (attune_real)x[i] / ATTUNE_UNIT;
+        s.x[i] = attune_unit(x[i]);
     }
     add_sample(ridge, &s, present, class_index, weight);
     attune_ridge_solve(ridge);
@@ -78,7 +79,7 @@ bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_ind
 }
 
 static bool is_known(attune_real mean, attune_real variance) {
-    const attune_real most = ATTUNE_RIDGE_MAX_X;
+    const attune_real most = ATTUNE_MAX_X;
     return mean >= -most && mean <= most && variance >= 0 && variance <= most * most;
 }
 
@@ -86,7 +87,7 @@ bool attune_ridge_prior(attune_ridge *ridge, uint8_t class_index, attune_real we
                         const attune_real *mean, const attune_real *variance) {
     attune_ridge_sample s;
     bool fits = has_room(ridge, weight);
-    for (uint8_t i = 0; i < ridge->d && fits; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features && fits; i++) {
         s.x[i] = (known >> i & 1) != 0 ? mean[i] : 0;
         fits = (known >> i & 1) == 0 || is_known(mean[i], variance[i]);
     }
@@ -94,7 +95,7 @@ bool attune_ridge_prior(attune_ridge *ridge, uint8_t class_index, attune_real we
         return false;
     }
     add_sample(ridge, &s, known, class_index, weight);
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         if ((known >> i & 1) != 0) {
             (void)attune_ridge_rotate_unit(ridge, i, weight * variance[i]);
         }
@@ -115,8 +116,8 @@ bool attune_ridge_forget(attune_ridge *ridge, attune_real factor) {
     if (!may_forget(ridge, factor)) {
         return false;
     }
-    for (uint8_t i = 0; i < ridge->d; i++) {
-        ridge->u[attune_ridge_row(ridge->d, i)] *= factor;
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        ridge->u[attune_ridge_row(ridge->sensors.features, i)] *= factor;
     }
     for (uint8_t k = 0; k < ridge->classes; k++) {
         ridge->n[k] *= factor;
@@ -128,9 +129,9 @@ bool attune_ridge_forget(attune_ridge *ridge, attune_real factor) {
 
 static bool centre_window(const attune_ridge *ridge, const int16_t *x, attune_real *centred) {
     bool any = false;
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         bool counts = x[i] != ATTUNE_MISSING && attune_ridge_has_seen(ridge, i);
-        centred[i] = counts ? (attune_real)x[i] / ATTUNE_UNIT - ridge->mean[i] : 0;
+        centred[i] = counts ? attune_unit(x[i]) - ridge->mean[i] : 0;
         any = any || counts;
     }
     return any;
@@ -144,7 +145,7 @@ bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_re
     }
     for (uint8_t k = 0; k + 1 < ridge->classes; k++) {
         attune_real sum = ridge->bias[k];
-        for (uint8_t i = 0; i < ridge->d; i++) {
+        for (uint8_t i = 0; i < ridge->sensors.features; i++) {
             sum += ridge->weight[k][i] * centred[i];
         }
         evidence[k] = sum;
@@ -169,18 +170,17 @@ static bool explained_valid(const attune_ridge *ridge) {
 
 bool attune_ridge_valid(const attune_ridge *ridge) {
     attune_real total = attune_ridge_total(ridge);
-    bool valid = total <= ATTUNE_RIDGE_MAX_N;
+    bool valid = total <= ATTUNE_MAX_N;
     for (uint8_t k = 0; k < ridge->classes; k++) {
         valid = valid && ridge->n[k] >= 0;
     }
     /* No sum of squares is larger than that of the coordinates' range. */
-    attune_real most =
-        ATTUNE_REAL(1.01) * (ATTUNE_RIDGE_DIAGONAL + 4 * ATTUNE_RIDGE_MAX_X * ATTUNE_RIDGE_MAX_X * total);
-    for (uint8_t i = 0; i < ridge->d && valid; i++) {
-        const attune_real *u = &ridge->u[attune_ridge_row(ridge->d, i)];
-        attune_real mean = attune_ridge_has_seen(ridge, i) ? ATTUNE_RIDGE_MAX_X * ATTUNE_REAL(1.001) : 0;
+    attune_real most = ATTUNE_REAL(1.01) * (ATTUNE_RIDGE_DIAGONAL + 4 * ATTUNE_MAX_X * ATTUNE_MAX_X * total);
+    for (uint8_t i = 0; i < ridge->sensors.features && valid; i++) {
+        const attune_real *u = &ridge->u[attune_ridge_row(ridge->sensors.features, i)];
+        attune_real mean = attune_ridge_has_seen(ridge, i) ? ATTUNE_MAX_X * ATTUNE_REAL(1.001) : 0;
         valid = within(ridge->mean[i], mean) && u[0] >= ATTUNE_REAL(0.9) * ATTUNE_RIDGE_DIAGONAL && u[0] <= most;
-        for (uint8_t j = 1; j < ridge->d - i && valid; j++) {
+        for (uint8_t j = 1; j < ridge->sensors.features - i && valid; j++) {
             valid = u[0] * u[j] * u[j] <= most;
         }
     }

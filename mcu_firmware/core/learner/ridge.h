@@ -21,12 +21,8 @@
 #ifndef ATTUNE_RIDGE_H
 #define ATTUNE_RIDGE_H
 
-#include "config.h"
 #include "learner/format.h"
-#include "real/real.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "learner/means.h"
 
 /* Before anything is learned the spread of a feature within a class is held to be that of so many windows with this variance, in
  * squared units of q / 1024, which a schema's scales make the order of one. By cross-validation over days of train splits a tenth of both
@@ -34,18 +30,13 @@
 #define ATTUNE_RIDGE_WEIGHT ATTUNE_REAL(10.0)
 #define ATTUNE_RIDGE_VARIANCE ATTUNE_REAL(1.0)
 
-/* Coordinates lie within +-32767 / 1024. */
-#define ATTUNE_RIDGE_MAX_X ATTUNE_REAL(32.0)
-
-/* Least weight that forgetting may leave of a class, and the largest sum of weights: float32 sums lose whole labels well before,
- * and products of it stay finite. */
+/* Least weight that forgetting may leave of a class. */
 #define ATTUNE_RIDGE_MIN_N ATTUNE_REAL(1e-6)
-#define ATTUNE_RIDGE_MAX_N ATTUNE_REAL(1e9)
 
 #define ATTUNE_RIDGE_CELLS (ATTUNE_MAX_FEATURES * (ATTUNE_MAX_FEATURES + 1) / 2)
 
 typedef struct attune_ridge {
-    uint8_t d;
+    attune_sensors sensors;
     uint8_t classes;
     uint32_t seen; /* bit i: feature i was learned */
     attune_real n[ATTUNE_MAX_CLASSES];
@@ -58,20 +49,20 @@ typedef struct attune_ridge {
     attune_real bias[ATTUNE_MAX_CLASSES - 1];
 } attune_ridge;
 
-/* What head.c calls; the contracts of head.h are checked there: d, class_index and weight are in range. */
+/* What head.c calls; the contracts of head.h are checked there: class_index and weight are in range, sensors is valid. */
 
-void attune_ridge_init(attune_ridge *ridge, uint8_t d);
+void attune_ridge_init(attune_ridge *ridge, const attune_sensors *sensors);
 
 /* Evidence for classes 1..classes-1, which head.c bounds; a class that was never taught is far below all others. False if class 0 or
  * all others were never taught, or no feature is present that was ever seen. */
 bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_real *evidence);
 
-/* False, and nothing changed, if the sum of weights would pass ATTUNE_RIDGE_MAX_N. */
+/* False, and nothing changed, if the sum of weights would pass ATTUNE_MAX_N. */
 bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_index, attune_real weight);
 
 /* What is known of class class_index beforehand, worth weight samples: known is a bit for each feature whose mean[d] and variance[d]
  * count. Features are held to vary independently within the class. False, and nothing changed, as learn, or if a mean is beyond
- * +-ATTUNE_RIDGE_MAX_X or a variance is not within 0 to its square. */
+ * +-ATTUNE_MAX_X or a variance is not within 0 to its square. */
 bool attune_ridge_prior(attune_ridge *ridge, uint8_t class_index, attune_real weight, uint32_t known,
                         const attune_real *mean, const attune_real *variance);
 
@@ -79,7 +70,7 @@ bool attune_ridge_prior(attune_ridge *ridge, uint8_t class_index, attune_real we
  * ATTUNE_RIDGE_MIN_N would be left of a class. */
 bool attune_ridge_forget(attune_ridge *ridge, attune_real factor);
 
-/* False, and nothing changed, if the result is no valid state. Both have the same d. Each works on a copy, on the stack. */
+/* False, and nothing changed, if the result is no valid state. Both have the same sensors. Each works on a copy, on the stack. */
 bool attune_ridge_merge(attune_ridge *ridge, const attune_ridge *other);
 bool attune_ridge_unmerge(attune_ridge *ridge, const attune_ridge *other);
 
@@ -90,10 +81,10 @@ bool attune_ridge_unmerge(attune_ridge *ridge, const attune_ridge *other);
  * regression's weights times the features' remaining deviations sqrt(D / N), and at the end the Cholesky triangle of z'Dz (float32), a
  * row a class: as it was, because far classes hang on the little that is left of it. Evidence then differs by less than 0.005 nats (float16) or 0.1 nats (int8) on average,
  * tested on 24 features with a common cause. */
-size_t attune_ridge_size(uint8_t d, uint8_t classes, attune_format format);
+size_t attune_ridge_size(const attune_sensors *sensors, uint8_t classes, attune_format format);
 void attune_ridge_export(const attune_ridge *ridge, attune_format format, uint8_t *bytes);
 
-/* Reads what export wrote of a state with ridge's d, into a copy on the stack at first. False, and nothing changed, if it is no valid
+/* Reads what export wrote of a state with ridge's sensors, into a copy on the stack at first. False, and nothing changed, if it is no valid
  * state. */
 bool attune_ridge_import(attune_ridge *ridge, uint8_t classes, attune_format format, const uint8_t *bytes);
 

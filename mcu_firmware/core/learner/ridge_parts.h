@@ -7,9 +7,6 @@
 /* The diagonal of P. */
 #define ATTUNE_RIDGE_DIAGONAL (ATTUNE_RIDGE_WEIGHT * ATTUNE_RIDGE_VARIANCE)
 
-/* Evidence of a class without knowledge: below what any limit lets through. */
-#define ATTUNE_RIDGE_UNTAUGHT ATTUNE_REAL(-1e9)
-
 /* A row of X and Y. */
 typedef struct attune_ridge_sample {
     attune_real x[ATTUNE_MAX_FEATURES];

@@ -32,7 +32,7 @@ static void rotate_row(attune_real *u, uint16_t *low, attune_real *x, uint8_t co
 }
 
 bool attune_ridge_rotate(attune_ridge *ridge, attune_ridge_sample *sample, uint8_t first, attune_real weight) {
-    const uint8_t d = ridge->d;
+    const uint8_t d = ridge->sensors.features;
     attune_real *u = &ridge->u[attune_ridge_row(d, first)];
     uint16_t *low = &ridge->low[attune_ridge_row(d, first) - first];
     for (uint8_t i = first; i < d; u += d - i, low += d - i - 1, i++) {
@@ -63,7 +63,7 @@ bool attune_ridge_rotate_unit(attune_ridge *ridge, uint8_t i, attune_real weight
 }
 
 bool attune_ridge_regularise(attune_ridge *ridge, attune_real share) {
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         if (!attune_ridge_rotate_unit(ridge, i, share * ATTUNE_RIDGE_DIAGONAL)) {
             return false;
         }

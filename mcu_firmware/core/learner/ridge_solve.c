@@ -16,9 +16,9 @@ typedef struct taught {
 attune_real attune_ridge_explained(const attune_ridge *ridge, uint8_t k, uint8_t j) {
     const attune_real *pivot = ridge->u;
     attune_real sum = 0;
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         sum += *pivot * ridge->z[i][k - 1] * ridge->z[i][j - 1];
-        pivot += ridge->d - i;
+        pivot += ridge->sensors.features - i;
     }
     return sum;
 }
@@ -85,7 +85,7 @@ static void separate(const taught *classes, class_matrix l, uint8_t a, attune_re
 }
 
 void attune_ridge_substitute(const attune_ridge *ridge, attune_real *b) {
-    const uint8_t d = ridge->d;
+    const uint8_t d = ridge->sensors.features;
     const attune_real *u = &ridge->u[attune_ridge_row(d, d)];
     for (uint8_t i = d; i-- > 0;) {
         u -= d - i;
@@ -103,13 +103,13 @@ static void solve_class(attune_ridge *ridge, const taught *classes, class_matrix
     const uint8_t k = classes->of[a];
     attune_real all = attune_ridge_total(ridge) + ATTUNE_RIDGE_WEIGHT;
     attune_real *weight = ridge->weight[k - 1];
-    memset(weight, 0, ridge->d * sizeof *weight);
+    memset(weight, 0, ridge->sensors.features * sizeof *weight);
     attune_real own = 0;
     attune_real free = 0;
     for (uint8_t b = 0; b < classes->count; b++) {
         own += g[a][b] * v[b];
         free += g[0][b] * v[b];
-        for (uint8_t i = 0; i < ridge->d && b > 0; i++) {
+        for (uint8_t i = 0; i < ridge->sensors.features && b > 0; i++) {
             weight[i] += all * (v[b] - v[0]) * ridge->z[i][classes->of[b] - 1];
         }
     }
@@ -124,7 +124,7 @@ void attune_ridge_solve(attune_ridge *ridge) {
     taught classes = find_taught(ridge);
     for (uint8_t k = 1; k < ridge->classes; k++) {
         memset(ridge->weight[k - 1], 0, sizeof ridge->weight[0]);
-        ridge->bias[k - 1] = ATTUNE_RIDGE_UNTAUGHT;
+        ridge->bias[k - 1] = ATTUNE_UNTAUGHT;
     }
     explain(ridge, &classes, g);
     factor(ridge, &classes, g, l);
@@ -136,7 +136,7 @@ void attune_ridge_solve(attune_ridge *ridge) {
 
 void attune_ridge_solution(const attune_ridge *ridge, uint8_t k, attune_real *weight, attune_real *intercept) {
     attune_real total = attune_ridge_total(ridge);
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         weight[i] = 0;
         for (uint8_t j = 1; j < ridge->classes; j++) {
             weight[i] += k == 0 ? -ridge->z[i][j - 1] : (attune_real)(j == k) * ridge->z[i][j - 1];
@@ -144,7 +144,7 @@ void attune_ridge_solution(const attune_ridge *ridge, uint8_t k, attune_real *we
     }
     attune_ridge_substitute(ridge, weight);
     *intercept = total > 0 ? ridge->n[k] / total : 0;
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         *intercept -= weight[i] * ridge->mean[i];
     }
 }

@@ -31,7 +31,8 @@ static size_t triangle_size(uint8_t d, attune_format format) {
     return rows;
 }
 
-size_t attune_ridge_size(uint8_t d, uint8_t classes, attune_format format) {
+size_t attune_ridge_size(const attune_sensors *sensors, uint8_t classes, attune_format format) {
+    const uint8_t d = sensors->features;
     const attune_format means = is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16;
     const size_t columns = classes - 1u;
     const size_t explained = is_exact(format) ? 0 : columns * (columns + 1) / 2;
@@ -45,17 +46,17 @@ static attune_real pivot_unit(const attune_ridge *ridge) { return attune_ridge_t
 
 static uint8_t *write_pivots(const attune_ridge *ridge, attune_format format, uint8_t *bytes) {
     attune_real row[ATTUNE_MAX_FEATURES];
-    for (uint8_t i = 0; i < ridge->d; i++) {
-        attune_real pivot = ridge->u[attune_ridge_row(ridge->d, i)];
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        attune_real pivot = ridge->u[attune_ridge_row(ridge->sensors.features, i)];
         row[i] = is_exact(format) ? pivot : attune_log(pivot / pivot_unit(ridge));
     }
-    return attune_block_write(format, row, ridge->d, bytes);
+    return attune_block_write(format, row, ridge->sensors.features, bytes);
 }
 
 static const uint8_t *read_pivots(const attune_ridge *ridge, attune_format format, const uint8_t *bytes,
                                   attune_real *pivot) {
-    bytes = attune_block_read(format, pivot, ridge->d, bytes);
-    for (uint8_t i = 0; i < ridge->d && !is_exact(format); i++) {
+    bytes = attune_block_read(format, pivot, ridge->sensors.features, bytes);
+    for (uint8_t i = 0; i < ridge->sensors.features && !is_exact(format); i++) {
         attune_real read = attune_exp(pivot[i]) * pivot_unit(ridge);
         /* Rounding must not take from the regularisation, which is in every pivot. */
         pivot[i] = read < ATTUNE_RIDGE_DIAGONAL ? ATTUNE_RIDGE_DIAGONAL : read;
@@ -65,8 +66,8 @@ static const uint8_t *read_pivots(const attune_ridge *ridge, attune_format forma
 
 /* A coefficient is written as a float and, for float32, what is left of it. */
 static uint8_t *write_row(const attune_ridge *ridge, uint8_t i, attune_format format, uint8_t *bytes) {
-    const uint16_t begin = attune_ridge_row(ridge->d, i);
-    const uint8_t count = (uint8_t)(ridge->d - i - 1);
+    const uint16_t begin = attune_ridge_row(ridge->sensors.features, i);
+    const uint8_t count = (uint8_t)(ridge->sensors.features - i - 1);
     const attune_real *u = &ridge->u[begin + 1];
     bytes = attune_block_write(format, u, count, bytes);
     for (uint8_t j = 0; j < count && is_exact(format); j++) {
@@ -77,8 +78,8 @@ static uint8_t *write_row(const attune_ridge *ridge, uint8_t i, attune_format fo
 }
 
 static const uint8_t *read_row(attune_ridge *ridge, uint8_t i, attune_format format, const uint8_t *bytes) {
-    const uint16_t begin = attune_ridge_row(ridge->d, i);
-    const uint8_t count = (uint8_t)(ridge->d - i - 1);
+    const uint16_t begin = attune_ridge_row(ridge->sensors.features, i);
+    const uint8_t count = (uint8_t)(ridge->sensors.features - i - 1);
     bytes = attune_block_read(format, &ridge->u[begin + 1], count, bytes);
     for (uint8_t j = 0; j < count && is_exact(format); j++) {
         uint32_t low;
@@ -90,7 +91,7 @@ static const uint8_t *read_row(attune_ridge *ridge, uint8_t i, attune_format for
 
 static uint8_t *write_triangle(const attune_ridge *ridge, attune_format format, uint8_t *bytes) {
     bytes = write_pivots(ridge, format, bytes);
-    for (uint8_t i = 0; i + 1 < ridge->d; i++) {
+    for (uint8_t i = 0; i + 1 < ridge->sensors.features; i++) {
         bytes = write_row(ridge, i, format, bytes);
     }
     return bytes;
@@ -99,10 +100,10 @@ static uint8_t *write_triangle(const attune_ridge *ridge, attune_format format, 
 static const uint8_t *read_triangle(attune_ridge *ridge, attune_format format, const uint8_t *bytes) {
     attune_real pivot[ATTUNE_MAX_FEATURES];
     bytes = read_pivots(ridge, format, bytes, pivot);
-    for (uint8_t i = 0; i < ridge->d; i++) {
-        ridge->u[attune_ridge_row(ridge->d, i)] = pivot[i];
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        ridge->u[attune_ridge_row(ridge->sensors.features, i)] = pivot[i];
     }
-    for (uint8_t i = 0; i + 1 < ridge->d; i++) {
+    for (uint8_t i = 0; i + 1 < ridge->sensors.features; i++) {
         bytes = read_row(ridge, i, format, bytes);
     }
     return bytes;
@@ -112,7 +113,7 @@ static const uint8_t *read_triangle(attune_ridge *ridge, attune_format format, c
 static void find_deviations(const attune_ridge *ridge, attune_format format, const uint8_t *triangle,
                             attune_real *deviation) {
     (void)read_pivots(ridge, format, triangle, deviation);
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         deviation[i] = attune_sqrt(deviation[i] / pivot_unit(ridge));
     }
 }
@@ -121,20 +122,20 @@ static void find_deviations(const attune_ridge *ridge, attune_format format, con
 static uint8_t *write_weights(const attune_ridge *ridge, const attune_real *deviation, uint8_t k, attune_format format,
                               uint8_t *bytes) {
     attune_real row[ATTUNE_MAX_FEATURES];
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         row[i] = ridge->z[i][k - 1];
     }
     attune_ridge_substitute(ridge, row);
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         row[i] *= deviation[i];
     }
-    return attune_block_write(format, row, ridge->d, bytes);
+    return attune_block_write(format, row, ridge->sensors.features, bytes);
 }
 
 /* z = U b. */
 static const uint8_t *read_weights(attune_ridge *ridge, const attune_real *deviation, uint8_t k, attune_format format,
                                    const uint8_t *bytes) {
-    const uint8_t d = ridge->d;
+    const uint8_t d = ridge->sensors.features;
     attune_real row[ATTUNE_MAX_FEATURES];
     bytes = attune_block_read(format, row, d, bytes);
     for (uint8_t i = 0; i < d; i++) {
@@ -166,13 +167,13 @@ static uint8_t *write_explained(const attune_ridge *ridge, uint8_t *bytes) {
 }
 
 static void add_column(attune_ridge *ridge, uint8_t to, uint8_t from, attune_real times) {
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         ridge->z[i][to - 1] += times * ridge->z[i][from - 1];
     }
 }
 
 static void scale_column(attune_ridge *ridge, uint8_t k, attune_real times) {
-    for (uint8_t i = 0; i < ridge->d; i++) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         ridge->z[i][k - 1] *= times;
     }
 }
@@ -200,10 +201,10 @@ static void read_explained(attune_ridge *ridge, const uint8_t *bytes) {
 static uint8_t *write_columns(const attune_ridge *ridge, uint8_t *bytes) {
     attune_real row[ATTUNE_MAX_FEATURES];
     for (uint8_t k = 1; k < ridge->classes; k++) {
-        for (uint8_t i = 0; i < ridge->d; i++) {
+        for (uint8_t i = 0; i < ridge->sensors.features; i++) {
             row[i] = ridge->z[i][k - 1];
         }
-        bytes = attune_block_write(ATTUNE_FLOAT32, row, ridge->d, bytes);
+        bytes = attune_block_write(ATTUNE_FLOAT32, row, ridge->sensors.features, bytes);
     }
     return bytes;
 }
@@ -211,8 +212,8 @@ static uint8_t *write_columns(const attune_ridge *ridge, uint8_t *bytes) {
 static void read_columns(attune_ridge *ridge, const uint8_t *bytes) {
     attune_real row[ATTUNE_MAX_FEATURES];
     for (uint8_t k = 1; k < ridge->classes; k++) {
-        bytes = attune_block_read(ATTUNE_FLOAT32, row, ridge->d, bytes);
-        for (uint8_t i = 0; i < ridge->d; i++) {
+        bytes = attune_block_read(ATTUNE_FLOAT32, row, ridge->sensors.features, bytes);
+        for (uint8_t i = 0; i < ridge->sensors.features; i++) {
             ridge->z[i][k - 1] = row[i];
         }
     }
@@ -241,7 +242,8 @@ static void read_weights_of_all(attune_ridge *ridge, const uint8_t *triangle, at
 void attune_ridge_export(const attune_ridge *ridge, attune_format format, uint8_t *bytes) {
     bytes = write_little(ridge->seen, SEEN_SIZE, bytes);
     bytes = attune_block_write(ATTUNE_FLOAT32, ridge->n, ridge->classes, bytes);
-    bytes = attune_block_write(is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16, ridge->mean, ridge->d, bytes);
+    bytes = attune_block_write(is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16, ridge->mean, ridge->sensors.features,
+                               bytes);
     const uint8_t *triangle = bytes;
     bytes = write_triangle(ridge, format, bytes);
     if (is_exact(format)) {
@@ -253,11 +255,12 @@ void attune_ridge_export(const attune_ridge *ridge, attune_format format, uint8_
 
 bool attune_ridge_import(attune_ridge *ridge, uint8_t classes, attune_format format, const uint8_t *bytes) {
     attune_ridge read;
-    attune_ridge_init(&read, ridge->d);
+    attune_ridge_init(&read, &ridge->sensors);
     read.classes = classes;
     bytes = read_little(&read.seen, SEEN_SIZE, bytes);
     bytes = attune_block_read(ATTUNE_FLOAT32, read.n, classes, bytes);
-    bytes = attune_block_read(is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16, read.mean, ridge->d, bytes);
+    bytes = attune_block_read(is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16, read.mean, ridge->sensors.features,
+                              bytes);
     const uint8_t *triangle = bytes;
     bytes = read_triangle(&read, format, bytes);
     if (is_exact(format)) {
@@ -265,7 +268,7 @@ bool attune_ridge_import(attune_ridge *ridge, uint8_t classes, attune_format for
     } else {
         read_weights_of_all(&read, triangle, format, bytes);
     }
-    if (read.seen >> ridge->d != 0 || !attune_ridge_valid(&read)) {
+    if (read.seen >> ridge->sensors.features != 0 || !attune_ridge_valid(&read)) {
         return false;
     }
     attune_ridge_solve(&read);

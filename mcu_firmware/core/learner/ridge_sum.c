@@ -11,11 +11,11 @@
 
 /* Adds the rows that make other's A and X'wY, or takes them out. */
 static bool rotate_rows(attune_ridge *ridge, const attune_ridge *other, attune_real sign) {
-    for (uint8_t i = 0; i < ridge->d; i++) {
-        const attune_real *u = &other->u[attune_ridge_row(ridge->d, i)];
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        const attune_real *u = &other->u[attune_ridge_row(ridge->sensors.features, i)];
         attune_ridge_sample row = {{0}, {0}};
         row.x[i] = 1;
-        memcpy(row.x + i + 1, u + 1, (ridge->d - i - 1u) * sizeof *u);
+        memcpy(row.x + i + 1, u + 1, (ridge->sensors.features - i - 1u) * sizeof *u);
         memcpy(row.y, other->z[i], (other->classes - 1u) * sizeof *row.y);
         if (!attune_ridge_rotate(ridge, &row, i, sign * u[0])) {
             return false;
@@ -30,7 +30,7 @@ static bool rotate_between(attune_ridge *ridge, const attune_real *shift, const 
     attune_real n = attune_ridge_total(part);
     attune_real m = attune_ridge_total(other);
     attune_ridge_sample row = {{0}, {0}};
-    memcpy(row.x, shift, ridge->d * sizeof *shift);
+    memcpy(row.x, shift, ridge->sensors.features * sizeof *shift);
     for (uint8_t k = 1; k < ridge->classes; k++) {
         row.y[k - 1] = other->n[k] / m - part->n[k] / n;
     }
@@ -41,7 +41,7 @@ static bool rotate_between(attune_ridge *ridge, const attune_real *shift, const 
 static void merge_means(attune_ridge *sum, const attune_ridge *other, attune_real *shift) {
     attune_real m = attune_ridge_total(other);
     attune_real share = m / (attune_ridge_total(sum) + m);
-    for (uint8_t i = 0; i < sum->d; i++) {
+    for (uint8_t i = 0; i < sum->sensors.features; i++) {
         bool both = attune_ridge_has_seen(sum, i) && attune_ridge_has_seen(other, i);
         shift[i] = both ? other->mean[i] - sum->mean[i] : 0;
         sum->mean[i] = attune_ridge_has_seen(sum, i) ? sum->mean[i] + shift[i] * share : other->mean[i];
@@ -62,7 +62,7 @@ bool attune_ridge_merge(attune_ridge *ridge, const attune_ridge *other) {
         for (uint8_t k = 0; k < other->classes; k++) {
             sum.n[k] += other->n[k];
         }
-        bool added = attune_ridge_total(&sum) <= ATTUNE_RIDGE_MAX_N && rotate_rows(&sum, other, 1) &&
+        bool added = attune_ridge_total(&sum) <= ATTUNE_MAX_N && rotate_rows(&sum, other, 1) &&
                      rotate_between(&sum, shift, ridge, other, 1) && attune_ridge_regularise(&sum, -1);
         if (!added) {
             return false;
@@ -92,7 +92,7 @@ static bool subtract_weights(attune_ridge *rest, const attune_ridge *other) {
 /* False if other has seen what the sum has not. */
 static bool subtract_means(attune_ridge *rest, const attune_ridge *other, attune_real *shift) {
     attune_real share = attune_ridge_total(other) / attune_ridge_total(rest);
-    for (uint8_t i = 0; i < rest->d; i++) {
+    for (uint8_t i = 0; i < rest->sensors.features; i++) {
         if (attune_ridge_has_seen(other, i)) {
             rest->mean[i] += (rest->mean[i] - other->mean[i]) * share;
         }
@@ -104,7 +104,7 @@ static bool subtract_means(attune_ridge *rest, const attune_ridge *other, attune
 /* Nobody taught what no weight is left of; rounding may say otherwise. */
 static void clear_untaught(attune_ridge *ridge) {
     for (uint8_t k = 1; k < ridge->classes; k++) {
-        for (uint8_t i = 0; i < ridge->d && ridge->n[k] == 0; i++) {
+        for (uint8_t i = 0; i < ridge->sensors.features && ridge->n[k] == 0; i++) {
             ridge->z[i][k - 1] = 0;
         }
     }
@@ -117,7 +117,7 @@ bool attune_ridge_unmerge(attune_ridge *ridge, const attune_ridge *other) {
         return false;
     }
     if (attune_ridge_total(&rest) == 0) {
-        attune_ridge_init(&rest, ridge->d);
+        attune_ridge_init(&rest, &ridge->sensors);
         grow(&rest, ridge->classes);
     } else if (attune_ridge_total(other) > 0) {
         /* Regularisation first: without it, what is left could be nothing in between. */

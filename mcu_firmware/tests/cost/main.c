@@ -96,7 +96,7 @@ static void measure_shape(attune_head_kind kind, uint8_t d, uint8_t classes, con
     (void)count_largest(learn, classes);
     say_cost(subject, " learn", count_largest(learn, classes));
     say_cost(subject, " predict", count_largest(predict, classes));
-    say_cost(subject, " state", (uint32_t)attune_head_size(kind, d, classes, ATTUNE_FLOAT32));
+    say_cost(subject, " state", (uint32_t)attune_head_size(kind, attune_head_sensors(&head), classes, ATTUNE_FLOAT32));
 }
 
 /* A stream of three classes with weights and missing features, each window predicted and then learned: BLAKE2b over the evidence
