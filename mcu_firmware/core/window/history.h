@@ -30,8 +30,9 @@ typedef struct attune_history_keep {
 
 attune_history_keep attune_history_keep_of(attune_real window_s);
 
-/* Takes the mean of a window, in units of its coordinate; the first one is where both averages start. */
-void attune_history_add(attune_history *history, attune_history_keep keep, attune_real unit);
+/* Takes the mean of a window, in units of its coordinate, bounded to what a coordinate can hold; the first one is where both
+ * averages start. */
+void attune_history_add(attune_history *history, attune_history_keep keep, attune_real of_window);
 
 /* ATTUNE_SLOPE and ATTUNE_VARIATION after the newest mean. */
 attune_real attune_history_slope(const attune_history *history);
