@@ -155,12 +155,22 @@ bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_re
 
 static bool within(attune_real x, attune_real limit) { return x >= -limit && x <= limit; }
 
-/* No class has more explained of it than there is, and nothing is explained of a class that nobody has taught. */
+/* The weight of the other classes; the difference from all would leave nothing of small ones. */
+static attune_real find_others(const attune_ridge *ridge, uint8_t k) {
+    attune_real others = 0;
+    for (uint8_t j = 0; j < ridge->classes; j++) {
+        others += j == k ? 0 : ridge->n[j];
+    }
+    return others;
+}
+
+/* No class has more explained of it than there is to a sum of squares about its share, and nothing of a class that nobody has
+ * taught. */
 static bool explained_valid(const attune_ridge *ridge) {
-    attune_real total = attune_ridge_total(ridge);
     for (uint8_t k = 1; k < ridge->classes; k++) {
         attune_real n = ridge->n[k];
-        attune_real most = n > 0 ? n * (1 - n / total) : 0;
+        attune_real others = find_others(ridge, k);
+        attune_real most = n > 0 ? n / (n + others) * others : 0;
         if (!(attune_ridge_explained(ridge, k, k) <= most * ATTUNE_REAL(1.01))) {
             return false;
         }

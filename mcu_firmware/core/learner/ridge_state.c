@@ -188,17 +188,25 @@ static void scale_column(attune_ridge *ridge, uint8_t k, attune_real times) {
     }
 }
 
+/* Makes column k one of length 1 that has nothing of the columns before it, which are such already; twice, since rounding leaves
+ * too much of them the first time where columns are almost alike. */
+static void straighten_column(attune_ridge *ridge, uint8_t k) {
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint8_t j = 1; j < k; j++) {
+            add_column(ridge, k, j, -attune_ridge_explained(ridge, k, j));
+        }
+        attune_real length = attune_ridge_explained(ridge, k, k);
+        scale_column(ridge, k, length > 0 ? 1 / attune_sqrt(length) : length);
+    }
+}
+
 /* Turns z, which rounding has moved, into the z of its directions that explains what the one before the journey did: the length of
  * evidence hangs on the little that is left unexplained where classes lie far apart. */
 static void read_explained(attune_ridge *ridge, const uint8_t *bytes) {
     class_matrix l;
     for (uint8_t k = 1; k < ridge->classes; k++) {
         bytes = attune_block_read(ATTUNE_FLOAT32, l[k - 1], k, bytes);
-        for (uint8_t j = 1; j < k; j++) {
-            add_column(ridge, k, j, -attune_ridge_explained(ridge, k, j));
-        }
-        attune_real length = attune_ridge_explained(ridge, k, k);
-        scale_column(ridge, k, length > 0 ? 1 / attune_sqrt(length) : length);
+        straighten_column(ridge, k);
     }
     for (uint8_t k = ridge->classes; k-- > 1;) {
         scale_column(ridge, k, l[k - 1][k - 1]);
