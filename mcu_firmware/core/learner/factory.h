@@ -23,7 +23,7 @@ extern const uint8_t attune_factory_row_count;
 #define ATTUNE_FACTORY_WEIGHT ATTUNE_REAL(10.0)
 
 /* The kind that a node without any other release runs. */
-#define ATTUNE_FACTORY_HEAD ATTUNE_HEAD_GNB
+#define ATTUNE_FACTORY_HEAD ATTUNE_HEAD_MIXTURE
 
 /* Sets head to the factory release of this kind for this schema. A sensor with a feature that the table does not name stays unknown and counts for nothing; kinds that are
  * no sums start without knowledge. */
