@@ -216,7 +216,11 @@ int core_ridge_forget(struct attune_head *head, attune_real factor) {
 }
 
 int core_factory_load(struct attune_head *head, int kind, const struct attune_schema *schema, uint8_t *digest) {
-    return (int)attune_factory_load(head, (attune_head_kind)kind, schema, digest);
+    attune_head_result result = attune_factory_load(head, (attune_head_kind)kind, schema);
+    if (result == ATTUNE_HEAD_OK) {
+        attune_factory_digest(head, schema, digest);
+    }
+    return (int)result;
 }
 
 void core_filter_init(struct attune_filter *filter, uint8_t classes, uint16_t step_s) {

@@ -3,20 +3,11 @@
 /* A fiftieth of a unit is about what sensors resolve: below it, log1p of a variation is nearly flat. */
 #define STEPS_OF_VARIATION ATTUNE_REAL(50.0)
 
-/* What a coordinate can hold. A reading beyond it is a fault that averages would feel for days: the logarithm of a CO2 sensor's
- * -999 has no bound. */
-#define LARGEST_UNIT ATTUNE_REAL(32.0)
-
 attune_history_keep attune_history_keep_of(attune_real window_s) {
     return (attune_history_keep){attune_exp(-window_s / ATTUNE_LONG_S), attune_exp(-window_s / ATTUNE_SHORT_S)};
 }
 
-static attune_real bounded(attune_real unit) {
-    return unit > LARGEST_UNIT ? LARGEST_UNIT : (unit < -LARGEST_UNIT ? -LARGEST_UNIT : unit);
-}
-
-void attune_history_add(attune_history *history, attune_history_keep keep, attune_real of_window) {
-    attune_real unit = bounded(of_window);
+void attune_history_add(attune_history *history, attune_history_keep keep, attune_real unit) {
     history->newest = unit;
     if (!history->begun) {
         history->long_mean = unit;
