@@ -47,8 +47,8 @@ static void one_feature_by_hand(void **state) {
     expect_evidence(&head, (int16_t[]){U(5)}, (double[]){1.8174912350659334});
     expect_evidence(&head, (int16_t[]){U(2)}, (double[]){(1.38554482954201 - 8.991008991009) / 2});
     expect_evidence(&head, (int16_t[]){U(8)}, (double[]){(1.38554482954201 + 8.997750562359 - 8.991008991009) / 2});
-    /* At 20: (1.386 + 324 / 4.001 - 225 / 1.001) / 2 is -71: the limit. */
-    expect_evidence(&head, (int16_t[]){U(20)}, (double[]){-6});
+    /* At 20, 324 / 4.001 = 81 and 225 / 1.001 = 225 both count as 9: what is left is 1.38554483 / 2. */
+    expect_evidence(&head, (int16_t[]){U(20)}, (double[]){1.38554482954201 / 2});
 }
 
 /* Both classes have variance 1.001 in both features and means (1, 1) and (5, 3). At (4, missing): (9 - 1) / 2.002; at
@@ -79,8 +79,8 @@ static void a_head_without_knowledge_says_nothing(void **state) {
     assert_false(attune_head_predict(&head, x, evidence));
     teach(&head, 1, 2, 0, 1);
     assert_true(attune_head_predict(&head, x, evidence));
-    /* One sample each: variance is the floor of 0.001, and a distance of 1 is far: (0 - 1 / 0.001) / 2 meets the limit. */
-    assert_true(evidence[0] == -ATTUNE_EVIDENCE_LIMIT);
+    /* One sample each: variance is the floor of 0.001, and a distance of 1 is far: 1 / 0.001 counts as 9, (0 - 9) / 2. */
+    assert_true(evidence[0] == ATTUNE_REAL(-4.5));
 }
 
 /* A feature that one of two classes never saw counts for neither. Class 3 was taught, class 2 between never: it is held to
@@ -106,21 +106,22 @@ static void classes_grow(void **state) {
     assert_int_equal(attune_head_learn(&head, x, ATTUNE_MAX_CLASSES, 1), ATTUNE_HEAD_CLASS);
 }
 
-/* Means 0, 10, 20 and variance 1.001 (two samples at a distance of 1 on either side). At 20 the ratios against class 0 are
- * (400 - 100) / 2.002 = 149.9 and 400 / 2.002 = 199.8: class 1 and class 0 both count as 6 below class 2. At 10 class 1 is the
- * best by 49.95 and the two others count alike. */
+/* Means 0, 10, 20 in both features, variance 1.001 (two samples at a distance of 1 on either side). At 20 classes 0 and 1 are off by
+ * 400 / 1.001 and 100 / 1.001, which count as 9 a feature: class 2 is 9 nats before both, and they count as 6 below it. */
 static void far_classes_stay_apart(void **state) {
     (void)state;
-    attune_head head = made(1);
+    attune_head head = made(2);
     for (uint8_t k = 0; k < 3; k++) {
-        teach(&head, k, 10 * k - 1, 0, 1);
-        teach(&head, k, 10 * k + 1, 0, 1);
+        teach(&head, k, 10 * k - 1, 10 * k - 1, 1);
+        teach(&head, k, 10 * k + 1, 10 * k + 1, 1);
     }
-    expect_evidence(&head, (int16_t[]){U(20)}, (double[]){0, 6});
-    expect_evidence(&head, (int16_t[]){U(10)}, (double[]){6, 0});
-    expect_evidence(&head, (int16_t[]){U(0)}, (double[]){-6, -6});
-    /* At 15: 225 against 25 against 25, so classes 1 and 2 tie, 100 nats before class 0. */
-    expect_evidence(&head, (int16_t[]){U(15)}, (double[]){6, 6});
+    expect_evidence(&head, (int16_t[]){U(20), U(20)}, (double[]){0, 6});
+    expect_evidence(&head, (int16_t[]){U(10), U(10)}, (double[]){6, 0});
+    expect_evidence(&head, (int16_t[]){U(0), U(0)}, (double[]){-6, -6});
+    /* The first feature is 9 off from all three; the second speaks for class 1 by 9 / 2, and against nothing but the others. */
+    expect_evidence(&head, (int16_t[]){U(15), U(10)}, (double[]){4.5, 0});
+    /* One feature for each of two classes: they tie, 9 / 2 before class 0. */
+    expect_evidence(&head, (int16_t[]){U(20), U(10)}, (double[]){4.5, 4.5});
 }
 
 static void random_row(uint64_t *seed, int16_t *x, uint8_t d) {
