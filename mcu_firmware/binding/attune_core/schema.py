@@ -49,8 +49,8 @@ def sensor_byte(kind: str) -> int:
         raise ValueError(
             {
                 1: f"There is no sensor kind {name!r}; write one of {', '.join(KINDS)}.",
-                2: f"{kind!r} is no sensor; write {name} for all that it gives, and after a level +mean for its mean alone "
-                "(no slope and variation) or +spread for its deviation too.",
+                2: f"{kind!r} is no sensor; write {name} for all that it gives, and after a level +mean for its mean "
+                "alone (no slope and variation) or +spread for its deviation too.",
             }[error]
         )
     return int(byte[0])
@@ -61,7 +61,9 @@ def kind_of_byte(byte: int) -> str:
     core = library()
     name = core.ffi.new("char[24]")
     if not core.lib.core_sensor_write(byte, name):
-        raise ValueError(f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version.")
+        raise ValueError(
+            f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version."
+        )
     return str(core.ffi.string(name).decode())
 
 
