@@ -214,8 +214,8 @@ async def test_hello_says_who_the_node_is_and_reports_wait_for_the_time() -> Non
         await asyncio.wait_for(node.communicate(b"@20000\n"), 20)
     hello = server.hellos[0]
     assert (hello.node_id, hello.boot, hello.window_s) == (NODE_ID, BOOT, 10)
-    # Kind numbers of the wire: temperature 1, humidity 2, CO2 4, PIR 32; bit 6 of a level stands for slope and variation,
-    # bit 7 for the spread.
+    # Kind numbers of the wire: temperature 1, humidity 2, CO2 4, PIR 32; bit 6 of a level stands for slope and
+    # variation, bit 7 for the spread.
     assert hello.sensors == bytes([0x41, 0x82, 0x44, 32])
     assert server.health[0].backlog <= 2
     assert sorted(server.reports[NODE_ID[:4]]) == [1, 2]

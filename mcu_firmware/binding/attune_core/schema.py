@@ -72,8 +72,8 @@ def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
     reasons = {
         1: f"A node has 1 to {core.max_sensors} sensors, not {len(sensor_bytes)}.",
         2: "A sensor has to be a known kind, and only a level has a spread or a history.",
-        3: f"These sensors have more than {core.max_features} features; write +mean after the levels that matter least, "
-        "as in co2+mean, or leave out a sensor.",
+        3: f"These sensors have more than {core.max_features} features; write +mean after the levels that matter "
+        "least, as in co2+mean, or leave out a sensor.",
         4: f"A window lasts 10 to 600 seconds, not {window_s}.",
     }
     if not 0 <= window_s <= 0xFFFF:
