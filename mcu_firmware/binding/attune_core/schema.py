@@ -49,8 +49,8 @@ def sensor_byte(kind: str) -> int:
         raise ValueError(
             {
                 1: f"There is no sensor kind {name!r}; write one of {', '.join(KINDS)}.",
-                2: f"{kind!r} is no sensor; write {name} for all that it gives, and after a level +mean for its mean alone "
-                "(no slope and variation) or +spread for its deviation too.",
+                2: f"{kind!r} is no sensor; write {name} for all that it gives, and after a level +mean for its mean "
+                "alone (no slope and variation) or +spread for its deviation too.",
             }[error]
         )
     return int(byte[0])
@@ -61,7 +61,9 @@ def kind_of_byte(byte: int) -> str:
     core = library()
     name = core.ffi.new("char[24]")
     if not core.lib.core_sensor_write(byte, name):
-        raise ValueError(f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version.")
+        raise ValueError(
+            f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version."
+        )
     return str(core.ffi.string(name).decode())
 
 
@@ -70,8 +72,8 @@ def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
     reasons = {
         1: f"A node has 1 to {core.max_sensors} sensors, not {len(sensor_bytes)}.",
         2: "A sensor has to be a known kind, and only a level has a spread or a history.",
-        3: f"These sensors have more than {core.max_features} features; write +mean after the levels that matter least, "
-        "as in co2+mean, or leave out a sensor.",
+        3: f"These sensors have more than {core.max_features} features; write +mean after the levels that matter "
+        "least, as in co2+mean, or leave out a sensor.",
         4: f"A window lasts 10 to 600 seconds, not {window_s}.",
     }
     if not 0 <= window_s <= 0xFFFF:
@@ -86,7 +88,8 @@ def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
 class Schema:
     """The ordered features of a node with the given sensors, and their coordinates.
 
-    A coordinate is q = round((T(x) - centre) / scale * 1024) as int16, T the identity or log(1 + x).
+    A coordinate is q = round((T(x) - centre) / scale * 1024) as int16, T by `transforms`: 0 the identity, 1 log(1 + x),
+    2 log(1 + (x - 350) / 50), where logarithms take what is below 0 as 0.
     """
 
     kinds: tuple[str, ...]
@@ -95,7 +98,7 @@ class Schema:
     hash: bytes
     features: tuple[str, ...]
     sensors: npt.NDArray[np.uint8]
-    log1p: npt.NDArray[np.bool_]
+    transforms: npt.NDArray[np.uint8]
     centre: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
 
@@ -120,15 +123,15 @@ class Schema:
     def _describe(self) -> None:
         core = self._core
         d = core.lib.core_schema_features(self.memory.pointer)
-        sensors, statistics, log1p = (np.zeros(d, np.uint8) for _ in range(3))
+        sensors, statistics, transforms = (np.zeros(d, np.uint8) for _ in range(3))
         self.centre, self.scale = np.zeros(d, np.float32), np.zeros(d, np.float32)
-        bytes_out = [core.array("uint8_t", array) for array in (sensors, statistics, log1p)]
+        bytes_out = [core.array("uint8_t", array) for array in (sensors, statistics, transforms)]
         reals_out = [core.array("attune_real", array) for array in (self.centre, self.scale)]
         core.lib.core_schema_describe(self.memory.pointer, *bytes_out, *reals_out)
         digest = core.ffi.new("uint8_t[8]")
         core.lib.core_schema_hash(self.memory.pointer, digest)
         self.hash = bytes(digest)
-        self.sensors, self.log1p = sensors, log1p.astype(bool)
+        self.sensors, self.transforms = sensors, transforms
         self.features = tuple(map(self._feature_name, sensors.tolist(), statistics.tolist()))
 
     def _feature_name(self, sensor: int, statistic: int) -> str:
