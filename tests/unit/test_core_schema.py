@@ -36,7 +36,9 @@ def test_features_follow_from_the_sensors_in_order() -> None:
     )
     assert schema.sensors.tolist() == [0, 1, 1, 1, 1, 2, 2, 2]
     described = list(zip(schema.transforms.tolist(), schema.centre.tolist(), schema.scale.tolist(), strict=True))
-    assert described == [(transform, np.float32(centre), np.float32(scale)) for *_, transform, centre, scale in FEATURES]
+    assert described == [
+        (transform, np.float32(centre), np.float32(scale)) for *_, transform, centre, scale in FEATURES
+    ]
 
 
 def test_the_second_sensor_of_a_kind_has_a_name_of_its_own() -> None:
