@@ -40,7 +40,7 @@ def random_stream(seed: int, minutes: int) -> Stream:
 
 def coordinate(schema: Schema, feature: str, x: float) -> float:
     i = schema.features.index(feature)
-    transformed = np.log1p(x) if schema.log1p[i] else x
+    transformed = (x, np.log1p(x), np.log1p(max(x - 350, 0) / 50))[schema.transforms[i]]
     return float((transformed - schema.centre[i]) / schema.scale[i] * UNIT)
 
 
