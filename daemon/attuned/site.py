@@ -23,6 +23,7 @@ from attuned.nodes.hub import Hub
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief, RoomState, unknown_after_steps
 from attuned.presence.correction import correct
+from attuned.presence.model import threshold
 from attuned.presence.rooms import Late, Rooms, checkpoint_from_json
 from attuned.presence.watcher import Watcher
 from attuned.store.beliefs import HOUR_MS, BeliefHour, SaidRow
@@ -81,7 +82,13 @@ class Site:
         room_of = self.settings.room_of
         facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
         self.hub = Hub(self.clock, room_of, facts, await self.window_store.boots(), self)
-        self.rooms = Rooms(self.room_settings, self.settings.site.step_s * 1000, room_of, self._sensors_of)
+        self.rooms = Rooms(
+            self.room_settings,
+            self.settings.site.step_s * 1000,
+            room_of,
+            self._sensors_of,
+            threshold=threshold(self.settings.site.cost_ratio),
+        )
         self.teaching = Teaching(self.clock, self.hub.send)
         nodes_of = {
             room.id: {node: self.hub.conversations[node] for node in room.nodes} for room in self.room_settings.values()
