@@ -101,16 +101,25 @@ size_t core_window_advance(struct attune_window *window, uint64_t tick_ms, uint3
     return written;
 }
 
-int core_head_init(struct attune_head *head, int kind, uint8_t features) {
-    return (int)attune_head_init(head, (attune_head_kind)kind, features);
+const char *core_head_kind_name(int kind) { return attune_head_kind_name((attune_head_kind)kind); }
+
+int core_head_init(struct attune_head *head, int kind, uint8_t features, const uint8_t *sensor) {
+    return (int)attune_head_init(head, (attune_head_kind)kind, features, sensor);
 }
 
 static attune_real weight_of(const float *weights, size_t row) {
     return weights != NULL ? (attune_real)weights[row] : ATTUNE_REAL(1.0);
 }
 
-static int check_rows(const uint8_t *classes, const float *weights, size_t n, size_t *row) {
+/* Class of a row that has no label. */
+#define UNLABELLED 255
+
+/* The classes and weights of rows that are to be learned; without is the class that says that a row is not. */
+static int check_rows(const uint8_t *classes, const float *weights, size_t n, int without, size_t *row) {
     for (*row = 0; *row < n; ++*row) {
+        if (classes[*row] == without) {
+            continue;
+        }
         if (classes[*row] >= ATTUNE_MAX_CLASSES) {
             return ATTUNE_HEAD_CLASS;
         }
@@ -125,7 +134,7 @@ static int check_rows(const uint8_t *classes, const float *weights, size_t n, si
 int core_head_learn(struct attune_head *head, const int16_t *features, const uint8_t *classes, const float *weights,
                     size_t n, size_t *row) {
     const size_t width = attune_head_features(head);
-    int result = check_rows(classes, weights, n, row);
+    int result = check_rows(classes, weights, n, -1, row);
     if (result != ATTUNE_HEAD_OK) {
         return result;
     }
@@ -147,6 +156,34 @@ void core_head_predict(const struct attune_head *head, const int16_t *features, 
     }
 }
 
+/* Predicts one row of others values; classes that came later count as what a class without knowledge does. */
+static uint8_t predict_row(const attune_head *head, const int16_t *x, size_t others, attune_real *evidence) {
+    const size_t known_others = attune_head_classes(head) - 1u;
+    const bool known = attune_head_predict(head, x, evidence);
+    attune_real best = 0;
+    for (size_t k = 0; k < known_others; k++) {
+        best = evidence[k] > best ? evidence[k] : best;
+    }
+    for (size_t k = known_others; k < others; k++) {
+        evidence[k] = known ? best - ATTUNE_EVIDENCE_LIMIT : 0;
+    }
+    return known;
+}
+
+int core_head_run(struct attune_head *head, const int16_t *features, const uint8_t *classes, const float *weights,
+                  size_t n, size_t others, attune_real *evidence, uint8_t *known, size_t *row) {
+    const size_t width = attune_head_features(head);
+    int result = check_rows(classes, weights, n, UNLABELLED, row);
+    for (*row = 0; *row < n && result == ATTUNE_HEAD_OK; ++*row) {
+        const int16_t *x = features + *row * width;
+        known[*row] = predict_row(head, x, others, evidence + *row * others);
+        if (classes[*row] != UNLABELLED) {
+            result = (int)attune_head_learn(head, x, classes[*row], weight_of(weights, *row));
+        }
+    }
+    return result;
+}
+
 int core_head_merge(struct attune_head *head, const struct attune_head *other) {
     return (int)attune_head_merge(head, other);
 }
@@ -157,20 +194,20 @@ int core_head_unmerge(struct attune_head *head, const struct attune_head *other)
 
 int core_head_classes(const struct attune_head *head) { return attune_head_classes(head); }
 
-size_t core_head_size(const struct attune_head *head) {
-    return attune_head_size(head->kind, attune_head_features(head), attune_head_classes(head));
+size_t core_head_size(const struct attune_head *head, int format) {
+    return attune_head_size(head->kind, attune_head_sensors(head), attune_head_classes(head), (attune_format)format);
 }
 
-size_t core_head_export(const struct attune_head *head, uint8_t *bytes, size_t capacity) {
-    return attune_head_export(head, bytes, capacity);
+size_t core_head_export(const struct attune_head *head, int format, uint8_t *bytes, size_t capacity) {
+    return attune_head_export(head, (attune_format)format, bytes, capacity);
 }
 
 int core_head_import(struct attune_head *head, const uint8_t *bytes, size_t size) {
     return (int)attune_head_import(head, bytes, size);
 }
 
-int core_factory_load(struct attune_head *head, const struct attune_schema *schema, uint8_t *digest) {
-    return (int)attune_factory_load(head, schema, digest);
+int core_factory_load(struct attune_head *head, int kind, const struct attune_schema *schema, uint8_t *digest) {
+    return (int)attune_factory_load(head, (attune_head_kind)kind, schema, digest);
 }
 
 void core_filter_init(struct attune_filter *filter, uint8_t classes, uint16_t step_s, const uint32_t *dwell_s) {

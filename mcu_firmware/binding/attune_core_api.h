@@ -53,20 +53,28 @@ size_t core_window_samples(struct attune_window *window, const uint8_t *sensor, 
 /* Closes what ends at tick_ms or before. */
 size_t core_window_advance(struct attune_window *window, uint64_t tick_ms, uint32_t *end_s, int16_t *features);
 
-/* attune_head_result. */
-int core_head_init(struct attune_head *head, int kind, uint8_t features);
+/* Name of a kind of head by its number; NULL if there is none. */
+const char *core_head_kind_name(int kind);
+
+/* attune_head_result. sensor may be NULL: a sensor of its own for each feature. */
+int core_head_init(struct attune_head *head, int kind, uint8_t features, const uint8_t *sensor);
 /* weights may be NULL: one each. Nothing is learned unless all classes and weights are good; *row is the first bad row. */
 int core_head_learn(struct attune_head *head, const int16_t *features, const uint8_t *classes, const float *weights,
                     size_t n, size_t *row);
 void core_head_predict(const struct attune_head *head, const int16_t *features, size_t n, attune_real *evidence,
                        uint8_t *known);
+/* Test, then train: for each row the evidence of what was learned before it, then the row is learned unless its class is 255. A
+ * row of evidence has others values; classes that the head does not have yet count as never taught. Results as of learn. */
+int core_head_run(struct attune_head *head, const int16_t *features, const uint8_t *classes, const float *weights,
+                  size_t n, size_t others, attune_real *evidence, uint8_t *known, size_t *row);
 int core_head_merge(struct attune_head *head, const struct attune_head *other);
 int core_head_unmerge(struct attune_head *head, const struct attune_head *other);
 int core_head_classes(const struct attune_head *head);
-size_t core_head_size(const struct attune_head *head);
-size_t core_head_export(const struct attune_head *head, uint8_t *bytes, size_t capacity);
+/* attune_format. */
+size_t core_head_size(const struct attune_head *head, int format);
+size_t core_head_export(const struct attune_head *head, int format, uint8_t *bytes, size_t capacity);
 int core_head_import(struct attune_head *head, const uint8_t *bytes, size_t size);
-int core_factory_load(struct attune_head *head, const struct attune_schema *schema, uint8_t *digest);
+int core_factory_load(struct attune_head *head, int kind, const struct attune_schema *schema, uint8_t *digest);
 
 /* dwell_s: the mean stay in each class in seconds, NULL for the core's own. */
 void core_filter_init(struct attune_filter *filter, uint8_t classes, uint16_t step_s, const uint32_t *dwell_s);

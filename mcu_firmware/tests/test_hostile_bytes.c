@@ -38,16 +38,14 @@ static void expect_invariants(void) {
     assert_int_equal(node.filter.classes, attune_head_classes(&node.head));
     for (uint8_t k = 0; k < node.filter.classes; k++) {
         sum += (double)node.filter.probability[k];
-        for (uint8_t i = 0; i < node.schema.features; i++) {
-            assert_true(attune_gnb_cell_valid(&node.head.state.gnb.cell[k][i]));
-        }
+        assert_true(attune_gnb_valid(&node.head.state.gnb.of[k], &node.head.state.gnb.sensors));
     }
     assert_true(sum > 0.9999 && sum < 1.0001);
     assert_true(node.log.count <= ATTUNE_LABEL_LOG);
     assert_true(node.backlog.count <= ATTUNE_BACKLOG);
     attune_head replayed;
     attune_label_log_replay(&node.log, &node.release, &replayed);
-    assert_memory_equal(&replayed.state.gnb.cell, &node.head.state.gnb.cell, sizeof replayed.state.gnb.cell);
+    assert_memory_equal(&replayed.state.gnb, &node.head.state.gnb, sizeof replayed.state.gnb);
 }
 
 /* A valid message of each kind, with numbers that sometimes make sense. */

@@ -10,7 +10,7 @@
 
 static attune_head made_release(uint64_t *seed) {
     attune_head release;
-    assert_int_equal(attune_head_init(&release, ATTUNE_HEAD_GNB, D), ATTUNE_HEAD_OK);
+    assert_int_equal(attune_head_init(&release, ATTUNE_HEAD_GNB, D, NULL), ATTUNE_HEAD_OK);
     for (int i = 0; i < 20; i++) {
         int16_t x[D];
         for (int j = 0; j < D; j++) {
@@ -33,9 +33,9 @@ static attune_label_entry made_entry(uint64_t *seed, uint32_t number, uint32_t s
 static void expect_same_bytes(const attune_head *a, const attune_head *b) {
     uint8_t x[STATE];
     uint8_t y[STATE];
-    size_t size = attune_head_export(a, x, sizeof x);
+    size_t size = attune_head_export(a, ATTUNE_FLOAT32, x, sizeof x);
     assert_true(size > 0);
-    assert_int_equal(attune_head_export(b, y, sizeof y), size);
+    assert_int_equal(attune_head_export(b, ATTUNE_FLOAT32, y, sizeof y), size);
     assert_memory_equal(x, y, size);
 }
 

@@ -46,7 +46,7 @@ static void an_hour_acknowledged_long_ago(void **state) {
     assert_true(fake_daemon_evidence(&daemon_, 361, 1) < 0);
     attune_head replayed;
     attune_label_log_replay(&node.log, &node.release, &replayed);
-    assert_memory_equal(&replayed.state.gnb.cell, &node.head.state.gnb.cell, sizeof replayed.state.gnb.cell);
+    assert_memory_equal(&replayed.state.gnb, &node.head.state.gnb, sizeof replayed.state.gnb);
 }
 
 static void a_part_repeated_changes_nothing(void **state) {

@@ -56,6 +56,8 @@ static void what_is_no_node_type_is_refused(void **state) {
     }
     const uint8_t spread_of_events = ATTUNE_DOOR | ATTUNE_SPREAD;
     assert_int_equal(try(&spread_of_events, 1, 60), ATTUNE_SCHEMA_KIND);
+    const uint8_t history_of_events = ATTUNE_PIR | ATTUNE_HISTORY;
+    assert_int_equal(try(&history_of_events, 1, 60), ATTUNE_SCHEMA_KIND);
     memset(many, ATTUNE_PIR, sizeof many);
     assert_int_equal(try(many, 8, 60), ATTUNE_SCHEMA_OK); /* 8 sensors of 3 features are 24 */
     assert_int_equal(try(many, 9, 60), ATTUNE_SCHEMA_FEATURES);
@@ -64,21 +66,25 @@ static void what_is_no_node_type_is_refused(void **state) {
 static void every_kind_has_a_name_and_coordinates(void **state) {
     (void)state;
     int kinds = 0;
-    for (int kind = 0; kind < 128; kind++) {
+    for (int kind = 0; kind <= (int)ATTUNE_KIND_BITS; kind++) {
         const uint8_t plain = (uint8_t)kind;
         const uint8_t spread = (uint8_t)(kind | ATTUNE_SPREAD);
+        const uint8_t history = (uint8_t)(kind | ATTUNE_HISTORY);
         bool known = attune_kind_name(plain) != NULL;
         kinds += known;
         assert_int_equal(try(&plain, 1, 60), known ? ATTUNE_SCHEMA_OK : ATTUNE_SCHEMA_KIND);
         if (known && !attune_kind_is_event(plain)) {
             assert_int_equal(try(&spread, 1, 60), ATTUNE_SCHEMA_OK);
+            assert_int_equal(try(&history, 1, 60), ATTUNE_SCHEMA_OK);
         }
     }
     assert_int_equal(kinds, 12);
     assert_string_equal(attune_kind_name(4), "co2");
     assert_string_equal(attune_kind_name(32), "pir");
     assert_string_equal(attune_statistic_name(4), "since");
+    assert_string_equal(attune_statistic_name(9), "variation");
     assert_null(attune_statistic_name(5));
+    assert_null(attune_statistic_name(10));
 }
 
 static void coordinates_by_hand(void **state) {

@@ -61,13 +61,13 @@ static void a_silent_sensor_is_missing_until_it_speaks(void **state) {
     expect(&f, ATTUNE_MISSING, ATTUNE_MISSING, -512, -683, 2198);
 }
 
-/* One reading has a mean of 21: (21 - 22) / 2 * 1024 = -512, and no deviation. */
-static void one_reading_has_no_deviation(void **state) {
+/* One reading has a mean of 21: (21 - 22) / 2 * 1024 = -512, and a deviation of 0: (0 - 0.125) / 0.125 * 1024 = -1024. */
+static void one_reading_has_a_deviation_of_zero(void **state) {
     (void)state;
     fixture f;
     start(&f, 0);
     assert_int_equal(attune_window_sample(&f.window, 0, 5000, 21), ATTUNE_SAMPLE_OK);
-    expect(&f, -512, ATTUNE_MISSING, ATTUNE_MISSING, ATTUNE_MISSING, ATTUNE_MISSING);
+    expect(&f, -512, -1024, ATTUNE_MISSING, ATTUNE_MISSING, ATTUNE_MISSING);
 }
 
 static void a_tick_on_the_boundary_belongs_to_the_window_that_it_ends(void **state) {
@@ -146,7 +146,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_by_hand),
         cmocka_unit_test(a_silent_sensor_is_missing_until_it_speaks),
-        cmocka_unit_test(one_reading_has_no_deviation),
+        cmocka_unit_test(one_reading_has_a_deviation_of_zero),
         cmocka_unit_test(a_tick_on_the_boundary_belongs_to_the_window_that_it_ends),
         cmocka_unit_test(what_is_no_reading_is_refused),
         cmocka_unit_test(deviation_is_stable),

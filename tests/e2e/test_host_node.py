@@ -334,7 +334,7 @@ async def test_a_thousand_nodes_connect_and_report(tmp_path: Path, links: tuple[
         (("--gateway", "127.0.0.1:1", "--id", "12"), "--id: a node id has 16 hex digits."),
         (("--gateway", "127.0.0.1:1", "--id", "0000000012345678"), "--id: a node id must not begin with eight zeros"),
         (("--gateway", "127.0.0.1:1", "--sensors", "co3"), "--sensors: sensors are kinds such as temperature"),
-        (("--gateway", "127.0.0.1:1", "--sensors", "pir+spread"), "--sensors: an event sensor has no spread."),
+        (("--gateway", "127.0.0.1:1", "--sensors", "pir+spread"), "--sensors: an event sensor has no spread"),
         (("--gateway", "127.0.0.1:1", "--window", "5"), "--window: a window lasts 10 to 600 seconds."),
         (("--gateway", "127.0.0.1:1", "--samples", "/nowhere"), "The samples in /nowhere cannot be read"),
         (("--gateway", "127.0.0.1:1", "--boot", "xyz"), "--boot has to be a whole number"),

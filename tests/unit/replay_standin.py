@@ -5,7 +5,7 @@ instead of Welford, a matrix power of the transition instead of step-wise leavin
 """
 
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from attuned.learning.replay.nodes import Evidence, Samples
@@ -87,6 +87,18 @@ class NumpyHead:
         log = -0.5 * ((x[None] - mean[:, None]) ** 2 / variance[:, None] + np.log(variance[:, None]))
         nats = np.where(present, log[1] - log[0], 0.0).sum(axis=1)
         return Evidence(np.clip(nats, -6, 6), present.any(axis=1))
+
+    def run(self, features: np.ndarray, classes: np.ndarray) -> Evidence:
+        nats, told = np.zeros(len(features)), np.zeros(len(features), dtype=bool)
+        # Nothing is learned between two labels, so the windows up to and with the next label are judged at once.
+        edges = [0, *(int(window) + 1 for window in np.flatnonzero(classes >= 0)), len(features)]
+        for start, end in pairwise(edges):
+            if start < end:
+                evidence = self.predict(features[start:end])
+                nats[start:end], told[start:end] = evidence.nats, evidence.told
+                if classes[end - 1] >= 0:
+                    self.learn(features[end - 1 : end], classes[end - 1 : end])
+        return Evidence(nats, told)
 
     def _fit(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         taught = np.array(self.features)

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.naive_bayes import GaussianNB
 
 FLOOR = 1e-3
-LIMIT = 6.0
+LIMIT = 16.0
 D = 5
 
 Features = npt.NDArray[np.int16]
@@ -125,9 +125,10 @@ def taught_head(x: Features, precision: str) -> Head:
 
 
 def statistics(head: Head) -> npt.NDArray[np.float64]:
-    """n, mean and M2 / n of the exported state, which are all of order one."""
-    state = np.frombuffer(head.export()[4:], "<f4").reshape(-1, 3).astype(np.float64)
-    return np.column_stack([state[:, :2], state[:, 2] / np.maximum(state[:, 0], 1)])
+    """n, M2 / n and mean [K, 3, d] of the exported state, which are all of order one."""
+    state = np.frombuffer(head.export()[4:], "<f4").reshape(head.classes, 3, head.features).astype(np.float64)
+    state[:, 1] /= np.maximum(state[:, 0], 1)
+    return state
 
 
 @given(cells, cells)
@@ -178,7 +179,7 @@ def test_a_state_travels_and_lives_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda s: s[:-1], lambda s: b"\x02" + s[1:], lambda s: s[:4] + b"\xff" * 12 + s[16:]]
+    "damage", [lambda s: s[:-1], lambda s: b"\x09" + s[1:], lambda s: s[:4] + b"\xff" * 12 + s[16:]]
 )
 def test_bytes_that_are_no_state_change_nothing(damage: object) -> None:
     head = taught_head(windows(13, 20)[0], "float32")
@@ -186,6 +187,60 @@ def test_bytes_that_are_no_state_change_nothing(damage: object) -> None:
     assert callable(damage)
     with pytest.raises(ValueError, match=r"no gnb state of 5 features\."):
         head.import_(damage(state))
+    assert head.export() == state
+
+
+@pytest.mark.parametrize(("state_format", "bound"), [("float16", 0.02), ("int8", 0.15)])
+@pytest.mark.parametrize("k", [2, 4])
+def test_a_quantised_state_says_almost_the_same(state_format: str, bound: float, k: int) -> None:
+    """Of 24 features, with weights from a hundredth to a hundred thousand labels."""
+    taught, classes, weights = windows(14, 500, k, 24)
+    x = windows(15, 500, k, 24)[0]
+    for scale in (0.01, 1, 1e5):
+        head, other = Head("gnb", 24), Head("gnb", 24)
+        head.learn(taught, classes, weights * np.float32(scale))
+        state = head.export(state_format)
+        assert len(state) == head.size(state_format) < head.size() * {"float16": 0.51, "int8": 0.34}[state_format]
+        other.import_(state)
+        (exact, _), (quantised, _) = head.predict(x), other.predict(x)
+        assert np.abs(quantised - exact).max() < 24 * bound
+        assert np.abs(quantised - exact).mean() < bound
+
+
+@given(arrays(np.int16, D, elements=st.integers(-32767, 32767)))
+def test_float16_is_that_of_numpy(x: Features) -> None:
+    """One window of weight one has the mean of its coordinates, which are exact in float32."""
+    head = Head("gnb", D)
+    head.learn(x, [0])
+    state = np.frombuffer(head.export("float16")[4:], "<f2").reshape(2, 3, D)
+    assert state[0, 2].tolist() == (x / UNIT).astype(np.float16).tolist()
+
+
+def test_running_is_predicting_and_then_learning_each_row() -> None:
+    x, classes, weights = windows(16, 120, 4)
+    labels = np.where(np.random.default_rng(17).random(120) < 0.5, classes.astype(np.int8), -1)
+    labels[:4] = [0, -1, -1, 1]
+    head, other = Head("gnb", D), Head("gnb", D)
+    evidence, known = head.run(x, labels, weights)
+    for row in range(len(x)):
+        expected, told = other.predict(x[row])
+        assert known[row] == told[0]
+        got = evidence[row, : other.classes - 1]
+        assert got.tolist() == expected[0].tolist()
+        # A class that is still to come is what a class without knowledge is: the least likely.
+        least = max(0.0, float(got.max())) - LIMIT if told[0] else 0.0
+        assert (evidence[row, other.classes - 1 :] == least).all()
+        if labels[row] >= 0:
+            other.learn(x[row], labels[row : row + 1], weights[row : row + 1])
+    assert head.export() == other.export()
+
+
+def test_a_run_with_a_bad_class_learns_nothing() -> None:
+    head = Head("gnb", D)
+    state = head.export()
+    for labels in ([0, 1, 8], [0, 1, -2], [0, 254, -1]):
+        with pytest.raises(ValueError, match=r"A class is a number from 0 to 7\."):
+            head.run(np.zeros((3, D), np.int16), labels)
     assert head.export() == state
 
 
@@ -211,7 +266,7 @@ def test_what_does_not_fit_is_refused_with_a_sentence_and_nothing_learned() -> N
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("svm", 3), "There is no head 'svm'; the heads are gnb."),
+        (("svm", 3), f"There is no head 'svm'; the heads are {', '.join(Head.kinds)}."),
         (("gnb", 25), "A head has 1 to 24 features, not 25."),
         (("gnb", 3, "float16"), "There is no precision 'float16'"),
     ],

@@ -82,12 +82,17 @@ def test_an_unknown_sensor_byte_is_refused_with_a_sentence() -> None:
         Schema.of_sensors(b"\x01\x7f", 60)
 
 
-def test_the_factory_release_is_the_same_in_both_builds() -> None:
+@pytest.mark.parametrize("kind", Head.kinds)
+def test_the_factory_release_is_the_same_in_both_builds(kind: str) -> None:
     schema = Schema(["temperature", "co2", "pir"])
-    head, digest = Head.factory(schema)
-    twin, twin_digest = Head.factory(schema, "float64")
+    head, digest = Head.factory(schema, kind)
+    twin, twin_digest = Head.factory(schema, kind, precision="float64")
     assert digest == hashlib.blake2b(head.export() + schema.hash).digest()[:16]
     assert (twin.export(), twin_digest) == (head.export(), digest)
-    # Each class weighs as much as ten windows.
-    weights = np.frombuffer(head.export()[4:], "<f4").reshape(2, len(schema), 3)[:, :, 0]
-    assert (weights == 10).all()
+
+
+def test_each_class_of_the_factory_release_weighs_as_much_as_ten_windows() -> None:
+    head, _ = Head.factory(Schema(["temperature", "co2", "pir"]))
+    # For each class weights of 3 sensors, then spreads and means of 5 features.
+    state = np.frombuffer(head.export()[4:], "<f4").reshape(2, 3 + 5 + 5)
+    assert (state[:, :3] == 10).all()

@@ -50,8 +50,9 @@ def expected_levels(stream: Stream, schema: Schema, begin: int, end: int) -> dic
         values = stream.value[stream.of(sensor, begin, end)].astype(np.float32).astype(np.float64)
         if len(values):
             wanted[f"{kind}.mean"] = coordinate(schema, f"{kind}.mean", values.mean())
-        if len(values) > 1 and kind != "light":
-            wanted[f"{kind}.deviation"] = coordinate(schema, f"{kind}.deviation", values.std(ddof=1))
+        if len(values) and kind != "light":
+            spread = values.std(ddof=1) if len(values) > 1 else 0.0
+            wanted[f"{kind}.deviation"] = coordinate(schema, f"{kind}.deviation", spread)
     return wanted
 
 

@@ -95,7 +95,7 @@ def test_a_table_for_people(attune_replay: Attune, spec: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--head", "forest"], "--head forest is no head; write one of gnb."),
+        (["--head", "forest"], "--head forest is no head; write one of gnb, "),
         (["--drop", "co2"], "--drop co2 names no sensor"),
         (["--drop", "temperature"], "without a sensor; drop fewer."),
     ],

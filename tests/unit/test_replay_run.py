@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.labels import draw, first_days, label_count
-from attuned.learning.replay.nodes import Evidence
 from attuned.learning.replay.observed import observe
 from attuned.learning.replay.report import as_json
-from attuned.learning.replay.run import Effort, Options, Replay, Result, prequential, run
+from attuned.learning.replay.run import Effort, Options, Replay, Result, run
 from attuned.learning.replay.scores import Beliefs
 from attuned.learning.replay.spec import Spec
 from attuned.learning.replay.streams import load_splits
@@ -104,11 +103,17 @@ def test_the_json_object_is_a_promise(bench: Bench) -> None:
     report = as_json(bench.run(), peak_mb=1.5)
     keys = ["name", "head", "mode", "labels", "splits", "us_per_window", "head_bytes", "peak_rss_mb"]
     figures = ["windows", "accuracy", "balanced_accuracy", "macro_f1", "brier", "ece", "unknown_share"]
-    figures += ["changes_per_day", "true_changes_per_day"]
+    figures += ["changes_per_day", "true_changes_per_day", "false_free_min_per_day", "false_occupied_min_per_day"]
+    figures += ["arrivals", "departures", "hold_timer"]
+    steadiness = ["changes_per_day", "false_free_min_per_day", "false_occupied_min_per_day", "arrivals", "departures"]
+    delays = ["changes", "missed", "median_s", "p90_s"]
     assert list(report) == keys
     assert list(report["splits"]) == ["test"]
     assert list(report["splits"]["test"]) == [*figures, "rooms"]
     assert list(report["splits"]["test"]["rooms"]["r"]) == figures
+    assert list(report["splits"]["test"]["hold_timer"]) == steadiness
+    for scores in (report["splits"]["test"], report["splits"]["test"]["hold_timer"]):
+        assert list(scores["arrivals"]) == list(scores["departures"]) == delays
     assert (report["name"], report["head"], report["mode"], report["labels"]) == ("made", "gnb", "frozen", 600)
 
 
@@ -154,29 +159,29 @@ def test_online_learns_a_window_after_it_was_judged(bench: Bench) -> None:
     assert bench.run(mode="frozen").splits["test"].overall.unknown_share == 1.0
 
 
-def test_prequential_predicts_each_window_from_those_before() -> None:
-    class Diary:
-        size_bytes = 0
+def test_late_labels_teach_an_hour_later(bench: Bench) -> None:
+    bench.files = bench.files[1:]
+    # The first occupied window is number 30; its label arrives at the end of window 90, and is learned after that one.
+    figures = bench.run(mode="online", late_h=1).splits["test"].overall
+    assert figures.unknown_share == 91 / 400
+    assert bench.run(mode="online", late_h=24).splits["test"].overall.unknown_share == 1.0
 
-        def __init__(self) -> None:
-            self.entries: list[tuple[str, list[int]]] = []
 
-        def predict(self, features: np.ndarray) -> Evidence:
-            self.entries.append(("predict", features[:, 0].tolist()))
-            return Evidence(np.zeros(len(features)), np.ones(len(features), dtype=bool))
+def test_labels_on_their_way_arrive_in_the_next_split(bench: Bench) -> None:
+    bench.nodes = TWO_NODES
+    write(bench.folder / "early.csv", rows(range(5953, 5998)))
+    bench.files = [{"path": "early.csv", "split": "early"}, bench.files[1]]
+    splits = bench.run(mode="online", late_h=0.5).splits
+    assert splits["early"].overall.unknown_share == 1.0
+    # 5953 to 5969 are free and 5970 to 5997 occupied, so both classes are known when the label of 5970 has arrived: at
+    # 6000, after the first window of the next split was judged.
+    assert splits["test"].overall.unknown_share == 1 / 400
 
-        def learn(self, features: np.ndarray, classes: np.ndarray) -> None:
-            self.entries.append(("learn", features[:, 0].tolist()))
 
-    diary = Diary()
-    prequential(diary, np.arange(5, dtype=np.int16)[:, None], np.array([-1, 1, 0, -1, -1], dtype=np.int8))
-    assert diary.entries == [
-        ("predict", [0, 1]),
-        ("learn", [1]),
-        ("predict", [2]),
-        ("learn", [2]),
-        ("predict", [3, 4]),
-    ]
+def test_lateness_changes_nothing_where_all_labels_are_learned_before(bench: Bench) -> None:
+    frozen = bench.run().splits["test"].overall
+    late = bench.run(mode="online", late_h=24).splits["test"].overall
+    assert (late.accuracy, late.brier, late.ece) == (frozen.accuracy, frozen.brier, frozen.ece)
 
 
 def test_no_days_no_knowledge(bench: Bench) -> None:
@@ -312,6 +317,14 @@ def test_nodes_of_a_room_are_fused(bench: Bench) -> None:
     assert added[2] == pytest.approx(added[0] + added[1])
 
 
+def test_the_hold_timer_hears_each_window_alone(bench: Bench) -> None:
+    # Cold for two hours, with one warm window at minute 40: the timer holds from there for ten minutes.
+    bench.test = [(minute, 23.0 if minute == 6040 else 21.0, 0, 0) for minute in range(6000, 6120)]
+    beliefs = judged(bench, "frozen")
+    assert beliefs.held is not None
+    assert np.flatnonzero(beliefs.held).tolist() == list(range(40, 50))
+
+
 def test_two_copies_of_a_node_count_as_one(bench: Bench) -> None:
     alone = judged(bench, "frozen")
     bench.nodes = [ONE_NODE[0], {**ONE_NODE[0], "id": "copy"}]
@@ -360,6 +373,10 @@ def test_dropping_a_sensor_is_not_having_it(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"late_h": 24}, "--late needs labels that arrive while judging; add --mode online."),
+        ({"mode": "online", "late_h": -1}, "--late -1 is no lateness; write hours from 0 to 8,760."),
+        ({"mode": "online", "late_h": float("nan")}, "--late nan is no lateness; write hours from 0 to 8,760."),
+        ({"train_days": float("nan")}, "--train-days nan is no number of days; write 0 or more."),
         ({"head": "forest"}, "--head forest is no head; write one of gnb."),
         ({"drop": ("co2",)}, "--drop co2 names no sensor; write one of P, T, pir, temperature."),
         ({"drop": ("pir", "T")}, "--drop pir --drop T leaves the room 'r' without a sensor; drop fewer."),

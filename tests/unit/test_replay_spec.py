@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.positive import parse_positive
-from attuned.learning.replay.spec import load_spec
+from attuned.learning.replay.spec import NodeEntry, load_spec
+from pydantic import ValidationError
 
 GOOD = """
 name = "office"
@@ -174,3 +175,15 @@ def test_files_that_are_no_spec(tmp_path: Path) -> None:
 )
 def test_positive(expression: str, cell: str, occupied: bool | None) -> None:
     assert parse_positive(expression).of(cell) is occupied
+
+
+@pytest.mark.parametrize("kind", ["co2+history", "co2+spread", "co2+spread+history"])
+def test_a_level_may_have_more_features(kind: str) -> None:
+    node = NodeEntry.model_validate({"id": "a", "room": "b", "sensors": {kind: "C"}})
+    assert node.sensors == {kind: "C"}
+
+
+@pytest.mark.parametrize("kind", ["pir+history", "co2+slope", "co2+", "+history"])
+def test_other_kinds_with_more_are_unknown(kind: str) -> None:
+    with pytest.raises(ValidationError, match="is unknown; write one of temperature"):
+        NodeEntry.model_validate({"id": "a", "room": "b", "sensors": {kind: "C"}})

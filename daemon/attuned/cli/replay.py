@@ -36,6 +36,9 @@ def replay(
         list[str] | None, typer.Option(help="Leave out a sensor, by kind or column; may be repeated.", metavar="SENSOR")
     ] = None,
     mode: Annotated[Mode, typer.Option(help="Learn on the train split only, or go on learning.")] = Mode.FROZEN,
+    late: Annotated[
+        float, typer.Option(help="With --mode online: labels arrive so many hours after their windows.", metavar="H")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the draw that --labels makes.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -44,7 +47,7 @@ def replay(
     from attuned.learning.replay.errors import ReplayError, SpecError
     from attuned.learning.replay.run import Options
 
-    options = Options(head, train_days, labels, tuple(drop or ()), mode.value, seed)
+    options = Options(head, train_days, labels, tuple(drop or ()), mode.value, seed, late)
     try:
         result = _run(spec, options)
     except SpecError as error:
@@ -83,5 +86,6 @@ def _show(result: "Result", as_json: bool) -> None:
     if as_json:
         output.show_json(report.as_json(result, peak_mb))
         return
-    output.show(report.as_table(result))
+    for table in report.as_tables(result):
+        output.show(table)
     output.show(report.cost_line(result, peak_mb))

@@ -9,9 +9,6 @@ from attune_proto.v1 import node_pb2
 # Longest firmware version: what the node's message has room for.
 FIRMWARE_LIMIT = 24
 
-# Bit 7 of a sensor byte: the spread of the level is a feature too.
-SPREAD_BIT = 0x80
-
 
 @dataclass(frozen=True)
 class NodeFacts:

@@ -130,7 +130,7 @@ class Node:
 
     def head(self) -> Head:
         """A copy of the head as it is now: the release and what was learned since."""
-        head = Head("gnb", len(self.schema))
+        head = Head("gnb", self.schema)
         core = self._core
         core.ffi.memmove(head.memory.pointer, core.lib.core_node_head(self._pointer), head.memory.size)
         return head

@@ -14,8 +14,10 @@ UNIT = 1024
 MISSING = -32768
 """Coordinate of a feature without a reading."""
 
-SPREAD = 0x80
-SPREAD_SUFFIX = "+spread"
+MORE = {"+spread": 0x80, "+history": 0x40}
+"""What may follow a level's kind, and its bit in the sensor byte: features beside the mean."""
+
+_KINDS_END = 0x40
 
 
 def _name(core: Library, text: object) -> str | None:
@@ -24,7 +26,7 @@ def _name(core: Library, text: object) -> str | None:
 
 def _kinds() -> dict[str, int]:
     core = library()
-    names = {number: _name(core, core.lib.core_kind_name(number)) for number in range(SPREAD)}
+    names = {number: _name(core, core.lib.core_kind_name(number)) for number in range(_KINDS_END)}
     return {name: number for number, name in names.items() if name is not None}
 
 
@@ -33,18 +35,23 @@ KINDS = _kinds()
 
 
 def sensor_byte(kind: str) -> int:
-    """The wire byte of a kind such as `co2` or `temperature+spread`."""
-    name = kind.removesuffix(SPREAD_SUFFIX)
+    """The wire byte of a kind such as `co2` or `temperature+spread+history`."""
+    name, *more = kind.split("+")
     if name not in KINDS:
         raise ValueError(f"There is no sensor kind {name!r}; the kinds are {', '.join(KINDS)}.")
-    return KINDS[name] | (SPREAD if name != kind else 0)
+    byte = KINDS[name]
+    for word in more:
+        if f"+{word}" not in MORE:
+            raise ValueError(f"After {name} may follow {' or '.join(MORE)}, not {word!r}.")
+        byte |= MORE[f"+{word}"]
+    return byte
 
 
 def kind_of_byte(byte: int) -> str:
     """The kind of a wire byte; the inverse of `sensor_byte`."""
     for name, number in KINDS.items():
-        if number == byte & ~SPREAD:
-            return name + (SPREAD_SUFFIX if byte & SPREAD else "")
+        if number == byte & (_KINDS_END - 1):
+            return name + "".join(suffix for suffix, bit in MORE.items() if byte & bit)
     raise ValueError(f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version.")
 
 
@@ -52,8 +59,8 @@ def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
     """The C structure of a schema. ValueError says which rule the sensors or the window break."""
     reasons = {
         1: f"A node has 1 to {core.max_sensors} sensors, not {len(sensor_bytes)}.",
-        2: "A sensor has to be a known kind, and only a level has a spread.",
-        3: f"These sensors have more than {core.max_features} features; leave out a sensor or a spread.",
+        2: "A sensor has to be a known kind, and only a level has a spread or a history.",
+        3: f"These sensors have more than {core.max_features} features; leave out a sensor, a spread or a history.",
         4: f"A window lasts 10 to 600 seconds, not {window_s}.",
     }
     if not 0 <= window_s <= 0xFFFF:
@@ -82,7 +89,10 @@ class Schema:
     scale: npt.NDArray[np.float32]
 
     def __init__(self, kinds: Sequence[str], window_s: int = 60) -> None:
-        """Sensors by kind, in the node's order; `temperature+spread` makes the level's spread a feature too."""
+        """Sensors by kind, in the node's order; `temperature+spread` makes the level's spread a feature too.
+
+        `+history` adds slope and variation over the last hours.
+        """
         self.kinds = tuple(kinds)
         self.sensor_bytes = bytes(sensor_byte(kind) for kind in kinds)
         self.window_s = window_s
@@ -111,8 +121,9 @@ class Schema:
 
     def _feature_name(self, sensor: int, statistic: int) -> str:
         """`co2.mean`; the second CO2 sensor's is `co2#2.mean`."""
-        kind = self.kinds[sensor].removesuffix(SPREAD_SUFFIX)
-        before = sum(other.removesuffix(SPREAD_SUFFIX) == kind for other in self.kinds[:sensor])
+        kinds = [kind.partition("+")[0] for kind in self.kinds]
+        kind = kinds[sensor]
+        before = kinds[:sensor].count(kind)
         number = f"#{before + 1}" if before else ""
         return f"{kind}{number}.{_name(self._core, self._core.lib.core_statistic_name(statistic))}"
 

@@ -3,11 +3,11 @@
 #include <monocypher.h>
 #include <string.h>
 
-/* Exported state of the largest two-class head. */
-#define STATE_SIZE (4 + 12 * ATTUNE_MAX_FEATURES * 2)
+/* At least the exported state of the largest two-class head. */
+#define STATE_SIZE 2000
 
 static const attune_factory_row *find_row(const attune_schema *schema, const attune_feature *f) {
-    uint8_t kind = schema->sensor[f->sensor] & (uint8_t)~ATTUNE_SPREAD;
+    uint8_t kind = schema->sensor[f->sensor] & ATTUNE_KIND_BITS;
     for (uint8_t i = 0; i < attune_factory_row_count; i++) {
         if (attune_factory_rows[i].kind == kind && attune_factory_rows[i].statistic == f->statistic) {
             return &attune_factory_rows[i];
@@ -16,13 +16,22 @@ static const attune_factory_row *find_row(const attune_schema *schema, const att
     return NULL;
 }
 
-static void fill(attune_head *head, uint8_t feature, const attune_factory_row *row) {
+/* m2 may belong to both classes. The sum is one of floats, so that both builds make the same release. */
+static void fill(attune_means *means, attune_real *m2, uint8_t sensor, uint8_t feature, float mean, float variance) {
+    means->n[sensor] = ATTUNE_FACTORY_WEIGHT;
+    means->mean[feature] = (attune_real)mean;
+    m2[feature] = (attune_real)((float)m2[feature] + (float)ATTUNE_FACTORY_WEIGHT * variance);
+}
+
+static void fill_row(attune_head *head, uint8_t sensor, uint8_t feature, const attune_factory_row *row) {
     for (uint8_t k = 0; k < 2; k++) {
-        head->state.gnb.cell[k][feature] = (attune_gnb_cell){
-            .n = ATTUNE_FACTORY_WEIGHT,
-            .mean = (attune_real)row->mean[k],
-            .m2 = ATTUNE_FACTORY_WEIGHT * (attune_real)row->variance[k],
-        };
+        if (head->kind == ATTUNE_HEAD_GNB) {
+            attune_gnb_class *of = &head->state.gnb.of[k];
+            fill(&of->means, of->m2, sensor, feature, row->mean[k], row->variance[k]);
+        } else if (head->kind == ATTUNE_HEAD_PROTOTYPE) {
+            attune_prototype *prototype = &head->state.prototype;
+            fill(&prototype->means[k], prototype->m2, sensor, feature, row->mean[k], row->variance[k]);
+        }
     }
 }
 
@@ -30,7 +39,7 @@ static void compute_digest(const attune_head *head, const attune_schema *schema,
     crypto_blake2b_ctx blake;
     uint8_t state[STATE_SIZE];
     uint8_t full[64];
-    size_t size = attune_head_export(head, state, sizeof state);
+    size_t size = attune_head_export(head, ATTUNE_FLOAT32, state, sizeof state);
     crypto_blake2b_init(&blake, sizeof full);
     crypto_blake2b_update(&blake, state, size);
     crypto_blake2b_update(&blake, schema->hash, sizeof schema->hash);
@@ -38,17 +47,36 @@ static void compute_digest(const attune_head *head, const attune_schema *schema,
     memcpy(digest, full, 16);
 }
 
-attune_head_result attune_factory_load(attune_head *head, const attune_schema *schema, uint8_t digest[16]) {
-    attune_head_result result = attune_head_init(head, ATTUNE_HEAD_GNB, schema->features);
+/* A sensor is known if the table names all of its features. */
+static bool is_named(const attune_schema *schema, uint8_t sensor) {
+    for (uint8_t i = 0; i < schema->features; i++) {
+        if (schema->feature[i].sensor == sensor && find_row(schema, &schema->feature[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void fill_table(attune_head *head, const attune_schema *schema) {
+    for (uint8_t i = 0; i < schema->features; i++) {
+        uint8_t sensor = schema->feature[i].sensor;
+        if (is_named(schema, sensor)) {
+            fill_row(head, sensor, i, find_row(schema, &schema->feature[i]));
+        }
+    }
+}
+
+attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind, const attune_schema *schema,
+                                       uint8_t digest[16]) {
+    uint8_t sensor[ATTUNE_MAX_FEATURES];
+    for (uint8_t i = 0; i < schema->features; i++) {
+        sensor[i] = schema->feature[i].sensor;
+    }
+    attune_head_result result = attune_head_init(head, kind, schema->features, sensor);
     if (result != ATTUNE_HEAD_OK) {
         return result;
     }
-    for (uint8_t i = 0; i < schema->features; i++) {
-        const attune_factory_row *row = find_row(schema, &schema->feature[i]);
-        if (row != NULL) {
-            fill(head, i, row);
-        }
-    }
+    fill_table(head, schema);
     compute_digest(head, schema, digest);
     return ATTUNE_HEAD_OK;
 }

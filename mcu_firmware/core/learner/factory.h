@@ -22,8 +22,13 @@ extern const uint8_t attune_factory_row_count;
 /* Weight of each class: what ten labelled windows would weigh. */
 #define ATTUNE_FACTORY_WEIGHT ATTUNE_REAL(10.0)
 
-/* Sets head to the factory release for this schema and writes its 16-byte digest (BLAKE2b of the exported state and the
- * schema hash). Features that the table does not name stay unknown and count for nothing. */
-attune_head_result attune_factory_load(attune_head *head, const attune_schema *schema, uint8_t digest[16]);
+/* The kind that a node without any other release runs. */
+#define ATTUNE_FACTORY_HEAD ATTUNE_HEAD_GNB
+
+/* Sets head to the factory release of its kind for this schema and writes its 16-byte digest (BLAKE2b of the exported float32 state
+ * and the schema hash). A sensor with a feature that the table does not name stays unknown and counts for nothing; kinds that are
+ * no sums start without knowledge. */
+attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind, const attune_schema *schema,
+                                       uint8_t digest[16]);
 
 #endif

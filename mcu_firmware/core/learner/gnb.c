@@ -1,187 +1,110 @@
 #include "learner/gnb.h"
 
-#include "window/schema.h"
-
 #include <string.h>
 
-/* Rounding may leave this share of a sum behind when the same numbers are taken out again that went in. */
-#ifdef ATTUNE_REAL_DOUBLE
-#define SLACK 1e-12
-#else
-#define SLACK 1e-5f
-#endif
-
-/* Log-likelihood ratio of a class without knowledge: below what any limit lets through. */
-#define UNTAUGHT ATTUNE_REAL(-1e9)
-
-void attune_gnb_init(attune_gnb *gnb, uint8_t d) {
+void attune_gnb_init(attune_gnb *gnb, const attune_sensors *sensors) {
     memset(gnb, 0, sizeof *gnb);
-    gnb->d = d;
+    gnb->sensors = *sensors;
     gnb->classes = 2;
 }
 
-static attune_real unit(int16_t q) { return (attune_real)q / ATTUNE_UNIT; }
-
-static attune_real variance(const attune_gnb_cell *cell) { return cell->m2 / cell->n + ATTUNE_GNB_FLOOR; }
-
-/* log N(x; b) - log N(x; a), without the constant that cancels. */
-static attune_real log_ratio(const attune_gnb_cell *a, const attune_gnb_cell *b, attune_real x) {
-    attune_real va = variance(a);
-    attune_real vb = variance(b);
-    attune_real da = x - a->mean;
-    attune_real db = x - b->mean;
-    return ATTUNE_REAL(0.5) * (attune_log(va / vb) + da * da / va - db * db / vb);
-}
-
-/* Evidence of class k against class 0; *compared counts the features that both know. */
-static attune_real compare(const attune_gnb *gnb, uint8_t k, const int16_t *x, uint8_t *compared) {
+/* Twice the evidence of class k against class 0 from the sensors in `both`: twice log N(x; k) - log N(x; 0), without the constant that
+ * cancels. */
+static attune_real compare(const attune_gnb *gnb, uint8_t k, const int16_t *x, uint32_t both) {
+    const attune_gnb_class *a = &gnb->of[0];
+    const attune_gnb_class *b = &gnb->of[k];
     attune_real sum = 0;
-    *compared = 0;
-    for (uint8_t i = 0; i < gnb->d; i++) {
-        const attune_gnb_cell *a = &gnb->cell[0][i];
-        const attune_gnb_cell *b = &gnb->cell[k][i];
-        if (x[i] == ATTUNE_MISSING || !(a->n > 0) || !(b->n > 0)) {
+    attune_real ratio = 1;
+    uint8_t ratios = 0;
+    for (uint8_t i = 0; i < gnb->sensors.features; i++) {
+        uint8_t s = gnb->sensors.of[i];
+        if ((both >> s & 1) == 0) {
             continue;
         }
-        sum += log_ratio(a, b, unit(x[i]));
-        *compared += 1;
-    }
-    return sum;
-}
-
-static bool is_taught(const attune_gnb *gnb, uint8_t k) {
-    for (uint8_t i = 0; i < gnb->d; i++) {
-        if (gnb->cell[k][i].n > 0) {
-            return true;
+        attune_real va = a->m2[i] / a->means.n[s] + ATTUNE_LEAST_VARIANCE;
+        attune_real vb = b->m2[i] / b->means.n[s] + ATTUNE_LEAST_VARIANCE;
+        attune_real da = attune_unit(x[i]) - a->means.mean[i];
+        attune_real db = attune_unit(x[i]) - b->means.mean[i];
+        sum += da * da / va - db * db / vb;
+        ratio *= va / vb;
+        if (++ratios == ATTUNE_GNB_RATIOS) {
+            sum += attune_log(ratio);
+            ratio = 1;
+            ratios = 0;
         }
     }
-    return false;
+    return sum + attune_log(ratio);
 }
 
-static attune_real below_best(attune_real x, attune_real best, attune_real limit) {
-    return x - best > -limit ? x - best : -limit;
-}
-
-/* Lifts every class to at most limit below the best one, then counts from class 0. Clamping each ratio by itself would make
- * all classes alike that are far from class 0. */
-static void bound(attune_real *evidence, uint8_t classes, attune_real limit) {
-    attune_real best = 0;
-    for (uint8_t k = 1; k < classes; k++) {
-        best = evidence[k - 1] > best ? evidence[k - 1] : best;
-    }
-    attune_real free = below_best(0, best, limit);
-    for (uint8_t k = 1; k < classes; k++) {
-        evidence[k - 1] = below_best(evidence[k - 1], best, limit) - free;
-    }
-}
-
-bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real limit, attune_real *evidence) {
+bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real *evidence) {
+    uint32_t present = attune_sensors_present(&gnb->sensors, x);
+    uint32_t free = present & attune_means_known(&gnb->of[0].means, &gnb->sensors);
     bool any = false;
     for (uint8_t k = 1; k < gnb->classes; k++) {
-        uint8_t compared;
-        evidence[k - 1] = compare(gnb, k, x, &compared);
-        any = any || compared > 0;
-    }
-    if (!any) {
-        return false;
-    }
-    for (uint8_t k = 1; k < gnb->classes; k++) {
+        uint32_t known = attune_means_known(&gnb->of[k].means, &gnb->sensors);
+        any = any || (free & known) != 0;
         /* A class that nobody has taught must not win by having nothing said against it. */
-        if (!is_taught(gnb, k)) {
-            evidence[k - 1] = UNTAUGHT;
-        }
+        evidence[k - 1] = known != 0 ? compare(gnb, k, x, free & known) / 2 : ATTUNE_UNTAUGHT;
     }
-    bound(evidence, gnb->classes, limit);
-    return true;
-}
-
-/* Weighted incremental mean and M2 (West 1979), Welford's for weights of one. */
-static void add(attune_gnb_cell *cell, attune_real x, attune_real weight) {
-    attune_real difference = x - cell->mean;
-    cell->n += weight;
-    cell->mean += difference * (weight / cell->n);
-    cell->m2 += weight * difference * (x - cell->mean);
+    return any;
 }
 
 bool attune_gnb_learn(attune_gnb *gnb, const int16_t *x, uint8_t class_index, attune_real weight) {
-    attune_gnb_cell *cells = gnb->cell[class_index];
-    for (uint8_t i = 0; i < gnb->d; i++) {
-        if (x[i] != ATTUNE_MISSING && cells[i].n + weight > ATTUNE_GNB_MAX_N) {
-            return false;
-        }
+    attune_gnb_class *of = &gnb->of[class_index];
+    if (!attune_means_learn(&of->means, of->m2, &gnb->sensors, x, weight)) {
+        return false;
     }
     if (class_index >= gnb->classes) {
         gnb->classes = (uint8_t)(class_index + 1);
     }
-    for (uint8_t i = 0; i < gnb->d; i++) {
-        if (x[i] != ATTUNE_MISSING) {
-            add(&cells[i], unit(x[i]), weight);
+    return true;
+}
+
+bool attune_gnb_valid(const attune_gnb_class *of, const attune_sensors *sensors) {
+    for (uint8_t i = 0; i < sensors->features; i++) {
+        if (!attune_squares_valid(of->m2[i], of->means.n[sensors->of[i]])) {
+            return false;
+        }
+    }
+    return attune_means_valid(&of->means, sensors);
+}
+
+static bool add(attune_gnb_class *of, const attune_gnb_class *other, const attune_sensors *sensors) {
+    if (!attune_means_merge(&of->means, of->m2, &other->means, sensors)) {
+        return false;
+    }
+    for (uint8_t i = 0; i < sensors->features; i++) {
+        of->m2[i] += other->m2[i];
+    }
+    return attune_gnb_valid(of, sensors);
+}
+
+static bool subtract(attune_gnb_class *of, const attune_gnb_class *other, const attune_sensors *sensors) {
+    attune_real before[ATTUNE_MAX_FEATURES];
+    memcpy(before, of->m2, sizeof before);
+    if (!attune_means_unmerge(&of->means, of->m2, &other->means, sensors)) {
+        return false;
+    }
+    for (uint8_t i = 0; i < sensors->features; i++) {
+        of->m2[i] -= other->m2[i];
+        if (!attune_squares_settle(&of->m2[i], before[i], of->means.n[sensors->of[i]])) {
+            return false;
         }
     }
     return true;
 }
 
-bool attune_gnb_cell_valid(const attune_gnb_cell *cell) {
-    bool finite = attune_finite(cell->n) && attune_finite(cell->mean) && attune_finite(cell->m2);
-    if (!finite || cell->n < 0 || cell->n > ATTUNE_GNB_MAX_N || cell->m2 < 0) {
-        return false;
-    }
-    if (cell->n == 0) {
-        return cell->mean == 0 && cell->m2 == 0;
-    }
-    /* A mean lies among the coordinates, and no variance is larger than the square of their range. */
-    return cell->mean >= -ATTUNE_GNB_MAX_X && cell->mean <= ATTUNE_GNB_MAX_X &&
-           cell->m2 <= cell->n * (4 * ATTUNE_GNB_MAX_X * ATTUNE_GNB_MAX_X);
-}
-
-static bool sum_cell(const attune_gnb_cell *a, const attune_gnb_cell *b, attune_gnb_cell *sum) {
-    if (b->n == 0 || a->n == 0) {
-        *sum = b->n == 0 ? *a : *b;
-        return true;
-    }
-    attune_real n = a->n + b->n;
-    attune_real difference = b->mean - a->mean;
-    sum->n = n;
-    sum->mean = a->mean + difference * (b->n / n);
-    sum->m2 = a->m2 + b->m2 + difference * difference * (a->n * (b->n / n));
-    return attune_gnb_cell_valid(sum);
-}
-
-static bool subtract_cell(const attune_gnb_cell *sum, const attune_gnb_cell *b, attune_gnb_cell *a) {
-    *a = *sum;
-    if (b->n == 0) {
-        return true;
-    }
-    attune_real n = sum->n - b->n;
-    if (n <= SLACK * sum->n) {
-        *a = (attune_gnb_cell){0, 0, 0};
-        return n >= -SLACK * sum->n;
-    }
-    attune_real shift = (sum->mean - b->mean) * (b->n / n);
-    a->n = n;
-    a->mean = sum->mean + shift;
-    attune_real difference = b->mean - a->mean;
-    attune_real between = difference * difference * (n * (b->n / sum->n));
-    a->m2 = sum->m2 - b->m2 - between;
-    if (a->m2 < 0 && a->m2 >= -SLACK * (sum->m2 + between + sum->n)) {
-        a->m2 = 0;
-    }
-    return attune_gnb_cell_valid(a);
-}
-
 static bool combine(attune_gnb *gnb, const attune_gnb *other,
-                    bool (*cell)(const attune_gnb_cell *, const attune_gnb_cell *, attune_gnb_cell *)) {
+                    bool (*change)(attune_gnb_class *, const attune_gnb_class *, const attune_sensors *)) {
     /* Everything is tried before anything is written. */
     for (int write = 0; write < 2; write++) {
         for (uint8_t k = 0; k < other->classes; k++) {
-            for (uint8_t i = 0; i < gnb->d; i++) {
-                attune_gnb_cell result;
-                if (!cell(&gnb->cell[k][i], &other->cell[k][i], &result)) {
-                    return false;
-                }
-                if (write) {
-                    gnb->cell[k][i] = result;
-                }
+            attune_gnb_class result = gnb->of[k];
+            if (!change(&result, &other->of[k], &gnb->sensors)) {
+                return false;
+            }
+            if (write) {
+                gnb->of[k] = result;
             }
         }
     }
@@ -189,7 +112,7 @@ static bool combine(attune_gnb *gnb, const attune_gnb *other,
 }
 
 bool attune_gnb_merge(attune_gnb *gnb, const attune_gnb *other) {
-    if (!combine(gnb, other, sum_cell)) {
+    if (!combine(gnb, other, add)) {
         return false;
     }
     if (other->classes > gnb->classes) {
@@ -199,5 +122,5 @@ bool attune_gnb_merge(attune_gnb *gnb, const attune_gnb *other) {
 }
 
 bool attune_gnb_unmerge(attune_gnb *gnb, const attune_gnb *other) {
-    return other->classes <= gnb->classes && combine(gnb, other, subtract_cell);
+    return other->classes <= gnb->classes && combine(gnb, other, subtract);
 }

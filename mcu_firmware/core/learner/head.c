@@ -3,20 +3,107 @@
 #include <string.h>
 
 #define STATE_HEADER 4
-#define STATE_CELL 12
 
-attune_head_result attune_head_init(attune_head *head, attune_head_kind kind, uint8_t d) {
-    if (kind != ATTUNE_HEAD_GNB || d == 0 || d > ATTUNE_MAX_FEATURES) {
+/* Each function asks the kind's own: CALL(name) is what it asks. */
+#define CASE(NAME, name)                                                                                               \
+    case ATTUNE_HEAD_##NAME:                                                                                           \
+        return CALL(name);
+#define CASE_WITHOUT_VALUE(NAME, name)                                                                                 \
+    case ATTUNE_HEAD_##NAME:                                                                                           \
+        CALL(name);                                                                                                    \
+        break;
+
+const char *attune_head_kind_name(attune_head_kind kind) {
+    switch (kind) {
+#define CALL(name) #name
+        ATTUNE_HEAD_KINDS(CASE)
+#undef CALL
+    }
+    return NULL;
+}
+
+static void init_state(attune_head *head, const attune_sensors *sensors) {
+    switch (head->kind) {
+#define CALL(name) attune_##name##_init(&head->state.name, sensors)
+        ATTUNE_HEAD_KINDS(CASE_WITHOUT_VALUE)
+#undef CALL
+    }
+}
+
+attune_head_result attune_head_init(attune_head *head, attune_head_kind kind, uint8_t d, const uint8_t *sensor) {
+    attune_sensors sensors;
+    if (attune_head_kind_name(kind) == NULL || !attune_sensors_init(&sensors, d, sensor)) {
         return ATTUNE_HEAD_SHAPE;
     }
     memset(head, 0, sizeof *head);
     head->kind = kind;
-    attune_gnb_init(&head->state.gnb, d);
+    init_state(head, &sensors);
     return ATTUNE_HEAD_OK;
 }
 
+uint8_t attune_head_classes(const attune_head *head) {
+    switch (head->kind) {
+#define CALL(name) head->state.name.classes
+        ATTUNE_HEAD_KINDS(CASE)
+#undef CALL
+    }
+    return 0;
+}
+
+const attune_sensors *attune_head_sensors(const attune_head *head) {
+    switch (head->kind) {
+#define CALL(name) &head->state.name.sensors
+        ATTUNE_HEAD_KINDS(CASE)
+#undef CALL
+    }
+    return NULL;
+}
+
+uint8_t attune_head_features(const attune_head *head) { return attune_head_sensors(head)->features; }
+
+static bool predict(const attune_head *head, const int16_t *x, attune_real *evidence) {
+    switch (head->kind) {
+#define CALL(name) attune_##name##_predict(&head->state.name, x, evidence)
+        ATTUNE_HEAD_KINDS(CASE)
+#undef CALL
+    }
+    return false;
+}
+
+static attune_real below_best(attune_real x, attune_real best) {
+    return x - best > -ATTUNE_EVIDENCE_LIMIT ? x - best : -ATTUNE_EVIDENCE_LIMIT;
+}
+
+/* Lifts every class to at most the limit below the best one, then counts from class 0. Clamping each ratio by itself would
+ * make all classes alike that are far from class 0. */
+static void bound(attune_real *evidence, uint8_t classes) {
+    attune_real best = 0;
+    for (uint8_t k = 1; k < classes; k++) {
+        best = evidence[k - 1] > best ? evidence[k - 1] : best;
+    }
+    attune_real free = below_best(0, best);
+    for (uint8_t k = 1; k < classes; k++) {
+        evidence[k - 1] = below_best(evidence[k - 1], best) - free;
+    }
+}
+
 bool attune_head_predict(const attune_head *head, const int16_t *x, attune_real *evidence) {
-    return attune_gnb_predict(&head->state.gnb, x, ATTUNE_EVIDENCE_LIMIT, evidence);
+    uint8_t classes = attune_head_classes(head);
+    if (!predict(head, x, evidence)) {
+        memset(evidence, 0, (classes - 1u) * sizeof *evidence);
+        return false;
+    }
+    bound(evidence, classes);
+    return true;
+}
+
+static bool learn(attune_head *head, const int16_t *x, uint8_t class_index, attune_real weight) {
+    switch (head->kind) {
+#define CALL(name) attune_##name##_learn(&head->state.name, x, class_index, weight)
+        ATTUNE_HEAD_KINDS(CASE)
+#undef CALL
+    }
+    return false;
 }
 
 attune_head_result attune_head_learn(attune_head *head, const int16_t *x, uint8_t class_index, attune_real weight) {
@@ -26,110 +113,108 @@ attune_head_result attune_head_learn(attune_head *head, const int16_t *x, uint8_
     if (!(weight >= ATTUNE_MIN_WEIGHT && weight <= ATTUNE_MAX_WEIGHT)) {
         return ATTUNE_HEAD_WEIGHT;
     }
-    return attune_gnb_learn(&head->state.gnb, x, class_index, weight) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_RANGE;
+    return learn(head, x, class_index, weight) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_RANGE;
 }
 
 static bool same_shape(const attune_head *a, const attune_head *b) {
-    return a->kind == b->kind && a->state.gnb.d == b->state.gnb.d;
+    return a->kind == b->kind &&
+           memcmp(attune_head_sensors(a), attune_head_sensors(b), sizeof *attune_head_sensors(a)) == 0;
+}
+
+static bool is_additive(attune_head_kind kind) { return kind != ATTUNE_HEAD_SOFTMAX; }
+
+static bool merge(attune_head *head, const attune_head *other) {
+    switch (head->kind) {
+#define CALL(name) attune_##name##_merge(&head->state.name, &other->state.name)
+        ATTUNE_HEAD_KINDS(CASE)
+#undef CALL
+    }
+    return false;
 }
 
 attune_head_result attune_head_merge(attune_head *head, const attune_head *other) {
     if (!same_shape(head, other)) {
         return ATTUNE_HEAD_SHAPE;
     }
-    return attune_gnb_merge(&head->state.gnb, &other->state.gnb) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_RANGE;
+    if (!is_additive(head->kind)) {
+        return ATTUNE_HEAD_NO_SUM;
+    }
+    return merge(head, other) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_RANGE;
+}
+
+static bool unmerge(attune_head *head, const attune_head *other) {
+    switch (head->kind) {
+#define CALL(name) attune_##name##_unmerge(&head->state.name, &other->state.name)
+        ATTUNE_HEAD_KINDS(CASE)
+#undef CALL
+    }
+    return false;
 }
 
 attune_head_result attune_head_unmerge(attune_head *head, const attune_head *other) {
     if (!same_shape(head, other)) {
         return ATTUNE_HEAD_SHAPE;
     }
-    return attune_gnb_unmerge(&head->state.gnb, &other->state.gnb) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_RANGE;
-}
-
-static uint8_t *write_float(uint8_t *bytes, attune_real value) {
-    float number = (float)value;
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    for (int i = 0; i < 4; i++) {
-        bytes[i] = (uint8_t)(bits >> (8 * i));
+    if (!is_additive(head->kind)) {
+        return ATTUNE_HEAD_NO_SUM;
     }
-    return bytes + 4;
+    return unmerge(head, other) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_RANGE;
 }
 
-static attune_real read_float(const uint8_t *bytes) {
-    uint32_t bits = 0;
-    for (int i = 0; i < 4; i++) {
-        bits |= (uint32_t)bytes[i] << (8 * i);
+static size_t body_size(attune_head_kind kind, const attune_sensors *sensors, uint8_t classes, attune_format format) {
+    switch (kind) {
+#define CALL(name) attune_##name##_size(sensors, classes, format)
+        ATTUNE_HEAD_KINDS(CASE)
+#undef CALL
     }
-    float number;
-    memcpy(&number, &bits, sizeof number);
-    return (attune_real)number;
+    return 0;
 }
 
-static attune_gnb_cell read_cell(const uint8_t *bytes) {
-    return (attune_gnb_cell){read_float(bytes), read_float(bytes + 4), read_float(bytes + 8)};
+size_t attune_head_size(attune_head_kind kind, const attune_sensors *sensors, uint8_t classes, attune_format format) {
+    /* One value takes a byte at least in every format that there is. */
+    size_t size = attune_block_size(format, 1) > 0 ? body_size(kind, sensors, classes, format) : 0;
+    return size > 0 ? STATE_HEADER + size : 0;
 }
 
-size_t attune_head_export(const attune_head *head, uint8_t *bytes, size_t capacity) {
-    const attune_gnb *gnb = &head->state.gnb;
-    size_t size = attune_head_size(head->kind, gnb->d, gnb->classes);
-    if (capacity < size) {
+static void export_body(const attune_head *head, attune_format format, uint8_t *bytes) {
+    switch (head->kind) {
+#define CALL(name) attune_##name##_export(&head->state.name, format, bytes)
+        ATTUNE_HEAD_KINDS(CASE_WITHOUT_VALUE)
+#undef CALL
+    }
+}
+
+size_t attune_head_export(const attune_head *head, attune_format format, uint8_t *bytes, size_t capacity) {
+    const attune_sensors *sensors = attune_head_sensors(head);
+    uint8_t classes = attune_head_classes(head);
+    size_t size = attune_head_size(head->kind, sensors, classes, format);
+    if (capacity < size || size == 0) {
         return 0;
     }
     bytes[0] = (uint8_t)head->kind;
-    bytes[1] = gnb->d;
-    bytes[2] = gnb->classes;
-    bytes[3] = 0;
-    uint8_t *next = bytes + STATE_HEADER;
-    for (uint8_t k = 0; k < gnb->classes; k++) {
-        for (uint8_t i = 0; i < gnb->d; i++) {
-            next = write_float(next, gnb->cell[k][i].n);
-            next = write_float(next, gnb->cell[k][i].mean);
-            next = write_float(next, gnb->cell[k][i].m2);
-        }
-    }
+    bytes[1] = sensors->features;
+    bytes[2] = classes;
+    bytes[3] = (uint8_t)format;
+    export_body(head, format, bytes + STATE_HEADER);
     return size;
 }
 
-static bool state_valid(const attune_head *head, const uint8_t *bytes, size_t size) {
-    const attune_gnb *gnb = &head->state.gnb;
-    if (size < STATE_HEADER || bytes[0] != (uint8_t)head->kind || bytes[1] != gnb->d || bytes[3] != 0) {
-        return false;
+static bool import_body(attune_head *head, uint8_t classes, attune_format format, const uint8_t *bytes) {
+    switch (head->kind) {
+#define CALL(name) attune_##name##_import(&head->state.name, classes, format, bytes)
+        ATTUNE_HEAD_KINDS(CASE)
+#undef CALL
     }
-    if (bytes[2] < 2 || bytes[2] > ATTUNE_MAX_CLASSES || size != attune_head_size(head->kind, gnb->d, bytes[2])) {
-        return false;
-    }
-    for (size_t at = STATE_HEADER; at < size; at += STATE_CELL) {
-        attune_gnb_cell cell = read_cell(bytes + at);
-        if (!attune_gnb_cell_valid(&cell)) {
-            return false;
-        }
-    }
-    return true;
+    return false;
 }
 
 attune_head_result attune_head_import(attune_head *head, const uint8_t *bytes, size_t size) {
-    if (!state_valid(head, bytes, size)) {
+    const attune_sensors *sensors = attune_head_sensors(head);
+    if (size < STATE_HEADER || bytes[0] != (uint8_t)head->kind || bytes[1] != sensors->features) {
         return ATTUNE_HEAD_SHAPE;
     }
-    attune_gnb *gnb = &head->state.gnb;
-    attune_gnb_init(gnb, bytes[1]);
-    gnb->classes = bytes[2];
-    const uint8_t *next = bytes + STATE_HEADER;
-    for (uint8_t k = 0; k < gnb->classes; k++) {
-        for (uint8_t i = 0; i < gnb->d; i++) {
-            gnb->cell[k][i] = read_cell(next);
-            next += STATE_CELL;
-        }
-    }
-    return ATTUNE_HEAD_OK;
-}
-
-uint8_t attune_head_classes(const attune_head *head) { return head->state.gnb.classes; }
-
-uint8_t attune_head_features(const attune_head *head) { return head->state.gnb.d; }
-
-size_t attune_head_size(attune_head_kind kind, uint8_t d, uint8_t classes) {
-    return kind == ATTUNE_HEAD_GNB ? STATE_HEADER + (size_t)STATE_CELL * d * classes : 0;
+    attune_format format = (attune_format)bytes[3];
+    bool fits = bytes[2] >= 2 && bytes[2] <= ATTUNE_MAX_CLASSES && bytes[3] <= ATTUNE_INT8 &&
+                size == attune_head_size(head->kind, sensors, bytes[2], format);
+    return fits && import_body(head, bytes[2], format, bytes + STATE_HEADER) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_SHAPE;
 }

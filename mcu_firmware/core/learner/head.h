@@ -7,11 +7,9 @@
 #ifndef ATTUNE_HEAD_H
 #define ATTUNE_HEAD_H
 
-#include "config.h"
 #include "learner/gnb.h"
-
-#include <stddef.h>
-#include <stdint.h>
+#include "learner/prototype.h"
+#include "learner/softmax.h"
 
 /* Beyond this nothing is known any more. It lets one window change any state that filter.h allows; how much of it a state
  * heeds is the filter's to bound, which knows how long windows and stays are. */
@@ -21,25 +19,40 @@
 #define ATTUNE_MIN_WEIGHT ATTUNE_REAL(1e-6)
 #define ATTUNE_MAX_WEIGHT ATTUNE_REAL(1e6)
 
-typedef enum attune_head_kind { ATTUNE_HEAD_GNB = 1 } attune_head_kind;
+/* Every kind that is built: name, and the part of the names of its functions and state. A kind is a pair of files and a line
+ * here; the numbers are wire format. */
+#define ATTUNE_HEAD_KINDS(KIND)                                                                                        \
+    KIND(GNB, gnb)                                                                                                     \
+    KIND(SOFTMAX, softmax)                                                                                             \
+    KIND(PROTOTYPE, prototype)
+
+typedef enum attune_head_kind {
+    ATTUNE_HEAD_GNB = 1,
+    ATTUNE_HEAD_SOFTMAX = 3,
+    ATTUNE_HEAD_PROTOTYPE = 4
+} attune_head_kind;
 
 typedef enum attune_head_result {
     ATTUNE_HEAD_OK = 0,
     ATTUNE_HEAD_CLASS,  /* class index at or above ATTUNE_MAX_CLASSES */
     ATTUNE_HEAD_WEIGHT, /* weight outside ATTUNE_MIN_WEIGHT..ATTUNE_MAX_WEIGHT, or NaN */
-    ATTUNE_HEAD_SHAPE,  /* heads of different shape or kind cannot be merged; bytes that are no state of this head */
-    ATTUNE_HEAD_RANGE   /* the result would leave the range of valid states (unmerge of what was never merged) */
+    ATTUNE_HEAD_SHAPE, /* heads of different kind, features or sensors cannot be merged; bytes that are no state of this head */
+    ATTUNE_HEAD_RANGE, /* the result would leave the range of valid states (unmerge of what was never merged) */
+    ATTUNE_HEAD_NO_SUM /* heads of this kind are no sums over samples: they can be neither merged nor unmerged */
 } attune_head_result;
 
 typedef struct attune_head {
     attune_head_kind kind;
     union {
-        attune_gnb gnb;
+#define ATTUNE_HEAD_STATE(NAME, name) attune_##name name;
+        ATTUNE_HEAD_KINDS(ATTUNE_HEAD_STATE)
+#undef ATTUNE_HEAD_STATE
     } state;
 } attune_head;
 
-/* d features (1 to ATTUNE_MAX_FEATURES), 2 classes, nothing known. */
-attune_head_result attune_head_init(attune_head *head, attune_head_kind kind, uint8_t d);
+/* d features, 2 classes, nothing known. sensor[d] is the index of each feature's sensor, NULL: attune_sensors_init. ATTUNE_HEAD_SHAPE
+ * for sensors or a kind that there are not. */
+attune_head_result attune_head_init(attune_head *head, attune_head_kind kind, uint8_t d, const uint8_t *sensor);
 
 /* evidence[k - 1] for each class k in 1..classes-1. Returns false, with zeros, if the head cannot tell anything about this
  * window: no class can be compared with class 0 by any feature that is present. Where some can, a class that was never
@@ -53,16 +66,21 @@ attune_head_result attune_head_learn(attune_head *head, const int16_t *x, uint8_
 attune_head_result attune_head_merge(attune_head *head, const attune_head *other);
 attune_head_result attune_head_unmerge(attune_head *head, const attune_head *other);
 
-/* Portable state: kind, d, classes, 0 (a byte each), then n, mean, M2 as little-endian float32 for each class and feature.
- * export returns the bytes written, 0 if the buffer is too small. import takes states of the head's own kind and d, and
- * leaves the head unchanged unless the result is ATTUNE_HEAD_OK. */
-size_t attune_head_export(const attune_head *head, uint8_t *bytes, size_t capacity);
+/* Portable state: kind, d, classes, format (a byte each), then what the kind's header says. export returns the bytes
+ * written, 0 if the buffer is too small. import takes states of the head's own kind and d in any format, and leaves the head
+ * unchanged unless the result is ATTUNE_HEAD_OK. */
+size_t attune_head_export(const attune_head *head, attune_format format, uint8_t *bytes, size_t capacity);
 attune_head_result attune_head_import(attune_head *head, const uint8_t *bytes, size_t size);
 
 uint8_t attune_head_classes(const attune_head *head);
+const attune_sensors *attune_head_sensors(const attune_head *head);
 uint8_t attune_head_features(const attune_head *head);
 
-/* Bytes of exported state for d features and K classes; in RAM a head takes room for the largest shape. */
-size_t attune_head_size(attune_head_kind kind, uint8_t d, uint8_t classes);
+/* Bytes of exported state for sensors and classes, 0 for a kind or format that there is not; in RAM a head takes room for the
+ * largest shape. */
+size_t attune_head_size(attune_head_kind kind, const attune_sensors *sensors, uint8_t classes, attune_format format);
+
+/* "gnb"; NULL for a number that is no kind. */
+const char *attune_head_kind_name(attune_head_kind kind);
 
 #endif

@@ -15,7 +15,7 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
         return error;
     }
     /* A schema has 1 to ATTUNE_MAX_FEATURES features, and that is all the factory release asks for. */
-    (void)attune_factory_load(&node->release, &node->schema, node->release_digest);
+    (void)attune_factory_load(&node->release, ATTUNE_FACTORY_HEAD, &node->schema, node->release_digest);
     node->head = node->release;
     attune_window_init(&node->window, &node->schema, 0);
     attune_filter_init(&node->filter, attune_head_classes(&node->head), window_s, NULL);

@@ -26,7 +26,7 @@ static const kind_row kinds[] = {
 /* Coordinates are wire format and part of the schema hash: never change a row, add a kind instead. They are float in
  * both builds, so that both round a window alike. */
 typedef struct coordinate_row {
-    uint8_t kind; /* 0: every event kind */
+    uint8_t kind; /* 0: every kind that has the statistic */
     uint8_t statistic;
     bool log1p;
     float centre;
@@ -56,9 +56,12 @@ static const coordinate_row coordinates[] = {
     {0, ATTUNE_COUNT, true, 0.5f, 1.0f},
     {0, ATTUNE_ACTIVITY, true, 0.5f, 0.75f},
     {0, ATTUNE_SINCE, true, 6.0f, 2.5f},
+    {0, ATTUNE_SLOPE, false, 0.0f, 1.0f},
+    {0, ATTUNE_VARIATION, true, 2.0f, 2.0f},
 };
 
-static const char *const statistic_names[] = {"mean", "deviation", "count", "activity", "since"};
+static const char *const statistic_names[] = {
+    "mean", "deviation", "count", "activity", "since", [ATTUNE_SLOPE] = "slope", [ATTUNE_VARIATION] = "variation"};
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -78,7 +81,7 @@ const char *attune_statistic_name(uint8_t statistic) {
 bool attune_kind_is_event(uint8_t kind) { return kind == ATTUNE_PIR || kind == ATTUNE_DOOR || kind == ATTUNE_EVENT; }
 
 static const coordinate_row *find_row(uint8_t kind, uint8_t statistic) {
-    uint8_t wanted = attune_kind_is_event(kind) ? 0 : kind;
+    uint8_t wanted = statistic == ATTUNE_MEAN || statistic == ATTUNE_DEVIATION ? kind : 0;
     for (size_t i = 0; i < LENGTH(coordinates); i++) {
         if (coordinates[i].kind == wanted && coordinates[i].statistic == statistic) {
             return &coordinates[i];
@@ -91,7 +94,7 @@ static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, ui
     if (schema->features == ATTUNE_MAX_FEATURES) {
         return ATTUNE_SCHEMA_FEATURES;
     }
-    const coordinate_row *row = find_row(schema->sensor[sensor] & ~ATTUNE_SPREAD, statistic);
+    const coordinate_row *row = find_row(schema->sensor[sensor] & ATTUNE_KIND_BITS, statistic);
     if (row == NULL) {
         return ATTUNE_SCHEMA_KIND;
     }
@@ -107,22 +110,35 @@ static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, ui
 }
 
 static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte) {
-    static const uint8_t level[] = {ATTUNE_MEAN, ATTUNE_DEVIATION};
-    static const uint8_t event[] = {ATTUNE_COUNT, ATTUNE_ACTIVITY, ATTUNE_SINCE};
-    uint8_t kind = byte & (uint8_t)~ATTUNE_SPREAD;
-    bool spread = (byte & ATTUNE_SPREAD) != 0;
+    /* In the order of the features; a bit of the sensor byte asks for a statistic, 0 means always. */
+    static const struct {
+        uint8_t statistic;
+        uint8_t asked_by;
+        bool of_events;
+    } statistics[] = {
+        {ATTUNE_MEAN, 0, false},
+        {ATTUNE_DEVIATION, ATTUNE_SPREAD, false},
+        {ATTUNE_SLOPE, ATTUNE_HISTORY, false},
+        {ATTUNE_VARIATION, ATTUNE_HISTORY, false},
+        {ATTUNE_COUNT, 0, true},
+        {ATTUNE_ACTIVITY, 0, true},
+        {ATTUNE_SINCE, 0, true},
+    };
+    uint8_t kind = byte & ATTUNE_KIND_BITS;
+    uint8_t asked = byte & (uint8_t)~ATTUNE_KIND_BITS;
     bool is_event = attune_kind_is_event(kind);
-    if (attune_kind_name(kind) == NULL || (is_event && spread)) {
+    if (attune_kind_name(kind) == NULL || (is_event && asked != 0)) {
         return ATTUNE_SCHEMA_KIND;
     }
     uint8_t sensor = schema->sensors;
     schema->sensor[sensor] = byte;
     schema->sensors += 1;
-    const uint8_t *statistics = is_event ? event : level;
-    size_t count = is_event ? LENGTH(event) : (spread ? 2 : 1);
     attune_schema_error error = ATTUNE_SCHEMA_OK;
-    for (size_t i = 0; i < count && error == ATTUNE_SCHEMA_OK; i++) {
-        error = add_feature(schema, sensor, statistics[i]);
+    for (size_t i = 0; i < LENGTH(statistics) && error == ATTUNE_SCHEMA_OK; i++) {
+        uint8_t bit = statistics[i].asked_by;
+        if (statistics[i].of_events == is_event && (asked & bit) == bit) {
+            error = add_feature(schema, sensor, statistics[i].statistic);
+        }
     }
     return error;
 }
@@ -143,7 +159,7 @@ static void compute_hash(attune_schema *schema) {
     crypto_blake2b_update(&blake, window, sizeof window);
     for (uint8_t i = 0; i < schema->features; i++) {
         const attune_feature *f = &schema->feature[i];
-        uint8_t kind = schema->sensor[f->sensor] & (uint8_t)~ATTUNE_SPREAD;
+        uint8_t kind = schema->sensor[f->sensor] & ATTUNE_KIND_BITS;
         uint8_t head[3] = {kind, f->statistic, f->log1p};
         crypto_blake2b_update(&blake, head, sizeof head);
         hash_float(&blake, f->centre);
@@ -172,10 +188,11 @@ attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sen
     return ATTUNE_SCHEMA_OK;
 }
 
-int16_t attune_schema_coordinate(const attune_feature *f, attune_real x) {
-    if (!attune_finite(x)) {
-        return ATTUNE_MISSING;
-    }
+attune_real attune_schema_unit(const attune_feature *f, attune_real x) {
     attune_real transformed = f->log1p ? attune_log(1 + x) : x;
-    return attune_round_i16((transformed - f->centre) / f->scale * ATTUNE_UNIT);
+    return (transformed - f->centre) / f->scale;
+}
+
+int16_t attune_schema_coordinate(const attune_feature *f, attune_real x) {
+    return attune_finite(x) ? attune_round_i16(attune_schema_unit(f, x) * ATTUNE_UNIT) : ATTUNE_MISSING;
 }

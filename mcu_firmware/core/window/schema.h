@@ -31,15 +31,19 @@ typedef enum attune_kind {
     ATTUNE_EVENT = 34       /* any other event */
 } attune_kind;
 
-/* Bit 7 of a sensor byte: the spread of the level within a window is a feature as well. */
-#define ATTUNE_SPREAD 0x80u
+/* Bits above the kind in a sensor byte, for levels: which more features there are beside the mean. */
+#define ATTUNE_SPREAD 0x80u  /* deviation within the window */
+#define ATTUNE_HISTORY 0x40u /* slope and variation, from the windows before */
+#define ATTUNE_KIND_BITS 0x3fu
 
 typedef enum attune_statistic {
     ATTUNE_MEAN = 0,      /* of a level's readings */
-    ATTUNE_DEVIATION = 1, /* standard deviation of a level's readings; missing with fewer than two */
+    ATTUNE_DEVIATION = 1, /* standard deviation of a level's readings; 0 of one reading */
     ATTUNE_COUNT = 2,     /* events in the window */
     ATTUNE_ACTIVITY = 3,  /* exponential average of the count per minute, time constant 15 min */
-    ATTUNE_SINCE = 4      /* seconds since the last event, at most a day; a day if there was none */
+    ATTUNE_SINCE = 4,     /* seconds since the last event, at most a day; a day if there was none */
+    ATTUNE_SLOPE = 8,     /* mean less its average over 3 h, in units of the mean's coordinate */
+    ATTUNE_VARIATION = 9  /* deviation over half an hour about its average, in fiftieths of that unit */
 } attune_statistic;
 
 typedef struct attune_feature {
@@ -56,7 +60,7 @@ typedef struct attune_schema {
     uint16_t window_s;
     uint8_t sensors;
     uint8_t features;
-    uint8_t sensor[ATTUNE_MAX_SENSORS]; /* kind, with ATTUNE_SPREAD where the spread counts */
+    uint8_t sensor[ATTUNE_MAX_SENSORS]; /* kind, with ATTUNE_SPREAD and ATTUNE_HISTORY where these count */
     attune_feature feature[ATTUNE_MAX_FEATURES];
     uint8_t hash[8]; /* see below */
 } attune_schema;
@@ -64,13 +68,16 @@ typedef struct attune_schema {
 typedef enum attune_schema_error {
     ATTUNE_SCHEMA_OK = 0,
     ATTUNE_SCHEMA_SENSORS,  /* none, or more than ATTUNE_MAX_SENSORS */
-    ATTUNE_SCHEMA_KIND,     /* a sensor byte that is no kind, or a spread of events */
+    ATTUNE_SCHEMA_KIND,     /* a sensor byte that is no kind, or spread or history of events */
     ATTUNE_SCHEMA_FEATURES, /* more than ATTUNE_MAX_FEATURES follow */
     ATTUNE_SCHEMA_WINDOW    /* window_s outside its limits */
 } attune_schema_error;
 
 /* Makes the schema of a node with these sensor bytes, in this order. */
 attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s);
+
+/* A statistic x of feature f in units of its coordinate: (T(x) - centre) / scale. */
+attune_real attune_schema_unit(const attune_feature *f, attune_real x);
 
 /* Rounds a statistic x of feature f to its coordinate; NaN and infinities are missing. */
 int16_t attune_schema_coordinate(const attune_feature *f, attune_real x);

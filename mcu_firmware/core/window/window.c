@@ -65,7 +65,10 @@ attune_sample_result attune_window_sample(attune_window *window, uint8_t sensor,
     return ATTUNE_SAMPLE_OK;
 }
 
-static attune_real deviation(const attune_channel *channel) { return attune_sqrt(channel->m2 / (channel->count - 1)); }
+/* One reading shows no spread. Missing would be another answer, but then a sensor's features were not all there or all missing. */
+static attune_real deviation(const attune_channel *channel) {
+    return channel->count > 1 ? attune_sqrt(channel->m2 / (channel->count - 1)) : 0;
+}
 
 static attune_real seconds_since(const attune_channel *channel, uint64_t end_ms) {
     uint64_t since = end_ms - channel->last_event_ms;
@@ -75,7 +78,7 @@ static attune_real seconds_since(const attune_channel *channel, uint64_t end_ms)
 
 static int16_t feature(const attune_window *window, const attune_feature *f) {
     const attune_channel *channel = &window->channel[f->sensor];
-    if (!channel->seen || (f->statistic == ATTUNE_DEVIATION && channel->count < 2)) {
+    if (!channel->seen) {
         return ATTUNE_MISSING;
     }
     switch (f->statistic) {
@@ -83,6 +86,10 @@ static int16_t feature(const attune_window *window, const attune_feature *f) {
         return attune_schema_coordinate(f, channel->mean);
     case ATTUNE_DEVIATION:
         return attune_schema_coordinate(f, deviation(channel));
+    case ATTUNE_SLOPE:
+        return attune_schema_coordinate(f, attune_history_slope(&channel->history));
+    case ATTUNE_VARIATION:
+        return attune_schema_coordinate(f, attune_history_variation(&channel->history));
     case ATTUNE_COUNT:
         return attune_schema_coordinate(f, channel->count);
     case ATTUNE_ACTIVITY:
@@ -106,6 +113,19 @@ static void average_activity(attune_window *window) {
     }
 }
 
+static void remember(attune_window *window) {
+    const attune_schema *schema = window->schema;
+    attune_history_keep keep = attune_history_keep_of((attune_real)schema->window_s);
+    for (uint8_t i = 0; i < schema->features; i++) {
+        const attune_feature *f = &schema->feature[i];
+        attune_channel *channel = &window->channel[f->sensor];
+        bool counts = f->statistic == ATTUNE_MEAN && (schema->sensor[f->sensor] & ATTUNE_HISTORY) != 0;
+        if (counts && channel->seen) {
+            attune_history_add(&channel->history, keep, attune_schema_unit(f, channel->mean));
+        }
+    }
+}
+
 static void open_next(attune_window *window) {
     for (uint8_t i = 0; i < window->schema->sensors; i++) {
         attune_channel *channel = &window->channel[i];
@@ -119,6 +139,7 @@ static void open_next(attune_window *window) {
 
 void attune_window_close(attune_window *window, int16_t *features) {
     average_activity(window);
+    remember(window);
     for (uint8_t i = 0; i < window->schema->features; i++) {
         features[i] = feature(window, &window->schema->feature[i]);
     }

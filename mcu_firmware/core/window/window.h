@@ -2,20 +2,24 @@
  *
  * Windows end at whole multiples of window_s of the node's ticks; the window that ends at e holds ticks (e - window, e], the
  * first one tick 0 as well. A sample that comes in after its window was closed is late, be it of the very tick of the end.
- * Levels: mean and deviation (Welford). Events: a sample of value v > 0 is v events at its tick. */
+ * The features of a sensor are all present or all missing: missing when it had no reading in the window (events: ever).
+ * Levels: mean and deviation (Welford), 0 of one reading, and what the windows before say (window/history.h). Events: a
+ * sample of value v > 0 is v events at its tick. */
 #ifndef ATTUNE_WINDOW_H
 #define ATTUNE_WINDOW_H
 
+#include "window/history.h"
 #include "window/schema.h"
 
 /* No quantity of a room is larger; its square, summed over a window, stays finite in float32. */
 #define ATTUNE_SAMPLE_LIMIT ATTUNE_REAL(1e9)
 
 typedef struct attune_channel {
-    attune_real count;    /* readings of a level, or events, in the open window */
-    attune_real mean;     /* of a level */
-    attune_real m2;       /* sum of squared differences from the mean */
-    attune_real activity; /* events per minute, exponentially averaged */
+    attune_real count;      /* readings of a level, or events, in the open window */
+    attune_real mean;       /* of a level */
+    attune_real m2;         /* sum of squared differences from the mean */
+    attune_real activity;   /* events per minute, exponentially averaged */
+    attune_history history; /* of a level with ATTUNE_HISTORY */
     uint64_t last_event_ms;
     bool seen; /* a level: any reading in the open window; events: any reading, also of 0, since the cold start */
     bool ever; /* any event since the cold start */

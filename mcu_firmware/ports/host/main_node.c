@@ -14,7 +14,7 @@ static const char usage[] =
     "  --gateway HOST:PORT  where the gateway listens\n"
     "  --id NODE_ID         16 hex digits, not beginning with eight zeros\n"
     "  --sensors KINDS      such as temperature,humidity,light,co2,pir; a level with +spread has its spread as a\n"
-    "                       feature as well\n"
+    "                       feature as well, with +history slope and variation over the last hours\n"
     "  --window SECONDS     length of a window, 10 to 600 (default 60)\n"
     "  --samples FILE       sample feed, - for standard input; the feed is the node's clock. A file without --rate is\n"
     "                       read as fast as reports are acknowledged. Without this option no sample ever comes.\n"

@@ -51,7 +51,7 @@ const char *roster_window(const char *text, uint16_t *window_s) {
 }
 
 static bool kind_of(const char *name, size_t size, uint8_t *kind) {
-    for (unsigned int candidate = 0; candidate < ATTUNE_SPREAD; candidate++) {
+    for (unsigned int candidate = 0; candidate <= ATTUNE_KIND_BITS; candidate++) {
         const char *known = attune_kind_name((uint8_t)candidate);
         if (known != NULL && strlen(known) == size && memcmp(known, name, size) == 0) {
             *kind = (uint8_t)candidate;
@@ -61,18 +61,27 @@ static bool kind_of(const char *name, size_t size, uint8_t *kind) {
     return false;
 }
 
+/* Takes a suffix off the name; the bit that it stands for, 0 if the name does not end in it. */
+static uint8_t take_suffix(const char *name, size_t *size, const char *suffix, uint8_t bit) {
+    const size_t length = strlen(suffix);
+    if (*size <= length || memcmp(name + *size - length, suffix, length) != 0) {
+        return 0;
+    }
+    *size -= length;
+    return bit;
+}
+
 static const char *add_sensor(const char *name, size_t size, roster_entry *entry) {
-    static const char suffix[] = "+spread";
-    const size_t suffix_size = sizeof suffix - 1;
-    const bool spread = size > suffix_size && memcmp(name + size - suffix_size, suffix, suffix_size) == 0;
     uint8_t kind = 0;
+    uint8_t more = take_suffix(name, &size, "+history", ATTUNE_HISTORY);
+    more |= take_suffix(name, &size, "+spread", ATTUNE_SPREAD);
     if (entry->sensors == ATTUNE_MAX_SENSORS) {
         return "a node has at most 12 sensors";
     }
-    if (!kind_of(name, spread ? size - suffix_size : size, &kind)) {
-        return "sensors are kinds such as temperature,co2,pir, with +spread after a level whose spread counts";
+    if (!kind_of(name, size, &kind)) {
+        return "sensors are kinds such as temperature,co2,pir, with +spread or +history (in this order) after a level";
     }
-    entry->sensor[entry->sensors++] = (uint8_t)(kind | (spread ? ATTUNE_SPREAD : 0u));
+    entry->sensor[entry->sensors++] = (uint8_t)(kind | more);
     return NULL;
 }
 
@@ -83,7 +92,7 @@ static const char *check_schema(const roster_entry *entry) {
     case ATTUNE_SCHEMA_OK:
         return NULL;
     case ATTUNE_SCHEMA_KIND:
-        return "an event sensor has no spread";
+        return "an event sensor has no spread and no history";
     case ATTUNE_SCHEMA_FEATURES:
         return "these sensors have more than 24 features";
     case ATTUNE_SCHEMA_SENSORS:

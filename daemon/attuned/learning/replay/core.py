@@ -15,14 +15,18 @@ CLASSES = 2
 class CoreHead:
     """A head of the core behind the interface of a replay."""
 
-    def __init__(self, schema: Schema) -> None:
-        self._head, _ = Head.factory(schema)
+    def __init__(self, name: str, schema: Schema) -> None:
+        self._head, _ = Head.factory(schema, name)
 
     def learn(self, features: Features, classes: npt.NDArray[np.uint8]) -> None:
         self._head.learn(features, classes)
 
     def predict(self, features: Features) -> Evidence:
         evidence, told = self._head.predict(features)
+        return Evidence(evidence[:, 0].astype(np.float64), told)
+
+    def run(self, features: Features, classes: npt.NDArray[np.int8]) -> Evidence:
+        evidence, told = self._head.run(features, classes)
         return Evidence(evidence[:, 0].astype(np.float64), told)
 
     @property
@@ -33,7 +37,7 @@ class CoreHead:
 class CoreCode:
     """Windows, heads and filters of the core."""
 
-    heads: tuple[str, ...] = ("gnb",)
+    heads: tuple[str, ...] = tuple(Head.kinds)
 
     def windows(self, kinds: tuple[str, ...], window_s: int, samples: Samples, until_ms: int) -> Features:
         windower = Windower(schema(kinds, window_s))
@@ -42,7 +46,7 @@ class CoreCode:
         return np.concatenate([before, last])
 
     def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> CoreHead:
-        return CoreHead(schema(kinds, window_s))
+        return CoreHead(name, schema(kinds, window_s))
 
     def filter(
         self, nats: npt.NDArray[np.float64], told: npt.NDArray[np.bool_], window_s: int

@@ -35,6 +35,9 @@ class Head(Protocol):
     def predict(self, features: Features) -> Evidence:
         """Evidence of windows [n, d]."""
 
+    def run(self, features: Features, classes: npt.NDArray[np.int8]) -> Evidence:
+        """Test, then train: evidence of windows [n, d] in turn, each learned after it if its class [n] is not -1."""
+
     @property
     def size_bytes(self) -> int:
         """Bytes of its exported state."""

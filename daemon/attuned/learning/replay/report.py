@@ -1,14 +1,16 @@
 """The outcome of a replay as a JSON object and as a table for people."""
 
 import resource
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from attuned.learning.replay.following import HOLD_S, Delays
 from attuned.learning.replay.run import Result
-from attuned.learning.replay.scores import Scores
+from attuned.learning.replay.scores import Scores, Steadiness
 
 COLUMNS = {
     "windows": "windows",
@@ -21,6 +23,16 @@ COLUMNS = {
     "changes_per_day": "changes\na day",
     "true_changes_per_day": "true\na day",
 }
+FOLLOWING = (
+    "falsely\nfree",
+    "falsely\nocc.",
+    "missed\narr.",
+    "missed\ndep.",
+    "delay after\narrivals",
+    "delay after\ndepartures",
+)
+FOLLOWING_TITLE = "minutes a day falsely free or occupied; changes missed; delay: median, 90 %"
+HOLD = f"  {HOLD_S // 60} min hold"
 
 
 def peak_rss_mb() -> float:
@@ -45,18 +57,67 @@ def as_json(result: Result, peak_mb: float) -> dict[str, Any]:
     }
 
 
-def as_table(result: Result) -> Table:
-    """A line a split, and below it a line a room where it has several."""
-    title = Text(f"{result.name}: {result.head}, {result.mode}, {result.labels:,} labelled windows")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("split", no_wrap=True, overflow="ellipsis")
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="right", vertical="bottom")
-    for name, split in result.splits.items():
-        table.add_row(Text(name), *_cells(split.overall))
-        for room, scores in split.rooms.items() if len(split.rooms) > 1 else ():
-            table.add_row(Text(f"  {room}", style="dim"), *_cells(scores), style="dim")
+def as_tables(result: Result) -> list[Table]:
+    """How good the states were, and how they followed people: a line a split, below it a line a room where it has
+    several."""
+    return [_scores_table(result), _following_table(result)]
+
+
+def _scores_table(result: Result) -> Table:
+    table = _table(_title(result), tuple(COLUMNS.values()))
+    for name, scores in _lines(result):
+        table.add_row(name, *(_cell(column, getattr(scores, column)) for column in COLUMNS), style=name.style)
     return table
+
+
+def _title(result: Result) -> str:
+    late = f", labels {result.late_h:g} h late" if result.late_h else ""
+    return f"{result.name}: {result.head}, {result.mode}{late}, {result.labels:,} labelled windows"
+
+
+def _following_table(result: Result) -> Table:
+    table = _table(FOLLOWING_TITLE, FOLLOWING)
+    for name, scores in _lines(result):
+        table.add_row(name, *_following(scores), style=name.style)
+        # A line for each room's hold timer would double a long table; JSON has them.
+        if scores.hold_timer is not None and not name.style:
+            table.add_row(Text(HOLD), *_following(scores.hold_timer), style="italic")
+    return table
+
+
+def _following(scores: Scores | Steadiness) -> list[str]:
+    minutes = (scores.false_free_min_per_day, scores.false_occupied_min_per_day)
+    changes = (scores.arrivals, scores.departures)
+    missed = ["-" if some is None else f"{some.missed}/{some.changes}" for some in changes]
+    return ["-" if some is None else f"{some:.1f}" for some in minutes] + missed + [_delay(some) for some in changes]
+
+
+def _delay(delays: Delays | None) -> str:
+    if delays is None or delays.median_s is None or delays.p90_s is None:
+        return "-"
+    return f"{_duration(delays.median_s)}, {_duration(delays.p90_s)}"
+
+
+def _duration(seconds: float) -> str:
+    """Two digits are enough to compare by: `48 s`, `10 min`, `1.6 h`."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    table.add_column("split", no_wrap=True, overflow="ellipsis")
+    for heading in headings:
+        table.add_column(heading, justify="right", vertical="bottom")
+    return table
+
+
+def _lines(result: Result) -> Iterator[tuple[Text, Scores]]:
+    for name, split in result.splits.items():
+        yield Text(name), split.overall
+        for room, scores in split.rooms.items() if len(split.rooms) > 1 else ():
+            yield Text(f"  {room}", style="dim"), scores
 
 
 def cost_line(result: Result, peak_mb: float) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from attuned.learning.replay.errors import SpecError
+from attuned.learning.replay.following import held
 from attuned.learning.replay.labels import draw, first_days, label_count
-from attuned.learning.replay.nodes import Evidence, Features, Head, NodeCode
+from attuned.learning.replay.nodes import Evidence, Head, NodeCode
 from attuned.learning.replay.observed import NodeWindows, observe
+from attuned.learning.replay.online import Student
 from attuned.learning.replay.recording import UNLABELLED
 from attuned.learning.replay.scores import Beliefs, Scores, score
 from attuned.learning.replay.spec import TRAIN, Spec
@@ -23,13 +24,18 @@ from attuned.presence.fusion import fuse
 from attuned.presence.weights import kind_weights
 
 Mode = Literal["frozen", "online"]
+# Nobody labels what was longer ago than a year.
+MAX_LATE_H = 8760
 # A node's evidence, and the index of each of its windows among those of its room.
 Heard = tuple[npt.NDArray[np.int64], Evidence]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line can ask for; train_days and labels are None for all there is."""
+    """What the command line can ask for; train_days and labels are None for all there is.
+
+    late_h: hours of event time from the end of a window to the arrival of its label, with the mode online.
+    """
 
     head: str = "gnb"
     train_days: float | None = None
@@ -37,12 +43,20 @@ class Options:
     drop: tuple[str, ...] = ()
     mode: Mode = "frozen"
     seed: int = 0
+    late_h: float = 0.0
+
+    @property
+    def late_s(self) -> int:
+        return round(self.late_h * 3600)
 
 
 @dataclass(frozen=True)
 class SplitScores:
+    """Figures of a split and of each room, and what was said of each room, from which they come."""
+
     overall: Scores
     rooms: Mapping[str, Scores]
+    beliefs: Mapping[str, Beliefs]
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,7 @@ class Result:
     name: str
     head: str
     mode: Mode
+    late_h: float
     labels: int
     splits: Mapping[str, SplitScores]
     us_per_window: float
@@ -83,7 +98,9 @@ class Replay:
     spec: Spec
     head: str
     effort: Effort
+    late_s: int = 0
     heads: dict[str, Head] = field(default_factory=dict)
+    students: dict[str, Student] = field(default_factory=dict)
 
     def learn(self, split: Split) -> None:
         """Stream a split and learn its labels, judging nothing."""
@@ -96,7 +113,11 @@ class Replay:
                     self._head(node).learn(windows.features[taught], labels[taught].astype(np.uint8))
 
     def judge(self, split: Split, mode: Mode) -> dict[str, Beliefs]:
-        """What was said of each room in its labelled windows; going online, a window is learned after it was judged."""
+        """What was said of each room in its labelled windows.
+
+        Going online, a window is learned after it was judged, when its label has arrived. Labels that are still on
+        their way at the end of a split arrive in the next.
+        """
         return {room.room: self._room(room, mode) for room in split.rooms}
 
     def _room(self, room: RoomStream, mode: Mode) -> Beliefs:
@@ -104,9 +125,15 @@ class Replay:
         said = fused(heard, {node.node: node.kinds for node in room.nodes}, len(room.ends_s))
         with self.effort.spent():
             probability = filtered(self.code, room, said, self.spec.window_s)
+        hold = held(room.ends_s, said.told & (said.nats > 0))
         judged = room.labels != UNLABELLED
         return Beliefs(
-            room.ends_s[judged], room.labels[judged], probability[judged], said.told[judged], room.stretch[judged]
+            ends_s=room.ends_s[judged],
+            truth=room.labels[judged],
+            probability=probability[judged],
+            told=said.told[judged],
+            stretch=room.stretch[judged],
+            held=hold[judged],
         )
 
     def _hear(self, room: RoomStream, node: NodeStream, mode: Mode) -> Heard:
@@ -115,7 +142,7 @@ class Replay:
         labels = _labels_at(room, windows)
         with self.effort.spent():
             if mode == "online":
-                evidence = prequential(self._head(node), windows.features, labels)
+                evidence = self._student(node).judge(windows, labels)
             else:
                 evidence = self._head(node).predict(windows.features)
         return np.searchsorted(room.ends_s, windows.ends_s), evidence
@@ -131,25 +158,13 @@ class Replay:
             self.heads[node.node] = self.code.head(self.head, node.kinds, self.spec.window_s)
         return self.heads[node.node]
 
+    def _student(self, node: NodeStream) -> Student:
+        return self.students.setdefault(node.node, Student(self._head(node), self.late_s))
+
 
 def _labels_at(room: RoomStream, windows: NodeWindows) -> npt.NDArray[np.int8]:
     """The room's label in each of a node's windows; every window of a node is one of its room."""
     return room.labels[np.searchsorted(room.ends_s, windows.ends_s)]
-
-
-def prequential(head: Head, features: Features, labels: npt.NDArray[np.int8]) -> Evidence:
-    """Evidence of each window from what was learned before it, in time order."""
-    nats, told = np.zeros(len(features)), np.zeros(len(features), dtype=bool)
-    # Nothing is learned between two labels, so the windows up to and with the next label are judged at once.
-    edges = [0, *(int(window) + 1 for window in np.flatnonzero(labels != UNLABELLED)), len(features)]
-    for start, end in pairwise(edges):
-        if start == end:
-            continue
-        evidence = head.predict(features[start:end])
-        nats[start:end], told[start:end] = evidence.nats, evidence.told
-        if labels[end - 1] != UNLABELLED:
-            head.learn(features[end - 1 : end], labels[end - 1 : end].astype(np.uint8))
-    return Evidence(nats, told)
 
 
 def fused(heard: Mapping[str, Heard], kinds: Mapping[str, Sequence[str]], windows: int) -> Evidence:
@@ -187,9 +202,10 @@ def run(
     """Replay the spec that was read from `path`. SpecError where spec, recordings and options do not fit together."""
     if options.head not in code.heads:
         raise SpecError(f"--head {options.head} is no head; write one of {', '.join(code.heads)}.")
+    _check(options)
     splits = load_splits(spec, path, options.drop, progress)
     train, tests = _train(splits, spec, options), [split for split in splits if split.name != TRAIN]
-    replay = Replay(code, spec, options.head, Effort(clock))
+    replay = Replay(code, spec, options.head, Effort(clock), options.late_s)
     if train is not None:
         progress("learning on train")
         replay.learn(train)
@@ -198,11 +214,21 @@ def run(
         name=spec.name,
         head=options.head,
         mode=options.mode,
+        late_h=options.late_h,
         labels=0 if train is None else label_count(train),
         splits={split.name: judged[split.name] for split in tests},
         us_per_window=replay.effort.seconds * 1e6 / replay.effort.windows if replay.effort.windows else 0.0,
         head_bytes=max((head.size_bytes for head in replay.heads.values()), default=0),
     )
+
+
+def _check(options: Options) -> None:
+    if not 0 <= options.late_h <= MAX_LATE_H:
+        raise SpecError(f"--late {options.late_h:g} is no lateness; write hours from 0 to {MAX_LATE_H:,}.")
+    if options.train_days is not None and not options.train_days >= 0:
+        raise SpecError(f"--train-days {options.train_days:g} is no number of days; write 0 or more.")
+    if options.late_h and options.mode != "online":
+        raise SpecError("--late needs labels that arrive while judging; add --mode online.")
 
 
 def _train(splits: Sequence[Split], spec: Spec, options: Options) -> Split | None:
@@ -225,5 +251,5 @@ def _judge(
         rooms = replay.judge(split, mode)
         window_s = replay.spec.window_s
         by_room = {room: score([beliefs], window_s) for room, beliefs in rooms.items()}
-        judged[split.name] = SplitScores(score(list(rooms.values()), window_s), by_room)
+        judged[split.name] = SplitScores(score(list(rooms.values()), window_s), by_room, rooms)
     return judged

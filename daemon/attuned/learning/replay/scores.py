@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from attuned.learning.replay.following import FREE, OCCUPIED, Delays, Track, delays
 from attuned.learning.replay.windows import GAP_MS
 
 CALIBRATION_BINS = 15
@@ -18,7 +19,8 @@ class Beliefs:
     """What was said of one room in its labelled windows, by time.
 
     ends_s int64 [n] ascending; truth int8 [n] of 0 and 1; probability float64 [n] of occupied; told bool [n], false
-    where the room was unknown; stretch int64 [n], changing where the recording has a gap of more than an hour.
+    where the room was unknown; stretch int64 [n], changing where the recording has a gap of more than an hour; held
+    bool [n], the state of a hold timer fed by the same windows, None where there is none.
     """
 
     ends_s: npt.NDArray[np.int64]
@@ -26,6 +28,7 @@ class Beliefs:
     probability: npt.NDArray[np.float64]
     told: npt.NDArray[np.bool_]
     stretch: npt.NDArray[np.int64]
+    held: npt.NDArray[np.bool_] | None = None
 
     @property
     def said(self) -> npt.NDArray[np.int8]:
@@ -34,12 +37,24 @@ class Beliefs:
 
 
 @dataclass(frozen=True)
+class Steadiness:
+    """How a state follows people: changes and minutes a day of covered time, of one room; unknown is neither false."""
+
+    changes_per_day: float
+    false_free_min_per_day: float
+    false_occupied_min_per_day: float
+    arrivals: Delays
+    departures: Delays
+
+
+@dataclass(frozen=True)
 class Scores:
     """Figures of one room or split; all but `windows` are None where there was nothing to judge.
 
     Shares and scores are 0..1. An unknown window is an error, and 0.5 in `brier` and `ece`. `brier` is the mean squared
     difference of the probability of occupied from the truth (Brier 1950, of one class). `ece` is that of Guo et al.
-    (2017), equation 3. Changes are a day of covered time.
+    (2017), equation 3. Changes and minutes are a day of covered time. `hold_timer` is how a hold timer fed by the same
+    windows, each for itself, would have done.
     """
 
     windows: int
@@ -51,6 +66,11 @@ class Scores:
     unknown_share: float | None = None
     changes_per_day: float | None = None
     true_changes_per_day: float | None = None
+    false_free_min_per_day: float | None = None
+    false_occupied_min_per_day: float | None = None
+    arrivals: Delays | None = None
+    departures: Delays | None = None
+    hold_timer: Steadiness | None = None
 
 
 def score(rooms: Sequence[Beliefs], window_s: int) -> Scores:
@@ -63,6 +83,8 @@ def score(rooms: Sequence[Beliefs], window_s: int) -> Scores:
     told = np.concatenate([room.told for room in rooms])
     probability = np.where(told, np.concatenate([room.probability for room in rooms]), 0.5)
     days = sum(covered_days(room, window_s) for room in rooms)
+    followed = steadiness(rooms, [room.said for room in rooms], window_s)
+    holds = [room.held.astype(np.int8) for room in rooms if room.held is not None]
     return Scores(
         windows=windows,
         accuracy=float(np.mean(said == truth)),
@@ -71,8 +93,32 @@ def score(rooms: Sequence[Beliefs], window_s: int) -> Scores:
         brier=float(np.mean((probability - truth) ** 2)),
         ece=calibration_error(np.maximum(probability, 1 - probability), said == truth),
         unknown_share=float(np.mean(~told)),
-        changes_per_day=sum(changes(room.said, room) for room in rooms) / days,
+        changes_per_day=followed.changes_per_day,
         true_changes_per_day=sum(changes(room.truth, room) for room in rooms) / days,
+        false_free_min_per_day=followed.false_free_min_per_day,
+        false_occupied_min_per_day=followed.false_occupied_min_per_day,
+        arrivals=followed.arrivals,
+        departures=followed.departures,
+        hold_timer=steadiness(rooms, holds, window_s) if len(holds) == len(rooms) else None,
+    )
+
+
+def steadiness(rooms: Sequence[Beliefs], states: Sequence[npt.NDArray[np.int8]], window_s: int) -> Steadiness:
+    """How a state of each room, int8 [n] in its windows, follows people."""
+    days = sum(covered_days(room, window_s) for room in rooms)
+    pairs = list(zip(rooms, states, strict=True))
+    tracks = [Track(room.ends_s, room.truth, state, _starts(room)) for room, state in pairs]
+
+    def false_minutes(truth: int, said: int) -> float:
+        windows = sum(int(np.sum((room.truth == truth) & (state == said))) for room, state in pairs)
+        return windows * window_s / 60 / days
+
+    return Steadiness(
+        changes_per_day=sum(changes(state, room) for room, state in pairs) / days,
+        false_free_min_per_day=false_minutes(OCCUPIED, FREE),
+        false_occupied_min_per_day=false_minutes(FREE, OCCUPIED),
+        arrivals=delays(tracks, OCCUPIED),
+        departures=delays(tracks, FREE),
     )
 
 

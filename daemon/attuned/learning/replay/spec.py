@@ -15,6 +15,8 @@ from attuned.learning.replay.times import check_format, instant_ms, zone
 
 LEVELS = ("temperature", "humidity", "light", "co2", "voc", "pm25", "sound", "power", "level")
 EVENTS = ("pir", "door", "event")
+# What may follow a level's kind, as in `co2+history`: features beside the mean.
+MORE = {"spread", "history"}
 TRAIN = "train"
 # What a node's tables hold (ATTUNE_MAX_SENSORS in the core).
 MAX_SENSORS = 12
@@ -84,7 +86,8 @@ class NodeEntry(Section):
         if not 1 <= len(sensors) <= MAX_SENSORS:
             raise ValueError(f"{len(sensors)} sensors are named; write 1 to {MAX_SENSORS} of {kinds}")
         for kind in sensors:
-            if kind not in LEVELS and kind not in EVENTS:
+            level, *more = kind.split("+")
+            if kind not in EVENTS and not (level in LEVELS and set(more) <= MORE):
                 raise ValueError(f"the sensor kind {kind!r} is unknown; write one of {kinds}")
         return sensors
 
