@@ -80,7 +80,7 @@ class SiteSettings(_Table):
         DEFAULT_COST_RATIO,
         ge=0.1,
         le=10,
-        description="how many wrongly occupied rooms a wrongly free one is as bad as, from 0.1 to 10, such as cost_ratio = 2",
+        description="wrongly occupied rooms that are as bad as a wrongly free one, 0.1 to 10, such as cost_ratio = 2",
     )
 
     @property

@@ -1,7 +1,7 @@
 """How long rooms stay free and occupied, learned from labels: the dwell times of the filter.
 
-Maximum a posteriori of the mean stays of a Markov chain in continuous time, seen at the times of the labels (panel data;
-Kalbfleisch and Lawless 1985), with a log-normal prior around the core's own dwell times.
+Maximum a posteriori of the mean stays of a Markov chain in continuous time, seen at the times of the labels (panel
+data; Kalbfleisch and Lawless 1985), with a log-normal prior around the core's own dwell times.
 """
 
 from collections.abc import Callable
@@ -24,14 +24,12 @@ _ROUNDS, _POINTS, _WIDTH = 5, 21, 3.0
 Reals = npt.NDArray[np.float64]
 
 
-def learn_dwell(
-    ends_s: npt.NDArray[np.int64], classes: npt.NDArray[np.int8], count: int = 2
-) -> tuple[float, ...]:
+def learn_dwell(ends_s: npt.NDArray[np.int64], classes: npt.NDArray[np.int8], count: int = 2) -> tuple[float, ...]:
     """Mean stay in each of `count` classes, in seconds, within the core's bounds.
 
-    ends_s int64 [n] ascending and classes int8 [n] (0 to count - 1) of the labelled windows. Two classes may be labelled
-    now and then, in any proportion to each other; for more, labels have to be dense. Where the labels say nothing, the
-    core's own dwell times.
+    ends_s int64 [n] ascending and classes int8 [n] (0 to count - 1) of the labelled windows. Two classes may be
+    labelled now and then, in any proportion to each other; for more, labels have to be dense. Where the labels say
+    nothing, the core's own dwell times.
     """
     pairs = classes[:-1], classes[1:], np.diff(ends_s).astype(np.float64)
     stays = _two(*pairs, share=_odds(classes)) if count == 2 else _dense(*pairs, count)

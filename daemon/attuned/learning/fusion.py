@@ -28,8 +28,8 @@ def learn_trust(
     """Factor of each node's weight, at least 0; ones unless both classes are labelled and two nodes are there.
 
     evidence float64 [n, m]: what each node adds in a labelled window if it counts by its sensor kinds, in nats, from
-    heads that had not learned the window; 0 where it is silent. occupied bool [n]. `weights` are those by sensor kinds of
-    the m nodes, above 0. The labels together count as `effective` independent ones.
+    heads that had not learned the window; 0 where it is silent. occupied bool [n]. `weights` are those by sensor kinds
+    of the m nodes, above 0. The labels together count as `effective` independent ones.
 
     Maximum a posteriori of logistic regression of the classes on the evidence, with factors that may not be negative, a
     Gaussian prior around 1 and an intercept, left out, that takes up how often each class was labelled. The factors are
@@ -48,7 +48,7 @@ def learn_trust(
 
 
 def _fit(inputs: Reals, occupied: npt.NDArray[np.bool_], precision: Reals, weight: float) -> Reals:
-    """Projected Newton (Bertsekas 1982) on a convex cost: factors at their bound that want to fall below it stay there."""
+    """Projected Newton (Bertsekas 1982) on a convex cost: factors at 0 that want to fall below it stay there."""
     bounded = np.append(np.ones(inputs.shape[1] - 1, dtype=bool), False)
     centre = bounded.astype(float)
 

@@ -18,9 +18,7 @@ def fuse(evidence: Mapping[str, float], weights: Mapping[str, float], limit: flo
     A node without a weight counts in full. One node alone says at most `limit` nats before it is weighed, and so do all
     together: beyond it all shares shrink alike. The total does not depend on the order of the nodes.
     """
-    shares = {
-        node: weights.get(node, 1.0) * min(max(nats, -limit), limit) for node, nats in sorted(evidence.items())
-    }
+    shares = {node: weights.get(node, 1.0) * min(max(nats, -limit), limit) for node, nats in sorted(evidence.items())}
     total = math.fsum(shares.values())
     if abs(total) <= limit:
         return FusedEvidence(total, shares)

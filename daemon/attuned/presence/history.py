@@ -24,9 +24,7 @@ async def history(store: BeliefStore, room: Room, from_utc_ms: int, to_utc_ms: i
     known = await _known(store, room, from_utc_ms, to_utc_ms)
     said = await store.said(room.room, from_utc_ms, to_utc_ms)
     threshold = room.timeline.threshold
-    return [
-        _point(utc_ms, log_odds, _standing(said, utc_ms), threshold) for utc_ms, log_odds in sorted(known.items())
-    ]
+    return [_point(utc_ms, log_odds, _standing(said, utc_ms), threshold) for utc_ms, log_odds in sorted(known.items())]
 
 
 async def _known(store: BeliefStore, room: Room, from_utc_ms: int, to_utc_ms: int) -> dict[int, float]:

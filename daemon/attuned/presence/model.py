@@ -5,8 +5,8 @@ import math
 from attune_core import DWELL_S
 from pydantic import BaseModel, ConfigDict, Field
 
-# Windows that follow each other repeat each other: a lamp that misleads now misleads in a minute, too. On the recordings
-# that Attune is developed with, what a filter has summed up is worth a fifth to a half of its nats.
+# Windows that follow each other repeat each other: a lamp that misleads now misleads in a minute, too. On the
+# recordings that Attune is developed with, what a filter has summed up is worth a fifth to a half of its nats.
 DEFAULT_SLOPE = 0.35
 
 # A free room that is in use annoys those who are sent there; an occupied room that is free costs a little energy.
@@ -37,7 +37,7 @@ class Calibration(_Facts):
 
 
 class RoomModel(_Facts):
-    """How a room is judged: mean stays (free, occupied) in seconds, the calibration of its filter, and each node's trust.
+    """How a room is judged: mean stays (free, occupied) in seconds, the filter's calibration, and each node's trust.
 
     A node's trust multiplies the weight that it has from its sensor kinds; 1 for nodes that are not named.
     """

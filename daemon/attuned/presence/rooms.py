@@ -97,8 +97,8 @@ class Room:
 
 
 class Rooms:
-    """The rooms by name. `room_of` gives a node's room, `sensors_of` its sensor kinds; `threshold` is the log-odds above
-    which a room is occupied, `models` holds what rooms have learned from labels."""
+    """The rooms by name. `room_of` gives a node's room, `sensors_of` its sensor kinds; `threshold` is the log-odds
+    above which a room is occupied, `models` holds what rooms have learned from labels."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Rooms:
         threshold: float,
         models: Mapping[str, RoomModel] | None = None,
     ) -> None:
-        self._step_ms = step_ms
+        self.step_ms = step_ms
         self._room_of = room_of
         self._sensors_of = sensors_of
         self._threshold = threshold
@@ -133,7 +133,7 @@ class Rooms:
 
     def new_timeline(self, room: str, checkpoint: Checkpoint | None) -> RoomTimeline:
         return RoomTimeline(
-            self._step_ms, self._sensors_of, checkpoint, model=self.model(room), threshold=self._threshold
+            self.step_ms, self._sensors_of, checkpoint, model=self.model(room), threshold=self._threshold
         )
 
     def restore(self, room: str, checkpoint: Checkpoint | None, said: Belief | None) -> None:
@@ -184,7 +184,7 @@ class Rooms:
 
     def settled_hours(self) -> list[BeliefHour]:
         """Hours of which every step is settled, for the store; each is handed out once."""
-        return [hour for room in self.rooms.values() for hour in take_hours(room.room, room.settling, self._step_ms)]
+        return [hour for room in self.rooms.values() for hour in take_hours(room.room, room.settling, self.step_ms)]
 
 
 def add_window(timeline: RoomTimeline, window: Window) -> Arrival:
