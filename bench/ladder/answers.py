@@ -55,7 +55,7 @@ def jobs(row: Row, quick: bool, ours_only: bool) -> list[Job]:
     attune = [Job(row, who, seed) for who in (ours.DEFAULT, *ours.HEADS) for seed in row.seeds]
     names = [HOLD] if ours_only else [HOLD, *(peer.title for peer in row_peers(row, quick))]
     others = [Job(row, who, seed, room) for who in names for seed in row.seeds for room in rooms(row)]
-    return [*(attune if ours.runnable(row) else []), *others]
+    return [*attune, *others]
 
 
 def answers(todo: list[Job]) -> dict[Job, Answer]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from attune_core.schema import MISSING, UNIT
 from attuned.learning.replay.core import CoreCode
 from attuned.learning.replay.labels import draw, first_days
+from attuned.learning.replay.local_time import with_clock
 from attuned.learning.replay.observed import observe
 from attuned.learning.replay.recording import UNLABELLED
 from attuned.learning.replay.spec import EVENTS, TRAIN, Spec, load_spec
@@ -45,7 +46,8 @@ class Seen:
 def splits(row: Row) -> tuple[Spec, dict[str, Split]]:
     """The spec of a row and its splits, the train split cut to the row's first days; labels are not drawn yet."""
     spec = load_spec(row.path)
-    found = {split.name: split for split in load_splits(spec, row.path, row.drop)}
+    loaded = load_splits(spec, row.path, row.drop)
+    found = {split.name: with_clock(split, spec.zone) if row.clock else split for split in loaded}
     if row.train_days is not None:
         cut = first_days(found[TRAIN], row.train_days, spec.window_s)
         assert cut is not None, "a row's train split has windows"
@@ -60,7 +62,7 @@ def seen(row: Row, split: str, room: str) -> Seen:
     stream = next(one for one in found[split].rooms if one.room == room)
     schedule = slots(stream.ends_s, spec.window_s, spec.zone)
     raw = np.hstack([raw_values(stream, node, spec.window_s) for node in stream.nodes])
-    kinds = [kind for node in stream.nodes for kind in node.kinds]
+    kinds = [kind.partition("+")[0] for node in stream.nodes for kind in node.sensors]
     features = np.hstack([_features(stream, node, spec) for node in stream.nodes])
     if row.clock:
         raw = np.hstack([raw, clock(stream.ends_s, spec.window_s, spec.zone)])
@@ -84,7 +86,7 @@ def raw_values(room: RoomStream, node: NodeStream, window_s: int) -> Matrix:
     """The node's readings in each of the room's windows [n, sensors]."""
     place = np.searchsorted(room.ends_s, window_ends(node.times_ms, window_s))
     columns = []
-    for kind, values in zip(node.kinds, node.values.T, strict=True):
+    for kind, values in zip(node.sensors, node.values.T, strict=True):
         there = ~np.isnan(values)
         count = np.bincount(place[there], minlength=len(room.ends_s))
         total = np.bincount(place[there], weights=values[there], minlength=len(room.ends_s))

@@ -1,8 +1,7 @@
 """Attune's own rows, through the replay that everybody can run."""
 
 import time
-from dataclasses import fields
-from typing import Any
+from dataclasses import replace
 
 from attuned.learning.replay.core import CoreCode
 from attuned.learning.replay.run import Options, run
@@ -17,12 +16,6 @@ HEADS = tuple(CoreCode.heads)
 Rooms = dict[tuple[str, str], Beliefs]
 
 
-def runnable(row: Row) -> bool:
-    """Whether this version's replay knows what the row asks for."""
-    known = {field.name for field in fields(Options)}
-    return (not row.clock or "clock" in known) and (not row.streamed or "late_h" in known)
-
-
 def head_of(who: str) -> str | None:
     """The head that a name asks for; None for the default configuration."""
     return None if who == DEFAULT else who
@@ -30,11 +23,10 @@ def head_of(who: str) -> str | None:
 
 def options(row: Row, head: str | None, seed: int) -> Options:
     """A row's condition; everything that it does not name, the head without one, is the default of this version."""
-    asked: dict[str, Any] = {"train_days": row.train_days, "labels": row.labels, "drop": row.drop, "seed": seed}
-    asked |= {} if head is None else {"head": head}
-    asked |= {"clock": True} if row.clock else {}
-    asked |= {"mode": "online", "late_h": row.late_h} if row.streamed else {}
-    return Options(**asked)
+    asked = Options(train_days=row.train_days, labels=row.labels, drop=row.drop, seed=seed, clock=row.clock)
+    if row.late_h is not None:
+        asked = replace(asked, mode="online", late_h=row.late_h)
+    return asked if head is None else replace(asked, head=head)
 
 
 def attune(row: Row, head: str | None, seed: int) -> Rooms:

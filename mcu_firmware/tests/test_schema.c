@@ -50,12 +50,14 @@ static void what_is_no_node_type_is_refused(void **state) {
     assert_int_equal(try(many, 12, 10), ATTUNE_SCHEMA_OK);
     assert_int_equal(try(many, 12, 600), ATTUNE_SCHEMA_OK);
     assert_int_equal(try(many, 12, 601), ATTUNE_SCHEMA_WINDOW);
-    const uint8_t unknown[] = {0, 10, 31, 35, 127};
+    const uint8_t unknown[] = {0, 11, 31, 35, 127};
     for (size_t i = 0; i < sizeof unknown; i++) {
         assert_int_equal(try(&unknown[i], 1, 60), ATTUNE_SCHEMA_KIND);
     }
     const uint8_t spread_of_events = ATTUNE_DOOR | ATTUNE_SPREAD;
     assert_int_equal(try(&spread_of_events, 1, 60), ATTUNE_SCHEMA_KIND);
+    const uint8_t spread_of_clock = ATTUNE_CLOCK | ATTUNE_SPREAD;
+    assert_int_equal(try(&spread_of_clock, 1, 60), ATTUNE_SCHEMA_KIND);
     const uint8_t history_of_events = ATTUNE_PIR | ATTUNE_HISTORY;
     assert_int_equal(try(&history_of_events, 1, 60), ATTUNE_SCHEMA_KIND);
     memset(many, ATTUNE_PIR, sizeof many);
@@ -73,18 +75,34 @@ static void every_kind_has_a_name_and_coordinates(void **state) {
         bool known = attune_kind_name(plain) != NULL;
         kinds += known;
         assert_int_equal(try(&plain, 1, 60), known ? ATTUNE_SCHEMA_OK : ATTUNE_SCHEMA_KIND);
-        if (known && !attune_kind_is_event(plain)) {
+        if (known && !attune_kind_is_event(plain) && plain != ATTUNE_CLOCK) {
             assert_int_equal(try(&spread, 1, 60), ATTUNE_SCHEMA_OK);
             assert_int_equal(try(&history, 1, 60), ATTUNE_SCHEMA_OK);
         }
     }
-    assert_int_equal(kinds, 12);
+    assert_int_equal(kinds, 13);
     assert_string_equal(attune_kind_name(4), "co2");
     assert_string_equal(attune_kind_name(32), "pir");
     assert_string_equal(attune_statistic_name(4), "since");
+    assert_string_equal(attune_kind_name(10), "clock");
+    assert_string_equal(attune_statistic_name(7), "weekend");
     assert_string_equal(attune_statistic_name(9), "variation");
-    assert_null(attune_statistic_name(5));
     assert_null(attune_statistic_name(10));
+}
+
+static void a_clock_gives_three_features_as_they_are(void **state) {
+    (void)state;
+    const uint8_t sensors[] = {ATTUNE_CO2, ATTUNE_CLOCK};
+    attune_schema schema;
+    assert_int_equal(attune_schema_init(&schema, sensors, sizeof sensors, 60), ATTUNE_SCHEMA_OK);
+    assert_int_equal(schema.features, 4);
+    for (uint8_t i = 0; i < 3; i++) {
+        const attune_feature *f = &schema.feature[1 + i];
+        assert_int_equal(f->sensor, 1);
+        assert_int_equal(f->statistic, 5 + i);
+        assert_int_equal(attune_schema_coordinate(f, 1), 1024);
+        assert_int_equal(attune_schema_coordinate(f, -0.5f), -512);
+    }
 }
 
 static void coordinates_by_hand(void **state) {
@@ -111,6 +129,7 @@ int main(void) {
         cmocka_unit_test(the_hash_is_that_of_the_written_table),
         cmocka_unit_test(what_is_no_node_type_is_refused),
         cmocka_unit_test(every_kind_has_a_name_and_coordinates),
+        cmocka_unit_test(a_clock_gives_three_features_as_they_are),
         cmocka_unit_test(coordinates_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 """The board in QEMU behind a real gateway: its UART is the socket that the gateway's serial transport opens."""
 
 import queue
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,9 @@ import pytest
 from attune_proto.v1 import node_pb2
 from attune_proto.v1.link_pb2 import DaemonBatch, Frame
 from attune_proto.v1.link_pb2_grpc import NodeLinkServicer, add_NodeLinkServicer_to_server
+from attuned.demo.ports import free_port
 from firmware_build import firmware
+from processes import end
 from qemu_board import Board
 
 GATEWAY = [sys.executable, "-c", "from attune_gateway.main import main; main()"]
@@ -67,16 +68,17 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[Board]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     board = Board(tmp_path, firmware() / "attune-node.elf", bytes(range(32)), tcp_port=port)
     settings = f'name = "lab"\ndaemon = "unix:{tmp_path}/daemon.sock"\n'
     settings += f'[[serial]]\ndevice = "socket://127.0.0.1:{port}"\n'
     (tmp_path / "gateway.toml").write_text(settings)
-    with subprocess.Popen([*GATEWAY, "--config", str(tmp_path / "gateway.toml")]) as gateway:
+    gateway = subprocess.Popen([*GATEWAY, "--config", str(tmp_path / "gateway.toml")])
+    try:
         yield board
-        gateway.terminate()
-    board.close()
+    finally:
+        end(gateway)
+        board.close()
 
 
 @pytest.mark.slow

@@ -64,6 +64,20 @@ def event_features(ticks: np.ndarray, values: np.ndarray, windows: int, window_m
     return rows
 
 
+def clock_features(ticks: np.ndarray, values: np.ndarray, windows: int, window_ms: int) -> list[list[int]]:
+    which = -(-ticks // window_ms) - 1
+    rows = []
+    for window in range(windows):
+        said = values[which == window]
+        if not len(said):
+            rows.append([MISSING] * 3)
+            continue
+        angle = 2 * np.pi * said[-1] / 86_400
+        weekend = said[-1] // 86_400 in (5, 6)
+        rows.append([round(1024 * float(np.sin(angle))), round(1024 * float(np.cos(angle))), 1024 * weekend])
+    return rows
+
+
 @dataclass
 class NumpyHead:
     """Gaussian naive Bayes over every sample that it was ever given."""
@@ -126,6 +140,8 @@ class NumpyCode:
             ticks, values = samples.tick_ms[mine], samples.value[mine].astype(float)
             if kind in LEVELS:
                 columns.append(level_features(kind, ticks, values, count, window_s * 1000))
+            elif kind == "clock":
+                columns.append(clock_features(ticks, values, count, window_s * 1000))
             else:
                 columns.append(event_features(ticks, values, count, window_s * 1000))
         rows = [list(chain.from_iterable(parts)) for parts in zip(*columns, strict=True)]

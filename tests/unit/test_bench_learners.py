@@ -18,7 +18,7 @@ from bench.ladder.figures import Figures, figures
 from bench.ladder.forgetting import Forgetting
 from bench.ladder.inputs import clock, raw_values, slots
 from bench.ladder.judged import Judged, Outcome, judge
-from bench.ladder.rows import ROWS, Line, Row, chosen
+from bench.ladder.rows import ROWS, SPECS, Line, Row, chosen
 
 MINUTE = 60
 
@@ -150,6 +150,17 @@ def test_every_row_has_its_spec_and_rooms() -> None:
         assert {line.split for line in row.lines} <= {entry.split for entry in spec.files}
         assert {room for line in row.lines for room in line.rooms} <= {node.room for node in spec.nodes}
     assert [row.name for row in chosen(("shortcut",))] == ["planted shortcut, no clock", "planted shortcut, clock"]
+
+
+def test_specs_of_one_recording_have_the_same_sensors() -> None:
+    def sensors(name: str) -> list[dict[str, str]]:
+        return [node.sensors for node in load_spec(SPECS / f"{name}.toml").nodes]
+
+    assert sensors("candanedo-stream") == sensors("candanedo")
+    assert sensors("robod-14-days") == sensors("robod-stream") == sensors("robod")
+    assert sensors("robod-1-from-2") == sensors("robod-2-from-1") == sensors("robod")[:1]
+    corner = {kind: column for kind, column in sensors("singh")[0].items() if not kind.startswith("light")}
+    assert sensors("singh-one-node") == [corner]
 
 
 def test_the_shortcut_is_made_the_same_every_time_and_its_hours_change() -> None:

@@ -1,4 +1,7 @@
-"""The gnb head against scikit-learn and numpy, and its sums against their own laws."""
+"""The gnb head against scikit-learn and numpy, and what the binding does for every head.
+
+The laws of sums are in test_heads_laws.py.
+"""
 
 from typing import Any
 
@@ -114,49 +117,11 @@ def test_a_new_class_makes_the_head_grow() -> None:
     assert (head.classes, head.predict(x)[0].shape, head.size_bytes) == (3, (60, 2), 4 + 12 * D * 3)
 
 
-cells = arrays(np.int16, st.tuples(st.integers(1, 20), st.just(D)), elements=st.integers(-8000, 8000))
-
-
 def taught_head(x: Features, precision: str) -> Head:
     """Rows alternate between the classes."""
     head = Head("gnb", D, precision)
     head.learn(x, np.arange(len(x), dtype=np.uint8) % 2)
     return head
-
-
-def statistics(head: Head) -> npt.NDArray[np.float64]:
-    """n, M2 / n and mean [K, 3, d] of the exported state, which are all of order one."""
-    state = np.frombuffer(head.export()[4:], "<f4").reshape(head.classes, 3, head.features).astype(np.float64)
-    state[:, 1] /= np.maximum(state[:, 0], 1)
-    return state
-
-
-@given(cells, cells)
-def test_merging_equals_learning_both_in_either_order(first: Features, second: Features) -> None:
-    both = Head("gnb", D, "float64")
-    for part in (first, second):
-        both.learn(part, np.arange(len(part), dtype=np.uint8) % 2)
-    for order in ((first, second), (second, first)):
-        merged = taught_head(order[0], "float64")
-        merged.merge(taught_head(order[1], "float64"))
-        np.testing.assert_allclose(statistics(merged), statistics(both), atol=1e-5)
-
-
-@given(cells, cells)
-def test_unmerge_takes_out_what_merge_put_in(first: Features, second: Features) -> None:
-    head, other = taught_head(first, "float64"), taught_head(second, "float64")
-    before = statistics(head)
-    head.merge(other)
-    head.unmerge(other)
-    np.testing.assert_allclose(statistics(head), before, atol=1e-5)
-
-
-@given(cells, cells)
-def test_merging_on_a_node_loses_no_more_than_float32_has_to(first: Features, second: Features) -> None:
-    single, double = taught_head(first, "float32"), taught_head(first, "float64")
-    single.merge(taught_head(second, "float32"))
-    double.merge(taught_head(second, "float64"))
-    np.testing.assert_allclose(statistics(single), statistics(double), rtol=1e-5, atol=1e-5)
 
 
 def test_what_was_never_merged_cannot_be_taken_out() -> None:

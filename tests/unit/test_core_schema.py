@@ -55,8 +55,8 @@ def test_the_sensor_bytes_of_a_hello_give_the_schema_back() -> None:
 
 
 def test_kinds_have_the_numbers_of_the_wire() -> None:
-    levels = ["temperature", "humidity", "light", "co2", "voc", "pm25", "sound", "power", "level"]
-    assert {**dict(zip(levels, range(1, 10), strict=True)), "pir": 32, "door": 33, "event": 34} == KINDS
+    levels = ["temperature", "humidity", "light", "co2", "voc", "pm25", "sound", "power", "level", "clock"]
+    assert {**dict(zip(levels, range(1, 11), strict=True)), "pir": 32, "door": 33, "event": 34} == KINDS
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,11 @@ def test_json_is_one_object(attune_replay: Attune, spec: Path) -> None:
 def test_options_arrive(attune_replay: Attune, spec: Path) -> None:
     report = json.loads(attune_replay(spec, "--json", "--labels", 6, "--mode", "online", "--seed", 3).stdout)
     assert (report["labels"], report["mode"]) == (6, "online")
+    late = json.loads(attune_replay(spec, "--json", "--train-days", 0, "--mode", "online", "--late", 4).stdout)
+    assert late["splits"] == json.loads(attune_replay(spec, "--json", "--train-days", 0).stdout)["splits"]
+    assert "made: gnb, with clock, online, labels 0.5 h late, 240 labelled windows" in (
+        attune_replay(spec, "--clock", "--mode", "online", "--late", 0.5).stdout
+    )
     assert json.loads(attune_replay(spec, "--json", "--train-days", 0).stdout)["labels"] == 0
     assert json.loads(attune_replay(spec, "--json", "--train-days", 0.0625).stdout)["labels"] == 90
 
@@ -87,15 +92,28 @@ def test_a_table_for_people(attune_replay: Attune, spec: Path) -> None:
     result = attune_replay(spec)
     assert result.exit_code == 0
     assert "made: gnb, frozen, 240 labelled windows" in result.stdout
+    assert "Minutes a day falsely free or occupied" in result.stdout
+    assert "10 min hold" in result.stdout
     assert "us a window" in result.stdout
     assert result.stderr == ""
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_long_names_are_cut_and_figures_are_not(attune_replay: Attune, spec: Path) -> None:
+    spec.write_text(SPEC.replace('split = "test"', 'split = "the-second-day-of-january-in-the-year-2020"'))
+    lines = attune_replay(spec).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    cut = [line for line in lines if line.startswith("the-second")]
+    assert [line.split()[1] for line in cut] == ["240", "0.0"]
+    assert not any("…" in line.split(maxsplit=1)[1] for line in cut)
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--head", "forest"], "--head forest is no head; write one of gnb, "),
+        (["--late", "24"], "--late needs labels that arrive while judging; add --mode online."),
+        (["--late", "inf", "--mode", "online"], "--late inf is no lateness; write hours from 0 to 8,760."),
         (["--drop", "co2"], "--drop co2 names no sensor"),
         (["--drop", "temperature"], "without a sensor; drop fewer."),
     ],
@@ -108,7 +126,9 @@ def test_options_that_do_not_fit(attune_replay: Attune, spec: Path, arguments: l
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [["--mode", "live"], ["--labels", "-1"], ["--train-days", "-1"], ["--seed", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["--mode", "live"], ["--labels", "-1"], ["--train-days", "-1"], ["--seed", "x"], ["--late", "-1"]]
+)
 def test_options_that_cannot_be(attune_replay: Attune, spec: Path, arguments: list[str]) -> None:
     result = attune_replay(spec, *arguments)
     assert result.exit_code == 2

@@ -116,6 +116,22 @@ def test_features_of_events_agree_to_the_last_step() -> None:
     assert np.abs(both[0] - both[1]).max() <= 1
 
 
+def test_features_of_the_clock_agree_to_the_last_step() -> None:
+    """A week of windows of ten minutes, without a clock in the first, and twice told in some."""
+    ends_s = np.arange(2, 7 * 144 + 1) * 600
+    chance = np.random.default_rng(8)
+    early = chance.random(len(ends_s)) < 0.2
+    ticks = np.concatenate([ends_s * 1000, ends_s[early] * 1000 - 90_000])
+    order = np.argsort(ticks)
+    value = (ticks[order] // 1000 % 604_800).astype(np.float32)
+    samples = Samples(np.zeros(len(ticks), np.uint8), ticks[order], value)
+    both = [code.windows(("clock",), 600, samples, 7 * 86_400_000).astype(int) for code in (CoreCode(), NumpyCode())]
+    assert both[0].shape == (7 * 144, 3)
+    assert (both[0][0] == -32768).all()
+    assert np.abs(both[0] - both[1]).max() <= 1
+    assert np.sum(both[0][:, 2] == 1024) == 2 * 144
+
+
 def test_evidence_agrees_where_the_factory_release_is_outweighed() -> None:
     chance = np.random.default_rng(4)
     classes = (chance.random(20_000) < 0.4).astype(np.uint8)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from attuned.learning.replay.data_folder import data_folder, find_recording
 from attuned.learning.replay.errors import SpecError
-from attuned.learning.replay.recording import Recording, read_recording
+from attuned.learning.replay.recording import Recording, read_recording, recorded
 from attuned.learning.replay.spec import Spec
 
 NOON = 1_423_051_200_000  # 2015-02-04T12:00:00Z
@@ -27,7 +27,7 @@ def read(folder: Path, content: str | bytes, **changes: object) -> Recording:
     path = folder / "office.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     wanted = spec(**changes)
-    return read_recording(path, wanted, wanted.files[0])
+    return recorded(read_recording(path, wanted), wanted, wanted.files[0])
 
 
 PLAIN = "date,T,P,L\n2015-02-04 12:00:00,21.5,0,1\n2015-02-04 12:01:00,21.6,2,0\n"

@@ -184,6 +184,29 @@ def test_lateness_changes_nothing_where_all_labels_are_learned_before(bench: Ben
     assert (late.accuracy, late.brier, late.ece) == (frozen.accuracy, frozen.brier, frozen.ece)
 
 
+def timetable(days: range, opens: int, seed: int) -> list[Row]:
+    """A row every ten minutes; occupied for eight hours of each day, and one degree warmer then, with noise."""
+    chance = random.Random(seed)
+    made: list[Row] = []
+    for minute in range(days.start * 1440, days.stop * 1440, 10):
+        busy = int(opens <= minute % 1440 // 60 < opens + 8)
+        made.append((minute, round(22 + busy + chance.gauss(0, 1), 3), 0, busy))
+    return made
+
+
+def test_with_a_clock_a_node_learns_the_timetable(bench: Bench) -> None:
+    bench.window_s = 600
+    bench.train = timetable(range(5), 8, seed=1)
+
+    def balanced(opens: int, clock: bool) -> float:
+        bench.test = timetable(range(7, 12), opens, seed=2)
+        return bench.run(clock=clock).splits["test"].overall.balanced_accuracy or 0.0
+
+    assert balanced(8, clock=True) > balanced(8, clock=False) + 0.1
+    # The shortcut: when the habits of the room change, the timetable is worse than nothing.
+    assert balanced(20, clock=True) < 0.5 < balanced(20, clock=False)
+
+
 def test_no_days_no_knowledge(bench: Bench) -> None:
     result = bench.run(train_days=0)
     assert result.labels == 0
@@ -319,6 +342,20 @@ def test_several_files_make_one_split_in_time_order(bench: Bench) -> None:
     parts = judged(bench, "frozen")
     assert parts.ends_s.tolist() == whole.ends_s.tolist()
     assert parts.probability.tolist() == whole.probability.tolist()
+
+
+def test_a_file_of_several_splits_is_read_once(bench: Bench) -> None:
+    apart = bench.run().splits["test"].rooms
+    write(bench.folder / "both.csv", bench.train + bench.test)
+    bench.files = [
+        {"path": "both.csv", "split": "train", "to": "2020-01-03 00:00"},
+        {"path": "both.csv", "split": "test", "from": "2020-01-03 00:00"},
+    ]
+    said: list[str] = []
+    splits = load_splits(bench.spec, bench.folder / "spec.toml", progress=said.append)
+    assert said == ["reading both.csv"]
+    assert [split.name for split in splits] == ["train", "test"]
+    assert bench.run().splits["test"].rooms == apart
 
 
 def test_files_feed_the_nodes_that_they_name(bench: Bench) -> None:

@@ -1,10 +1,13 @@
 """Local times: offsets, hours that occur twice, hours that do not occur."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from attuned.learning.replay.times import LocalTimes, check_format, instant_ms, zone
+from attuned.learning.replay.times import LocalTimes, check_format, instant_ms, reader, zone
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 
@@ -62,6 +65,41 @@ def test_an_hour_that_does_not_occur_is_read_with_the_offset_before() -> None:
         utc("2015-03-29 01:30:00"),
         utc("2015-03-29 01:30:00"),
     ]
+
+
+@given(
+    st.sampled_from(["Europe/Brussels", "Australia/Lord_Howe", "America/Sao_Paulo", "Asia/Beirut", "UTC"]),
+    st.datetimes(datetime(2000, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001 - readings of a wall clock
+)
+@example("America/Sao_Paulo", datetime(2018, 11, 4, 0, 30))  # noqa: DTZ001 - at midnight the clock went to 01:00
+@example("Asia/Beirut", datetime(2019, 10, 26, 23, 30))  # noqa: DTZ001 - at midnight the clock went back to 23:00
+def test_a_moment_alone_is_the_first_that_the_wall_clock_showed(name: str, moment: datetime) -> None:
+    expected = moment.replace(tzinfo=ZoneInfo(name), fold=0).timestamp() * 1000
+    assert list(LocalTimes(ZoneInfo(name)).utc_ms([moment])) == [pytest.approx(expected, abs=1)]
+
+
+ISO = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
+
+
+@given(
+    st.sampled_from(ISO), st.from_regex(r"[0-9]{3,5}-[0-9]{1,2}-[0-9]{1,2}[ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2})?Z?")
+)
+@example(ISO[0], "2015-02-04 24:00:00")
+@example(ISO[0], "2015-02-04 23:59:60")
+@example(ISO[0], "2015-02-30 12:00:00")
+@example(ISO[0], "2015-W06-3 12:00:00")
+@example(ISO[0], "2015-2-4 5:6:7")
+@example(ISO[1], "2015-02-04 17:51")
+@example(ISO[1], "2015-02-04 17:51\n")
+@example(ISO[1], "\u0662015-02-04 17:51")
+def test_iso_times_are_read_as_strptime_reads_them(form: str, text: str) -> None:
+    def outcome(read: Callable[[str], datetime]) -> datetime | None:
+        try:
+            return read(text)
+        except ValueError:
+            return None
+
+    assert outcome(reader(form)) == outcome(lambda text: datetime.strptime(text, form))  # noqa: DTZ007 - the independent reading
 
 
 def test_instants_of_a_spec() -> None:

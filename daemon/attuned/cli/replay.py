@@ -37,8 +37,17 @@ def replay(
     ] = None,
     mode: Annotated[Mode, typer.Option(help="Learn on the train split only, or go on learning.")] = Mode.FROZEN,
     late: Annotated[
-        float, typer.Option(help="With --mode online: labels arrive so many hours after their windows.", metavar="H")
+        float,
+        typer.Option(min=0, help="With --mode online: labels arrive so many hours after their windows.", metavar="H"),
     ] = 0.0,
+    clock: Annotated[
+        bool,
+        typer.Option(
+            "--clock",
+            help="Tell nodes the local time. Beware: they may learn the timetable instead of the room, look good here, "
+            "and be wrong the day that habits change.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the draw that --labels makes.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +56,7 @@ def replay(
     from attuned.learning.replay.errors import ReplayError, SpecError
     from attuned.learning.replay.run import Options
 
-    options = Options(head, train_days, labels, tuple(drop or ()), mode.value, seed, late)
+    options = Options(head, train_days, labels, tuple(drop or ()), mode.value, seed, late, clock)
     try:
         result = _run(spec, options)
     except SpecError as error:
@@ -86,6 +95,5 @@ def _show(result: "Result", as_json: bool) -> None:
     if as_json:
         output.show_json(report.as_json(result, peak_mb))
         return
-    for table in report.as_tables(result):
-        output.show(table)
+    output.show(report.as_screen(result))
     output.show(report.cost_line(result, peak_mb))

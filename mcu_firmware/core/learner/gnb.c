@@ -8,17 +8,16 @@ void attune_gnb_init(attune_gnb *gnb, const attune_sensors *sensors) {
     gnb->classes = 2;
 }
 
-/* Twice the evidence of class k against class 0 from the sensors in `both`: twice log N(x; k) - log N(x; 0), without the constant that
- * cancels. */
-static attune_real compare(const attune_gnb *gnb, uint8_t k, const int16_t *x, uint32_t both) {
-    const attune_gnb_class *a = &gnb->of[0];
-    const attune_gnb_class *b = &gnb->of[k];
+/* Twice the evidence of class b against class a: twice log N(x; b) - log N(x; a), without the constant that cancels, over the features that
+ * are present and that both know; *compared counts them. */
+static attune_real compare(const attune_gnb_class *a, const attune_gnb_class *b, const attune_sensors *sensors,
+                           const int16_t *x, uint32_t present, uint32_t *compared) {
     attune_real sum = 0;
     attune_real ratio = 1;
-    uint8_t ratios = 0;
-    for (uint8_t i = 0; i < gnb->sensors.features; i++) {
-        uint8_t s = gnb->sensors.of[i];
-        if ((both >> s & 1) == 0) {
+    uint32_t count = 0;
+    for (uint32_t i = sensors->features; i-- > 0;) {
+        uint32_t s = sensors->of[i];
+        if ((present >> s & 1) == 0 || !(a->means.n[s] * b->means.n[s] > 0)) {
             continue;
         }
         attune_real va = a->m2[i] / a->means.n[s] + ATTUNE_LEAST_VARIANCE;
@@ -27,24 +26,26 @@ static attune_real compare(const attune_gnb *gnb, uint8_t k, const int16_t *x, u
         attune_real db = attune_unit(x[i]) - b->means.mean[i];
         sum += da * da / va - db * db / vb;
         ratio *= va / vb;
-        if (++ratios == ATTUNE_GNB_RATIOS) {
+        if (++count % ATTUNE_GNB_RATIOS == 0) {
             sum += attune_log(ratio);
             ratio = 1;
-            ratios = 0;
         }
     }
+    *compared = count;
     return sum + attune_log(ratio);
 }
 
 bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real *evidence) {
     uint32_t present = attune_sensors_present(&gnb->sensors, x);
-    uint32_t free = present & attune_means_known(&gnb->of[0].means, &gnb->sensors);
     bool any = false;
     for (uint8_t k = 1; k < gnb->classes; k++) {
-        uint32_t known = attune_means_known(&gnb->of[k].means, &gnb->sensors);
-        any = any || (free & known) != 0;
+        uint32_t compared;
+        evidence[k - 1] = compare(&gnb->of[0], &gnb->of[k], &gnb->sensors, x, present, &compared) / 2;
+        any = any || compared > 0;
         /* A class that nobody has taught must not win by having nothing said against it. */
-        evidence[k - 1] = known != 0 ? compare(gnb, k, x, free & known) / 2 : ATTUNE_UNTAUGHT;
+        if (compared == 0 && attune_means_known(&gnb->of[k].means, &gnb->sensors) == 0) {
+            evidence[k - 1] = ATTUNE_UNTAUGHT;
+        }
     }
     return any;
 }

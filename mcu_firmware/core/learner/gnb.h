@@ -2,8 +2,8 @@
  *
  * State: for each class the weight n of each sensor, and the mean and M2 of each feature, the weighted sum of squared differences
  * from the mean: K (S + 2 d) numbers for K classes, d features, S sensors. Additive: means.h; merge and unmerge are exact but
- * for rounding. The variance used is M2 / n + ATTUNE_LEAST_VARIANCE. Per sample: learn 6 d operations; predict 12 d K and
- * d K / ATTUNE_GNB_RATIOS logarithms. */
+ * for rounding. The variance used is M2 / n + ATTUNE_LEAST_VARIANCE. Operations of a learn: 6 d; of a predict: 20 d (K - 1), and a
+ * logarithm for ATTUNE_GNB_RATIOS features. */
 #ifndef ATTUNE_GNB_H
 #define ATTUNE_GNB_H
 

@@ -1,15 +1,11 @@
 #include "learner/means.h"
 
-#include "window/schema.h"
-
 /* Rounding may leave this share of a sum behind when the same numbers are taken out again that went in. */
 #ifdef ATTUNE_REAL_DOUBLE
 #define SLACK 1e-12
 #else
 #define SLACK 1e-5f
 #endif
-
-attune_real attune_unit(int16_t q) { return (attune_real)q / ATTUNE_UNIT; }
 
 static bool has_room(const attune_means *means, uint32_t present, uint8_t sensors, attune_real weight) {
     for (uint8_t s = 0; s < sensors; s++) {

@@ -8,6 +8,7 @@
 
 #include "learner/sensors.h"
 #include "real/real.h"
+#include "window/schema.h"
 
 /* Largest weight of a sensor; float32 sums lose whole labels well before, and products of it stay finite. */
 #define ATTUNE_MAX_N ATTUNE_REAL(1e9)
@@ -31,7 +32,7 @@ typedef struct attune_means {
 } attune_means;
 
 /* A coordinate in units of q / 1024. */
-attune_real attune_unit(int16_t q);
+static inline attune_real attune_unit(int16_t q) { return (attune_real)q / ATTUNE_UNIT; }
 
 /* Adds a window with a weight > 0. False, and nothing changed, if a sensor's weight would pass ATTUNE_MAX_N. */
 bool attune_means_learn(attune_means *means, attune_real *m2, const attune_sensors *sensors, const int16_t *x,

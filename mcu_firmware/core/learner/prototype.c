@@ -2,11 +2,10 @@
 
 #include <string.h>
 
-/* What predict finds out before it looks at a class: the shared variances, and the middle of the classes' means. */
+/* What predict finds out before it looks at a class. */
 typedef struct scale {
-    attune_real variance[ATTUNE_MAX_FEATURES];
-    attune_real middle[ATTUNE_MAX_FEATURES];
-    attune_real labels[ATTUNE_MAX_CLASSES]; /* largest weight of the class's sensors */
+    attune_real variance[ATTUNE_MAX_FEATURES]; /* shared by the classes */
+    attune_real labels[ATTUNE_MAX_CLASSES];    /* largest weight of the class's sensors */
 } scale;
 
 void attune_prototype_init(attune_prototype *prototype, const attune_sensors *sensors) {
@@ -15,34 +14,41 @@ void attune_prototype_init(attune_prototype *prototype, const attune_sensors *se
     prototype->classes = 2;
 }
 
-static void find_scale_of(const attune_prototype *prototype, uint8_t i, scale *scale) {
-    uint8_t s = prototype->sensors.of[i];
-    attune_real n = 0;
-    attune_real sum = 0;
-    attune_real knowing = 0;
+/* Degrees of freedom of a sensor's variances: its weight less one for each class that knows it. */
+static attune_real freedom_of(const attune_prototype *prototype, uint8_t s) {
+    attune_real freedom = 0;
     for (uint8_t k = 0; k < prototype->classes; k++) {
-        attune_real weight = prototype->means[k].n[s];
-        n += weight;
-        knowing += weight > 0;
-        sum += prototype->means[k].mean[i];
+        attune_real n = prototype->means[k].n[s];
+        freedom += n > 0 ? n - 1 : 0;
     }
-    attune_real freedom = n > knowing ? n - knowing : 0;
-    attune_real variance = (prototype->m2[i] + ATTUNE_PROTOTYPE_PRIOR) / (freedom + ATTUNE_PROTOTYPE_PRIOR);
-    scale->variance[i] = variance + ATTUNE_LEAST_VARIANCE;
-    scale->middle[i] = knowing > 0 ? sum / knowing : 0;
+    return freedom > 0 ? freedom : 0;
 }
 
 static void find_scale(const attune_prototype *prototype, scale *scale) {
-    for (uint8_t i = 0; i < prototype->sensors.features; i++) {
-        find_scale_of(prototype, i, scale);
-    }
-    for (uint8_t k = 0; k < prototype->classes; k++) {
-        scale->labels[k] = 0;
-        for (uint8_t s = 0; s < prototype->sensors.count; s++) {
-            attune_real weight = prototype->means[k].n[s];
-            scale->labels[k] = weight > scale->labels[k] ? weight : scale->labels[k];
+    attune_real freedom[ATTUNE_MAX_FEATURES] = {0};
+    memset(scale->labels, 0, sizeof scale->labels);
+    for (uint8_t s = 0; s < prototype->sensors.count; s++) {
+        freedom[s] = freedom_of(prototype, s) + ATTUNE_PROTOTYPE_PRIOR;
+        for (uint8_t k = 0; k < prototype->classes; k++) {
+            attune_real n = prototype->means[k].n[s];
+            scale->labels[k] = n > scale->labels[k] ? n : scale->labels[k];
         }
     }
+    for (uint8_t i = 0; i < prototype->sensors.features; i++) {
+        attune_real squares = prototype->m2[i] + ATTUNE_PROTOTYPE_PRIOR;
+        scale->variance[i] = squares / freedom[prototype->sensors.of[i]] + ATTUNE_LEAST_VARIANCE;
+    }
+}
+
+/* Middle of the means of the classes that know feature i; one of them at least does. */
+static attune_real middle_of(const attune_prototype *prototype, uint8_t i) {
+    attune_real sum = 0;
+    attune_real knowing = 0;
+    for (uint8_t k = 0; k < prototype->classes; k++) {
+        knowing += prototype->means[k].n[prototype->sensors.of[i]] > 0;
+        sum += prototype->means[k].mean[i];
+    }
+    return sum / knowing;
 }
 
 /* Cosine of two classes' means about the middle, over the sensors that both know; 0 if one of them lies there. */
@@ -55,8 +61,9 @@ static attune_real cosine(const attune_prototype *prototype, const scale *scale,
     for (uint8_t i = 0; i < prototype->sensors.features; i++) {
         uint8_t s = prototype->sensors.of[i];
         if (a->n[s] > 0 && b->n[s] > 0) {
-            attune_real from = a->mean[i] - scale->middle[i];
-            attune_real to = b->mean[i] - scale->middle[i];
+            attune_real middle = middle_of(prototype, i);
+            attune_real from = a->mean[i] - middle;
+            attune_real to = b->mean[i] - middle;
             product += from * to / scale->variance[i];
             aa += from * from / scale->variance[i];
             bb += to * to / scale->variance[i];
@@ -66,17 +73,28 @@ static attune_real cosine(const attune_prototype *prototype, const scale *scale,
     return lengths > 0 ? product / lengths : 0;
 }
 
+/* share[j], the part of class j's labels that class k lacks; returns how many classes have more labels. */
+static uint8_t find_lacks(const scale *scale, uint8_t classes, uint8_t k, attune_real *share) {
+    uint8_t richer = 0;
+    for (uint8_t j = 0; j < classes; j++) {
+        bool more = scale->labels[j] > scale->labels[k];
+        share[j] = more ? 1 - scale->labels[k] / scale->labels[j] : 0;
+        richer = (uint8_t)(richer + more);
+    }
+    return richer;
+}
+
 /* share[j] of each class that class k > 0 is fused with; they add up to what is returned, the pull in labels. */
 static attune_real find_shares(const attune_prototype *prototype, const scale *scale, uint8_t k, attune_real *share) {
     attune_real pull = 0;
     attune_real sum = 0;
+    uint8_t richer = find_lacks(scale, prototype->classes, k, share);
     for (uint8_t j = 0; j < prototype->classes; j++) {
-        share[j] = 0;
-        if (scale->labels[k] > 0 && scale->labels[j] > scale->labels[k]) {
-            attune_real lack = 1 - scale->labels[k] / scale->labels[j];
-            share[j] = lack * attune_exp(ATTUNE_PROTOTYPE_SHARPNESS * cosine(prototype, scale, k, j));
+        if (share[j] > 0) {
+            pull = share[j] > pull ? share[j] : pull;
+            /* Alone it has all of the pull, however similar it is. */
+            share[j] *= richer > 1 ? attune_exp(ATTUNE_PROTOTYPE_SHARPNESS * cosine(prototype, scale, k, j)) : 1;
             sum += share[j];
-            pull = lack > pull ? lack : pull;
         }
     }
     pull *= ATTUNE_PROTOTYPE_PULL;

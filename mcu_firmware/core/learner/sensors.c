@@ -19,11 +19,11 @@ bool attune_sensors_init(attune_sensors *sensors, uint8_t features, const uint8_
 }
 
 uint32_t attune_sensors_present(const attune_sensors *sensors, const int16_t *x) {
-    uint32_t present = 0xFFFFFFFFu >> (32 - sensors->count);
-    for (uint8_t i = 0; i < sensors->features; i++) {
+    uint32_t missing = 0;
+    for (uint32_t i = sensors->features; i-- > 0;) {
         if (x[i] == ATTUNE_MISSING) {
-            present &= ~((uint32_t)1 << sensors->of[i]);
+            missing |= (uint32_t)1 << sensors->of[i];
         }
     }
-    return present;
+    return ~missing & 0xFFFFFFFFu >> (32 - sensors->count);
 }

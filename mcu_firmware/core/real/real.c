@@ -141,13 +141,7 @@ int16_t attune_round_i16(attune_real x) {
     if (x <= -32767) {
         return -32767;
     }
-    int32_t whole = (int32_t)x; /* towards zero; the rest is exact in this range */
-    attune_real rest = x - (attune_real)whole;
-    bool odd = (whole & 1) != 0;
-    if (rest > ATTUNE_REAL(0.5) || (rest == ATTUNE_REAL(0.5) && odd)) {
-        whole += 1;
-    } else if (rest < ATTUNE_REAL(-0.5) || (rest == ATTUNE_REAL(-0.5) && odd)) {
-        whole -= 1;
-    }
-    return (int16_t)whole;
+    /* Next to this number there is no fraction: the sum itself rounds to the nearest, ties to even. */
+    const attune_real whole = ATTUNE_REAL(1.5) * (attune_real)((real_bits)1 << SIGNIFICAND);
+    return (int16_t)((x + whole) - whole);
 }

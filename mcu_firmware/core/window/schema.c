@@ -18,6 +18,7 @@ static const kind_row kinds[] = {
     {ATTUNE_SOUND, "sound"},
     {ATTUNE_POWER, "power"},
     {ATTUNE_LEVEL, "level"},
+    {ATTUNE_CLOCK, "clock"},
     {ATTUNE_PIR, "pir"},
     {ATTUNE_DOOR, "door"},
     {ATTUNE_EVENT, "event"},
@@ -53,6 +54,9 @@ static const coordinate_row coordinates[] = {
     {ATTUNE_POWER, ATTUNE_DEVIATION, true, 1.0f, 1.5f},
     {ATTUNE_LEVEL, ATTUNE_MEAN, false, 0.0f, 1.0f},
     {ATTUNE_LEVEL, ATTUNE_DEVIATION, false, 0.0f, 0.25f},
+    {0, ATTUNE_SINE, false, 0.0f, 1.0f},
+    {0, ATTUNE_COSINE, false, 0.0f, 1.0f},
+    {0, ATTUNE_WEEKEND, false, 0.0f, 1.0f},
     {0, ATTUNE_COUNT, true, 0.5f, 1.0f},
     {0, ATTUNE_ACTIVITY, true, 0.5f, 0.75f},
     {0, ATTUNE_SINCE, true, 6.0f, 2.5f},
@@ -60,8 +64,8 @@ static const coordinate_row coordinates[] = {
     {0, ATTUNE_VARIATION, true, 2.0f, 2.0f},
 };
 
-static const char *const statistic_names[] = {
-    "mean", "deviation", "count", "activity", "since", [ATTUNE_SLOPE] = "slope", [ATTUNE_VARIATION] = "variation"};
+static const char *const statistic_names[] = {"mean", "deviation", "count",   "activity", "since",
+                                              "sine", "cosine",    "weekend", "slope",    "variation"};
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -109,25 +113,34 @@ static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, ui
     return ATTUNE_SCHEMA_OK;
 }
 
+typedef enum statistics_group { LEVEL, CLOCK, EVENTS } statistics_group;
+
+static statistics_group group_of(uint8_t kind) {
+    return attune_kind_is_event(kind) ? EVENTS : (kind == ATTUNE_CLOCK ? CLOCK : LEVEL);
+}
+
 static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte) {
     /* In the order of the features; a bit of the sensor byte asks for a statistic, 0 means always. */
     static const struct {
         uint8_t statistic;
         uint8_t asked_by;
-        bool of_events;
+        statistics_group group;
     } statistics[] = {
-        {ATTUNE_MEAN, 0, false},
-        {ATTUNE_DEVIATION, ATTUNE_SPREAD, false},
-        {ATTUNE_SLOPE, ATTUNE_HISTORY, false},
-        {ATTUNE_VARIATION, ATTUNE_HISTORY, false},
-        {ATTUNE_COUNT, 0, true},
-        {ATTUNE_ACTIVITY, 0, true},
-        {ATTUNE_SINCE, 0, true},
+        {ATTUNE_MEAN, 0, LEVEL},
+        {ATTUNE_DEVIATION, ATTUNE_SPREAD, LEVEL},
+        {ATTUNE_SLOPE, ATTUNE_HISTORY, LEVEL},
+        {ATTUNE_VARIATION, ATTUNE_HISTORY, LEVEL},
+        {ATTUNE_SINE, 0, CLOCK},
+        {ATTUNE_COSINE, 0, CLOCK},
+        {ATTUNE_WEEKEND, 0, CLOCK},
+        {ATTUNE_COUNT, 0, EVENTS},
+        {ATTUNE_ACTIVITY, 0, EVENTS},
+        {ATTUNE_SINCE, 0, EVENTS},
     };
     uint8_t kind = byte & ATTUNE_KIND_BITS;
     uint8_t asked = byte & (uint8_t)~ATTUNE_KIND_BITS;
-    bool is_event = attune_kind_is_event(kind);
-    if (attune_kind_name(kind) == NULL || (is_event && asked != 0)) {
+    statistics_group group = group_of(kind);
+    if (attune_kind_name(kind) == NULL || (group != LEVEL && asked != 0)) {
         return ATTUNE_SCHEMA_KIND;
     }
     uint8_t sensor = schema->sensors;
@@ -136,7 +149,7 @@ static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte) {
     attune_schema_error error = ATTUNE_SCHEMA_OK;
     for (size_t i = 0; i < LENGTH(statistics) && error == ATTUNE_SCHEMA_OK; i++) {
         uint8_t bit = statistics[i].asked_by;
-        if (statistics[i].of_events == is_event && (asked & bit) == bit) {
+        if (statistics[i].group == group && (asked & bit) == bit) {
             error = add_feature(schema, sensor, statistics[i].statistic);
         }
     }

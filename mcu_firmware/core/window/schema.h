@@ -26,6 +26,7 @@ typedef enum attune_kind {
     ATTUNE_SOUND = 7,       /* dBA */
     ATTUNE_POWER = 8,       /* W */
     ATTUNE_LEVEL = 9,       /* any other level, in units of order one */
+    ATTUNE_CLOCK = 10,      /* local time, where asked for: window/clock.h */
     ATTUNE_PIR = 32,        /* motion hits */
     ATTUNE_DOOR = 33,       /* openings and closings */
     ATTUNE_EVENT = 34       /* any other event */
@@ -42,6 +43,9 @@ typedef enum attune_statistic {
     ATTUNE_COUNT = 2,     /* events in the window */
     ATTUNE_ACTIVITY = 3,  /* exponential average of the count per minute, time constant 15 min */
     ATTUNE_SINCE = 4,     /* seconds since the last event, at most a day; a day if there was none */
+    ATTUNE_SINE = 5,      /* of the local time of day, midnight at 0 */
+    ATTUNE_COSINE = 6,    /* likewise */
+    ATTUNE_WEEKEND = 7,   /* 1 on Saturday and Sunday, else 0 */
     ATTUNE_SLOPE = 8,     /* mean less its average over 3 h, in units of the mean's coordinate */
     ATTUNE_VARIATION = 9  /* deviation over half an hour about its average, in fiftieths of that unit */
 } attune_statistic;
@@ -68,7 +72,7 @@ typedef struct attune_schema {
 typedef enum attune_schema_error {
     ATTUNE_SCHEMA_OK = 0,
     ATTUNE_SCHEMA_SENSORS,  /* none, or more than ATTUNE_MAX_SENSORS */
-    ATTUNE_SCHEMA_KIND,     /* a sensor byte that is no kind, or spread or history of events */
+    ATTUNE_SCHEMA_KIND,     /* a sensor byte that is no kind, or spread or history of what is no level */
     ATTUNE_SCHEMA_FEATURES, /* more than ATTUNE_MAX_FEATURES follow */
     ATTUNE_SCHEMA_WINDOW    /* window_s outside its limits */
 } attune_schema_error;
@@ -86,7 +90,7 @@ int16_t attune_schema_coordinate(const attune_feature *f, attune_real x);
 const char *attune_kind_name(uint8_t kind);
 const char *attune_statistic_name(uint8_t statistic);
 
-/* True for kinds that count events. */
-bool attune_kind_is_event(uint8_t kind);
+/* True for kinds that count events, which have numbers in a row. */
+static inline bool attune_kind_is_event(uint8_t kind) { return kind >= ATTUNE_PIR && kind <= ATTUNE_EVENT; }
 
 #endif

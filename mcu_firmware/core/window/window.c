@@ -1,5 +1,7 @@
 #include "window/window.h"
 
+#include "window/clock.h"
+
 #include <string.h>
 
 /* Time constant of ATTUNE_ACTIVITY. */
@@ -24,6 +26,24 @@ void attune_window_init(attune_window *window, const attune_schema *schema, uint
 
 uint64_t attune_window_end_ms(const attune_window *window) { return window->open_ms + length_ms(window); }
 
+static bool is_clock(const attune_window *window, uint8_t sensor) {
+    return window->schema->sensor[sensor] == ATTUNE_CLOCK;
+}
+
+/* Whether a reading can be one of its sensor; false for NaN. */
+static bool is_reading(const attune_window *window, uint8_t sensor, attune_real value) {
+    if (is_clock(window, sensor)) {
+        return attune_clock_valid(value);
+    }
+    attune_real least = is_event(window, sensor) ? 0 : -ATTUNE_SAMPLE_LIMIT;
+    return value >= least && value <= ATTUNE_SAMPLE_LIMIT;
+}
+
+static void set_clock(attune_channel *channel, attune_real week_s) {
+    channel->mean = week_s;
+    channel->seen = true;
+}
+
 static void add_level(attune_channel *channel, attune_real value) {
     channel->count += 1;
     attune_real difference = value - channel->mean;
@@ -46,8 +66,7 @@ attune_sample_result attune_window_sample(attune_window *window, uint8_t sensor,
     if (sensor >= window->schema->sensors) {
         return ATTUNE_SAMPLE_SENSOR;
     }
-    bool event = is_event(window, sensor);
-    if (!(value >= -ATTUNE_SAMPLE_LIMIT && value <= ATTUNE_SAMPLE_LIMIT) || (event && value < 0)) {
+    if (!is_reading(window, sensor, value)) {
         return ATTUNE_SAMPLE_VALUE;
     }
     if (window->open_ms != 0 && tick_ms <= window->open_ms) {
@@ -57,8 +76,10 @@ attune_sample_result attune_window_sample(attune_window *window, uint8_t sensor,
         return ATTUNE_SAMPLE_EARLY;
     }
     attune_channel *channel = &window->channel[sensor];
-    if (event) {
+    if (is_event(window, sensor)) {
         add_events(channel, tick_ms, value);
+    } else if (is_clock(window, sensor)) {
+        set_clock(channel, value);
     } else {
         add_level(channel, value);
     }
@@ -96,6 +117,12 @@ static int16_t feature(const attune_window *window, const attune_feature *f) {
         return attune_schema_coordinate(f, channel->activity);
     case ATTUNE_SINCE:
         return attune_schema_coordinate(f, seconds_since(channel, attune_window_end_ms(window)));
+    case ATTUNE_SINE:
+        return attune_schema_coordinate(f, attune_clock_sine(channel->mean));
+    case ATTUNE_COSINE:
+        return attune_schema_coordinate(f, attune_clock_cosine(channel->mean));
+    case ATTUNE_WEEKEND:
+        return attune_schema_coordinate(f, attune_clock_weekend(channel->mean));
     default:
         return ATTUNE_MISSING;
     }

@@ -16,7 +16,7 @@
 
 typedef struct attune_channel {
     attune_real count;      /* readings of a level, or events, in the open window */
-    attune_real mean;       /* of a level */
+    attune_real mean;       /* of a level; of the clock, its last reading */
     attune_real m2;         /* sum of squared differences from the mean */
     attune_real activity;   /* events per minute, exponentially averaged */
     attune_history history; /* of a level with ATTUNE_HISTORY */
@@ -34,7 +34,7 @@ typedef struct attune_window {
 typedef enum attune_sample_result {
     ATTUNE_SAMPLE_OK = 0,
     ATTUNE_SAMPLE_SENSOR, /* no such sensor */
-    ATTUNE_SAMPLE_VALUE,  /* not finite, beyond ATTUNE_SAMPLE_LIMIT, or a negative count of events */
+    ATTUNE_SAMPLE_VALUE,  /* not finite, or beyond what its kind can read: ATTUNE_SAMPLE_LIMIT, 0 for events, a week */
     ATTUNE_SAMPLE_LATE,   /* belongs to a window that is closed already */
     ATTUNE_SAMPLE_EARLY   /* belongs to a window after the open one: close first */
 } attune_sample_result;

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from attuned.learning.replay.local_time import clock_samples, merged
 from attuned.learning.replay.nodes import Features, NodeCode, Samples
 from attuned.learning.replay.streams import NodeStream
 from attuned.learning.replay.windows import stretches, window_ends
@@ -40,6 +41,9 @@ def _boot(code: NodeCode, stream: NodeStream, rows: slice, window_s: int) -> tup
     # one millisecond turns the one into the other and leaves all distances in time as they are.
     ticks = times[row] - booted_ms - window_s * 500 + 1
     samples = Samples(sensor.astype(np.uint8), ticks, values[row, sensor].astype(np.float32))
+    if stream.clock is not None:
+        every_end = np.arange(ends[0], ends[-1] + 1, window_s)
+        samples = merged(samples, clock_samples(every_end, booted_ms, len(stream.sensors), stream.clock))
     until_ms = int(ends[-1]) * 1000 - booted_ms
     features = code.windows(stream.kinds, window_s, samples, until_ms)
     return ends, features[(ends - ends[0]) // window_s]

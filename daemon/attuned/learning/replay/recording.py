@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.positive import MISSING, Positive
 from attuned.learning.replay.spec import EVENTS, FileEntry, NodeEntry, Spec
-from attuned.learning.replay.times import LocalTimes
+from attuned.learning.replay.times import LocalTimes, reader
 
 DELIMITERS = ",;\t"
 UNLABELLED = -1
@@ -52,18 +53,31 @@ class Table:
         return SpecError(f"{self.path}, line {self.lines[row]}, column {column!r}: {problem}.")
 
 
-def read_recording(path: Path, spec: Spec, entry: FileEntry) -> Recording:
-    """The stretch of a file that its entry names; SpecError names line and column of what cannot be read."""
+@dataclass(frozen=True)
+class TimedTable:
+    """The rows of a table that have a time: times_ms int64 [n], UTC milliseconds."""
+
+    table: Table
+    times_ms: npt.NDArray[np.int64]
+
+
+def read_recording(path: Path, spec: Spec) -> TimedTable:
+    """A whole file; SpecError names line and column of a time that cannot be read."""
     table = read_table(path)
+    _require(table, (*spec.columns.time.names, spec.columns.label))
+    return _timed(table, spec)
+
+
+def recorded(file: TimedTable, spec: Spec, entry: FileEntry) -> Recording:
+    """The stretch of a file that its entry names; SpecError names line and column of what cannot be read."""
     wanted = _wanted(spec.fed(entry))
-    _require(table, (*spec.columns.time.names, spec.columns.label, *wanted))
-    table, times = _timed(table, spec)
-    inside = _inside(times, entry.bounds_ms(spec.zone))
+    _require(file.table, wanted)
+    inside = _inside(file.times_ms, entry.bounds_ms(spec.zone))
     if not inside.any():
-        raise SpecError(_empty(path, entry))
-    table = Table(path, table.header, *_choose(table, inside))
+        raise SpecError(_empty(file.table.path, entry))
+    table = _choose(file.table, inside)
     columns = {name: _readings(table, name, event) for name, event in wanted.items()}
-    return Recording(times[inside], _labels(table, spec.columns.label, spec.label), columns)
+    return Recording(file.times_ms[inside], _labels(table, spec.columns.label, spec.label), columns)
 
 
 def read_table(path: Path) -> Table:
@@ -119,21 +133,21 @@ def _require(table: Table, names: Iterable[str]) -> None:
             raise SpecError(f"{table.path} has the column {name!r} twice; rename one of them in line 1.")
 
 
-def _timed(table: Table, spec: Spec) -> tuple[Table, npt.NDArray[np.int64]]:
-    """The rows that have a time at all, and their UTC milliseconds."""
+def _timed(table: Table, spec: Spec) -> TimedTable:
     names = spec.columns.time.names
     texts = [" ".join(cells).strip() for cells in zip(*(table.cells(name) for name in names), strict=True)]
     present = np.array([bool(text) for text in texts])
-    table = Table(table.path, table.header, *_choose(table, present))
+    table = _choose(table, present)
     moments = _moments(table, [text for text in texts if text], spec)
-    return table, np.fromiter(LocalTimes(spec.zone).utc_ms(moments), np.int64)
+    return TimedTable(table, np.fromiter(LocalTimes(spec.zone).utc_ms(moments), np.int64))
 
 
 def _moments(table: Table, texts: Sequence[str], spec: Spec) -> Iterable[datetime]:
     form = spec.columns.time.format
+    read = reader(form)
     for row, text in enumerate(texts):
         try:
-            yield datetime.strptime(text, form)  # noqa: DTZ007 - the spec's zone is applied by LocalTimes
+            yield read(text)
         except ValueError:
             wanted = f"which is not in the format {form!r}; correct columns.time.format in the spec or this row"
             raise table.wrong(row, "+".join(spec.columns.time.names), f"the time is {text!r}, {wanted}") from None
@@ -149,9 +163,9 @@ def _inside(times: npt.NDArray[np.int64], bounds: tuple[int | None, int | None])
     return inside
 
 
-def _choose(table: Table, chosen: npt.NDArray[np.bool_]) -> tuple[list[int], list[list[str]]]:
-    kept = np.flatnonzero(chosen)
-    return [table.lines[row] for row in kept], [table.rows[row] for row in kept]
+def _choose(table: Table, chosen: npt.NDArray[np.bool_]) -> Table:
+    kept = chosen.tolist()
+    return Table(table.path, table.header, list(compress(table.lines, kept)), list(compress(table.rows, kept)))
 
 
 def _empty(path: Path, entry: FileEntry) -> str:

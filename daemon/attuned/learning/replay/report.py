@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -31,7 +32,7 @@ FOLLOWING = (
     "delay after\narrivals",
     "delay after\ndepartures",
 )
-FOLLOWING_TITLE = "minutes a day falsely free or occupied; changes missed; delay: median, 90 %"
+FOLLOWING_TITLE = "Minutes a day falsely free or occupied; changes missed; delay: median, 90 %"
 HOLD = f"  {HOLD_S // 60} min hold"
 
 
@@ -57,26 +58,32 @@ def as_json(result: Result, peak_mb: float) -> dict[str, Any]:
     }
 
 
-def as_tables(result: Result) -> list[Table]:
-    """How good the states were, and how they followed people: a line a split, below it a line a room where it has
-    several."""
-    return [_scores_table(result), _following_table(result)]
+def as_screen(result: Result) -> Group:
+    """How good the states were, and how they followed people.
+
+    A line a split, and below it a line a room where it has several.
+    """
+    # Not titles of the tables, which would wrap at the width of a narrow table.
+    first, second = (Text(title, style="italic") for title in (_title(result), FOLLOWING_TITLE))
+    return Group(first, _scores_table(result), "", second, _following_table(result), "")
 
 
 def _scores_table(result: Result) -> Table:
-    table = _table(_title(result), tuple(COLUMNS.values()))
+    table = _table(tuple(COLUMNS.values()))
     for name, scores in _lines(result):
         table.add_row(name, *(_cell(column, getattr(scores, column)) for column in COLUMNS), style=name.style)
     return table
 
 
 def _title(result: Result) -> str:
+    clock = ", with clock" if result.clock else ""
     late = f", labels {result.late_h:g} h late" if result.late_h else ""
-    return f"{result.name}: {result.head}, {result.mode}{late}, {result.labels:,} labelled windows"
+    windows = "window" if result.labels == 1 else "windows"
+    return f"{result.name}: {result.head}{clock}, {result.mode}{late}, {result.labels:,} labelled {windows}"
 
 
 def _following_table(result: Result) -> Table:
-    table = _table(FOLLOWING_TITLE, FOLLOWING)
+    table = _table(FOLLOWING)
     for name, scores in _lines(result):
         table.add_row(name, *_following(scores), style=name.style)
         # A line for each room's hold timer would double a long table; JSON has them.
@@ -105,11 +112,12 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
 
 
-def _table(title: str, headings: Sequence[str]) -> Table:
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
-    table.add_column("split", no_wrap=True, overflow="ellipsis")
+def _table(headings: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    # Where the terminal is too narrow for all, it is names that are cut, not figures.
+    table.add_column("split", overflow="ellipsis")
     for heading in headings:
-        table.add_column(heading, justify="right", vertical="bottom")
+        table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     return table
 
 

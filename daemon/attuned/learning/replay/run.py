@@ -16,6 +16,7 @@ from attuned.learning.replay.following import held
 from attuned.learning.replay.held_back import held_back, parts
 from attuned.learning.replay.judging import RoomJudge
 from attuned.learning.replay.labels import draw, first_days, label_count
+from attuned.learning.replay.local_time import with_clock
 from attuned.learning.replay.nodes import Evidence, Head, NodeCode
 from attuned.learning.replay.observed import NodeWindows, observe
 from attuned.learning.replay.online import Student
@@ -36,7 +37,8 @@ Heard = tuple[npt.NDArray[np.int64], Evidence]
 class Options:
     """What the command line can ask for; train_days and labels are None for all there is.
 
-    late_h: hours of event time from the end of a window to the arrival of its label, with the mode online.
+    late_h: hours of event time from the end of a window to the arrival of its label, with the mode online. clock: nodes
+    are told the local time.
     """
 
     head: str = "gnb"
@@ -46,6 +48,7 @@ class Options:
     mode: Mode = "frozen"
     seed: int = 0
     late_h: float = 0.0
+    clock: bool = False
 
     @property
     def late_s(self) -> int:
@@ -69,6 +72,7 @@ class Result:
     head: str
     mode: Mode
     late_h: float
+    clock: bool
     labels: int
     splits: Mapping[str, SplitScores]
     us_per_window: float
@@ -208,6 +212,8 @@ def run(
         raise SpecError(f"--head {options.head} is no head; write one of {', '.join(code.heads)}.")
     _check(options)
     splits = load_splits(spec, path, options.drop, progress)
+    if options.clock:
+        splits = [with_clock(split, spec.zone) for split in splits]
     train, tests = _train(splits, spec, options), [split for split in splits if split.name != TRAIN]
     replay = Replay(code, spec, options.head, Effort(clock), options.late_s)
     if train is not None:
@@ -219,6 +225,7 @@ def run(
         head=options.head,
         mode=options.mode,
         late_h=options.late_h,
+        clock=options.clock,
         labels=0 if train is None else label_count(train),
         splits={split.name: judged[split.name] for split in tests},
         us_per_window=replay.effort.seconds * 1e6 / replay.effort.windows if replay.effort.windows else 0.0,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -9,21 +10,32 @@ import numpy.typing as npt
 
 from attuned.learning.replay.data_folder import find_recording
 from attuned.learning.replay.errors import SpecError
-from attuned.learning.replay.recording import Recording, read_recording
+from attuned.learning.replay.recording import Recording, read_recording, recorded
 from attuned.learning.replay.spec import TRAIN, FileEntry, NodeEntry, Spec
 from attuned.learning.replay.windows import window_ends, window_labels, window_stretches
+
+CLOCK = "clock"
 
 Source = tuple[FileEntry, Recording]
 
 
 @dataclass(frozen=True)
 class NodeStream:
-    """One node's rows in one split, by time: times_ms int64 [r] ascending, values float64 [r, sensors], NaN missing."""
+    """One node's rows in one split, by time: times_ms int64 [r] ascending, values float64 [r, sensors], NaN missing.
+
+    `clock` is the time zone of a node that is told the local time, None for the others.
+    """
 
     node: str
-    kinds: tuple[str, ...]
+    sensors: tuple[str, ...]
     times_ms: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
+    clock: tzinfo | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The sensor kinds of its node type; the clock comes last."""
+        return self.sensors if self.clock is None else (*self.sensors, CLOCK)
 
 
 @dataclass(frozen=True)
@@ -53,11 +65,16 @@ def load_splits(
 ) -> list[Split]:
     """Every split of a spec that was read from `path`, in the spec's order, without the sensors in `drop`."""
     nodes = remaining(spec.nodes, drop)
-    sources: dict[str, list[Source]] = {}
+    # A file that feeds several splits is read once.
+    files: dict[Path, list[FileEntry]] = {}
     for entry in spec.files:
-        progress(f"reading {entry.path}")
-        recording = read_recording(find_recording(entry.path, path), spec, entry)
-        sources.setdefault(entry.split, []).append((entry, recording))
+        files.setdefault(find_recording(entry.path, path), []).append(entry)
+    sources: dict[str, list[Source]] = {entry.split: [] for entry in spec.files}
+    for file, entries in files.items():
+        progress(f"reading {entries[0].path}")
+        recording = read_recording(file, spec)
+        for entry in entries:
+            sources[entry.split].append((entry, recorded(recording, spec, entry)))
     splits = [Split(name, tuple(_rooms(spec, nodes, found))) for name, found in sources.items()]
     for split in splits:
         _require_labels(path, split)
