@@ -82,8 +82,6 @@ const char *attune_statistic_name(uint8_t statistic) {
     return statistic < LENGTH(statistic_names) ? statistic_names[statistic] : NULL;
 }
 
-bool attune_kind_is_event(uint8_t kind) { return kind == ATTUNE_PIR || kind == ATTUNE_DOOR || kind == ATTUNE_EVENT; }
-
 static const coordinate_row *find_row(uint8_t kind, uint8_t statistic) {
     uint8_t wanted = statistic == ATTUNE_MEAN || statistic == ATTUNE_DEVIATION ? kind : 0;
     for (size_t i = 0; i < LENGTH(coordinates); i++) {
