@@ -206,6 +206,14 @@ int core_head_import(struct attune_head *head, const uint8_t *bytes, size_t size
     return (int)attune_head_import(head, bytes, size);
 }
 
+void core_ridge_solution(const struct attune_head *head, uint8_t k, attune_real *weight, attune_real *intercept) {
+    attune_ridge_solution(&head->state.ridge, k, weight, intercept);
+}
+
+int core_ridge_forget(struct attune_head *head, attune_real factor) {
+    return attune_ridge_forget(&head->state.ridge, factor);
+}
+
 int core_factory_load(struct attune_head *head, int kind, const struct attune_schema *schema, uint8_t *digest) {
     return (int)attune_factory_load(head, (attune_head_kind)kind, schema, digest);
 }

@@ -74,6 +74,10 @@ int core_head_classes(const struct attune_head *head);
 size_t core_head_size(const struct attune_head *head, int format);
 size_t core_head_export(const struct attune_head *head, int format, uint8_t *bytes, size_t capacity);
 int core_head_import(struct attune_head *head, const uint8_t *bytes, size_t size);
+/* Of a ridge head: the regression of a class, as attune_ridge_solution; and attune_ridge_forget, 0 where it refuses. */
+void core_ridge_solution(const struct attune_head *head, uint8_t k, attune_real *weight, attune_real *intercept);
+int core_ridge_forget(struct attune_head *head, attune_real factor);
+
 int core_factory_load(struct attune_head *head, int kind, const struct attune_schema *schema, uint8_t *digest);
 
 /* dwell_s: the mean stay in each class in seconds, NULL for the core's own. */

@@ -180,6 +180,26 @@ class Head:
         core.lib.core_head_predict(self._pointer, core.array("int16_t", x), len(x), *out)
         return evidence, known
 
+    def solution(self) -> tuple[RealArray, RealArray]:
+        """The regressions of a ridge head: weights real[K, d] and intercepts real[K], features in units of q / 1024."""
+        self._only("ridge", "a regression")
+        core = self._core
+        weights, intercepts = np.zeros((self.classes, self.features), core.real), np.zeros(self.classes, core.real)
+        for k in range(self.classes):
+            out = core.array("attune_real", weights[k]), core.array("attune_real", intercepts[k : k + 1])
+            core.lib.core_ridge_solution(self._pointer, k, *out)
+        return weights, intercepts
+
+    def forget(self, factor: float) -> None:
+        """Scales the weight of all that a ridge head was taught by a factor up to 1: exponential forgetting."""
+        self._only("ridge", "a forgetting factor")
+        if not self._core.lib.core_ridge_forget(self._pointer, factor):
+            raise ValueError(f"A head forgets by a factor above 0 and up to 1 that leaves it something, not {factor}.")
+
+    def _only(self, kind: str, what: str) -> None:
+        if self.kind != kind:
+            raise ValueError(f"Only a {kind} head has {what}, not a {self.kind} head.")
+
     def merge(self, other: "Head") -> None:
         """self += other; unchanged if that is refused."""
         self._check(self._core.lib.core_head_merge(self._pointer, self._twin(other)))

@@ -57,7 +57,28 @@ static bool is_named(const attune_schema *schema, uint8_t sensor) {
     return true;
 }
 
+/* A class as the table has it. */
+static void fill_ridge(attune_head *head, const attune_schema *schema, uint8_t k) {
+    attune_real mean[ATTUNE_MAX_FEATURES] = {0};
+    attune_real variance[ATTUNE_MAX_FEATURES] = {0};
+    uint32_t known = 0;
+    for (uint8_t i = 0; i < schema->features; i++) {
+        if (is_named(schema, schema->feature[i].sensor)) {
+            const attune_factory_row *row = find_row(schema, &schema->feature[i]);
+            known |= (uint32_t)1 << i;
+            mean[i] = (attune_real)row->mean[k];
+            variance[i] = (attune_real)row->variance[k];
+        }
+    }
+    if (known != 0) {
+        (void)attune_ridge_prior(&head->state.ridge, k, ATTUNE_FACTORY_WEIGHT, known, mean, variance);
+    }
+}
+
 static void fill_table(attune_head *head, const attune_schema *schema) {
+    for (uint8_t k = 0; k < 2 && head->kind == ATTUNE_HEAD_RIDGE; k++) {
+        fill_ridge(head, schema, k);
+    }
     for (uint8_t i = 0; i < schema->features; i++) {
         uint8_t sensor = schema->feature[i].sensor;
         if (is_named(schema, sensor)) {

@@ -9,6 +9,7 @@
 
 #include "learner/gnb.h"
 #include "learner/prototype.h"
+#include "learner/ridge.h"
 #include "learner/softmax.h"
 
 /* Beyond this nothing is known any more. It lets one window change any state that filter.h allows; how much of it a state
@@ -23,11 +24,13 @@
  * here; the numbers are wire format. */
 #define ATTUNE_HEAD_KINDS(KIND)                                                                                        \
     KIND(GNB, gnb)                                                                                                     \
+    KIND(RIDGE, ridge)                                                                                                 \
     KIND(SOFTMAX, softmax)                                                                                             \
     KIND(PROTOTYPE, prototype)
 
 typedef enum attune_head_kind {
     ATTUNE_HEAD_GNB = 1,
+    ATTUNE_HEAD_RIDGE = 2,
     ATTUNE_HEAD_SOFTMAX = 3,
     ATTUNE_HEAD_PROTOTYPE = 4
 } attune_head_kind;

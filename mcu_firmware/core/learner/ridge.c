@@ -1,0 +1,188 @@
+#include "learner/ridge.h"
+
+#include "learner/ridge_parts.h"
+#include "window/schema.h"
+
+#include <string.h>
+
+void attune_ridge_init(attune_ridge *ridge, const attune_sensors *sensors) {
+    const uint8_t d = sensors->features;
+    memset(ridge, 0, sizeof *ridge);
+    ridge->sensors = *sensors;
+    ridge->classes = 2;
+    for (uint8_t i = 0; i < d; i++) {
+        ridge->u[attune_ridge_row(d, i)] = ATTUNE_RIDGE_DIAGONAL;
+    }
+}
+
+attune_real attune_ridge_total(const attune_ridge *ridge) {
+    attune_real total = 0;
+    for (uint8_t k = 0; k < ridge->classes; k++) {
+        total += ridge->n[k];
+    }
+    return total;
+}
+
+static void grow(attune_ridge *ridge, uint8_t class_index) {
+    if (class_index >= ridge->classes) {
+        ridge->classes = (uint8_t)(class_index + 1);
+    }
+}
+
+/* Adds a sample to means and weights and leaves it centred; returns its weight in A. */
+static attune_real centre(attune_ridge *ridge, attune_ridge_sample *s, uint32_t present, uint8_t class_index,
+                          attune_real weight) {
+    attune_real before = attune_ridge_total(ridge);
+    attune_real share = weight / (before + weight);
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        bool seen = attune_ridge_has_seen(ridge, i);
+        if ((present >> i & 1) == 0) {
+            s->x[i] = 0;
+            continue;
+        }
+        attune_real difference = seen ? s->x[i] - ridge->mean[i] : 0;
+        ridge->mean[i] = seen ? ridge->mean[i] + difference * share : s->x[i];
+        s->x[i] = difference;
+    }
+    for (uint8_t k = 1; k < ridge->classes; k++) {
+        s->y[k - 1] = (attune_real)(k == class_index) - (before > 0 ? ridge->n[k] / before : 0);
+    }
+    ridge->seen |= present;
+    ridge->n[class_index] += weight;
+    return before * share;
+}
+
+static bool has_room(const attune_ridge *ridge, attune_real weight) {
+    return attune_ridge_total(ridge) + weight <= ATTUNE_MAX_N;
+}
+
+static void add_sample(attune_ridge *ridge, attune_ridge_sample *s, uint32_t present, uint8_t class_index,
+                       attune_real weight) {
+    grow(ridge, class_index);
+    attune_real centred = centre(ridge, s, present, class_index, weight);
+    (void)attune_ridge_rotate(ridge, s, 0, centred); /* what is added makes no pivot smaller */
+}
+
+bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_index, attune_real weight) {
+    if (!has_room(ridge, weight)) {
+        return false;
+    }
+    attune_ridge_sample s;
+    uint32_t present = 0;
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        present |= (uint32_t)(x[i] != ATTUNE_MISSING) << i;
+        s.x[i] = attune_unit(x[i]);
+    }
+    add_sample(ridge, &s, present, class_index, weight);
+    attune_ridge_solve(ridge);
+    return true;
+}
+
+static bool is_known(attune_real mean, attune_real variance) {
+    const attune_real most = ATTUNE_MAX_X;
+    return mean >= -most && mean <= most && variance >= 0 && variance <= most * most;
+}
+
+bool attune_ridge_prior(attune_ridge *ridge, uint8_t class_index, attune_real weight, uint32_t known,
+                        const attune_real *mean, const attune_real *variance) {
+    attune_ridge_sample s;
+    bool fits = has_room(ridge, weight);
+    for (uint8_t i = 0; i < ridge->sensors.features && fits; i++) {
+        s.x[i] = (known >> i & 1) != 0 ? mean[i] : 0;
+        fits = (known >> i & 1) == 0 || is_known(mean[i], variance[i]);
+    }
+    if (!fits) {
+        return false;
+    }
+    add_sample(ridge, &s, known, class_index, weight);
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        if ((known >> i & 1) != 0) {
+            (void)attune_ridge_rotate_unit(ridge, i, weight * variance[i]);
+        }
+    }
+    attune_ridge_solve(ridge);
+    return true;
+}
+
+static bool may_forget(const attune_ridge *ridge, attune_real factor) {
+    bool fits = factor > 0 && factor <= 1;
+    for (uint8_t k = 0; k < ridge->classes && fits; k++) {
+        fits = ridge->n[k] == 0 || ridge->n[k] * factor >= ATTUNE_RIDGE_MIN_N;
+    }
+    return fits;
+}
+
+bool attune_ridge_forget(attune_ridge *ridge, attune_real factor) {
+    if (!may_forget(ridge, factor)) {
+        return false;
+    }
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        ridge->u[attune_ridge_row(ridge->sensors.features, i)] *= factor;
+    }
+    for (uint8_t k = 0; k < ridge->classes; k++) {
+        ridge->n[k] *= factor;
+    }
+    (void)attune_ridge_regularise(ridge, 1 - factor);
+    attune_ridge_solve(ridge);
+    return true;
+}
+
+static bool centre_window(const attune_ridge *ridge, const int16_t *x, attune_real *centred) {
+    bool any = false;
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        bool counts = x[i] != ATTUNE_MISSING && attune_ridge_has_seen(ridge, i);
+        centred[i] = counts ? attune_unit(x[i]) - ridge->mean[i] : 0;
+        any = any || counts;
+    }
+    return any;
+}
+
+bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_real *evidence) {
+    attune_real centred[ATTUNE_MAX_FEATURES];
+    bool known = ridge->n[0] > 0 && attune_ridge_total(ridge) > ridge->n[0];
+    if (!known || !centre_window(ridge, x, centred)) {
+        return false;
+    }
+    for (uint8_t k = 0; k + 1 < ridge->classes; k++) {
+        attune_real sum = ridge->bias[k];
+        for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+            sum += ridge->weight[k][i] * centred[i];
+        }
+        evidence[k] = sum;
+    }
+    return true;
+}
+
+static bool within(attune_real x, attune_real limit) { return x >= -limit && x <= limit; }
+
+/* No class has more explained of it than there is, and nothing is explained of a class that nobody has taught. */
+static bool explained_valid(const attune_ridge *ridge) {
+    attune_real total = attune_ridge_total(ridge);
+    for (uint8_t k = 1; k < ridge->classes; k++) {
+        attune_real n = ridge->n[k];
+        attune_real most = n > 0 ? n * (1 - n / total) : 0;
+        if (!(attune_ridge_explained(ridge, k, k) <= most * ATTUNE_REAL(1.01))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool attune_ridge_valid(const attune_ridge *ridge) {
+    attune_real total = attune_ridge_total(ridge);
+    bool valid = total <= ATTUNE_MAX_N;
+    for (uint8_t k = 0; k < ridge->classes; k++) {
+        valid = valid && ridge->n[k] >= 0;
+    }
+    /* No sum of squares is larger than that of the coordinates' range. */
+    attune_real most = ATTUNE_REAL(1.01) * (ATTUNE_RIDGE_DIAGONAL + 4 * ATTUNE_MAX_X * ATTUNE_MAX_X * total);
+    for (uint8_t i = 0; i < ridge->sensors.features && valid; i++) {
+        const attune_real *u = &ridge->u[attune_ridge_row(ridge->sensors.features, i)];
+        attune_real mean = attune_ridge_has_seen(ridge, i) ? ATTUNE_MAX_X * ATTUNE_REAL(1.001) : 0;
+        valid = within(ridge->mean[i], mean) && u[0] >= ATTUNE_REAL(0.9) * ATTUNE_RIDGE_DIAGONAL && u[0] <= most;
+        for (uint8_t j = 1; j < ridge->sensors.features - i && valid; j++) {
+            valid = u[0] * u[j] * u[j] <= most;
+        }
+    }
+    return valid && explained_valid(ridge);
+}

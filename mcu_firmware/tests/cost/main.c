@@ -1,0 +1,210 @@
+/* An image that counts instructions: what window, heads and filter cost on the board, and what they leave in memory.
+ *
+ * Under `qemu-system-arm -M mps2-an386 -icount shift=0` an instruction takes a nanosecond, and the 25 MHz system tick counts 40 of
+ * them; each figure is the largest of many calls. UART2 gets a line a figure, "cost WHAT NUMBER", for each head
+ * "digest HEAD HEX", and "end". bench/cost.py runs it; tests/e2e/test_cost.py makes the digests with the binding. */
+#include "filter/filter.h"
+#include "learner/head.h"
+#include "registers.h"
+#include "uart.h"
+#include "window/window.h"
+
+#include <monocypher.h>
+#include <string.h>
+
+#define INSTRUCTIONS_A_TICK 40u
+#define TICK_MASK 0xFFFFFFu
+#define CALLS 64
+#define STREAM 300
+
+int main(void);
+
+static uint32_t random_state;
+static attune_head head;
+static int16_t row[ATTUNE_MAX_FEATURES];
+static attune_real evidence[ATTUNE_MAX_CLASSES - 1];
+
+static void say_number(uint32_t number) {
+    char digits[11];
+    char *next = digits + sizeof digits - 1;
+    *next = '\0';
+    do {
+        *--next = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    attune_uart_say(next);
+}
+
+static void say_cost(const char *subject, const char *what, uint32_t number) {
+    attune_uart_say("cost ");
+    attune_uart_say(subject);
+    attune_uart_say(what);
+    attune_uart_say(" ");
+    say_number(number);
+    attune_uart_say("\n");
+}
+
+/* A linear congruential generator (Knuth, Numerical Recipes' constants); the upper half of its state. */
+static uint32_t next_random(void) {
+    random_state = random_state * 1664525u + 1013904223u;
+    return random_state >> 16;
+}
+
+/* A window of class k: every feature somewhere within 2 units of its class's own centre, missing once in `missing` (0: never). */
+static void next_row(uint8_t d, uint8_t k, uint32_t missing) {
+    for (uint8_t i = 0; i < d; i++) {
+        int32_t centre = (int32_t)((k * 5u + i * 3u) % 7u) * 200;
+        int32_t q = (int32_t)(next_random() % 4096u) - 2048 + centre;
+        bool gone = missing > 0 && next_random() % missing == 0;
+        row[i] = gone ? ATTUNE_MISSING : (int16_t)q;
+    }
+}
+
+typedef void work(void);
+
+static void nothing(void) {}
+
+static uint32_t count_once(work *what) {
+    uint32_t before = SYSTICK->value;
+    what();
+    return ((before - SYSTICK->value) & TICK_MASK) * INSTRUCTIONS_A_TICK;
+}
+
+static uint8_t class_of_call;
+
+static void learn(void) { (void)attune_head_learn(&head, row, class_of_call, 1); }
+
+static void predict(void) { (void)attune_head_predict(&head, row, evidence); }
+
+/* The largest cost of a call on many windows of K classes. */
+static uint32_t count_largest(work *what, uint8_t classes) {
+    uint32_t largest = 0;
+    for (uint8_t call = 0; call < CALLS; call++) {
+        class_of_call = call % classes;
+        next_row(attune_head_features(&head), class_of_call, 0);
+        uint32_t cost = count_once(what);
+        largest = cost > largest ? cost : largest;
+    }
+    return largest;
+}
+
+static void measure_shape(attune_head_kind kind, uint8_t d, uint8_t classes, const char *shape) {
+    char subject[24] = "";
+    strcat(subject, attune_head_kind_name(kind));
+    strcat(subject, shape);
+    (void)attune_head_init(&head, kind, d, NULL);
+    (void)count_largest(learn, classes);
+    say_cost(subject, " learn", count_largest(learn, classes));
+    say_cost(subject, " predict", count_largest(predict, classes));
+    say_cost(subject, " state", (uint32_t)attune_head_size(kind, attune_head_sensors(&head), classes, ATTUNE_FLOAT32));
+}
+
+/* A stream of three classes with weights and missing features, each window predicted and then learned: BLAKE2b over the evidence
+ * of every window and the states in which it ends. */
+static void say_digest(attune_head_kind kind) {
+    static uint8_t state[4096];
+    uint8_t digest[16];
+    crypto_blake2b_ctx blake;
+    crypto_blake2b_init(&blake, sizeof digest);
+    (void)attune_head_init(&head, kind, ATTUNE_MAX_FEATURES, NULL);
+    for (uint16_t window = 0; window < STREAM; window++) {
+        uint8_t k = (uint8_t)(window % 3);
+        next_row(ATTUNE_MAX_FEATURES, k, 8);
+        predict();
+        crypto_blake2b_update(&blake, (const uint8_t *)evidence, (attune_head_classes(&head) - 1u) * sizeof *evidence);
+        (void)attune_head_learn(&head, row, k, (attune_real)(1 + window % 5) / 4);
+    }
+    for (int format = ATTUNE_FLOAT32; format <= ATTUNE_INT8; format++) {
+        size_t size = attune_head_export(&head, (attune_format)format, state, sizeof state);
+        crypto_blake2b_update(&blake, state, size);
+    }
+    crypto_blake2b_final(&blake, digest);
+    attune_uart_say("digest ");
+    attune_uart_say(attune_head_kind_name(kind));
+    attune_uart_say(" ");
+    for (uint8_t i = 0; i < sizeof digest; i++) {
+        const char *hex = "0123456789abcdef";
+        attune_uart_say((char[]){hex[digest[i] >> 4], hex[digest[i] & 15], '\0'});
+    }
+    attune_uart_say("\n");
+}
+
+static attune_schema schema;
+static attune_window window;
+static attune_filter filter;
+
+static void close_window(void) { attune_window_close(&window, row); }
+
+static void filter_step(void) {
+    attune_filter_predict(&filter);
+    attune_filter_update(&filter, evidence);
+}
+
+static void fill_window(uint32_t call) {
+    for (uint8_t s = 0; s < schema.sensors; s++) {
+        for (uint32_t part = 1; part <= 6; part++) {
+            attune_real value = (attune_real)(next_random() % 1000u) / 10;
+            (void)attune_window_sample(&window, s, call * 60000u + part * 10000u, value);
+        }
+    }
+}
+
+/* Every kind of level with its spread, and two kinds of events. */
+static void measure_window(void) {
+    static const uint8_t sensors[] = {
+        ATTUNE_TEMPERATURE | ATTUNE_SPREAD,
+        ATTUNE_HUMIDITY | ATTUNE_SPREAD,
+        ATTUNE_LIGHT | ATTUNE_SPREAD,
+        ATTUNE_CO2 | ATTUNE_SPREAD,
+        ATTUNE_VOC | ATTUNE_SPREAD,
+        ATTUNE_PM25 | ATTUNE_SPREAD,
+        ATTUNE_SOUND | ATTUNE_SPREAD,
+        ATTUNE_POWER | ATTUNE_SPREAD,
+        ATTUNE_LEVEL | ATTUNE_SPREAD,
+        ATTUNE_PIR,
+        ATTUNE_DOOR,
+    };
+    uint32_t largest = 0;
+    (void)attune_schema_init(&schema, sensors, sizeof sensors, 60);
+    attune_window_init(&window, &schema, 0);
+    for (uint32_t call = 0; call < CALLS; call++) {
+        fill_window(call);
+        uint32_t cost = count_once(close_window);
+        largest = cost > largest ? cost : largest;
+    }
+    say_cost("window", " features", schema.features);
+    say_cost("window", " close", largest);
+}
+
+static void measure_filter(void) {
+    uint32_t largest = 0;
+    attune_filter_init(&filter, 2, 60);
+    for (uint32_t call = 0; call < CALLS; call++) {
+        evidence[0] = (attune_real)(next_random() % 1200u) / 100 - 6;
+        uint32_t cost = count_once(filter_step);
+        largest = cost > largest ? cost : largest;
+    }
+    say_cost("filter", " step", largest);
+}
+
+int main(void) {
+    attune_uart_begin();
+    SYSTICK->reload = TICK_MASK;
+    SYSTICK->value = 0;
+    SYSTICK->control = SYSTICK_CONTROL_RUN & ~2u; /* without its interrupt */
+    say_cost("nothing", "", count_once(nothing));
+    for (int kind = 1; kind < 256; kind++) {
+        if (attune_head_kind_name((attune_head_kind)kind) != NULL) {
+            random_state = (uint32_t)kind;
+            say_digest((attune_head_kind)kind);
+            measure_shape((attune_head_kind)kind, ATTUNE_MAX_FEATURES, 2, " 24x2");
+            measure_shape((attune_head_kind)kind, 5, 3, " 5x3");
+        }
+    }
+    measure_window();
+    measure_filter();
+    attune_uart_say("end\n");
+    for (;;) {
+        __asm__ volatile("wfi");
+    }
+}
