@@ -20,7 +20,9 @@ SLOPES = (0.02, 3.0)
 
 _ROUNDS, _SETTLED = 60, 1e-7
 
+# The prior of (log slope, offset).
 CENTRE = np.array([np.log(DEFAULT_SLOPE), 0.0])
+PRECISION = np.array([SLOPE_SPREAD, OFFSET_SPREAD]) ** -2.0
 
 Reals = npt.NDArray[np.float64]
 
@@ -30,9 +32,6 @@ def learn_calibration(
     occupied: npt.NDArray[np.bool_],
     prior: float,
     effective: float,
-    *,
-    slope_spread: float = SLOPE_SPREAD,
-    offset_spread: float = OFFSET_SPREAD,
 ) -> Calibration:
     """Maximum a posteriori of Platt's two numbers, rounded to float16; the default unless both classes are labelled.
 
@@ -45,8 +44,7 @@ def learn_calibration(
         return Calibration()
     stationary = 1 / (1 + np.exp(-prior))
     weights = np.where(occupied, stationary / share, (1 - stationary) / (1 - share)) * (effective / len(occupied))
-    precision = np.array([slope_spread, offset_spread]) ** -2.0
-    slope, offset = _fit(_Posterior(log_odds - prior, occupied, weights, prior, precision))
+    slope, offset = _fit(_Posterior(log_odds - prior, occupied, weights, prior))
     return Calibration(slope=float(np.float16(np.clip(slope, *SLOPES))), offset=float(np.float16(offset)))
 
 
@@ -58,7 +56,6 @@ class _Posterior:
     occupied: npt.NDArray[np.bool_]
     weights: Reals
     prior: float
-    precision: Reals
 
     def log_odds(self, x: Reals) -> Reals:
         result: Reals = self.prior + np.exp(x[0]) * self.evidence + x[1]
@@ -67,14 +64,14 @@ class _Posterior:
     def cost(self, x: Reals) -> float:
         z = self.log_odds(x)
         misses = self.weights @ np.logaddexp(0, np.where(self.occupied, -z, z))
-        return float(misses + self.precision @ (x - CENTRE) ** 2 / 2)
+        return float(misses + PRECISION @ (x - CENTRE) ** 2 / 2)
 
     def step(self, x: Reals) -> Reals:
         """Towards the minimum, by Fisher scoring."""
         p = 1 / (1 + np.exp(-np.clip(self.log_odds(x), -700, 700)))
         jacobian = np.column_stack([np.exp(x[0]) * self.evidence, np.ones(len(p))])
-        gradient = jacobian.T @ (self.weights * (p - self.occupied)) + self.precision * (x - CENTRE)
-        information = (jacobian.T * (self.weights * p * (1 - p))) @ jacobian + np.diag(self.precision)
+        gradient = jacobian.T @ (self.weights * (p - self.occupied)) + PRECISION * (x - CENTRE)
+        information = (jacobian.T * (self.weights * p * (1 - p))) @ jacobian + np.diag(PRECISION)
         result: Reals = -np.linalg.solve(information, gradient)
         return result
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from attuned.labels.teaching import CLASSES
 from attuned.learning.record import UNLABELLED, RoomRecord
@@ -51,7 +52,7 @@ def room_record(
         nodes=tuple(nodes),
         ends_s=steps * step_ms // 1000,
         stretch=np.concatenate([np.zeros(min(len(steps), 1), np.int64), np.cumsum(gaps)]),
-        labels=np.array([_class(labels, step * step_ms) for step in steps.tolist()], dtype=np.int8),
+        labels=_classes(labels, steps * step_ms),
         nats=np.array([_means(told[step], nodes) for step in steps.tolist()]).reshape(len(steps), len(nodes)),
         told=said_by.reshape(len(steps), len(nodes)),
     )
@@ -62,8 +63,11 @@ def _means(said: Mapping[str, Sequence[float]], nodes: Iterable[str]) -> list[fl
     return [sum(said[node]) / len(said[node]) if node in said else 0.0 for node in nodes]
 
 
-def _class(labels: Iterable[LabelRow], utc_ms: int) -> int:
-    speaking = [row for row in labels if row.covers(utc_ms)]
-    if not speaking or speaking[-1].told_utc_ms < utc_ms:
-        return UNLABELLED
-    return CLASSES[speaking[-1].class_name]
+def _classes(labels: Iterable[LabelRow], ends_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+    """What the labels say of steps that end then, ascending."""
+    classes = np.full(len(ends_ms), UNLABELLED, np.int8)
+    for row in labels:
+        first, last, told = np.searchsorted(ends_ms, [row.from_utc_ms, row.to_utc_ms, row.told_utc_ms], side="right")
+        classes[first:last] = UNLABELLED
+        classes[first : min(last, told)] = CLASSES[row.class_name]
+    return classes

@@ -22,8 +22,6 @@ def learn_trust(
     occupied: npt.NDArray[np.bool_],
     weights: Sequence[float],
     effective: float,
-    *,
-    spread: float = SPREAD,
 ) -> Reals:
     """Factor of each node's weight, at least 0; ones unless both classes are labelled and two nodes are there.
 
@@ -39,7 +37,7 @@ def learn_trust(
     if nodes < 2 or not 0 < np.sum(occupied) < len(occupied):
         return np.ones(nodes)
     inputs = np.column_stack([evidence, np.ones(len(evidence))])
-    precision = np.append(np.asarray(weights) / spread**2, 0.0)
+    precision = np.append(np.asarray(weights) / SPREAD**2, 0.0)
     factors = _fit(inputs, occupied, precision, effective / len(occupied))[:nodes]
     total = float(np.dot(factors, weights))
     gain = min(float(np.sum(weights)) / total, LARGEST_GAIN) if total > 0 else 1.0
