@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from attune_core import Filter
 
-from attuned.presence.weights import kind_weights
+from attuned.presence.model import RoomModel
+from attuned.presence.weights import room_weights
 
 UNLABELLED = -1
 
@@ -73,13 +74,13 @@ def _widened(record: RoomRecord, nodes: tuple[str, ...]) -> RoomRecord:
     return replace(record, nodes=nodes, nats=nats, told=told)
 
 
-def weighed(record: RoomRecord, sensors: Mapping[str, Sequence[str]], limit: float) -> Reals:
-    """What each node adds if it counts by its sensor kinds alone [n, m], in nats: fuse() before trust."""
-    weights = np.zeros(record.told.shape)
+def weighed(record: RoomRecord, sensors: Mapping[str, Sequence[str]], model: RoomModel, limit: float) -> Reals:
+    """What each node adds in each window [n, m], in nats: fuse() before all together are bounded."""
+    weights = np.ones(record.told.shape)
     for pattern, here in _patterns(record.told):
         present = {node: sensors[node] for node, told in zip(record.nodes, pattern, strict=True) if told}
-        by_kind = kind_weights(present)
-        weights[here] = [by_kind.get(node, 1.0) for node in record.nodes]
+        by_node = room_weights(present, model)
+        weights[here] = [by_node.get(node, 1.0) for node in record.nodes]
     result: Reals = weights * np.where(record.told, np.clip(record.nats, -limit, limit), 0.0)
     return result
 
@@ -91,10 +92,9 @@ def _patterns(told: Flags) -> Iterator[tuple[list[bool], Flags]]:
         yield pattern.tolist(), which.reshape(-1) == index
 
 
-def fused(record: RoomRecord, sensors: Mapping[str, Sequence[str]], trust: Mapping[str, float], limit: float) -> Reals:
+def fused(record: RoomRecord, sensors: Mapping[str, Sequence[str]], model: RoomModel, limit: float) -> Reals:
     """The room's evidence in each window [n], in nats: fuse() for all windows at once."""
-    factors = np.array([trust.get(node, 1.0) for node in record.nodes])
-    result: Reals = np.clip(weighed(record, sensors, limit) @ factors, -limit, limit)
+    result: Reals = np.clip(weighed(record, sensors, model, limit).sum(axis=1), -limit, limit)
     return result
 
 

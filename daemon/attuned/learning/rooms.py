@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from attune_core import Filter
 
 from attuned.learning.calibration import learn_calibration
+from attuned.learning.copies import find_copies
 from attuned.learning.dwell import learn_dwell
 from attuned.learning.effective import effective_labels
 from attuned.learning.fusion import learn_trust
@@ -24,14 +25,14 @@ def learn_room(record: RoomRecord, sensors: Mapping[str, Sequence[str]], step_s:
         return RoomModel()
     ends_s, classes = record.ends_s[judged], record.labels[judged]
     occupied, effective = classes == 1, effective_labels(ends_s, classes)
-    free_s, occupied_s = learn_dwell(ends_s, classes)
-    steady = Filter(2, step_s, "float64", (free_s, occupied_s))
-    weights = kind_weights({node: sensors[node] for node in record.nodes})
-    by_kind = weighed(record, sensors, steady.limit)[judged]
+    model = RoomModel(dwell_s=learn_dwell(ends_s, classes), copies=find_copies(record))
+    steady = Filter(2, step_s, "float64", model.dwell_s)
+    by_kind = weighed(record, sensors, model, steady.limit)[judged]
+    weights = kind_weights({node: sensors[node] for node in record.nodes}, model.copies)
     factors = learn_trust(by_kind, occupied, [weights.get(node, 1.0) for node in record.nodes], effective)
     trust = {node: round(float(factor), 4) for node, factor in zip(record.nodes, factors, strict=True)}
-    log_odds = filtered(
-        record, fused(record, sensors, trust, steady.limit), step_s, run_filter(step_s, (free_s, occupied_s))
-    )
+    model = model.model_copy(update={"trust": trust})
+    nats = fused(record, sensors, model, steady.limit)
+    log_odds = filtered(record, nats, step_s, run_filter(step_s, model.dwell_s))
     calibration = learn_calibration(log_odds[judged], occupied, steady.log_odds(), effective)
-    return RoomModel(dwell_s=(free_s, occupied_s), calibration=calibration, trust=trust)
+    return model.model_copy(update={"calibration": calibration})

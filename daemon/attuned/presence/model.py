@@ -39,12 +39,14 @@ class Calibration(_Facts):
 class RoomModel(_Facts):
     """How a room is judged: mean stays (free, occupied) in seconds, the filter's calibration, and each node's trust.
 
-    A node's trust multiplies the weight that it has from its sensor kinds; 1 for nodes that are not named.
+    A node's trust multiplies the weight that it has from its sensor kinds; 1 for nodes that are not named. Each group
+    of `copies` is nodes that say the same and count as one.
     """
 
     dwell_s: tuple[float, float] = DWELL_S
     calibration: Calibration = Calibration(slope=DEFAULT_SLOPE, offset=0.0)
     trust: dict[str, float] = {}
+    copies: tuple[tuple[str, ...], ...] = ()
 
 
 def threshold(cost_ratio: float) -> float:

@@ -109,7 +109,7 @@ class RoomTimeline:
         self._filter = Filter(classes=2, step_s=step_s, precision="float64", dwell_s=model.dwell_s)
         self._cold = self._filter.state
         self._limit = self._filter.limit
-        self._trust = model.trust
+        self._model = model
         self._slope = model.calibration.slope
         self._constant = model.calibration.constant(self._filter.log_odds())
         self._weights: dict[tuple[str, ...], Mapping[str, float]] = {}
@@ -265,7 +265,7 @@ class RoomTimeline:
     def _fused(self, evidence: Mapping[str, float]) -> FusedEvidence:
         nodes = tuple(evidence)
         if nodes not in self._weights:
-            self._weights[nodes] = room_weights({node: self._sensors(node) for node in nodes}, self._trust)
+            self._weights[nodes] = room_weights({node: self._sensors(node) for node in nodes}, self._model)
         return fuse(evidence, self._weights[nodes], self._limit)
 
     def _shares(self, step: Step) -> list[Share]:

@@ -38,7 +38,7 @@ class RoomJudge:
         """Calibrated log-odds of occupied after each window [n]."""
         dwell_s = self.model.dwell_s
         steady = Filter(2, self.window_s, "float64", dwell_s)
-        nats = fused(record, self.sensors, self.model.trust, steady.limit)
+        nats = fused(record, self.sensors, self.model, steady.limit)
         log_odds = filtered(
             record, nats, self.window_s, lambda nats, told: self.code.filter(nats, told, self.window_s, dwell_s)
         )
@@ -49,7 +49,7 @@ class RoomJudge:
     def by_kind(self, record: RoomRecord) -> Reals:
         """The evidence of each window [n] in nats, its nodes weighed by their sensor kinds alone."""
         limit = Filter(2, self.window_s, "float64", self.model.dwell_s).limit
-        result: Reals = weighed(record, self.sensors, limit).sum(axis=1)
+        result: Reals = weighed(record, self.sensors, RoomModel(), limit).sum(axis=1)
         return result
 
     def judge_online(self, record: RoomRecord, late_s: int) -> Reals:
