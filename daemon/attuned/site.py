@@ -108,6 +108,9 @@ class Site:
             changed=self._on_labels,
         )
         await self.labels.load()
+        for room in self.room_settings:
+            if self.labels.taught(room) and room not in models:
+                self._on_labels(room)
         await self._restore_rooms()
 
     async def close(self) -> None:

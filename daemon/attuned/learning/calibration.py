@@ -15,8 +15,9 @@ from attuned.presence.model import DEFAULT_SLOPE, Calibration
 SLOPE_SPREAD = 0.5
 OFFSET_SPREAD = 0.25
 
-# Beyond this, a fit says that evidence is useless, or that it is never wrong; labels cannot show either.
+# Beyond these, a fit says that evidence is useless, or that it is never wrong; labels cannot show either.
 SLOPES = (0.02, 3.0)
+OFFSETS = (-4.0, 4.0)
 
 _ROUNDS, _SETTLED = 60, 1e-7
 
@@ -45,7 +46,11 @@ def learn_calibration(
     stationary = 1 / (1 + np.exp(-prior))
     weights = np.where(occupied, stationary / share, (1 - stationary) / (1 - share)) * (effective / len(occupied))
     slope, offset = _fit(_Posterior(log_odds - prior, occupied, weights, prior))
-    return Calibration(slope=float(np.float16(np.clip(slope, *SLOPES))), offset=float(np.float16(offset)))
+    return Calibration(slope=_float16(slope, SLOPES), offset=_float16(offset, OFFSETS))
+
+
+def _float16(value: float, bounds: tuple[float, float]) -> float:
+    return float(np.float16(np.clip(value, *bounds)))
 
 
 @dataclass(frozen=True)

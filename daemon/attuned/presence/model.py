@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 # Windows that follow each other repeat each other: a lamp that misleads now misleads in a minute, too. On the
 # recordings that Attune is developed with, what a filter has summed up is worth a fifth to a half of its nats.
-DEFAULT_SLOPE = 0.35
+DEFAULT_SLOPE = 0.375
 
 # A free room that is in use annoys those who are sent there; an occupied room that is free costs a little energy.
 DEFAULT_COST_RATIO = 2.0
