@@ -39,7 +39,11 @@ static void expect_same_bytes(const attune_head *a, const attune_head *b) {
     assert_memory_equal(x, y, size);
 }
 
-static void expect_replay_agrees(const attune_label_log *log, const attune_head *release, const attune_head *head) {
+static void copy(const void *from, attune_head *head) { *head = *(const attune_head *)from; }
+
+static attune_release kept(const attune_head *head) { return (attune_release){copy, head}; }
+
+static void expect_replay_agrees(const attune_label_log *log, const attune_release *release, const attune_head *head) {
     attune_head replayed;
     attune_label_log_replay(log, release, &replayed);
     expect_same_bytes(&replayed, head);
@@ -62,8 +66,9 @@ static void the_head_is_always_the_replay(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         uint64_t random = seed;
-        attune_head release = made_release(&random);
-        attune_head head = release;
+        attune_head start = made_release(&random);
+        attune_release release = kept(&start);
+        attune_head head = start;
         static attune_label_log log;
         attune_label_log_init(&log);
         for (int i = 0; i < 500; i++) {
@@ -102,8 +107,9 @@ static void the_head_is_always_the_replay(void **state) {
 static void the_lowest_label_makes_room(void **state) {
     (void)state;
     uint64_t seed = 4;
-    attune_head release = made_release(&seed);
-    attune_head head = release;
+    attune_head start = made_release(&seed);
+    attune_release release = kept(&start);
+    attune_head head = start;
     static attune_label_log log;
     attune_label_log_init(&log);
     for (uint32_t i = 0; i < ATTUNE_LABEL_LOG; i++) {
@@ -124,9 +130,10 @@ static void the_lowest_label_makes_room(void **state) {
 static void a_correction_undoes_the_mistake(void **state) {
     (void)state;
     uint64_t seed = 6;
-    attune_head release = made_release(&seed);
-    attune_head head = release;
-    attune_head truth = release;
+    attune_head start = made_release(&seed);
+    attune_release release = kept(&start);
+    attune_head head = start;
+    attune_head truth = start;
     static attune_label_log log;
     attune_label_log_init(&log);
     attune_label_entry entry = made_entry(&seed, 1, 1);
@@ -141,8 +148,9 @@ static void a_correction_undoes_the_mistake(void **state) {
 static void a_class_goes_with_its_last_label(void **state) {
     (void)state;
     uint64_t seed = 8;
-    attune_head release = made_release(&seed);
-    attune_head head = release;
+    attune_head start = made_release(&seed);
+    attune_release release = kept(&start);
+    attune_head head = start;
     static attune_label_log log;
     attune_label_log_init(&log);
     attune_label_entry entry = made_entry(&seed, 1, 1);

@@ -92,7 +92,7 @@ class Moments:
 def features(node: Node, samples: Samples, end_ms: int) -> tuple[tuple[str, ...], Coordinates]:
     """Names and coordinates [w, d] of a node's windows up to `end_ms`, as the node itself computes them.
 
-    Levels give their spread too, so that the table serves node types with it and without.
+    Levels give all that they can, so that the table serves every node type.
     """
     kinds = [kind + "+spread" if kind in DEVICES else kind for kind in node.sensors]
     windower = attune_core.Windower(attune_core.Schema(kinds, WINDOW_S))

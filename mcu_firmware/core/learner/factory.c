@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* At least the exported state of the largest two-class head. */
-#define STATE_SIZE 2000
+#define STATE_SIZE 2048
 
 static const attune_factory_row *find_row(const attune_schema *schema, const attune_feature *f) {
     uint8_t kind = schema->sensor[f->sensor] & ATTUNE_KIND_BITS;
@@ -23,11 +23,23 @@ static void fill(attune_means *means, attune_real *m2, uint8_t sensor, uint8_t f
     m2[feature] = (attune_real)((float)m2[feature] + (float)ATTUNE_FACTORY_WEIGHT * variance);
 }
 
+static attune_gnb *gnb_of(attune_head *head) {
+    return head->kind == ATTUNE_HEAD_GNB       ? &head->state.gnb
+           : head->kind == ATTUNE_HEAD_MIXTURE ? &head->state.mixture.gnb
+                                               : NULL;
+}
+
+static attune_ridge *ridge_of(attune_head *head) {
+    return head->kind == ATTUNE_HEAD_RIDGE     ? &head->state.ridge
+           : head->kind == ATTUNE_HEAD_MIXTURE ? &head->state.mixture.ridge
+                                               : NULL;
+}
+
 static void fill_row(attune_head *head, uint8_t sensor, uint8_t feature, const attune_factory_row *row) {
+    attune_gnb *gnb = gnb_of(head);
     for (uint8_t k = 0; k < 2; k++) {
-        if (head->kind == ATTUNE_HEAD_GNB) {
-            attune_gnb_class *of = &head->state.gnb.of[k];
-            fill(&of->means, of->m2, sensor, feature, row->mean[k], row->variance[k]);
+        if (gnb != NULL) {
+            fill(&gnb->of[k].means, gnb->of[k].m2, sensor, feature, row->mean[k], row->variance[k]);
         } else if (head->kind == ATTUNE_HEAD_PROTOTYPE) {
             attune_prototype *prototype = &head->state.prototype;
             fill(&prototype->means[k], prototype->m2, sensor, feature, row->mean[k], row->variance[k]);
@@ -35,7 +47,7 @@ static void fill_row(attune_head *head, uint8_t sensor, uint8_t feature, const a
     }
 }
 
-static void compute_digest(const attune_head *head, const attune_schema *schema, uint8_t digest[16]) {
+void attune_factory_digest(const attune_head *head, const attune_schema *schema, uint8_t digest[16]) {
     crypto_blake2b_ctx blake;
     uint8_t state[STATE_SIZE];
     uint8_t full[64];
@@ -58,7 +70,7 @@ static bool is_named(const attune_schema *schema, uint8_t sensor) {
 }
 
 /* A class as the table has it. */
-static void fill_ridge(attune_head *head, const attune_schema *schema, uint8_t k) {
+static void fill_ridge(attune_ridge *ridge, const attune_schema *schema, uint8_t k) {
     attune_real mean[ATTUNE_MAX_FEATURES] = {0};
     attune_real variance[ATTUNE_MAX_FEATURES] = {0};
     uint32_t known = 0;
@@ -71,13 +83,14 @@ static void fill_ridge(attune_head *head, const attune_schema *schema, uint8_t k
         }
     }
     if (known != 0) {
-        (void)attune_ridge_prior(&head->state.ridge, k, ATTUNE_FACTORY_WEIGHT, known, mean, variance);
+        (void)attune_ridge_prior(ridge, k, ATTUNE_FACTORY_WEIGHT, known, mean, variance);
     }
 }
 
 static void fill_table(attune_head *head, const attune_schema *schema) {
-    for (uint8_t k = 0; k < 2 && head->kind == ATTUNE_HEAD_RIDGE; k++) {
-        fill_ridge(head, schema, k);
+    attune_ridge *ridge = ridge_of(head);
+    for (uint8_t k = 0; k < 2 && ridge != NULL; k++) {
+        fill_ridge(ridge, schema, k);
     }
     for (uint8_t i = 0; i < schema->features; i++) {
         uint8_t sensor = schema->feature[i].sensor;
@@ -87,8 +100,7 @@ static void fill_table(attune_head *head, const attune_schema *schema) {
     }
 }
 
-attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind, const attune_schema *schema,
-                                       uint8_t digest[16]) {
+attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind, const attune_schema *schema) {
     uint8_t sensor[ATTUNE_MAX_FEATURES];
     for (uint8_t i = 0; i < schema->features; i++) {
         sensor[i] = schema->feature[i].sensor;
@@ -98,6 +110,5 @@ attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind,
         return result;
     }
     fill_table(head, schema);
-    compute_digest(head, schema, digest);
     return ATTUNE_HEAD_OK;
 }

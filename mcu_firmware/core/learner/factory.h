@@ -23,12 +23,13 @@ extern const uint8_t attune_factory_row_count;
 #define ATTUNE_FACTORY_WEIGHT ATTUNE_REAL(10.0)
 
 /* The kind that a node without any other release runs. */
-#define ATTUNE_FACTORY_HEAD ATTUNE_HEAD_GNB
+#define ATTUNE_FACTORY_HEAD ATTUNE_HEAD_MIXTURE
 
-/* Sets head to the factory release of its kind for this schema and writes its 16-byte digest (BLAKE2b of the exported float32 state
- * and the schema hash). A sensor with a feature that the table does not name stays unknown and counts for nothing; kinds that are
+/* Sets head to the factory release of this kind for this schema. A sensor with a feature that the table does not name stays unknown and counts for nothing; kinds that are
  * no sums start without knowledge. */
-attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind, const attune_schema *schema,
-                                       uint8_t digest[16]);
+attune_head_result attune_factory_load(attune_head *head, attune_head_kind kind, const attune_schema *schema);
+
+/* Digest of a release: BLAKE2b of the head's exported float32 state and the schema's hash. */
+void attune_factory_digest(const attune_head *head, const attune_schema *schema, uint8_t digest[16]);
 
 #endif

@@ -8,6 +8,8 @@ void attune_gnb_init(attune_gnb *gnb, const attune_sensors *sensors) {
     gnb->classes = 2;
 }
 
+static attune_real at_most(attune_real square) { return square < ATTUNE_GNB_SQUARE ? square : ATTUNE_GNB_SQUARE; }
+
 /* Twice the evidence of class b against class a: twice log N(x; b) - log N(x; a), without the constant that cancels, over the features that
  * are present and that both know; *compared counts them. */
 static attune_real compare(const attune_gnb_class *a, const attune_gnb_class *b, const attune_sensors *sensors,
@@ -24,7 +26,7 @@ static attune_real compare(const attune_gnb_class *a, const attune_gnb_class *b,
         attune_real vb = b->m2[i] / b->means.n[s] + ATTUNE_LEAST_VARIANCE;
         attune_real da = attune_unit(x[i]) - a->means.mean[i];
         attune_real db = attune_unit(x[i]) - b->means.mean[i];
-        sum += da * da / va - db * db / vb;
+        sum += at_most(da * da / va) - at_most(db * db / vb);
         ratio *= va / vb;
         if (++count % ATTUNE_GNB_RATIOS == 0) {
             sum += attune_log(ratio);

@@ -1,5 +1,7 @@
 #include "learner/head.h"
 
+#include "learner/evidence.h"
+
 #include <string.h>
 
 #define STATE_HEADER 4
@@ -70,30 +72,13 @@ static bool predict(const attune_head *head, const int16_t *x, attune_real *evid
     return false;
 }
 
-static attune_real below_best(attune_real x, attune_real best) {
-    return x - best > -ATTUNE_EVIDENCE_LIMIT ? x - best : -ATTUNE_EVIDENCE_LIMIT;
-}
-
-/* Lifts every class to at most the limit below the best one, then counts from class 0. Clamping each ratio by itself would
- * make all classes alike that are far from class 0. */
-static void bound(attune_real *evidence, uint8_t classes) {
-    attune_real best = 0;
-    for (uint8_t k = 1; k < classes; k++) {
-        best = evidence[k - 1] > best ? evidence[k - 1] : best;
-    }
-    attune_real free = below_best(0, best);
-    for (uint8_t k = 1; k < classes; k++) {
-        evidence[k - 1] = below_best(evidence[k - 1], best) - free;
-    }
-}
-
 bool attune_head_predict(const attune_head *head, const int16_t *x, attune_real *evidence) {
     uint8_t classes = attune_head_classes(head);
     if (!predict(head, x, evidence)) {
         memset(evidence, 0, (classes - 1u) * sizeof *evidence);
         return false;
     }
-    bound(evidence, classes);
+    attune_evidence_bound(evidence, classes, ATTUNE_EVIDENCE_LIMIT);
     return true;
 }
 

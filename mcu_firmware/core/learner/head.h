@@ -8,6 +8,7 @@
 #define ATTUNE_HEAD_H
 
 #include "learner/gnb.h"
+#include "learner/mixture.h"
 #include "learner/prototype.h"
 #include "learner/ridge.h"
 #include "learner/softmax.h"
@@ -26,13 +27,15 @@
     KIND(GNB, gnb)                                                                                                     \
     KIND(RIDGE, ridge)                                                                                                 \
     KIND(SOFTMAX, softmax)                                                                                             \
-    KIND(PROTOTYPE, prototype)
+    KIND(PROTOTYPE, prototype)                                                                                         \
+    KIND(MIXTURE, mixture)
 
 typedef enum attune_head_kind {
     ATTUNE_HEAD_GNB = 1,
     ATTUNE_HEAD_RIDGE = 2,
     ATTUNE_HEAD_SOFTMAX = 3,
-    ATTUNE_HEAD_PROTOTYPE = 4
+    ATTUNE_HEAD_PROTOTYPE = 4,
+    ATTUNE_HEAD_MIXTURE = 5
 } attune_head_kind;
 
 typedef enum attune_head_result {

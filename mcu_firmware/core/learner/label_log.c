@@ -39,7 +39,7 @@ static void append(attune_label_log *log, const attune_label_entry *entry) {
 }
 
 attune_label_result attune_label_log_learn(attune_label_log *log, const attune_label_entry *entry,
-                                           const attune_head *release, attune_head *head) {
+                                           const attune_release *release, attune_head *head) {
     if (entry->class_index >= ATTUNE_MAX_CLASSES || entry->weight == 0) {
         return ATTUNE_LABEL_REFUSED;
     }
@@ -66,8 +66,8 @@ attune_label_result attune_label_log_learn(attune_label_log *log, const attune_l
     return ATTUNE_LABEL_LEARNED;
 }
 
-void attune_label_log_replay(const attune_label_log *log, const attune_head *release, attune_head *head) {
-    *head = *release;
+void attune_label_log_replay(const attune_label_log *log, const attune_release *release, attune_head *head) {
+    release->load(release->from, head);
     for (uint16_t i = 0; i < log->count; i++) {
         /* An entry that the head has no room for teaches nothing, now as whenever the log is replayed. */
         (void)learn_entry(&log->entry[i], head);

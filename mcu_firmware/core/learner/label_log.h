@@ -21,6 +21,12 @@ typedef struct attune_label_log {
     attune_label_entry entry[ATTUNE_LABEL_LOG];
 } attune_label_log;
 
+/* A release, wherever it is kept: RAM for a copy of it would be for nothing else. */
+typedef struct attune_release {
+    void (*load)(const void *from, attune_head *head); /* sets head to it */
+    const void *from;
+} attune_release;
+
 typedef enum attune_label_result {
     ATTUNE_LABEL_LEARNED = 0,
     ATTUNE_LABEL_KNOWN,      /* this label was already learned on this window: nothing changes */
@@ -33,9 +39,9 @@ void attune_label_log_init(attune_label_log *log);
 /* Adds one labelled window and brings head up to date with release + log: by one learn step where that gives the same state as
  * a replay would (an append), by a replay otherwise. */
 attune_label_result attune_label_log_learn(attune_label_log *log, const attune_label_entry *entry,
-                                           const attune_head *release, attune_head *head);
+                                           const attune_release *release, attune_head *head);
 
 /* head = release + log. */
-void attune_label_log_replay(const attune_label_log *log, const attune_head *release, attune_head *head);
+void attune_label_log_replay(const attune_label_log *log, const attune_release *release, attune_head *head);
 
 #endif

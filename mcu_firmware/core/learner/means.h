@@ -6,6 +6,7 @@
 #ifndef ATTUNE_MEANS_H
 #define ATTUNE_MEANS_H
 
+#include "learner/evidence.h"
 #include "learner/sensors.h"
 #include "real/real.h"
 #include "window/schema.h"
@@ -21,9 +22,6 @@
 
 /* No variance is larger than the square of the coordinates' range. */
 #define ATTUNE_LARGEST_VARIANCE (4 * ATTUNE_MAX_X * ATTUNE_MAX_X)
-
-/* Evidence of a class that nobody has taught: below what any limit lets through. */
-#define ATTUNE_UNTAUGHT ATTUNE_REAL(-1e9)
 
 /* n >= 0; the means of a sensor are 0 where its n is. */
 typedef struct attune_means {

@@ -58,9 +58,11 @@ static bool has_room(const attune_ridge *ridge, attune_real weight) {
 
 static void add_sample(attune_ridge *ridge, attune_ridge_sample *s, uint32_t present, uint8_t class_index,
                        attune_real weight) {
+    attune_real before = attune_ridge_total(ridge);
     grow(ridge, class_index);
     attune_real centred = centre(ridge, s, present, class_index, weight);
     (void)attune_ridge_rotate(ridge, s, 0, centred); /* what is added makes no pivot smaller */
+    attune_ridge_drift(ridge, before);
 }
 
 bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_index, attune_real weight) {
@@ -116,51 +118,59 @@ bool attune_ridge_forget(attune_ridge *ridge, attune_real factor) {
     if (!may_forget(ridge, factor)) {
         return false;
     }
+    attune_real before = attune_ridge_total(ridge);
     for (uint8_t i = 0; i < ridge->sensors.features; i++) {
         ridge->u[attune_ridge_row(ridge->sensors.features, i)] *= factor;
     }
     for (uint8_t k = 0; k < ridge->classes; k++) {
         ridge->n[k] *= factor;
     }
-    (void)attune_ridge_regularise(ridge, 1 - factor);
+    attune_real after = attune_ridge_total(ridge);
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        attune_real left = factor * attune_ridge_regularisation(ridge, i, before);
+        (void)attune_ridge_rotate_unit(ridge, i, attune_ridge_regularisation(ridge, i, after) - left);
+    }
     attune_ridge_solve(ridge);
     return true;
 }
 
-static bool centre_window(const attune_ridge *ridge, const int16_t *x, attune_real *centred) {
-    bool any = false;
-    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
-        bool counts = x[i] != ATTUNE_MISSING && attune_ridge_has_seen(ridge, i);
-        centred[i] = counts ? attune_unit(x[i]) - ridge->mean[i] : 0;
-        any = any || counts;
-    }
-    return any;
-}
-
 bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_real *evidence) {
-    attune_real centred[ATTUNE_MAX_FEATURES];
-    bool known = ridge->n[0] > 0 && attune_ridge_total(ridge) > ridge->n[0];
-    if (!known || !centre_window(ridge, x, centred)) {
-        return false;
+    const uint32_t classes = ridge->classes;
+    bool any = false;
+    for (uint32_t k = 0; k + 1 < classes; k++) {
+        evidence[k] = ridge->bias[k];
     }
-    for (uint8_t k = 0; k + 1 < ridge->classes; k++) {
-        attune_real sum = ridge->bias[k];
-        for (uint8_t i = 0; i < ridge->sensors.features; i++) {
-            sum += ridge->weight[k][i] * centred[i];
+    for (uint32_t i = ridge->sensors.features; i-- > 0;) {
+        if (x[i] == ATTUNE_MISSING || (ridge->seen >> i & 1) == 0) {
+            continue;
         }
-        evidence[k] = sum;
+        any = true;
+        attune_real centred = attune_unit(x[i]) - ridge->mean[i];
+        for (uint32_t k = 0; k + 1 < classes; k++) {
+            evidence[k] += ridge->weight[k][i] * centred;
+        }
     }
-    return true;
+    return any && ridge->n[0] > 0 && attune_ridge_total(ridge) > ridge->n[0];
 }
 
 static bool within(attune_real x, attune_real limit) { return x >= -limit && x <= limit; }
 
-/* No class has more explained of it than there is, and nothing is explained of a class that nobody has taught. */
+/* The weight of the other classes; the difference from all would leave nothing of small ones. */
+static attune_real find_others(const attune_ridge *ridge, uint8_t k) {
+    attune_real others = 0;
+    for (uint8_t j = 0; j < ridge->classes; j++) {
+        others += j == k ? 0 : ridge->n[j];
+    }
+    return others;
+}
+
+/* No class has more explained of it than there is to a sum of squares about its share, and nothing of a class that nobody has
+ * taught. */
 static bool explained_valid(const attune_ridge *ridge) {
-    attune_real total = attune_ridge_total(ridge);
     for (uint8_t k = 1; k < ridge->classes; k++) {
         attune_real n = ridge->n[k];
-        attune_real most = n > 0 ? n * (1 - n / total) : 0;
+        attune_real others = find_others(ridge, k);
+        attune_real most = n > 0 ? n / (n + others) * others : 0;
         if (!(attune_ridge_explained(ridge, k, k) <= most * ATTUNE_REAL(1.01))) {
             return false;
         }
@@ -175,8 +185,9 @@ bool attune_ridge_valid(const attune_ridge *ridge) {
         valid = valid && ridge->n[k] >= 0;
     }
     /* No sum of squares is larger than that of the coordinates' range. */
-    attune_real most = ATTUNE_REAL(1.01) * (ATTUNE_RIDGE_DIAGONAL + 4 * ATTUNE_MAX_X * ATTUNE_MAX_X * total);
+    attune_real squares = 4 * ATTUNE_MAX_X * ATTUNE_MAX_X * total;
     for (uint8_t i = 0; i < ridge->sensors.features && valid; i++) {
+        attune_real most = ATTUNE_REAL(1.01) * (attune_ridge_regularisation(ridge, i, total) + squares);
         const attune_real *u = &ridge->u[attune_ridge_row(ridge->sensors.features, i)];
         attune_real mean = attune_ridge_has_seen(ridge, i) ? ATTUNE_MAX_X * ATTUNE_REAL(1.001) : 0;
         valid = within(ridge->mean[i], mean) && u[0] >= ATTUNE_REAL(0.9) * ATTUNE_RIDGE_DIAGONAL && u[0] <= most;

@@ -28,8 +28,11 @@ bool attune_ridge_rotate(attune_ridge *ridge, attune_ridge_sample *sample, uint8
 /* Adds a row that is 1 in feature i and zero elsewhere. As attune_ridge_rotate. */
 bool attune_ridge_rotate_unit(attune_ridge *ridge, uint8_t i, attune_real weight);
 
-/* Adds share times the regularisation. As attune_ridge_rotate. */
-bool attune_ridge_regularise(attune_ridge *ridge, attune_real share);
+/* Feature i's part of the regularisation P where the sum of weights is n. */
+attune_real attune_ridge_regularisation(const attune_ridge *ridge, uint8_t i, attune_real n);
+
+/* Adds what drift makes of P when the sum of weights has grown from `before` to that of the ridge. */
+void attune_ridge_drift(attune_ridge *ridge, attune_real before);
 
 /* Parts of a coefficient that float32 cannot hold, as the upper half of a float. */
 attune_real attune_ridge_widen(uint16_t low);

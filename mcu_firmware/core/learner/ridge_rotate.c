@@ -16,10 +16,19 @@ uint16_t attune_ridge_narrow(attune_real x) {
     return (uint16_t)((bits + 0x8000u) >> 16);
 }
 
-/* x -= x_i u, then u += share x; what u cannot hold waits in low. */
-static void rotate_row(attune_real *u, uint16_t *low, attune_real *x, uint8_t count, attune_real x_i,
-                       attune_real share) {
+/* x -= x_i u, then u += share x. */
+static void rotate_row(attune_real *u, attune_real *x, uint8_t count, attune_real x_i, attune_real share) {
     /* This loop is half of what learning costs. */
+    for (uint32_t left = count; left > 0; left--) {
+        attune_real rest = *x - x_i * *u;
+        *u++ += share * rest;
+        *x++ = rest;
+    }
+}
+
+/* The same; what u cannot hold waits in low. */
+static void rotate_fine_row(attune_real *u, uint16_t *low, attune_real *x, uint8_t count, attune_real x_i,
+                            attune_real share) {
     for (const attune_real *end = u + count; u < end; u++, x++, low++) {
         attune_real before = *u;
         attune_real rest = *x - x_i * before;
@@ -47,7 +56,11 @@ bool attune_ridge_rotate(attune_ridge *ridge, attune_ridge_sample *sample, uint8
         attune_real share = weight * x_i / pivot;
         weight *= u[0] / pivot;
         u[0] = pivot;
-        rotate_row(u + 1, low, sample->x + i + 1, (uint8_t)(d - i - 1), x_i, share);
+        if (ridge->drift > 0) {
+            rotate_row(u + 1, sample->x + i + 1, (uint8_t)(d - i - 1), x_i, share);
+        } else {
+            rotate_fine_row(u + 1, low, sample->x + i + 1, (uint8_t)(d - i - 1), x_i, share);
+        }
         for (uint8_t k = 0; k + 1 < ridge->classes; k++) {
             sample->y[k] -= x_i * ridge->z[i][k];
             ridge->z[i][k] += share * sample->y[k];
@@ -62,11 +75,24 @@ bool attune_ridge_rotate_unit(attune_ridge *ridge, uint8_t i, attune_real weight
     return attune_ridge_rotate(ridge, &sample, i, weight);
 }
 
-bool attune_ridge_regularise(attune_ridge *ridge, attune_real share) {
-    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
-        if (!attune_ridge_rotate_unit(ridge, i, share * ATTUNE_RIDGE_DIAGONAL)) {
-            return false;
-        }
+/* Drift adds its t-th step, to feature t % d, when the sum of weights passes t + STEP. Sums of labels are mostly whole numbers,
+ * halves or tenths, and rounding must not decide whether one of those has passed. */
+#define STEP ATTUNE_REAL(0.7071)
+
+static uint32_t steps_passed(attune_real n) { return n < STEP ? 0 : (uint32_t)(n - STEP) + 1; }
+
+attune_real attune_ridge_regularisation(const attune_ridge *ridge, uint8_t i, attune_real n) {
+    const uint8_t d = ridge->sensors.features;
+    uint32_t steps = (steps_passed(n) + d - 1u - i) / d;
+    return ATTUNE_RIDGE_DIAGONAL + ridge->drift * (attune_real)d * (attune_real)steps;
+}
+
+void attune_ridge_drift(attune_ridge *ridge, attune_real before) {
+    const uint8_t d = ridge->sensors.features;
+    const uint32_t first = steps_passed(before);
+    const uint32_t end = steps_passed(attune_ridge_total(ridge));
+    for (uint32_t t = first; t < end && t < first + d && ridge->drift > 0; t++) {
+        uint32_t steps = (end - t + d - 1) / d;
+        (void)attune_ridge_rotate_unit(ridge, (uint8_t)(t % d), ridge->drift * (attune_real)d * (attune_real)steps);
     }
-    return true;
 }

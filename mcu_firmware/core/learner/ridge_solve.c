@@ -91,8 +91,9 @@ void attune_ridge_substitute(const attune_ridge *ridge, attune_real *b) {
         u -= d - i;
         attune_real sum = b[i];
         const attune_real *coefficient = u + 1;
-        for (const attune_real *solved = b + i + 1; solved < b + d; solved++) {
-            sum -= *coefficient++ * *solved;
+        const attune_real *solved = b + i + 1;
+        for (uint32_t left = d - i - 1u; left > 0; left--) {
+            sum -= *coefficient++ * *solved++;
         }
         b[i] = sum;
     }

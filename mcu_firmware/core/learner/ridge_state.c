@@ -22,24 +22,34 @@ static const uint8_t *read_little(uint32_t *bits, uint8_t size, const uint8_t *b
 }
 
 /* Bytes of the triangle: as it is with what float32 lacks, or its diagonal and a block a row. */
-static size_t triangle_size(uint8_t d, attune_format format) {
+static size_t triangle_size(uint8_t d, attune_format format, bool fine) {
     size_t rows = attune_block_size(format, d);
     for (uint8_t i = 0; i + 1 < d; i++) {
         size_t count = d - i - 1u;
-        rows += attune_block_size(format, count) + (is_exact(format) ? LOW_SIZE * count : 0);
+        rows += attune_block_size(format, count) + (fine ? LOW_SIZE * count : 0);
     }
     return rows;
 }
 
-size_t attune_ridge_size(const attune_sensors *sensors, uint8_t classes, attune_format format) {
+static size_t state_size(const attune_sensors *sensors, uint8_t classes, attune_format format, bool fine) {
     const uint8_t d = sensors->features;
     const attune_format means = is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16;
     const size_t columns = classes - 1u;
     const size_t explained = is_exact(format) ? 0 : columns * (columns + 1) / 2;
     return SEEN_SIZE + attune_block_size(ATTUNE_FLOAT32, classes) + attune_block_size(means, d) +
-           triangle_size(d, format) + columns * attune_block_size(format, d) +
+           triangle_size(d, format, fine) + columns * attune_block_size(format, d) +
            attune_block_size(ATTUNE_FLOAT32, explained);
 }
+
+size_t attune_ridge_size(const attune_sensors *sensors, uint8_t classes, attune_format format) {
+    return state_size(sensors, classes, format, is_exact(format));
+}
+
+size_t attune_ridge_drifting_size(const attune_sensors *sensors, uint8_t classes, attune_format format) {
+    return state_size(sensors, classes, format, false);
+}
+
+static bool is_fine(const attune_ridge *ridge, attune_format format) { return is_exact(format) && ridge->drift == 0; }
 
 /* What a pivot is divided by before its logarithm is written: what is left of a typical one is of order one. */
 static attune_real pivot_unit(const attune_ridge *ridge) { return attune_ridge_total(ridge) + ATTUNE_RIDGE_WEIGHT; }
@@ -70,7 +80,7 @@ static uint8_t *write_row(const attune_ridge *ridge, uint8_t i, attune_format fo
     const uint8_t count = (uint8_t)(ridge->sensors.features - i - 1);
     const attune_real *u = &ridge->u[begin + 1];
     bytes = attune_block_write(format, u, count, bytes);
-    for (uint8_t j = 0; j < count && is_exact(format); j++) {
+    for (uint8_t j = 0; j < count && is_fine(ridge, format); j++) {
         attune_real rest = u[j] - (attune_real)(float)u[j] + attune_ridge_widen(ridge->low[begin - i + j]);
         bytes = write_little(attune_ridge_narrow(rest), LOW_SIZE, bytes);
     }
@@ -81,7 +91,7 @@ static const uint8_t *read_row(attune_ridge *ridge, uint8_t i, attune_format for
     const uint16_t begin = attune_ridge_row(ridge->sensors.features, i);
     const uint8_t count = (uint8_t)(ridge->sensors.features - i - 1);
     bytes = attune_block_read(format, &ridge->u[begin + 1], count, bytes);
-    for (uint8_t j = 0; j < count && is_exact(format); j++) {
+    for (uint8_t j = 0; j < count && is_fine(ridge, format); j++) {
         uint32_t low;
         bytes = read_little(&low, LOW_SIZE, bytes);
         ridge->low[begin - i + j] = (uint16_t)low;
@@ -178,17 +188,25 @@ static void scale_column(attune_ridge *ridge, uint8_t k, attune_real times) {
     }
 }
 
+/* Makes column k one of length 1 that has nothing of the columns before it, which are such already; twice, since rounding leaves
+ * too much of them the first time where columns are almost alike. */
+static void straighten_column(attune_ridge *ridge, uint8_t k) {
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint8_t j = 1; j < k; j++) {
+            add_column(ridge, k, j, -attune_ridge_explained(ridge, k, j));
+        }
+        attune_real length = attune_ridge_explained(ridge, k, k);
+        scale_column(ridge, k, length > 0 ? 1 / attune_sqrt(length) : length);
+    }
+}
+
 /* Turns z, which rounding has moved, into the z of its directions that explains what the one before the journey did: the length of
  * evidence hangs on the little that is left unexplained where classes lie far apart. */
 static void read_explained(attune_ridge *ridge, const uint8_t *bytes) {
     class_matrix l;
     for (uint8_t k = 1; k < ridge->classes; k++) {
         bytes = attune_block_read(ATTUNE_FLOAT32, l[k - 1], k, bytes);
-        for (uint8_t j = 1; j < k; j++) {
-            add_column(ridge, k, j, -attune_ridge_explained(ridge, k, j));
-        }
-        attune_real length = attune_ridge_explained(ridge, k, k);
-        scale_column(ridge, k, length > 0 ? 1 / attune_sqrt(length) : length);
+        straighten_column(ridge, k);
     }
     for (uint8_t k = ridge->classes; k-- > 1;) {
         scale_column(ridge, k, l[k - 1][k - 1]);
@@ -256,6 +274,7 @@ void attune_ridge_export(const attune_ridge *ridge, attune_format format, uint8_
 bool attune_ridge_import(attune_ridge *ridge, uint8_t classes, attune_format format, const uint8_t *bytes) {
     attune_ridge read;
     attune_ridge_init(&read, &ridge->sensors);
+    read.drift = ridge->drift;
     read.classes = classes;
     bytes = read_little(&read.seen, SEEN_SIZE, bytes);
     bytes = attune_block_read(ATTUNE_FLOAT32, read.n, classes, bytes);

@@ -49,6 +49,17 @@ static void merge_means(attune_ridge *sum, const attune_ridge *other, attune_rea
     sum->seen |= other->seen;
 }
 
+/* Adds sign times what the regularisation of the parts is more than that of the whole: it is in each of them. */
+static bool regularise(attune_ridge *ridge, attune_real sign, attune_real part, attune_real other, attune_real whole) {
+    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+        attune_real parts = attune_ridge_regularisation(ridge, i, part) + attune_ridge_regularisation(ridge, i, other);
+        if (!attune_ridge_rotate_unit(ridge, i, sign * (parts - attune_ridge_regularisation(ridge, i, whole)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void grow(attune_ridge *ridge, uint8_t classes) {
     ridge->classes = classes > ridge->classes ? classes : ridge->classes;
 }
@@ -62,8 +73,10 @@ bool attune_ridge_merge(attune_ridge *ridge, const attune_ridge *other) {
         for (uint8_t k = 0; k < other->classes; k++) {
             sum.n[k] += other->n[k];
         }
-        bool added = attune_ridge_total(&sum) <= ATTUNE_MAX_N && rotate_rows(&sum, other, 1) &&
-                     rotate_between(&sum, shift, ridge, other, 1) && attune_ridge_regularise(&sum, -1);
+        attune_real whole = attune_ridge_total(&sum);
+        bool added = whole <= ATTUNE_MAX_N && rotate_rows(&sum, other, 1) &&
+                     rotate_between(&sum, shift, ridge, other, 1) &&
+                     regularise(&sum, -1, attune_ridge_total(ridge), attune_ridge_total(other), whole);
         if (!added) {
             return false;
         }
@@ -118,10 +131,13 @@ bool attune_ridge_unmerge(attune_ridge *ridge, const attune_ridge *other) {
     }
     if (attune_ridge_total(&rest) == 0) {
         attune_ridge_init(&rest, &ridge->sensors);
+        rest.drift = ridge->drift;
         grow(&rest, ridge->classes);
     } else if (attune_ridge_total(other) > 0) {
         /* Regularisation first: without it, what is left could be nothing in between. */
-        bool left = subtract_means(&rest, other, shift) && attune_ridge_regularise(&rest, 1) &&
+        attune_real part = attune_ridge_total(&rest);
+        bool left = subtract_means(&rest, other, shift) &&
+                    regularise(&rest, 1, part, attune_ridge_total(other), attune_ridge_total(ridge)) &&
                     rotate_rows(&rest, other, -1) && rotate_between(&rest, shift, &rest, other, -1);
         clear_untaught(&rest);
         if (!left || !attune_ridge_valid(&rest)) {

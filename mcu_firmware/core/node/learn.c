@@ -10,8 +10,15 @@ static void count(attune_label_result result, attune_v1_LabelAck *ack) {
     }
 }
 
+static void load_release(const void *schema, attune_head *head) {
+    (void)attune_factory_load(head, ATTUNE_FACTORY_HEAD, (const attune_schema *)schema);
+}
+
+attune_release attune_node_release(const attune_node *node) { return (attune_release){load_release, &node->schema}; }
+
 static void learn(attune_node *node, const attune_label_entry *entry, attune_v1_LabelAck *ack) {
-    count(attune_label_log_learn(&node->log, entry, &node->release, &node->head), ack);
+    attune_release release = attune_node_release(node);
+    count(attune_label_log_learn(&node->log, entry, &release, &node->head), ack);
 }
 
 /* Reads little-endian int16; the number of bytes has been checked. */

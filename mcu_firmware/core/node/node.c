@@ -15,8 +15,8 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
         return error;
     }
     /* A schema has 1 to ATTUNE_MAX_FEATURES features, and that is all the factory release asks for. */
-    (void)attune_factory_load(&node->release, ATTUNE_FACTORY_HEAD, &node->schema, node->release_digest);
-    node->head = node->release;
+    (void)attune_factory_load(&node->head, ATTUNE_FACTORY_HEAD, &node->schema);
+    attune_factory_digest(&node->head, &node->schema, node->release_digest);
     attune_window_init(&node->window, &node->schema, 0);
     attune_filter_init(&node->filter, attune_head_classes(&node->head), window_s, NULL);
     attune_label_log_init(&node->log);

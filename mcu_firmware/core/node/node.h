@@ -59,7 +59,6 @@ typedef struct attune_node {
     attune_board board;
     attune_schema schema;
     attune_window window;
-    attune_head release;
     attune_head head;
     attune_filter filter;
     attune_label_log log;

@@ -4,6 +4,9 @@
 
 #include "node/node.h"
 
+/* What the node's label log stands beside. */
+attune_release attune_node_release(const attune_node *node);
+
 /* Learns the windows of one label message, brings the filter to the head's number of classes, and queues the answer. */
 void attune_node_learn(attune_node *node, const attune_v1_Label *label);
 

@@ -30,7 +30,8 @@ typedef struct attune_history_keep {
 
 attune_history_keep attune_history_keep_of(attune_real window_s);
 
-/* Takes the mean of a window, in units of its coordinate; the first one is where both averages start. */
+/* Takes the mean of a window as its feature tells it, q / 1024, so that what no coordinate can hold cannot enter an average; the first
+ * one is where both averages start. */
 void attune_history_add(attune_history *history, attune_history_keep keep, attune_real unit);
 
 /* ATTUNE_SLOPE and ATTUNE_VARIATION after the newest mean. */

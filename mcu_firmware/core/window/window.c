@@ -19,12 +19,18 @@ static bool is_event(const attune_window *window, uint8_t sensor) {
 void attune_window_init(attune_window *window, const attune_schema *schema, uint64_t now_ms) {
     memset(window, 0, sizeof *window);
     window->schema = schema;
+    window->activity_kept = attune_exp(-(attune_real)schema->window_s / ACTIVITY_S);
+    window->history_keep = attune_history_keep_of((attune_real)schema->window_s);
     /* The window holds (open, end], so a tick on a boundary belongs to the window that it ends; tick 0 has none before it. */
     uint64_t last = now_ms == 0 ? 0 : now_ms - 1;
     window->open_ms = last - last % length_ms(window);
 }
 
 uint64_t attune_window_end_ms(const attune_window *window) { return window->open_ms + length_ms(window); }
+
+static bool has_history(const attune_window *window, uint8_t sensor) {
+    return (window->schema->sensor[sensor] & ATTUNE_HISTORY) != 0;
+}
 
 static bool is_clock(const attune_window *window, uint8_t sensor) {
     return window->schema->sensor[sensor] == ATTUNE_CLOCK;
@@ -104,7 +110,8 @@ static int16_t feature(const attune_window *window, const attune_feature *f) {
     }
     switch (f->statistic) {
     case ATTUNE_MEAN:
-        return attune_schema_coordinate(f, channel->mean);
+        return has_history(window, f->sensor) ? (int16_t)(channel->history.newest * ATTUNE_UNIT)
+                                              : attune_schema_coordinate(f, channel->mean);
     case ATTUNE_DEVIATION:
         return attune_schema_coordinate(f, deviation(channel));
     case ATTUNE_SLOPE:
@@ -130,7 +137,7 @@ static int16_t feature(const attune_window *window, const attune_feature *f) {
 
 static void average_activity(attune_window *window) {
     attune_real seconds = (attune_real)window->schema->window_s;
-    attune_real kept = attune_exp(-seconds / ACTIVITY_S);
+    attune_real kept = window->activity_kept;
     for (uint8_t i = 0; i < window->schema->sensors; i++) {
         attune_channel *channel = &window->channel[i];
         if (is_event(window, i) && channel->seen) {
@@ -142,13 +149,12 @@ static void average_activity(attune_window *window) {
 
 static void remember(attune_window *window) {
     const attune_schema *schema = window->schema;
-    attune_history_keep keep = attune_history_keep_of((attune_real)schema->window_s);
     for (uint8_t i = 0; i < schema->features; i++) {
         const attune_feature *f = &schema->feature[i];
         attune_channel *channel = &window->channel[f->sensor];
-        bool counts = f->statistic == ATTUNE_MEAN && (schema->sensor[f->sensor] & ATTUNE_HISTORY) != 0;
-        if (counts && channel->seen) {
-            attune_history_add(&channel->history, keep, attune_schema_unit(f, channel->mean));
+        if (f->statistic == ATTUNE_MEAN && has_history(window, f->sensor) && channel->seen) {
+            attune_real unit = (attune_real)attune_schema_coordinate(f, channel->mean) / ATTUNE_UNIT;
+            attune_history_add(&channel->history, window->history_keep, unit);
         }
     }
 }

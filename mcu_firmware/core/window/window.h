@@ -28,6 +28,8 @@ typedef struct attune_channel {
 typedef struct attune_window {
     const attune_schema *schema;
     uint64_t open_ms; /* start of the open window */
+    attune_real activity_kept;
+    attune_history_keep history_keep;
     attune_channel channel[ATTUNE_MAX_SENSORS];
 } attune_window;
 

@@ -23,6 +23,7 @@ static uint32_t random_state;
 static attune_head head;
 static int16_t row[ATTUNE_MAX_FEATURES];
 static attune_real evidence[ATTUNE_MAX_CLASSES - 1];
+static attune_schema schema;
 
 static void say_number(uint32_t number) {
     char digits[11];
@@ -88,11 +89,12 @@ static uint32_t count_largest(work *what, uint8_t classes) {
     return largest;
 }
 
-static void measure_shape(attune_head_kind kind, uint8_t d, uint8_t classes, const char *shape) {
+/* sensor[d] as attune_head_init has it. */
+static void measure_shape(attune_head_kind kind, uint8_t d, const uint8_t *sensor, uint8_t classes, const char *shape) {
     char subject[24] = "";
     strcat(subject, attune_head_kind_name(kind));
     strcat(subject, shape);
-    (void)attune_head_init(&head, kind, d, NULL);
+    (void)attune_head_init(&head, kind, d, sensor);
     (void)count_largest(learn, classes);
     say_cost(subject, " learn", count_largest(learn, classes));
     say_cost(subject, " predict", count_largest(predict, classes));
@@ -129,7 +131,6 @@ static void say_digest(attune_head_kind kind) {
     attune_uart_say("\n");
 }
 
-static attune_schema schema;
 static attune_window window;
 static attune_filter filter;
 
@@ -149,23 +150,8 @@ static void fill_window(uint32_t call) {
     }
 }
 
-/* Every kind of level with its spread, and two kinds of events. */
 static void measure_window(void) {
-    static const uint8_t sensors[] = {
-        ATTUNE_TEMPERATURE | ATTUNE_SPREAD,
-        ATTUNE_HUMIDITY | ATTUNE_SPREAD,
-        ATTUNE_LIGHT | ATTUNE_SPREAD,
-        ATTUNE_CO2 | ATTUNE_SPREAD,
-        ATTUNE_VOC | ATTUNE_SPREAD,
-        ATTUNE_PM25 | ATTUNE_SPREAD,
-        ATTUNE_SOUND | ATTUNE_SPREAD,
-        ATTUNE_POWER | ATTUNE_SPREAD,
-        ATTUNE_LEVEL | ATTUNE_SPREAD,
-        ATTUNE_PIR,
-        ATTUNE_DOOR,
-    };
     uint32_t largest = 0;
-    (void)attune_schema_init(&schema, sensors, sizeof sensors, 60);
     attune_window_init(&window, &schema, 0);
     for (uint32_t call = 0; call < CALLS; call++) {
         fill_window(call);
@@ -187,7 +173,22 @@ static void measure_filter(void) {
     say_cost("filter", " step", largest);
 }
 
+/* Every kind of level, with all that a level gives unless told otherwise. Returns the sensor of each feature. */
+static const uint8_t *make_schema(void) {
+    static uint8_t sensors[ATTUNE_MAX_SENSORS];
+    static uint8_t sensor[ATTUNE_MAX_FEATURES];
+    for (uint8_t kind = ATTUNE_TEMPERATURE; kind <= ATTUNE_POWER; kind++) {
+        sensors[kind - ATTUNE_TEMPERATURE] = kind | ATTUNE_HISTORY;
+    }
+    (void)attune_schema_init(&schema, sensors, ATTUNE_POWER, 60);
+    for (uint8_t i = 0; i < schema.features; i++) {
+        sensor[i] = schema.feature[i].sensor;
+    }
+    return sensor;
+}
+
 int main(void) {
+    const uint8_t *sensor = make_schema();
     attune_uart_begin();
     SYSTICK->reload = TICK_MASK;
     SYSTICK->value = 0;
@@ -197,8 +198,8 @@ int main(void) {
         if (attune_head_kind_name((attune_head_kind)kind) != NULL) {
             random_state = (uint32_t)kind;
             say_digest((attune_head_kind)kind);
-            measure_shape((attune_head_kind)kind, ATTUNE_MAX_FEATURES, 2, " 24x2");
-            measure_shape((attune_head_kind)kind, 5, 3, " 5x3");
+            measure_shape((attune_head_kind)kind, ATTUNE_MAX_FEATURES, sensor, 2, " 24x2");
+            measure_shape((attune_head_kind)kind, 5, NULL, 3, " 5x3");
         }
     }
     measure_window();

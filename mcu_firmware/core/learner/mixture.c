@@ -1,0 +1,82 @@
+#include "learner/mixture.h"
+
+#include <string.h>
+
+void attune_mixture_init(attune_mixture *mixture, const attune_sensors *sensors) {
+    memset(mixture, 0, sizeof *mixture);
+    mixture->sensors = *sensors;
+    mixture->classes = 2;
+    attune_ridge_init(&mixture->ridge, sensors);
+    mixture->ridge.drift = ATTUNE_MIXTURE_DRIFT;
+    attune_gnb_init(&mixture->gnb, sensors);
+}
+
+/* Adds share times bounded evidence, nothing if it is not known. */
+static void add(attune_real *sum, attune_real *evidence, uint8_t classes, bool known, attune_real share) {
+    attune_evidence_bound(evidence, classes, ATTUNE_MIXTURE_LIMIT);
+    for (uint8_t k = 1; k < classes && known; k++) {
+        sum[k - 1] += share * evidence[k - 1];
+    }
+}
+
+bool attune_mixture_predict(const attune_mixture *mixture, const int16_t *x, attune_real *evidence) {
+    const uint8_t classes = mixture->classes;
+    attune_real part[ATTUNE_MAX_CLASSES - 1] = {0};
+    bool by_ridge = attune_ridge_predict(&mixture->ridge, x, part);
+    memset(evidence, 0, (classes - 1u) * sizeof *evidence);
+    add(evidence, part, classes, by_ridge, 1);
+    bool by_gnb = attune_gnb_predict(&mixture->gnb, x, part);
+    add(evidence, part, classes, by_gnb, ATTUNE_MIXTURE_SHARE);
+    return by_ridge || by_gnb;
+}
+
+bool attune_mixture_learn(attune_mixture *mixture, const int16_t *x, uint8_t class_index, attune_real weight) {
+    /* gnb holds no weight that ridge has not: it cannot refuse what ridge takes. */
+    if (!attune_ridge_learn(&mixture->ridge, x, class_index, weight)) {
+        return false;
+    }
+    (void)attune_gnb_learn(&mixture->gnb, x, class_index, weight);
+    mixture->classes = mixture->ridge.classes;
+    return true;
+}
+
+bool attune_mixture_merge(attune_mixture *mixture, const attune_mixture *other) {
+    attune_ridge ridge = mixture->ridge;
+    if (!attune_ridge_merge(&ridge, &other->ridge) || !attune_gnb_merge(&mixture->gnb, &other->gnb)) {
+        return false;
+    }
+    mixture->ridge = ridge;
+    mixture->classes = ridge.classes;
+    return true;
+}
+
+bool attune_mixture_unmerge(attune_mixture *mixture, const attune_mixture *other) {
+    attune_ridge ridge = mixture->ridge;
+    if (!attune_ridge_unmerge(&ridge, &other->ridge) || !attune_gnb_unmerge(&mixture->gnb, &other->gnb)) {
+        return false;
+    }
+    mixture->ridge = ridge;
+    return true;
+}
+
+size_t attune_mixture_size(const attune_sensors *sensors, uint8_t classes, attune_format format) {
+    return attune_ridge_drifting_size(sensors, classes, format) + attune_gnb_size(sensors, classes, format);
+}
+
+void attune_mixture_export(const attune_mixture *mixture, attune_format format, uint8_t *bytes) {
+    attune_ridge_export(&mixture->ridge, format, bytes);
+    attune_gnb_export(&mixture->gnb, format,
+                      bytes + attune_ridge_drifting_size(&mixture->sensors, mixture->classes, format));
+}
+
+bool attune_mixture_import(attune_mixture *mixture, uint8_t classes, attune_format format, const uint8_t *bytes) {
+    attune_gnb gnb = mixture->gnb;
+    const uint8_t *second = bytes + attune_ridge_drifting_size(&mixture->sensors, classes, format);
+    if (!attune_gnb_import(&gnb, classes, format, second) ||
+        !attune_ridge_import(&mixture->ridge, classes, format, bytes)) {
+        return false;
+    }
+    mixture->gnb = gnb;
+    mixture->classes = classes;
+    return true;
+}
