@@ -126,7 +126,7 @@ MODELS = st.builds(
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(NATS, NATS, NATS), min_size=1, max_size=40), MODELS, st.sampled_from([10, 60, 300]))
+@given(st.lists(st.tuples(NATS, NATS, NATS), min_size=1, max_size=12), MODELS, st.sampled_from([10, 60, 300]))
 def test_replay_judges_a_room_as_the_daemon_does(
     said: list[tuple[float | None, ...]], model: RoomModel, step_s: int
 ) -> None:
