@@ -1,7 +1,7 @@
 """The node's windowing, naive Bayes and filter in numpy float64: the independent check of the C core, for tests.
 
-Written from the definitions (docstrings of schema.h, history.h, gnb.h and filter.h), not from the C code: batch mean and
-variance instead of Welford, a matrix power of the transition instead of step-wise leaving.
+Written from the definitions (docstrings of schema.h, history.h, gnb.h and filter.h), not from the C code: batch mean
+and variance instead of Welford, a matrix power of the transition instead of step-wise leaving.
 """
 
 from collections.abc import Sequence

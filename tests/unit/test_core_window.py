@@ -111,7 +111,9 @@ def test_one_call_and_many_calls_give_the_same_rows() -> None:
 
 def test_extremes_saturate_and_never_look_like_missing() -> None:
     windower = Windower(Schema(["co2+mean", "level+mean"], 60))
-    _, features = windower.samples(np.array([0, 1, 0, 1]), np.array([1, 1, 60_001, 60_001]), np.array([-1e6, -1e6, 1e9, 1e9]))
+    _, features = windower.samples(
+        np.array([0, 1, 0, 1]), np.array([1, 1, 60_001, 60_001]), np.array([-1e6, -1e6, 1e9, 1e9])
+    )
     assert features.tolist() == [[-32767, -32767]]
     # ln(1e9) = 20.723266 is 40.923617 times 0.35 above 6.4, more than an int16 holds.
     assert windower.advance(120_000)[1].tolist() == [[32767, 32767]]

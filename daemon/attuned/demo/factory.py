@@ -36,9 +36,10 @@ _SMALLEST_VARIANCE = 1e-3
 """The floor of the gnb head (core/learner/gnb.h): less would say more than a head can use."""
 
 _SIMULATION_VARIANCE = 0.1
-"""What the simulation leaves out, on top of each level's variance in units of q / 1024: air conditioning, other sensors, other
-walls. Without it a humidity that jumps as no simulated one does outweighs everything else. With it, and no label, the Brier
-score is lower in each room of the recordings' train splits (.22 to .20 on average) and in an unseen simulated building."""
+"""What the simulation leaves out, on top of each level's variance in units of q / 1024: air conditioning, other
+sensors, other walls. Without it a humidity that jumps as no simulated one does outweighs everything else. With it, and
+no label, the Brier score is lower in each room of the recordings' train splits (.22 to .20 on average) and in an unseen
+simulated building."""
 
 Coordinates = NDArray[np.int16]
 

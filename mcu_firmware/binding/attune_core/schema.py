@@ -49,8 +49,8 @@ def sensor_byte(kind: str) -> int:
         raise ValueError(
             {
                 1: f"There is no sensor kind {name!r}; write one of {', '.join(KINDS)}.",
-                2: f"{kind!r} is no sensor; write {name} for all that it gives, and after a level +mean for its mean alone "
-                "(no slope and variation) or +spread for its deviation too.",
+                2: f"{kind!r} is no sensor; write {name} for all that it gives, and after a level +mean for its mean "
+                "alone (no slope and variation) or +spread for its deviation too.",
             }[error]
         )
     return int(byte[0])
@@ -61,7 +61,9 @@ def kind_of_byte(byte: int) -> str:
     core = library()
     name = core.ffi.new("char[24]")
     if not core.lib.core_sensor_write(byte, name):
-        raise ValueError(f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version.")
+        raise ValueError(
+            f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version."
+        )
     return str(core.ffi.string(name).decode())
 
 
@@ -70,8 +72,8 @@ def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
     reasons = {
         1: f"A node has 1 to {core.max_sensors} sensors, not {len(sensor_bytes)}.",
         2: "A sensor has to be a known kind, and only a level has a spread or a history.",
-        3: f"These sensors have more than {core.max_features} features; write +mean after the levels that matter least, "
-        "as in co2+mean, or leave out a sensor.",
+        3: f"These sensors have more than {core.max_features} features; write +mean after the levels that matter "
+        "least, as in co2+mean, or leave out a sensor.",
         4: f"A window lasts 10 to 600 seconds, not {window_s}.",
     }
     if not 0 <= window_s <= 0xFFFF:

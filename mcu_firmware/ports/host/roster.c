@@ -62,7 +62,7 @@ static const char *add_sensor(const char *name, size_t size, roster_entry *entry
     case ATTUNE_SENSOR_NAME_KIND:
         break;
     case ATTUNE_SENSOR_NAME_MORE:
-        return "after a level may follow +mean (its mean alone) or +spread (its deviation too), and after other kinds "
+        return "after a level may follow +mean (its mean alone) or +spread (its deviation too), after other kinds "
                "nothing; "
                "slope and variation come with a plain name";
     }
