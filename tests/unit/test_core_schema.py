@@ -8,7 +8,7 @@ import pytest
 from attune_core import KINDS, Head, Schema
 
 # The wire's numbers, transforms and constants, as docs of the wire format state them: kind, statistic, transform,
-# centre, scale of every feature of temperature by its mean, co2 with its spread, and a PIR. The spread of CO2 is in ppm.
+# centre, scale of every feature of temperature by its mean, co2 with its spread, and a PIR. CO2 spreads in ppm.
 KINDS_OF_FEATURES = ["temperature+mean", "co2+spread", "pir"]
 FEATURES = [
     (1, 0, 0, 22.0, 2.0),
