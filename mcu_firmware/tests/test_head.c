@@ -47,7 +47,7 @@ static void one_feature_by_hand(void **state) {
     expect_evidence(&head, (int16_t[]){U(5)}, (double[]){1.8174912350659334});
     expect_evidence(&head, (int16_t[]){U(2)}, (double[]){(1.38554482954201 - 8.991008991009) / 2});
     expect_evidence(&head, (int16_t[]){U(8)}, (double[]){(1.38554482954201 + 8.997750562359 - 8.991008991009) / 2});
-    /* At 20, 324 / 4.001 and 225 / 1.001 both count as 9. */
+    /* At 20, 324 / 4.001 = 81 and 225 / 1.001 = 225 both count as 9: what is left is 1.38554483 / 2. */
     expect_evidence(&head, (int16_t[]){U(20)}, (double[]){1.38554482954201 / 2});
 }
 
@@ -106,20 +106,33 @@ static void classes_grow(void **state) {
     assert_int_equal(attune_head_learn(&head, x, ATTUNE_MAX_CLASSES, 1), ATTUNE_HEAD_CLASS);
 }
 
-/* Means 0, 10, 20 and variance 1.001 (two samples at a distance of 1 on either side). At 20 the squares are 399.6 of class 0 and
- * 99.9 of class 1, which both count as 9, and 0 of class 2: 4.5 nats before the others. At 10 class 1 is, at 0 class 0. */
+/* Means 0, 10, 20 in both features, variance 1.001 (two samples at a distance of 1 on either side). At 20 classes 0 and 1 are off by
+ * 400 / 1.001 and 100 / 1.001, which count as 9 a feature: class 2 is 9 nats before both. */
 static void far_classes_stay_apart(void **state) {
     (void)state;
-    attune_head head = made(1);
+    attune_head head = made(2);
     for (uint8_t k = 0; k < 3; k++) {
-        teach(&head, k, 10 * k - 1, 0, 1);
-        teach(&head, k, 10 * k + 1, 0, 1);
+        teach(&head, k, 10 * k - 1, 10 * k - 1, 1);
+        teach(&head, k, 10 * k + 1, 10 * k + 1, 1);
     }
-    expect_evidence(&head, (int16_t[]){U(20)}, (double[]){0, 4.5});
-    expect_evidence(&head, (int16_t[]){U(10)}, (double[]){4.5, 0});
-    expect_evidence(&head, (int16_t[]){U(0)}, (double[]){-4.5, -4.5});
-    /* At 12: 143.9, which counts as 9, against 3.996 against 63.9, which counts as 9. */
-    expect_evidence(&head, (int16_t[]){U(12)}, (double[]){(9 - 4 / 1.001) / 2, 0});
+    expect_evidence(&head, (int16_t[]){U(20), U(20)}, (double[]){0, 9});
+    expect_evidence(&head, (int16_t[]){U(10), U(10)}, (double[]){9, 0});
+    expect_evidence(&head, (int16_t[]){U(0), U(0)}, (double[]){-9, -9});
+    /* The first feature is 9 off from all three; the second speaks for class 1 by 9 / 2, and against nothing but the others. */
+    expect_evidence(&head, (int16_t[]){U(15), U(10)}, (double[]){4.5, 0});
+    /* One feature for each of two classes: they tie, 9 / 2 before class 0. */
+    expect_evidence(&head, (int16_t[]){U(20), U(10)}, (double[]){4.5, 4.5});
+}
+
+/* Class 2 is best: what lies more than 3 below it is lifted to 3 below, and all counts from class 0, which is lifted too. */
+static void the_best_class_stays_the_best(void **state) {
+    (void)state;
+    attune_real evidence[] = {4, 9, 7};
+    attune_evidence_bound(evidence, 4, 3);
+    assert_true(evidence[0] == 0 && evidence[1] == 3 && evidence[2] == 1);
+    attune_real one[] = {ATTUNE_UNTAUGHT};
+    attune_evidence_bound(one, 2, 3);
+    assert_true(one[0] == -3);
 }
 
 static void random_row(uint64_t *seed, int16_t *x, uint8_t d) {
@@ -332,6 +345,7 @@ int main(void) {
         cmocka_unit_test(a_head_without_knowledge_says_nothing),
         cmocka_unit_test(classes_grow),
         cmocka_unit_test(far_classes_stay_apart),
+        cmocka_unit_test(the_best_class_stays_the_best),
         cmocka_unit_test(running_sums_equal_two_passes),
         cmocka_unit_test(merging_is_learning_both),
         cmocka_unit_test(taking_out_everything_leaves_nothing),

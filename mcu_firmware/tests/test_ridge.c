@@ -17,9 +17,24 @@
 #define SUMS 2e-4
 #endif
 
+static attune_real drift;
+
+static int with_drift(void **state) {
+    (void)state;
+    drift = ATTUNE_REAL(0.09);
+    return 0;
+}
+
+static int without_drift(void **state) {
+    (void)state;
+    drift = 0;
+    return 0;
+}
+
 static attune_head made(uint8_t d) {
     attune_head head;
     assert_int_equal(attune_head_init(&head, ATTUNE_HEAD_RIDGE, d, NULL), ATTUNE_HEAD_OK);
+    head.state.ridge.drift = drift;
     return head;
 }
 
@@ -166,25 +181,18 @@ static void a_late_feature_was_always_what_it_is_first(void **state) {
     expect_same_predictions(&late, &early, CLOSE);
 }
 
-/* Four windows at the mean plus and minus the deviation of each feature have that mean and variance and no covariance. */
+/* Four windows at the mean plus and minus the deviation of each feature have that mean and variance and no covariance. Classes at
+ * (1, 0) and (2, -2), with variances 0.25 and 4 each. */
 static void a_prior_is_windows_with_its_mean_and_variance(void **state) {
     (void)state;
     attune_head prior = made(2), taught = made(2);
+    attune_ridge_prior(&prior.state.ridge, 10, 3, (float[]){1.5f, -1}, (float[]){1, -2}, (float[]){0.5f, 8});
     for (int k = 0; k < 2; k++) {
-        const attune_real mean[2] = {(attune_real)(1 + k), (attune_real)(-2 * k)};
-        const attune_real variance[2] = {ATTUNE_REAL(0.25), ATTUNE_REAL(4.0)};
-        assert_true(attune_ridge_prior(&prior.state.ridge, (uint8_t)k, 10, 3, mean, variance));
         for (int corner = 0; corner < 4; corner++) {
             teach(&taught, (uint8_t)k, 1 + k + (corner % 2 ? 0.5 : -0.5), -2 * k + (corner / 2 ? 2 : -2), 2.5);
         }
     }
-    expect_same_predictions(&prior, &taught, 10 * CLOSE);
-    attune_head before = prior;
-    const attune_real far[2] = {33, 0}, fine[2] = {1, 1}, bad[2] = {(attune_real)NAN, 1};
-    assert_false(attune_ridge_prior(&prior.state.ridge, 1, 10, 3, far, fine));
-    assert_false(attune_ridge_prior(&prior.state.ridge, 1, 10, 3, fine, bad));
-    assert_false(attune_ridge_prior(&prior.state.ridge, 1, 2 * ATTUNE_MAX_N, 3, fine, fine));
-    assert_memory_equal(&prior, &before, sizeof prior);
+    expect_same_predictions(&prior, &taught, 2e-5);
 }
 
 static void random_samples(attune_head *head, attune_head *also, int count, uint32_t classes, uint64_t *seed) {
@@ -272,6 +280,39 @@ static void forgetting_is_weighing_less(void **state) {
     }
 }
 
+static void expect_pivots(const attune_head *head, double first, double second) {
+    /* Rows of a triangle of two: D_0, U_01, D_1. */
+    assert_true(fabs((double)head->state.ridge.u[0] - first) < CLOSE);
+    assert_true(fabs((double)head->state.ridge.u[2] - second) < CLOSE);
+}
+
+/* Windows that are all alike leave only P in the pivots: 10, and of two features 0.09 * 2 = 0.18 more in turn as the sum of weights
+ * passes 0.7071, 1.7071 and so on. */
+static void drift_by_hand(void **state) {
+    (void)state;
+    attune_head head = made(2), other = made(2);
+    teach(&head, 0, 1, 2, 0.5);
+    expect_pivots(&head, 10, 10);
+    teach(&head, 0, 1, 2, 0.25); /* the sum is 0.75 */
+    expect_pivots(&head, 10.18, 10);
+    teach(&head, 0, 1, 2, 0.75); /* 1.5 */
+    expect_pivots(&head, 10.18, 10);
+    teach(&head, 0, 1, 2, 0.5); /* 2 */
+    expect_pivots(&head, 10.18, 10.18);
+    teach(&head, 0, 1, 2, 98); /* 100: 50 steps each */
+    expect_pivots(&head, 19, 19);
+    teach(&other, 0, 1, 2, 3); /* 2 steps and 1 */
+    expect_pivots(&other, 10.36, 10.18);
+    assert_int_equal(attune_head_merge(&head, &other), ATTUNE_HEAD_OK); /* 103: 52 and 51 */
+    expect_pivots(&head, 19.36, 19.18);
+    assert_int_equal(attune_head_unmerge(&head, &other), ATTUNE_HEAD_OK);
+    expect_pivots(&head, 19, 19);
+    assert_true(attune_ridge_forget(&head.state.ridge, ATTUNE_REAL(0.51))); /* 51: 26 and 25 */
+    expect_pivots(&head, 14.68, 14.5);
+    assert_true(attune_ridge_forget(&head.state.ridge, ATTUNE_REAL(0.999))); /* 50.949: the same steps */
+    expect_pivots(&head, 14.68, 14.5);
+}
+
 static void no_weight_can_poison_a_head(void **state) {
     (void)state;
     attune_head head = made(2);
@@ -348,6 +389,8 @@ static void imported_states_stay_finite(void **state) {
     assert_true(taken > 1000);
 }
 
+#define TEST_WITH_DRIFT(test) cmocka_unit_test_setup_teardown(test, with_drift, without_drift)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_feature_by_hand),
@@ -364,6 +407,15 @@ int main(void) {
         cmocka_unit_test(forgetting_is_weighing_less),
         cmocka_unit_test(no_weight_can_poison_a_head),
         cmocka_unit_test(exported_bytes_by_hand),
+        TEST_WITH_DRIFT(drift_by_hand),
+        TEST_WITH_DRIFT(weights_are_repetitions),
+        TEST_WITH_DRIFT(a_late_feature_was_always_what_it_is_first),
+        TEST_WITH_DRIFT(a_prior_is_windows_with_its_mean_and_variance),
+        TEST_WITH_DRIFT(merging_is_learning_both),
+        TEST_WITH_DRIFT(nothing_merged_is_nothing_changed),
+        TEST_WITH_DRIFT(what_was_never_put_in_cannot_be_taken_out),
+        TEST_WITH_DRIFT(forgetting_is_weighing_less),
+        TEST_WITH_DRIFT(no_weight_can_poison_a_head),
         cmocka_unit_test(imported_states_stay_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,8 @@ class NumpyHead:
         mean, variance, known = self.fitted
         x = features / 1024.0
         present = (features != MISSING) & known
-        log = -0.5 * ((x[None] - mean[:, None]) ** 2 / variance[:, None] + np.log(variance[:, None]))
+        squares = np.minimum((x[None] - mean[:, None]) ** 2 / variance[:, None], 9)
+        log = -0.5 * (squares + np.log(variance[:, None]))
         nats = np.where(present, log[1] - log[0], 0.0).sum(axis=1)
         return Evidence(np.clip(nats, -16, 16), present.any(axis=1))
 

@@ -98,12 +98,7 @@ def test_the_factory_release_is_the_same_in_both_builds(kind: str) -> None:
     head, digest = Head.factory(schema, kind)
     twin, twin_digest = Head.factory(schema, kind, precision="float64")
     assert digest == hashlib.blake2b(head.export() + schema.hash).digest()[:16]
-    if kind in ("ridge", "mixture"):
-        # Factors are computed from the table in the build's own precision.
-        x = np.random.default_rng(1).integers(-3000, 3000, (100, len(schema))).astype(np.int16)
-        np.testing.assert_allclose(twin.predict(x)[0], head.predict(x)[0], atol=1e-4)
-    else:
-        assert (twin.export(), twin_digest) == (head.export(), digest)
+    assert (twin.export(), twin_digest) == (head.export(), digest)
 
 
 def test_each_class_of_the_factory_release_weighs_as_much_as_two_windows() -> None:
