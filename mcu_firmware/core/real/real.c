@@ -129,17 +129,9 @@ attune_real attune_sqrt(attune_real x) {
 #endif
 }
 
-bool attune_finite(attune_real x) { return x - x == 0; }
-
 int16_t attune_round_i16(attune_real x) {
-    if (x != x) {
-        return INT16_MIN;
-    }
-    if (x >= 32767) {
-        return 32767;
-    }
-    if (x <= -32767) {
-        return -32767;
+    if (!(x > -32767 && x < 32767)) {
+        return x > 0 ? 32767 : (x < 0 ? -32767 : INT16_MIN);
     }
     /* Next to this number there is no fraction: the sum itself rounds to the nearest, ties to even. */
     const attune_real whole = ATTUNE_REAL(1.5) * (attune_real)((real_bits)1 << SIGNIFICAND);

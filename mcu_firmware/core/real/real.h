@@ -27,7 +27,7 @@ attune_real attune_log(attune_real x);
 attune_real attune_sqrt(attune_real x);
 
 /* Neither NaN nor infinite. */
-bool attune_finite(attune_real x);
+static inline bool attune_finite(attune_real x) { return x - x == 0; }
 
 /* Nearest integer, ties to even, saturating to [-32767, 32767]; NaN gives INT16_MIN (missing). */
 int16_t attune_round_i16(attune_real x);

@@ -199,11 +199,10 @@ attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sen
     return ATTUNE_SCHEMA_OK;
 }
 
-attune_real attune_schema_unit(const attune_feature *f, attune_real x) {
-    attune_real transformed = f->log1p ? attune_log(1 + x) : x;
-    return (transformed - f->centre) / f->scale;
-}
-
 int16_t attune_schema_coordinate(const attune_feature *f, attune_real x) {
-    return attune_finite(x) ? attune_round_i16(attune_schema_unit(f, x) * ATTUNE_UNIT) : ATTUNE_MISSING;
+    if (!attune_finite(x)) {
+        return ATTUNE_MISSING;
+    }
+    attune_real transformed = f->log1p ? attune_log(1 + x) : x;
+    return attune_round_i16((transformed - f->centre) / f->scale * ATTUNE_UNIT);
 }
