@@ -134,21 +134,28 @@ bool attune_ridge_forget(attune_ridge *ridge, attune_real factor) {
     return true;
 }
 
-bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_real *evidence) {
-    const uint32_t classes = ridge->classes;
+/* The features as the solution takes them: less the mean, 0 where nothing can be said. False if that is everywhere. */
+static bool find_centred(const attune_ridge *ridge, const int16_t *x, attune_real *centred) {
     bool any = false;
-    for (uint32_t k = 0; k + 1 < classes; k++) {
-        evidence[k] = ridge->bias[k];
+    for (uint32_t i = 0; i < ridge->sensors.features; i++) {
+        centred[i] = 0;
+        if (x[i] != ATTUNE_MISSING && (ridge->seen >> i & 1) != 0) {
+            centred[i] = attune_unit(x[i]) - ridge->mean[i];
+            any = true;
+        }
     }
-    for (uint32_t i = ridge->sensors.features; i-- > 0;) {
-        if (x[i] == ATTUNE_MISSING || (ridge->seen >> i & 1) == 0) {
-            continue;
+    return any;
+}
+
+bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_real *evidence) {
+    attune_real centred[ATTUNE_MAX_FEATURES];
+    bool any = find_centred(ridge, x, centred);
+    for (uint32_t k = 0; k + 1 < ridge->classes; k++) {
+        attune_real sum = ridge->bias[k];
+        for (uint32_t i = ridge->sensors.features; i-- > 0;) {
+            sum += ridge->weight[k][i] * centred[i];
         }
-        any = true;
-        attune_real centred = attune_unit(x[i]) - ridge->mean[i];
-        for (uint32_t k = 0; k + 1 < classes; k++) {
-            evidence[k] += ridge->weight[k][i] * centred;
-        }
+        evidence[k] = sum;
     }
     return any && ridge->n[0] > 0 && attune_ridge_total(ridge) > ridge->n[0];
 }

@@ -90,6 +90,19 @@ static attune_real log_tail(attune_real z) {
     return sum;
 }
 
+/* x = significand_of(x) 2^exponent_of(x) for normal x > 0, with the former in [1, 2). */
+static int32_t exponent_of(attune_real x) { return (int32_t)(bits_of(x) >> SIGNIFICAND) - BIAS; }
+
+static attune_real significand_of(attune_real x) {
+    const real_bits fraction = ((real_bits)1 << SIGNIFICAND) - 1;
+    return real_of((bits_of(x) & fraction) | (real_bits)BIAS << SIGNIFICAND);
+}
+
+attune_real attune_split(attune_real x, int32_t *exponent) {
+    *exponent += exponent_of(x);
+    return significand_of(x);
+}
+
 attune_real attune_log(attune_real x) {
     if (!(x > 0)) {
         return -HUGE_REAL;
@@ -97,14 +110,13 @@ attune_real attune_log(attune_real x) {
     if (x > HUGE_REAL) {
         return EXP_LIMIT + 2; /* infinity: above the logarithm of every finite number */
     }
-    int32_t exponent = -BIAS;
+    int32_t exponent = 0;
     if (x < SMALLEST_NORMAL) {
         x *= power_of_two(SIGNIFICAND + 2);
         exponent -= SIGNIFICAND + 2;
     }
-    exponent += (int32_t)(bits_of(x) >> SIGNIFICAND);
-    real_bits fraction = bits_of(x) & (((real_bits)1 << SIGNIFICAND) - 1);
-    attune_real m = real_of(fraction | ((real_bits)BIAS << SIGNIFICAND));
+    exponent += exponent_of(x);
+    attune_real m = significand_of(x);
     if (m > 2 * SQRT_HALF) {
         m *= ATTUNE_REAL(0.5);
         exponent += 1;

@@ -23,6 +23,12 @@ attune_real attune_exp(attune_real x);
 /* Natural logarithm for x > 0, within 2 ulp; a large negative finite value for x <= 0 and for NaN; 89 (710) for infinity. */
 attune_real attune_log(attune_real x);
 
+/* Takes the power of two out of a normal x > 0: returns m in [1, 2) and adds e to *exponent, where x = m 2^e. The logarithm of a long
+ * product is that of its m, and ATTUNE_LN2 times its e. */
+attune_real attune_split(attune_real x, int32_t *exponent);
+
+#define ATTUNE_LN2 ATTUNE_REAL(0.69314718055994531)
+
 /* Square root; 0 for x <= 0 and NaN. */
 attune_real attune_sqrt(attune_real x);
 
