@@ -86,15 +86,16 @@ static void separate(const taught *classes, class_matrix l, uint8_t a, attune_re
 
 void attune_ridge_substitute(const attune_ridge *ridge, attune_real *b) {
     const uint8_t d = ridge->sensors.features;
-    const attune_real *u = &ridge->u[attune_ridge_row(d, d)];
-    for (uint8_t i = d; i-- > 0;) {
-        u -= d - i;
+    const attune_real *u = &ridge->u[attune_ridge_row(d, (uint8_t)(d - 1))];
+    for (uint32_t i = d - 1u; i-- > 0;) {
+        uint32_t left = d - 1u - i;
+        u -= left + 1;
         attune_real sum = b[i];
         const attune_real *coefficient = u + 1;
         const attune_real *solved = b + i + 1;
-        for (uint32_t left = d - i - 1u; left > 0; left--) {
+        do {
             sum -= *coefficient++ * *solved++;
-        }
+        } while (--left > 0);
         b[i] = sum;
     }
 }
