@@ -29,19 +29,19 @@ static void grow(attune_ridge *ridge, uint8_t class_index) {
     }
 }
 
-/* Adds a sample to means and weights and leaves it centred; returns its weight in A. */
+/* Adds a sample to the weights, which are `before` without it, and to the means; leaves it centred and returns its weight in A. */
 static attune_real centre(attune_ridge *ridge, attune_ridge_sample *s, uint32_t present, uint8_t class_index,
-                          attune_real weight) {
-    attune_real before = attune_ridge_total(ridge);
+                          attune_real weight, attune_real before) {
     attune_real share = weight / (before + weight);
-    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
-        bool seen = attune_ridge_has_seen(ridge, i);
-        if ((present >> i & 1) == 0) {
-            s->x[i] = 0;
-            continue;
+    const uint32_t known = present & ridge->seen;
+    for (uint32_t i = 0; i < ridge->sensors.features; i++) {
+        attune_real difference = 0;
+        if ((known >> i & 1) != 0) {
+            difference = s->x[i] - ridge->mean[i];
+            ridge->mean[i] += difference * share;
+        } else if ((present >> i & 1) != 0) {
+            ridge->mean[i] = s->x[i];
         }
-        attune_real difference = seen ? s->x[i] - ridge->mean[i] : 0;
-        ridge->mean[i] = seen ? ridge->mean[i] + difference * share : s->x[i];
         s->x[i] = difference;
     }
     for (uint8_t k = 1; k < ridge->classes; k++) {
@@ -60,7 +60,7 @@ static void add_sample(attune_ridge *ridge, attune_ridge_sample *s, uint32_t pre
                        attune_real weight) {
     attune_real before = attune_ridge_total(ridge);
     grow(ridge, class_index);
-    attune_real centred = centre(ridge, s, present, class_index, weight);
+    attune_real centred = centre(ridge, s, present, class_index, weight, before);
     (void)attune_ridge_rotate(ridge, s, 0, centred); /* what is added makes no pivot smaller */
     attune_ridge_drift(ridge, before);
 }
@@ -71,7 +71,7 @@ bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_ind
     }
     attune_ridge_sample s;
     uint32_t present = 0;
-    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+    for (uint32_t i = 0; i < ridge->sensors.features; i++) {
         present |= (uint32_t)(x[i] != ATTUNE_MISSING) << i;
         s.x[i] = attune_unit(x[i]);
     }

@@ -101,22 +101,36 @@ void attune_ridge_substitute(const attune_ridge *ridge, attune_real *b) {
 }
 
 /* W^-1 (mean_a - mean_0) = U^-1 z v, and half of its product with what both means are off the common one: G v / n. */
-static void solve_class(attune_ridge *ridge, const taught *classes, class_matrix g, const attune_real *v, uint8_t a) {
+static void solve_class(attune_ridge *ridge, const taught *classes, class_matrix g, attune_real *v, uint8_t a) {
     const uint8_t k = classes->of[a];
     attune_real all = attune_ridge_total(ridge) + ATTUNE_RIDGE_WEIGHT;
-    attune_real *weight = ridge->weight[k - 1];
-    memset(weight, 0, ridge->sensors.features * sizeof *weight);
     attune_real own = 0;
     attune_real free = 0;
-    for (uint8_t b = 0; b < classes->count; b++) {
+    for (uint32_t b = 0; b < classes->count; b++) {
         own += g[a][b] * v[b];
         free += g[0][b] * v[b];
-        for (uint8_t i = 0; i < ridge->sensors.features && b > 0; i++) {
-            weight[i] += all * (v[b] - v[0]) * ridge->z[i][classes->of[b] - 1];
+    }
+    ridge->bias[k - 1] = -all / 2 * (own / ridge->n[k] + free / ridge->n[0]);
+    for (uint32_t b = 1; b < classes->count; b++) {
+        v[b] = all * (v[b] - v[0]);
+    }
+    for (uint32_t i = 0; i < ridge->sensors.features; i++) {
+        attune_real sum = 0;
+        for (uint32_t b = 1; b < classes->count; b++) {
+            sum += v[b] * ridge->z[i][classes->of[b] - 1];
+        }
+        ridge->weight[k - 1][i] = sum;
+    }
+    attune_ridge_substitute(ridge, ridge->weight[k - 1]);
+}
+
+static void forget_untaught(attune_ridge *ridge) {
+    for (uint8_t k = 1; k < ridge->classes; k++) {
+        if (!(ridge->n[0] * ridge->n[k] > 0)) {
+            memset(ridge->weight[k - 1], 0, sizeof ridge->weight[0]);
+            ridge->bias[k - 1] = ATTUNE_UNTAUGHT;
         }
     }
-    attune_ridge_substitute(ridge, weight);
-    ridge->bias[k - 1] = -all / 2 * (own / ridge->n[k] + free / ridge->n[0]);
 }
 
 void attune_ridge_solve(attune_ridge *ridge) {
@@ -124,10 +138,7 @@ void attune_ridge_solve(attune_ridge *ridge) {
     class_matrix l;
     attune_real v[ATTUNE_MAX_CLASSES];
     taught classes = find_taught(ridge);
-    for (uint8_t k = 1; k < ridge->classes; k++) {
-        memset(ridge->weight[k - 1], 0, sizeof ridge->weight[0]);
-        ridge->bias[k - 1] = ATTUNE_UNTAUGHT;
-    }
+    forget_untaught(ridge);
     explain(ridge, &classes, g);
     factor(ridge, &classes, g, l);
     for (uint8_t a = 1; a < classes.count; a++) {
