@@ -36,8 +36,9 @@ static taught find_taught(const attune_ridge *ridge) {
 
 /* G = z'Dz of the taught classes. The indicators sum to one, so the rows do to zero, which gives the row of class 0. */
 static void explain(const attune_ridge *ridge, const taught *classes, class_matrix g) {
-    memset(g, 0, sizeof(class_matrix));
+    g[0][0] = 0;
     for (uint8_t a = 1; a < classes->count; a++) {
+        g[a][0] = 0;
         for (uint8_t b = 1; b <= a; b++) {
             g[a][b] = attune_ridge_explained(ridge, classes->of[a], classes->of[b]);
             g[b][a] = g[a][b];
@@ -101,7 +102,7 @@ void attune_ridge_substitute(const attune_ridge *ridge, attune_real *b) {
 }
 
 /* W^-1 (mean_a - mean_0) = U^-1 z v, and half of its product with what both means are off the common one: G v / n. */
-static void solve_class(attune_ridge *ridge, const taught *classes, class_matrix g, attune_real *v, uint8_t a) {
+static void solve_class(attune_ridge *ridge, const taught *classes, class_matrix g, const attune_real *v, uint8_t a) {
     const uint8_t k = classes->of[a];
     attune_real all = attune_ridge_total(ridge) + ATTUNE_RIDGE_WEIGHT;
     attune_real own = 0;
@@ -111,13 +112,14 @@ static void solve_class(attune_ridge *ridge, const taught *classes, class_matrix
         free += g[0][b] * v[b];
     }
     ridge->bias[k - 1] = -all / 2 * (own / ridge->n[k] + free / ridge->n[0]);
+    attune_real share[ATTUNE_MAX_CLASSES - 1] = {0};
     for (uint32_t b = 1; b < classes->count; b++) {
-        v[b] = all * (v[b] - v[0]);
+        share[classes->of[b] - 1] = all * (v[b] - v[0]);
     }
     for (uint32_t i = 0; i < ridge->sensors.features; i++) {
         attune_real sum = 0;
-        for (uint32_t b = 1; b < classes->count; b++) {
-            sum += v[b] * ridge->z[i][classes->of[b] - 1];
+        for (uint32_t j = 0; j + 1u < ridge->classes; j++) {
+            sum += share[j] * ridge->z[i][j];
         }
         ridge->weight[k - 1][i] = sum;
     }
