@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from attune_core.schema import MISSING, UNIT
+from attune_core.schema import MISSING, UNIT, plain_kind
 from attuned.learning.replay.core import CoreCode
 from attuned.learning.replay.labels import draw, first_days
 from attuned.learning.replay.local_time import with_clock
@@ -62,7 +62,7 @@ def seen(row: Row, split: str, room: str) -> Seen:
     stream = next(one for one in found[split].rooms if one.room == room)
     schedule = slots(stream.ends_s, spec.window_s, spec.zone)
     raw = np.hstack([raw_values(stream, node, spec.window_s) for node in stream.nodes])
-    kinds = [kind.partition("+")[0] for node in stream.nodes for kind in node.sensors]
+    kinds = [plain_kind(kind) for node in stream.nodes for kind in node.sensors]
     features = np.hstack([_features(stream, node, spec) for node in stream.nodes])
     if row.clock:
         raw = np.hstack([raw, clock(stream.ends_s, spec.window_s, spec.zone)])

@@ -15,7 +15,7 @@ SEED = 20240312
 # The first three have a clear word on occupancy and no memory, so rooms follow at once; the other sensors of a node
 # stay silent, which costs a report its two bytes a feature all the same.
 SENSORS = (
-    *(f"{kind}+spread" for kind in ("light", "co2", "sound", "temperature", "humidity", "voc", "pm25", "power")),
+    *(f"{kind}+mean+spread" for kind in ("light", "co2", "sound", "temperature", "humidity", "voc", "pm25", "power")),
     "pir",
     "door",
 )

@@ -2,6 +2,7 @@
 
 #include "framing/frame.h"
 #include "node/node.h"
+#include "window/sensor_name.h"
 
 #include <string.h>
 
@@ -30,6 +31,10 @@ struct core_sizes core_sizes_of_build(void) {
 const char *core_kind_name(uint8_t kind) { return attune_kind_name(kind); }
 
 const char *core_statistic_name(uint8_t statistic) { return attune_statistic_name(statistic); }
+
+int core_sensor_read(const char *text, size_t size, uint8_t *byte) { return (int)attune_sensor_read(text, size, byte); }
+
+int core_sensor_write(uint8_t byte, char *name) { return attune_sensor_write(byte, name); }
 
 int core_schema_init(struct attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s) {
     return (int)attune_schema_init(schema, sensors, count, window_s);

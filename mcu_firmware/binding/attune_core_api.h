@@ -34,6 +34,11 @@ struct core_sizes core_sizes_of_build(void);
 const char *core_kind_name(uint8_t kind);
 const char *core_statistic_name(uint8_t statistic);
 
+/* attune_sensor_name_result; see window/sensor_name.h. name has room for 24 characters. */
+int core_sensor_read(const char *text, size_t size, uint8_t *byte);
+/* 1, or 0 if there is no such sensor. */
+int core_sensor_write(uint8_t byte, char *name);
+
 /* attune_schema_error. */
 int core_schema_init(struct attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s);
 int core_schema_features(const struct attune_schema *schema);

@@ -17,7 +17,8 @@ static void rows_are_sane_and_unique(void **state) {
     for (uint8_t i = 0; i < attune_factory_row_count; i++) {
         const attune_factory_row *row = &attune_factory_rows[i];
         assert_non_null(attune_kind_name(row->kind));
-        assert_int_equal(attune_kind_is_event(row->kind), row->statistic >= ATTUNE_COUNT);
+        bool of_events = row->statistic >= ATTUNE_COUNT && row->statistic <= ATTUNE_SINCE;
+        assert_int_equal(attune_kind_is_event(row->kind), of_events);
         for (int k = 0; k < 2; k++) {
             assert_true(fabsf(row->mean[k]) < 32 && row->variance[k] >= 0 && row->variance[k] < 1024);
         }
@@ -49,6 +50,34 @@ static void it_tells_the_obvious(void **state) {
     assert_true(evidence[0] < -1);
     assert_true(attune_head_predict(&head, y, evidence));
     assert_true(evidence[0] > 1);
+}
+
+/* A node with the features that levels have by default stands on it: a room that has been used for an hour, and one that was
+ * left for the night. */
+static void it_knows_slopes_and_variations(void **state) {
+    (void)state;
+    const uint8_t known[] = {ATTUNE_TEMPERATURE, ATTUNE_HUMIDITY, ATTUNE_LIGHT, ATTUNE_CO2, ATTUNE_SOUND};
+    for (size_t i = 0; i < sizeof known; i++) {
+        const uint8_t sensor = known[i] | ATTUNE_HISTORY | ATTUNE_SPREAD;
+        attune_schema schema;
+        attune_head head;
+        uint8_t digest[16];
+        attune_real evidence[ATTUNE_MAX_CLASSES - 1];
+        load(&head, &schema, &sensor, 1, digest);
+        assert_true(attune_head_predict(&head, (int16_t[]){0, 0, 0, 0}, evidence));
+    }
+    const uint8_t sensors[] = {ATTUNE_CO2 | ATTUNE_HISTORY};
+    attune_schema schema;
+    attune_head head;
+    uint8_t digest[16];
+    attune_real evidence[ATTUNE_MAX_CLASSES - 1];
+    load(&head, &schema, sensors, sizeof sensors, digest);
+    int16_t used[3] = {0, ATTUNE_UNIT, ATTUNE_UNIT / 4};
+    int16_t left[3] = {0, -ATTUNE_UNIT / 2, -ATTUNE_UNIT / 2};
+    assert_true(attune_head_predict(&head, used, evidence));
+    assert_true(evidence[0] > 1);
+    assert_true(attune_head_predict(&head, left, evidence));
+    assert_true(evidence[0] < -1);
 }
 
 /* It weighs as much as ten windows a class: forty people's words the other way outweigh it. */
@@ -102,6 +131,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_sane_and_unique),
         cmocka_unit_test(it_tells_the_obvious),
+        cmocka_unit_test(it_knows_slopes_and_variations),
         cmocka_unit_test(labels_outweigh_it),
         cmocka_unit_test(the_digest_names_content_and_schema),
         cmocka_unit_test(unknown_features_stay_unknown),

@@ -22,7 +22,7 @@ from attune_core import Node
 from attune_proto.v1 import node_pb2
 from cobs import cobs
 
-SENSORS = ["temperature", "humidity+spread", "co2", "pir"]
+SENSORS = ["temperature", "humidity+mean+spread", "co2", "pir"]
 NODE_ID = bytes.fromhex("a1b2c3d4e5f60718")
 BOOT = 0x0BADCAFE
 HEADER = 5
@@ -214,8 +214,9 @@ async def test_hello_says_who_the_node_is_and_reports_wait_for_the_time() -> Non
         await asyncio.wait_for(node.communicate(b"@20000\n"), 20)
     hello = server.hellos[0]
     assert (hello.node_id, hello.boot, hello.window_s) == (NODE_ID, BOOT, 10)
-    # Kind numbers of the wire: temperature 1, humidity 2 with bit 7 for its spread, CO2 4, PIR 32.
-    assert hello.sensors == bytes([1, 0x82, 4, 32])
+    # Kind numbers of the wire: temperature 1, humidity 2, CO2 4, PIR 32; bit 6 of a level stands for slope and
+    # variation, bit 7 for the spread.
+    assert hello.sensors == bytes([0x41, 0x82, 0x44, 32])
     assert server.health[0].backlog <= 2
     assert sorted(server.reports[NODE_ID[:4]]) == [1, 2]
 
@@ -292,7 +293,7 @@ async def test_a_label_reaches_one_node_of_a_shared_link(tmp_path: Path) -> None
         sim.stdin.write(b"@60000\n")
         await server.until(lambda: server.count() == 3)
         hint = bytes.fromhex("02000001")
-        window = node_pb2.LabelWindow(boot=1, seq=9, features=struct.pack("<h", 100))
+        window = node_pb2.LabelWindow(boot=1, seq=9, features=struct.pack("<3h", 100, 0, 0))
         label = node_pb2.Label(number=1, class_index=1, weight=256, windows=[window])
         server.links[0].send(hint, node_pb2.DaemonMessage(label=label))
         await server.until(lambda: len(server.label_acks) == 1)
@@ -334,7 +335,12 @@ async def test_a_thousand_nodes_connect_and_report(tmp_path: Path, links: tuple[
         (("--gateway", "127.0.0.1:1", "--id", "12"), "--id: a node id has 16 hex digits."),
         (("--gateway", "127.0.0.1:1", "--id", "0000000012345678"), "--id: a node id must not begin with eight zeros"),
         (("--gateway", "127.0.0.1:1", "--sensors", "co3"), "--sensors: sensors are kinds such as temperature"),
-        (("--gateway", "127.0.0.1:1", "--sensors", "pir+spread"), "--sensors: an event sensor has no spread"),
+        (("--gateway", "127.0.0.1:1", "--sensors", "pir+spread"), "--sensors: after a level may follow +mean"),
+        (("--gateway", "127.0.0.1:1", "--sensors", "co2+history"), "--sensors: after a level may follow +mean (its mean alone)"),
+        (
+            ("--gateway", "127.0.0.1:1", "--sensors", ",".join(["co2"] * 9)),
+            "--sensors: these sensors have more than 24 features; write +mean after",
+        ),
         (("--gateway", "127.0.0.1:1", "--window", "5"), "--window: a window lasts 10 to 600 seconds."),
         (("--gateway", "127.0.0.1:1", "--samples", "/nowhere"), "The samples in /nowhere cannot be read"),
         (("--gateway", "127.0.0.1:1", "--boot", "xyz"), "--boot has to be a whole number"),

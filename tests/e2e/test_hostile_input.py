@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 GOOD = "00000001aaaaaaaa"
 IMPOSTORS = [f"{i:08x}bbbbbbbb" for i in range(2, 60)]
-SENSORS = ("temperature", "co2")
+SENSORS = ("temperature+mean", "co2+mean")
 WIDEST = (1 << 32) - 1
 
 # One after the other, for nodes that are there once and for boots that are there once.

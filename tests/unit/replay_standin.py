@@ -1,11 +1,11 @@
 """The node's windowing, naive Bayes and filter in numpy float64: the independent check of the C core, for tests.
 
-Written from the definitions (docstrings of schema.h, gnb.h and filter.h), not from the C code: batch mean and variance
-instead of Welford, a matrix power of the transition instead of step-wise leaving.
+Written from the definitions (docstrings of schema.h, history.h, gnb.h and filter.h), not from the C code: batch mean
+and variance instead of Welford, a matrix power of the transition instead of step-wise leaving.
 """
 
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 
 import numpy as np
 from attuned.learning.replay.nodes import Evidence, Samples
@@ -16,14 +16,14 @@ LEVELS = {
     "temperature": (False, 22.0, 2.0),
     "humidity": (False, 45.0, 10.0),
     "light": (False, 200.0, 200.0),
-    "co2": (False, 700.0, 300.0),
+    "co2": (True, 6.4, 0.35),
     "voc": (True, 5.0, 1.0),
     "pm25": (True, 2.25, 0.75),
     "sound": (False, 45.0, 8.0),
     "power": (True, 3.5, 2.0),
     "level": (False, 0.0, 1.0),
 }
-EVENT_MEAN_S = 900.0
+EVENT_MEAN_S, LONG_S, SHORT_S = 900.0, 10_800.0, 1_800.0
 
 
 def coordinate(value: float, log1p: bool, centre: float, scale: float) -> int:
@@ -33,13 +33,28 @@ def coordinate(value: float, log1p: bool, centre: float, scale: float) -> int:
     return int(np.clip(np.rint((x - centre) / scale * 1024), -32767, 32767))
 
 
+def average(values: np.ndarray, time_constant_s: float, window_s: float) -> np.ndarray:
+    """Exponentially weighted, begun at the first value."""
+    keep = float(np.exp(-window_s / time_constant_s))
+    return np.array(list(accumulate(values.tolist(), lambda mean, x: keep * mean + (1 - keep) * x)))
+
+
 def level_features(kind: str, ticks: np.ndarray, values: np.ndarray, windows: int, window_ms: int) -> list[list[int]]:
+    """Mean, slope and variation; of `co2+mean` the mean alone."""
+    name, _, more = kind.partition("+")
+    log1p, centre, scale = LEVELS[name]
     which = -(-ticks // window_ms) - 1
-    rows = []
-    for window in range(windows):
-        inside = values[which == window]
-        rows.append([coordinate(inside.mean() if len(inside) else np.nan, *LEVELS[kind])])
-    return rows
+    seen = np.unique(which[which < windows])
+    means = np.array([values[which == window].mean() for window in seen])
+    rows = np.full((windows, 1 if more == "mean" else 3), MISSING)
+    rows[seen, 0] = [coordinate(mean, log1p, centre, scale) for mean in means]
+    if more != "mean" and len(seen):
+        units = np.clip(((np.log1p(means) if log1p else means) - centre) / scale, -32, 32)
+        apart = units - average(units, SHORT_S, window_ms / 1000)
+        deviation = np.sqrt(average(apart**2, SHORT_S, window_ms / 1000))
+        rows[seen, 1] = [coordinate(x, False, 0.0, 1.0) for x in units - average(units, LONG_S, window_ms / 1000)]
+        rows[seen, 2] = [coordinate(50 * x, True, 2.0, 2.0) for x in deviation]
+    return rows.tolist()
 
 
 def event_features(ticks: np.ndarray, values: np.ndarray, windows: int, window_ms: int) -> list[list[int]]:
@@ -137,7 +152,7 @@ class NumpyCode:
         for index, kind in enumerate(kinds):
             mine = samples.sensor == index
             ticks, values = samples.tick_ms[mine], samples.value[mine].astype(float)
-            if kind in LEVELS:
+            if kind.partition("+")[0] in LEVELS:
                 columns.append(level_features(kind, ticks, values, count, window_s * 1000))
             elif kind == "clock":
                 columns.append(clock_features(ticks, values, count, window_s * 1000))

@@ -10,7 +10,7 @@ LONG_S, SHORT_S = 10_800.0, 1_800.0
 SLOPE, VARIATION = 1, 2
 
 
-def rows(values: npt.NDArray[np.float64], kind: str = "level+history") -> npt.NDArray[np.int16]:
+def rows(values: npt.NDArray[np.float64], kind: str = "level") -> npt.NDArray[np.int16]:
     """The features of windows with one reading each; NaN is a window without one."""
     windower = Windower(Schema([kind], WINDOW_S))
     there = np.flatnonzero(~np.isnan(values))
@@ -31,7 +31,10 @@ def averages(values: npt.NDArray[np.float64], time_constant_s: float) -> npt.NDA
 
 
 def test_names() -> None:
-    assert Schema(["co2+spread+history"]).features == ("co2.mean", "co2.deviation", "co2.slope", "co2.variation")
+    assert Schema(["co2"]).features == ("co2.mean", "co2.slope", "co2.variation")
+    assert Schema(["co2+spread"]).features == ("co2.mean", "co2.deviation", "co2.slope", "co2.variation")
+    assert Schema(["co2+mean"]).features == ("co2.mean",)
+    assert Schema(["co2+mean+spread"]).features == ("co2.mean", "co2.deviation")
     assert Schema.of_sensors(bytes([0x44, 0x44]), 60).features[-2:] == ("co2#2.slope", "co2#2.variation")
 
 
@@ -64,20 +67,32 @@ def test_a_window_without_a_reading_changes_nothing() -> None:
 
 
 def test_a_slope_is_in_units_of_the_coordinate() -> None:
-    # Carbon dioxide counts in steps of 300 ppm.
-    found = rows(np.r_[np.full(10, 700.0), 1000.0], "co2+history")
-    expected = 1 - (1 - np.exp(-WINDOW_S / LONG_S))
-    assert found[-1, SLOPE] == pytest.approx(UNIT * expected, abs=1)
+    # Temperature counts in steps of 2 degC, carbon dioxide in steps of 0.35 of its logarithm.
+    expected = UNIT * np.exp(-WINDOW_S / LONG_S)
+    found = rows(np.r_[np.full(10, 20.0), 22.0], "temperature")
+    assert found[-1, SLOPE] == pytest.approx(expected, abs=1)
+    found = rows(np.r_[np.full(10, 700.0), 1000.0], "co2")
+    assert found[-1, SLOPE] == pytest.approx(expected * np.log(1001 / 701) / 0.35, abs=1)
 
 
 def test_the_largest_readings_pass_by() -> None:
     found = rows(np.r_[np.zeros(20), 1e9, np.full(4000, 0.5)])
-    assert found[20].tolist()[:2] == [32767, 32767]
+    # Averages take it for 32, the largest that a coordinate can hold.
+    assert found[20, 0] == 32767
+    # The average weighs the newest window 1 - e^(-60 / 10,800) = 0.0055, of which float32 keeps five digits.
+    assert found[20, SLOPE] == pytest.approx(32 * UNIT * np.exp(-WINDOW_S / LONG_S), abs=2)
     assert abs(int(found[-1, SLOPE])) <= 1
 
 
-def test_events_have_none() -> None:
-    with pytest.raises(ValueError, match="only a level has a spread or a history"):
-        Schema(["pir+history"])
-    with pytest.raises(ValueError, match=r"After co2 may follow \+spread or \+history, not 'slope'"):
-        Schema(["co2+slope"])
+@pytest.mark.parametrize("fault", [-1.0, -999.0, -1e9, 1e9])
+def test_a_reading_without_a_logarithm_is_forgotten_within_hours(fault: float) -> None:
+    """What a broken CO2 sensor says once: 12 h later the average of 3 h holds e^-4 of what it took."""
+    air = np.full(800, 600.0)
+    air[50] = fault
+    found, calm = rows(air, "co2"), rows(np.full(800, 600.0), "co2")
+    assert found[50, 0] == (32767 if fault > 0 else -32767)
+    apart = np.abs(found.astype(int) - calm)[:, SLOPE]
+    assert apart[51] > 100
+    assert apart[-1] <= apart[51] * np.exp(-4) + 1
+    # The deviation over half an hour falls with e^(-t / 1 h), and with it all that can be seen of the fault.
+    assert found[-1, VARIATION] < -UNIT * 0.9

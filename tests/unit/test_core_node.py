@@ -106,7 +106,7 @@ def test_readings_that_are_none_are_refused_and_counted() -> None:
     assert not any(node.sample(sensor, 1, value) for sensor, value in refused)
     assert node.facts.refused_samples == len(refused)
     node.poll(60_000)
-    assert struct.unpack("<2h", reports(node)[0].features)[1] == MISSING
+    assert struct.unpack("<6h", reports(node)[0].features)[3:] == (MISSING,) * 3
 
 
 @pytest.mark.parametrize(

@@ -286,7 +286,7 @@ def test_only_a_ridge_head_has_a_regression_and_a_factor() -> None:
 
 def test_the_factory_release_is_windows_of_its_table() -> None:
     """Ten windows a class with the means and variances of the naive Bayes release; level is not in the table."""
-    schema = Schema(["light", "level", "co2"])
+    schema = Schema(["light+mean", "level+mean", "co2+mean"])
     head, _ = Head.factory(schema, "ridge", "float64")
     naive, _ = Head.factory(schema, "gnb", "float64")
     x = np.random.default_rng(16).integers(-2000, 3000, (200, 3)).astype(np.int16)

@@ -8,11 +8,14 @@ import pytest
 from attune_core import KINDS, Head, Schema
 
 # The wire's numbers, transforms and constants, as docs of the wire format state them: kind, statistic, log1p, centre,
-# scale of every feature of temperature, co2 with its spread, and a PIR.
+# scale of every feature of temperature by its mean, co2 with its spread, and a PIR. The spread of CO2 is one in ppm.
+KINDS_OF_FEATURES = ["temperature+mean", "co2+spread", "pir"]
 FEATURES = [
     (1, 0, 0, 22.0, 2.0),
-    (4, 0, 0, 700.0, 300.0),
+    (4, 0, 1, 6.4, 0.35),
     (4, 1, 1, 2.0, 1.0),
+    (4, 8, 0, 0.0, 1.0),
+    (4, 9, 1, 2.0, 2.0),
     (32, 2, 1, 0.5, 1.0),
     (32, 3, 1, 0.5, 0.75),
     (32, 4, 1, 6.0, 2.5),
@@ -20,36 +23,38 @@ FEATURES = [
 
 
 def test_features_follow_from_the_sensors_in_order() -> None:
-    schema = Schema(["temperature", "co2+spread", "pir"], 60)
+    schema = Schema(KINDS_OF_FEATURES, 60)
     assert schema.features == (
         "temperature.mean",
         "co2.mean",
         "co2.deviation",
+        "co2.slope",
+        "co2.variation",
         "pir.count",
         "pir.activity",
         "pir.since",
     )
-    assert schema.sensors.tolist() == [0, 1, 1, 2, 2, 2]
+    assert schema.sensors.tolist() == [0, 1, 1, 1, 1, 2, 2, 2]
     described = list(zip(schema.log1p.tolist(), schema.centre.tolist(), schema.scale.tolist(), strict=True))
-    assert described == [(bool(log1p), centre, scale) for _, _, log1p, centre, scale in FEATURES]
+    assert described == [(bool(log1p), np.float32(centre), np.float32(scale)) for *_, log1p, centre, scale in FEATURES]
 
 
 def test_the_second_sensor_of_a_kind_has_a_name_of_its_own() -> None:
     schema = Schema(["co2", "pir", "co2+spread"])
     assert schema.features[0] == "co2.mean"
-    assert schema.features[4:] == ("co2#2.mean", "co2#2.deviation")
+    assert schema.features[6:] == ("co2#2.mean", "co2#2.deviation", "co2#2.slope", "co2#2.variation")
 
 
 @pytest.mark.parametrize("window_s", [10, 60, 600])
 def test_the_hash_names_window_and_features(window_s: int) -> None:
     content = struct.pack("<H", window_s) + b"".join(struct.pack("<BBBff", *feature) for feature in FEATURES)
-    assert Schema(["temperature", "co2+spread", "pir"], window_s).hash == hashlib.blake2b(content).digest()[:8]
+    assert Schema(KINDS_OF_FEATURES, window_s).hash == hashlib.blake2b(content).digest()[:8]
 
 
 def test_the_sensor_bytes_of_a_hello_give_the_schema_back() -> None:
-    kinds = ["light", "humidity+spread", "door", "level"]
+    kinds = ["light", "humidity+spread", "door", "level+mean", "co2+mean+spread", "clock"]
     schema = Schema(kinds, 30)
-    assert schema.sensor_bytes == bytes([3, 0x82, 33, 9])
+    assert schema.sensor_bytes == bytes([0x43, 0xC2, 33, 9, 0x84, 10])
     again = Schema.of_sensors(schema.sensor_bytes, 30)
     assert (again.kinds, again.hash) == (tuple(kinds), schema.hash)
 
@@ -65,8 +70,10 @@ def test_kinds_have_the_numbers_of_the_wire() -> None:
         ([], 60, "A node has 1 to 12 sensors, not 0."),
         (["co2"] * 13, 60, "A node has 1 to 12 sensors, not 13."),
         (["co3"], 60, "There is no sensor kind 'co3'"),
-        (["pir+spread"], 60, "only a level has a spread"),
+        (["pir+spread"], 60, "'pir\\+spread' is no sensor; write pir"),
+        (["co2+history"], 60, "'co2\\+history' is no sensor; write co2 for all that it gives"),
         (["pir"] * 9, 60, "more than 24 features"),
+        (["co2"] * 9, 60, "more than 24 features; write \\+mean after the levels that matter least"),
         (["co2"], 9, "A window lasts 10 to 600 seconds, not 9."),
         (["co2"], 601, "A window lasts 10 to 600 seconds, not 601."),
         (["co2"], 1 << 20, "A window lasts 10 to 600 seconds"),
@@ -78,8 +85,9 @@ def test_what_is_no_node_is_refused_with_a_sentence(kinds: list[str], window_s: 
 
 
 def test_an_unknown_sensor_byte_is_refused_with_a_sentence() -> None:
-    with pytest.raises(ValueError, match="0x7f is no kind"):
-        Schema.of_sensors(b"\x01\x7f", 60)
+    for byte in (0x00, 0x0B, 0x7F, 0xFF, 0x60, 0x8A):
+        with pytest.raises(ValueError, match=f"0x{byte:02x} is no kind"):
+            Schema.of_sensors(bytes([1, byte]), 60)
 
 
 @pytest.mark.parametrize("kind", Head.kinds)
@@ -98,6 +106,6 @@ def test_the_factory_release_is_the_same_in_both_builds(kind: str) -> None:
 
 def test_each_class_of_the_factory_release_weighs_as_much_as_ten_windows() -> None:
     head, _ = Head.factory(Schema(["temperature", "co2", "pir"]))
-    # For each class weights of 3 sensors, then spreads and means of 5 features.
-    state = np.frombuffer(head.export()[4:], "<f4").reshape(2, 3 + 5 + 5)
+    # For each class weights of 3 sensors, then spreads and means of 9 features.
+    state = np.frombuffer(head.export()[4:], "<f4").reshape(2, 3 + 9 + 9)
     assert (state[:, :3] == 10).all()

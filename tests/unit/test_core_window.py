@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from attune_core import MISSING, UNIT, Schema, Windower
 
-KINDS = ["temperature+spread", "co2+spread", "light", "pir"]
+KINDS = ["temperature+mean+spread", "co2+mean+spread", "light+mean", "pir"]
 WINDOW_S = 60
 PIR = 3
 DAY_S = 86400
@@ -89,13 +89,13 @@ def test_windows_agree_with_numpy(seed: int) -> None:
 
 
 def test_a_row_worked_by_hand() -> None:
-    """CO2 of 900 and 1,100 ppm: mean 1,000 is one scale of 300 above the centre of 700, so 1024."""
-    windower = Windower(Schema(["co2", "temperature"], 60))
+    """CO2 of 900 and 1,100 ppm: ln(1 + 1,000) = 6.908755, less 6.4 is 1.453586 times 0.35, times 1024 is 1488.47."""
+    windower = Windower(Schema(["co2+mean", "temperature+mean"], 60))
     end_s, features = windower.samples(0, np.array([1, 60_000, 60_001]), np.array([900.0, 1100.0, 400.0]))
     assert end_s.tolist() == [60]
-    assert features.tolist() == [[1024, MISSING]]
-    # The window after it holds 400 ppm alone, one scale below the centre.
-    assert windower.advance(120_000)[1].tolist() == [[-1024, MISSING]]
+    assert features.tolist() == [[1488, MISSING]]
+    # The window after it holds 400 ppm alone: ln 401 = 5.993961, less 6.4 is -1.160111 times 0.35: -1187.95.
+    assert windower.advance(120_000)[1].tolist() == [[-1188, MISSING]]
 
 
 def test_one_call_and_many_calls_give_the_same_rows() -> None:
@@ -110,14 +110,17 @@ def test_one_call_and_many_calls_give_the_same_rows() -> None:
 
 
 def test_extremes_saturate_and_never_look_like_missing() -> None:
-    windower = Windower(Schema(["co2"], 60))
-    _, features = windower.samples(0, np.array([1, 60_001]), np.array([-1e6, 1e6]))
-    assert features.tolist() == [[-32767]]
-    assert windower.advance(120_000)[1].tolist() == [[32767]]
+    windower = Windower(Schema(["co2+mean", "level+mean"], 60))
+    _, features = windower.samples(
+        np.array([0, 1, 0, 1]), np.array([1, 1, 60_001, 60_001]), np.array([-1e6, -1e6, 1e9, 1e9])
+    )
+    assert features.tolist() == [[-32767, -32767]]
+    # ln(1e9) = 20.723266 is 40.923617 times 0.35 above 6.4, more than an int16 holds.
+    assert windower.advance(120_000)[1].tolist() == [[32767, 32767]]
 
 
 def test_readings_that_are_none_are_counted_and_leave_no_trace() -> None:
-    windower = Windower(Schema(["co2", "pir"], 60))
+    windower = Windower(Schema(["co2+mean", "pir"], 60))
     values = np.array([np.nan, np.inf, -np.inf, -1.0])
     windower.samples(np.array([0, 0, 0, 1]), np.array([1, 2, 3, 4]), values)
     assert windower.refused == 4
@@ -150,4 +153,4 @@ def test_arrays_that_do_not_fit_are_refused(sensor: int, ticks: list[int], value
     windower = Windower(Schema(["co2"], 60))
     with pytest.raises(ValueError, match=says):
         windower.samples(sensor, np.array(ticks), np.array(values))
-    assert windower.samples(0, np.array([], np.int64), np.array([]))[1].shape == (0, 1)
+    assert windower.samples(0, np.array([], np.int64), np.array([]))[1].shape == (0, 3)

@@ -132,7 +132,7 @@ def test_sensors_that_fail_now_and_then_are_borne(kind: str) -> None:
     features = coordinates(x)
     source = np.random.default_rng(9)
     features[np.repeat(source.random((1500, 3)) < 1 / 3, 2, axis=1)] = MISSING
-    head = Head(kind, Schema(["co2+spread", "sound+spread", "temperature+spread"]))
+    head = Head(kind, Schema(["co2+mean+spread", "sound+mean+spread", "temperature+mean+spread"]))
     head.learn(features[:1000], classes[:1000])
     # What tells the classes apart lies in the first sensor; without it a window says little.
     whole = (features[1000:, 0] != MISSING) & (features[1000:] != MISSING).any(axis=1)

@@ -139,7 +139,7 @@ def test_a_wrong_spec(attune_replay: Attune, spec: Path) -> None:
     spec.write_text(SPEC.replace("temperature", "temprature"))
     result = attune_replay(spec, "--json")
     assert result.exit_code == 2
-    assert "key nodes[0].sensors: the sensor kind 'temprature' is unknown; write one of" in result.stderr
+    assert "key nodes[0].sensors: There is no sensor kind 'temprature'; write one of" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

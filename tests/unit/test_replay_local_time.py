@@ -62,9 +62,9 @@ def test_every_window_of_a_boot_has_the_time() -> None:
     # Readings in two windows of three, and the same moment as the label's: 06:00, 06:01, 06:02 on a Saturday.
     start_s = end("2015-02-07 06:00")
     times = np.array([start_s, start_s + 120]) * 1000
-    stream = NodeStream("n", ("temperature",), times, np.array([[22.0], [24.0]]), UTC)
+    stream = NodeStream("n", ("temperature+mean",), times, np.array([[22.0], [24.0]]), UTC)
     windows = observe(NumpyCode(), stream, 60)
-    assert stream.kinds == ("temperature", "clock")
+    assert stream.kinds == ("temperature+mean", "clock")
     assert windows.ends_s.tolist() == [start_s, start_s + 120]
     # A quarter of a turn, and two minutes more: cosine -sin(2 pi 2 / 1440) = -0.008727, times 1024 -8.94.
     assert windows.features.tolist() == [[0, 1024, 0, 1024], [1024, 1024, -9, 1024]]
@@ -87,4 +87,4 @@ def test_a_split_gets_its_clock_from_the_spec(tmp_path: Path) -> None:
     node = with_clock(split, spec.zone).rooms[0].nodes[0]
     assert node.kinds == ("temperature", "clock")
     # Noon local time, in summer: half a turn, on a Wednesday.
-    assert observe(NumpyCode(), node, 60).features.tolist() == [[-1024, 0, -1024, 0]]
+    assert observe(NumpyCode(), node, 60).features.tolist() == [[-1024, 0, -1024, 0, -1024, 0]]

@@ -22,10 +22,10 @@ START = datetime(2020, 1, 1, tzinfo=UTC)
 Row = tuple[int, float | str, float | str, int | str]  # minute, temperature, motion, label
 
 TWO_NODES: list[dict[str, object]] = [
-    {"id": "a", "room": "r", "sensors": {"temperature": "T"}},
+    {"id": "a", "room": "r", "sensors": {"temperature+mean": "T"}},
     {"id": "b", "room": "r", "sensors": {"pir": "P"}},
 ]
-ONE_NODE: list[dict[str, object]] = [{"id": "a", "room": "r", "sensors": {"temperature": "T"}}]
+ONE_NODE: list[dict[str, object]] = [{"id": "a", "room": "r", "sensors": {"temperature+mean": "T"}}]
 
 
 def rows(minutes: range, seed: int = 0) -> list[Row]:
@@ -398,7 +398,7 @@ def test_splits_are_judged_in_time_order_and_reported_in_the_spec_s(bench: Bench
 
 
 def test_dropping_a_sensor_is_not_having_it(bench: Bench) -> None:
-    both: list[dict[str, object]] = [{"id": "a", "room": "r", "sensors": {"temperature": "T", "pir": "P"}}]
+    both: list[dict[str, object]] = [{"id": "a", "room": "r", "sensors": {"temperature+mean": "T", "pir": "P"}}]
     bare = as_json(bench.run(), 0)
     bench.nodes = both
     for name in ("pir", "P"):

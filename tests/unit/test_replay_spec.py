@@ -177,13 +177,23 @@ def test_positive(expression: str, cell: str, occupied: bool | None) -> None:
     assert parse_positive(expression).of(cell) is occupied
 
 
-@pytest.mark.parametrize("kind", ["co2+history", "co2+spread", "co2+spread+history"])
-def test_a_level_may_have_more_features(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["co2+mean", "co2+spread", "co2+mean+spread"])
+def test_a_level_may_have_more_features_or_fewer(kind: str) -> None:
     node = NodeEntry.model_validate({"id": "a", "room": "b", "sensors": {kind: "C"}})
     assert node.sensors == {kind: "C"}
 
 
-@pytest.mark.parametrize("kind", ["pir+history", "co2+slope", "co2+", "+history"])
-def test_other_kinds_with_more_are_unknown(kind: str) -> None:
-    with pytest.raises(ValidationError, match="is unknown; write one of temperature"):
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("pir+mean", r"'pir\+mean' is no sensor; write pir"),
+        ("co2+history", r"'co2\+history' is no sensor; write co2 for all that it gives, and after a level \+mean"),
+        ("co2+slope", r"'co2\+slope' is no sensor; write co2"),
+        ("co2+", r"'co2\+' is no sensor; write co2"),
+        ("+mean", r"no sensor kind ''; write one of temperature"),
+        ("clock", "clock is no column; leave it out and replay with --clock"),
+    ],
+)
+def test_other_kinds_are_refused_with_what_to_write(kind: str, says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
         NodeEntry.model_validate({"id": "a", "room": "b", "sensors": {kind: "C"}})

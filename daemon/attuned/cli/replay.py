@@ -25,7 +25,7 @@ class Mode(StrEnum):
 def replay(
     spec: Annotated[Path, typer.Argument(help="Spec in TOML: files, splits, columns, nodes.", metavar="SPEC")],
     *,
-    head: Annotated[str, typer.Option(help="Learner of the nodes.")] = "gnb",
+    head: Annotated[str, typer.Option(help="Learner of the nodes.")] = "mixture",
     train_days: Annotated[
         float | None, typer.Option(min=0, help="See only the first days of the train split.", metavar="D")
     ] = None,

@@ -35,6 +35,12 @@ _LABELLED_H = (7, 20)
 _SMALLEST_VARIANCE = 1e-3
 """The floor of the gnb head (core/learner/gnb.h): less would say more than a head can use."""
 
+_SIMULATION_VARIANCE = 0.1
+"""What the simulation leaves out, on top of each level's variance in units of q / 1024: air conditioning, other
+sensors, other walls. Without it a humidity that jumps as no simulated one does outweighs everything else. With it, and
+no label, the Brier score is lower in each room of the recordings' train splits (.22 to .20 on average) and in an unseen
+simulated building."""
+
 Coordinates = NDArray[np.int16]
 
 
@@ -92,7 +98,7 @@ class Moments:
 def features(node: Node, samples: Samples, end_ms: int) -> tuple[tuple[str, ...], Coordinates]:
     """Names and coordinates [w, d] of a node's windows up to `end_ms`, as the node itself computes them.
 
-    Levels give their spread too, so that the table serves node types with it and without.
+    Levels give all that they can, so that the table serves every node type.
     """
     kinds = [kind + "+spread" if kind in DEVICES else kind for kind in node.sensors]
     windower = attune_core.Windower(attune_core.Schema(kinds, WINDOW_S))
@@ -140,9 +146,10 @@ def render(moments: Mapping[str, Moments]) -> str:
 
 
 def _row(name: str, moments: Moments) -> str:
-    kind, statistic = name.upper().split(".")
-    mean, variance = (", ".join(f"{x:.3f}f" for x in pair) for pair in (moments.mean, moments.variance))
-    return f"    {{ATTUNE_{kind}, ATTUNE_{statistic}, {{{mean}}}, {{{variance}}}}},"
+    kind, statistic = name.split(".")
+    wider = moments.variance + (_SIMULATION_VARIANCE if kind in DEVICES else 0.0)
+    mean, variance = (", ".join(f"{x:.3f}f" for x in pair) for pair in (moments.mean, wider))
+    return f"    {{ATTUNE_{kind.upper()}, ATTUNE_{statistic.upper()}, {{{mean}}}, {{{variance}}}}},"
 
 
 _HEAD = """\

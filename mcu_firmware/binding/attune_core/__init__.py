@@ -8,7 +8,7 @@ from attune_core.filter import Filter
 from attune_core.framing import FrameDecoder, frame_encode
 from attune_core.head import Head
 from attune_core.node import Node, NodeFacts, WaitingReport
-from attune_core.schema import KINDS, MISSING, UNIT, Schema
+from attune_core.schema import KINDS, MISSING, UNIT, Schema, plain_kind, sensor_byte
 from attune_core.window import Windower
 
 __all__ = [
@@ -24,4 +24,6 @@ __all__ = [
     "WaitingReport",
     "Windower",
     "frame_encode",
+    "plain_kind",
+    "sensor_byte",
 ]

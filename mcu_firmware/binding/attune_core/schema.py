@@ -14,9 +14,6 @@ UNIT = 1024
 MISSING = -32768
 """Coordinate of a feature without a reading."""
 
-MORE = {"+spread": 0x80, "+history": 0x40}
-"""What may follow a level's kind, and its bit in the sensor byte: features beside the mean."""
-
 _KINDS_END = 0x40
 
 
@@ -34,25 +31,40 @@ KINDS = _kinds()
 """Numbers of the sensor kinds on the wire, by name."""
 
 
+def plain_kind(kind: str) -> str:
+    """The kind without what follows it: `co2` of `co2+mean`."""
+    return kind.partition("+")[0]
+
+
 def sensor_byte(kind: str) -> int:
-    """The wire byte of a kind such as `co2` or `temperature+spread+history`."""
-    name, *more = kind.split("+")
-    if name not in KINDS:
-        raise ValueError(f"There is no sensor kind {name!r}; the kinds are {', '.join(KINDS)}.")
-    byte = KINDS[name]
-    for word in more:
-        if f"+{word}" not in MORE:
-            raise ValueError(f"After {name} may follow {' or '.join(MORE)}, not {word!r}.")
-        byte |= MORE[f"+{word}"]
-    return byte
+    """The wire byte of a kind such as `co2`, `co2+mean` or `temperature+spread` (core/window/sensor_name.h).
+
+    ValueError says what to write instead.
+    """
+    core = library()
+    text, byte = kind.encode(), core.ffi.new("uint8_t *")
+    error = core.lib.core_sensor_read(text, len(text), byte)
+    if error:
+        name = plain_kind(kind)
+        raise ValueError(
+            {
+                1: f"There is no sensor kind {name!r}; write one of {', '.join(KINDS)}.",
+                2: f"{kind!r} is no sensor; write {name} for all that it gives, and after a level +mean for its mean "
+                "alone (no slope and variation) or +spread for its deviation too.",
+            }[error]
+        )
+    return int(byte[0])
 
 
 def kind_of_byte(byte: int) -> str:
     """The kind of a wire byte; the inverse of `sensor_byte`."""
-    for name, number in KINDS.items():
-        if number == byte & (_KINDS_END - 1):
-            return name + "".join(suffix for suffix, bit in MORE.items() if byte & bit)
-    raise ValueError(f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version.")
+    core = library()
+    name = core.ffi.new("char[24]")
+    if not core.lib.core_sensor_write(byte, name):
+        raise ValueError(
+            f"The sensor byte 0x{byte:02x} is no kind that this version knows; install the node's version."
+        )
+    return str(core.ffi.string(name).decode())
 
 
 def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
@@ -60,7 +72,8 @@ def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
     reasons = {
         1: f"A node has 1 to {core.max_sensors} sensors, not {len(sensor_bytes)}.",
         2: "A sensor has to be a known kind, and only a level has a spread or a history.",
-        3: f"These sensors have more than {core.max_features} features; leave out a sensor, a spread or a history.",
+        3: f"These sensors have more than {core.max_features} features; write +mean after the levels that matter "
+        "least, as in co2+mean, or leave out a sensor.",
         4: f"A window lasts 10 to 600 seconds, not {window_s}.",
     }
     if not 0 <= window_s <= 0xFFFF:
@@ -89,9 +102,10 @@ class Schema:
     scale: npt.NDArray[np.float32]
 
     def __init__(self, kinds: Sequence[str], window_s: int = 60) -> None:
-        """Sensors by kind, in the node's order; `temperature+spread` makes the level's spread a feature too.
+        """Sensors by kind, in the node's order.
 
-        `+history` adds slope and variation over the last hours.
+        A level gives its mean, and slope and variation over the last hours: `co2+mean` its mean alone, `co2+spread` its
+        deviation within the window too. ValueError says what to write instead.
         """
         self.kinds = tuple(kinds)
         self.sensor_bytes = bytes(sensor_byte(kind) for kind in kinds)
@@ -121,7 +135,7 @@ class Schema:
 
     def _feature_name(self, sensor: int, statistic: int) -> str:
         """`co2.mean`; the second CO2 sensor's is `co2#2.mean`."""
-        kinds = [kind.partition("+")[0] for kind in self.kinds]
+        kinds = [plain_kind(kind) for kind in self.kinds]
         kind = kinds[sensor]
         before = kinds[:sensor].count(kind)
         number = f"#{before + 1}" if before else ""

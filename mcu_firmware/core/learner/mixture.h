@@ -7,7 +7,7 @@
  *
  * Windows of one day are one sample of that day's weather and habits, however many they are: what the features are about on
  * another day is uncertain by more than the spread within a day. So the covariance of ridge is W / N + ATTUNE_MIXTURE_DRIFT I
- * (ridge.h), which does not shrink with the number of windows.
+ * as long as the windows are too few for several whole days (ridge.h), and less is added the more there are.
  *
  * Memory, operations: the sums of ridge.h and gnb.h, without ridge's 16 bits a coefficient and with a second rotation a learn. Additive:
  * both parts. */

@@ -8,9 +8,9 @@
  * from U is kept in 16 more bits a coefficient (Kahan 1965).
  *
  * Regularisation P = ATTUNE_RIDGE_WEIGHT * ATTUNE_RIDGE_VARIANCE on the diagonal. It is part of U and D from the beginning, counted
- * once by merge and unmerge. Where drift is above 0, a feature's part of P grows by drift for each unit of weight, in steps of
- * d units, one feature after another: so P depends on the sum of weights alone, and a learn has one rotation more. Such a P
- * keeps A well conditioned, and the 16 bits are left out.
+ * once by merge and unmerge. Where drift is above 0, a feature's part of P grows by drift for each unit of weight
+ * up to ATTUNE_RIDGE_DRIFT_SPAN of them, in steps of d units, one feature after another: so P depends on the sum of weights
+ * alone, and a learn has one rotation more. Such a P keeps A well conditioned, and the 16 bits are left out.
  *
  * Evidence is that of the linear discriminant with the pooled covariance W / N (Fisher 1936), W = A - C diag(1 / n) C' with C = X'wY,
  * N = sum of weights + ATTUNE_RIDGE_WEIGHT: N (mean_k - mean_0)' W^-1 (x - (mean_k + mean_0) / 2). Woodbury's identity gives
@@ -31,6 +31,10 @@
  * predicts worse at every number of labels from 2 to 500, ten times as much from 10 to 50. */
 #define ATTUNE_RIDGE_WEIGHT ATTUNE_REAL(10.0)
 #define ATTUNE_RIDGE_VARIANCE ATTUNE_REAL(1.0)
+
+/* Weight up to which drift adds to the regularisation: about a day of minutes. More windows come from several days, and how far those
+ * lie apart is in W itself. */
+#define ATTUNE_RIDGE_DRIFT_SPAN ATTUNE_REAL(1500.0)
 
 /* Least weight that forgetting may leave of a class. */
 #define ATTUNE_RIDGE_MIN_N ATTUNE_REAL(1e-6)

@@ -92,7 +92,10 @@ bool attune_ridge_rotate_unit(attune_ridge *ridge, uint8_t i, attune_real weight
  * halves or tenths, and rounding must not decide whether one of those has passed. */
 #define STEP ATTUNE_REAL(0.7071)
 
-static uint32_t steps_passed(attune_real n) { return n < STEP ? 0 : (uint32_t)(n - STEP) + 1; }
+static uint32_t steps_passed(attune_real n) {
+    attune_real within = n < ATTUNE_RIDGE_DRIFT_SPAN ? n : ATTUNE_RIDGE_DRIFT_SPAN;
+    return within < STEP ? 0 : (uint32_t)(within - STEP) + 1;
+}
 
 attune_real attune_ridge_regularisation(const attune_ridge *ridge, uint8_t i, attune_real n) {
     const uint8_t d = ridge->sensors.features;

@@ -42,7 +42,9 @@ static const coordinate_row coordinates[] = {
     /* Lux as they are: the logarithm spreads the dark hours so widely that lamps no longer stand out (candanedo). */
     {ATTUNE_LIGHT, ATTUNE_MEAN, false, 200.0f, 200.0f},
     {ATTUNE_LIGHT, ATTUNE_DEVIATION, true, 1.0f, 1.5f},
-    {ATTUNE_CO2, ATTUNE_MEAN, false, 700.0f, 300.0f},
+    /* About 420 to 850 ppm in one unit to each side. People add to what is there, but offsets of sensors and open doors do
+     * less harm on this scale than on the plain one, where a few crowded hours widen both classes. */
+    {ATTUNE_CO2, ATTUNE_MEAN, true, 6.4f, 0.35f},
     {ATTUNE_CO2, ATTUNE_DEVIATION, true, 2.0f, 1.0f},
     {ATTUNE_VOC, ATTUNE_MEAN, true, 5.0f, 1.0f},
     {ATTUNE_VOC, ATTUNE_DEVIATION, true, 1.5f, 1.0f},
@@ -114,7 +116,7 @@ static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, ui
 typedef enum statistics_group { LEVEL, CLOCK, EVENTS } statistics_group;
 
 static statistics_group group_of(uint8_t kind) {
-    return attune_kind_is_event(kind) ? EVENTS : (kind == ATTUNE_CLOCK ? CLOCK : LEVEL);
+    return attune_kind_is_level(kind) ? LEVEL : (kind == ATTUNE_CLOCK ? CLOCK : EVENTS);
 }
 
 static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte) {

@@ -32,7 +32,8 @@ typedef enum attune_kind {
     ATTUNE_EVENT = 34       /* any other event */
 } attune_kind;
 
-/* Bits above the kind in a sensor byte, for levels: which more features there are beside the mean. */
+/* Bits above the kind in a sensor byte, for levels: which more features there are beside the mean. Node types set
+ * ATTUNE_HISTORY unless features run short. */
 #define ATTUNE_SPREAD 0x80u  /* deviation within the window */
 #define ATTUNE_HISTORY 0x40u /* slope and variation, from the windows before */
 #define ATTUNE_KIND_BITS 0x3fu
@@ -89,5 +90,8 @@ const char *attune_statistic_name(uint8_t statistic);
 
 /* True for kinds that count events, which have numbers in a row. */
 static inline bool attune_kind_is_event(uint8_t kind) { return kind >= ATTUNE_PIR && kind <= ATTUNE_EVENT; }
+
+/* True for kinds that read a level, which alone may have bits above the kind. */
+static inline bool attune_kind_is_level(uint8_t kind) { return kind >= ATTUNE_TEMPERATURE && kind <= ATTUNE_LEVEL; }
 
 #endif

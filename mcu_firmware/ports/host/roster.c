@@ -2,6 +2,7 @@
 
 #include "machine.h"
 #include "window/schema.h"
+#include "window/sensor_name.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -50,39 +51,22 @@ const char *roster_window(const char *text, uint16_t *window_s) {
     return NULL;
 }
 
-static bool kind_of(const char *name, size_t size, uint8_t *kind) {
-    for (unsigned int candidate = 0; candidate <= ATTUNE_KIND_BITS; candidate++) {
-        const char *known = attune_kind_name((uint8_t)candidate);
-        if (known != NULL && strlen(known) == size && memcmp(known, name, size) == 0) {
-            *kind = (uint8_t)candidate;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Takes a suffix off the name; the bit that it stands for, 0 if the name does not end in it. */
-static uint8_t take_suffix(const char *name, size_t *size, const char *suffix, uint8_t bit) {
-    const size_t length = strlen(suffix);
-    if (*size <= length || memcmp(name + *size - length, suffix, length) != 0) {
-        return 0;
-    }
-    *size -= length;
-    return bit;
-}
-
 static const char *add_sensor(const char *name, size_t size, roster_entry *entry) {
-    uint8_t kind = 0;
-    uint8_t more = take_suffix(name, &size, "+history", ATTUNE_HISTORY);
-    more |= take_suffix(name, &size, "+spread", ATTUNE_SPREAD);
     if (entry->sensors == ATTUNE_MAX_SENSORS) {
         return "a node has at most 12 sensors";
     }
-    if (!kind_of(name, size, &kind)) {
-        return "sensors are kinds such as temperature,co2,pir, with +spread or +history (in this order) after a level";
+    switch (attune_sensor_read(name, size, &entry->sensor[entry->sensors])) {
+    case ATTUNE_SENSOR_NAME_OK:
+        entry->sensors++;
+        return NULL;
+    case ATTUNE_SENSOR_NAME_KIND:
+        break;
+    case ATTUNE_SENSOR_NAME_MORE:
+        return "after a level may follow +mean (its mean alone) or +spread (its deviation too), after other kinds "
+               "nothing; "
+               "slope and variation come with a plain name";
     }
-    entry->sensor[entry->sensors++] = (uint8_t)(kind | more);
-    return NULL;
+    return "sensors are kinds such as temperature,co2,pir, with +mean or +spread after a level";
 }
 
 static const char *check_schema(const roster_entry *entry) {
@@ -91,10 +75,10 @@ static const char *check_schema(const roster_entry *entry) {
     switch (attune_schema_init(&schema, entry->sensor, entry->sensors, window_s)) {
     case ATTUNE_SCHEMA_OK:
         return NULL;
-    case ATTUNE_SCHEMA_KIND:
-        return "an event sensor has no spread and no history";
     case ATTUNE_SCHEMA_FEATURES:
-        return "these sensors have more than 24 features";
+        return "these sensors have more than 24 features; write +mean after the levels that matter least, as in "
+               "co2+mean";
+    case ATTUNE_SCHEMA_KIND:
     case ATTUNE_SCHEMA_SENSORS:
     case ATTUNE_SCHEMA_WINDOW:
         break;

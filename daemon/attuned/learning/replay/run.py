@@ -39,7 +39,7 @@ class Options:
     are told the local time.
     """
 
-    head: str = "gnb"
+    head: str = "mixture"
     train_days: float | None = None
     labels: int | None = None
     drop: tuple[str, ...] = ()

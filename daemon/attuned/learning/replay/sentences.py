@@ -44,7 +44,7 @@ def sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"key {_path(place)} is missing; write {_expected(place)}."
     if first["type"] == "value_error":
-        said = str(first["ctx"]["error"])
+        said = str(first["ctx"]["error"]).removesuffix(".")
         return f"{said}." if not place else f"key {_path(place)}: {said}."
     return f"key {_path(place)} is {_shown(first)}; write {_expected(place)}."
 

@@ -6,6 +6,7 @@ from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated
 
+from attune_core import sensor_byte
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from attuned.learning.replay.errors import SpecError
@@ -13,10 +14,7 @@ from attuned.learning.replay.positive import Positive, parse_positive
 from attuned.learning.replay.sentences import sentence
 from attuned.learning.replay.times import check_format, instant_ms, zone
 
-LEVELS = ("temperature", "humidity", "light", "co2", "voc", "pm25", "sound", "power", "level")
 EVENTS = ("pir", "door", "event")
-# What may follow a level's kind, as in `co2+history`: features beside the mean.
-MORE = {"spread", "history"}
 TRAIN = "train"
 # What a node's tables hold (ATTUNE_MAX_SENSORS in the core).
 MAX_SENSORS = 12
@@ -73,7 +71,7 @@ class Columns(Section):
 
 
 class NodeEntry(Section):
-    """A node: the room that it is in, and the column of each of its sensors by kind."""
+    """A node: the room that it is in, and the column of each of its sensors by kind, such as `co2` or `co2+mean`."""
 
     id: Name
     room: Name
@@ -82,13 +80,12 @@ class NodeEntry(Section):
     @field_validator("sensors")
     @classmethod
     def _known(cls, sensors: dict[str, str]) -> dict[str, str]:
-        kinds = ", ".join((*LEVELS, *EVENTS))
         if not 1 <= len(sensors) <= MAX_SENSORS:
-            raise ValueError(f"{len(sensors)} sensors are named; write 1 to {MAX_SENSORS} of {kinds}")
+            raise ValueError(f"{len(sensors)} sensors are named; write 1 to {MAX_SENSORS}")
         for kind in sensors:
-            level, *more = kind.split("+")
-            if kind not in EVENTS and not (level in LEVELS and set(more) <= MORE):
-                raise ValueError(f"the sensor kind {kind!r} is unknown; write one of {kinds}")
+            if kind == "clock":
+                raise ValueError("clock is no column; leave it out and replay with --clock")
+            _ = sensor_byte(kind)
         return sensors
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from attune_core import plain_kind
 
 from attuned.learning.replay.data_folder import find_recording
 from attuned.learning.replay.errors import SpecError
@@ -85,13 +86,13 @@ def remaining(nodes: Sequence[NodeEntry], drop: Sequence[str]) -> list[NodeEntry
     """The nodes without the sensors whose kind or column is in `drop`; SpecError where a room would keep none."""
     for name in drop:
         known = sorted(
-            {word for node in nodes for kind, column in node.sensors.items() for word in (_plain(kind), column)}
+            {word for node in nodes for kind, column in node.sensors.items() for word in (plain_kind(kind), column)}
         )
         if name not in known:
             raise SpecError(f"--drop {name} names no sensor; write one of {', '.join(known)}.")
     kept = [
         node.model_copy(
-            update={"sensors": {k: c for k, c in node.sensors.items() if _plain(k) not in drop and c not in drop}}
+            update={"sensors": {k: c for k, c in node.sensors.items() if plain_kind(k) not in drop and c not in drop}}
         )
         for node in nodes
     ]
@@ -100,11 +101,6 @@ def remaining(nodes: Sequence[NodeEntry], drop: Sequence[str]) -> list[NodeEntry
         if room not in {node.room for node in kept}:
             raise SpecError(f"--drop {' --drop '.join(drop)} leaves the room {room!r} without a sensor; drop fewer.")
     return kept
-
-
-def _plain(kind: str) -> str:
-    """The kind without what follows it: `co2` of `co2+history`."""
-    return kind.partition("+")[0]
 
 
 def _require_labels(path: Path, split: Split) -> None:
