@@ -103,19 +103,22 @@ attune_real attune_split(attune_real x, int32_t *exponent) {
     return significand_of(x);
 }
 
-attune_real attune_log(attune_real x) {
+/* Of what attune_log is not made for: numbers that are not normal. */
+static attune_real log_at_the_ends(attune_real x) {
     if (!(x > 0)) {
         return -HUGE_REAL;
     }
     if (x > HUGE_REAL) {
         return EXP_LIMIT + 2; /* infinity: above the logarithm of every finite number */
     }
-    int32_t exponent = 0;
-    if (x < SMALLEST_NORMAL) {
-        x *= power_of_two(SIGNIFICAND + 2);
-        exponent -= SIGNIFICAND + 2;
+    return attune_log(x * power_of_two(SIGNIFICAND + 2)) - (SIGNIFICAND + 2) * ATTUNE_LN2;
+}
+
+attune_real attune_log(attune_real x) {
+    if (!(x >= SMALLEST_NORMAL && x <= HUGE_REAL)) {
+        return log_at_the_ends(x);
     }
-    exponent += exponent_of(x);
+    int32_t exponent = exponent_of(x);
     attune_real m = significand_of(x);
     if (m > 2 * SQRT_HALF) {
         m *= ATTUNE_REAL(0.5);
