@@ -18,7 +18,7 @@ static attune_real compare(const attune_gnb_class *a, const attune_gnb_class *b,
     attune_real ratio = 1;
     int32_t exponent = 0;
     uint32_t count = 0;
-    for (uint32_t i = sensors->features; i-- > 0;) {
+    for (uint32_t i = 0; i < sensors->features; i++) {
         uint32_t s = sensors->of[i];
         if ((present >> s & 1) == 0 || !(a->means.n[s] * b->means.n[s] > 0)) {
             continue;

@@ -5,7 +5,9 @@
  * "digest HEAD HEX", and "end". bench/cost.py runs it; tests/e2e/test_cost.py makes the digests with the binding. */
 #include "filter/filter.h"
 #include "learner/head.h"
+#include "memory.h"
 #include "registers.h"
+#include "stack.h"
 #include "uart.h"
 #include "window/window.h"
 
@@ -173,6 +175,13 @@ static void measure_filter(void) {
     say_cost("filter", " step", largest);
 }
 
+/* What a node holds for as long as it runs, and the deepest that the stack has been in all that was measured before. */
+static void measure_memory(void) {
+    const uint32_t room = (uint32_t)((uintptr_t)attune_stack_end - (uintptr_t)attune_stack_begin);
+    say_cost("memory", " held", sizeof schema + sizeof window + sizeof filter + sizeof head + sizeof row);
+    say_cost("memory", " stack", room - attune_stack_free());
+}
+
 /* Every kind of level, with all that a level gives unless told otherwise. Returns the sensor of each feature. */
 static const uint8_t *make_schema(void) {
     static uint8_t sensors[ATTUNE_MAX_SENSORS];
@@ -204,6 +213,7 @@ int main(void) {
     }
     measure_window();
     measure_filter();
+    measure_memory();
     attune_uart_say("end\n");
     for (;;) {
         __asm__ volatile("wfi");
