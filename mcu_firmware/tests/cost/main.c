@@ -177,9 +177,15 @@ static void measure_filter(void) {
 
 /* What a node holds for as long as it runs, and the deepest that the stack has been in all that was measured before. */
 static void measure_memory(void) {
-    const uint32_t room = (uint32_t)((uintptr_t)attune_stack_end - (uintptr_t)attune_stack_begin);
     say_cost("memory", " held", sizeof schema + sizeof window + sizeof filter + sizeof head + sizeof row);
-    say_cost("memory", " stack", room - attune_stack_free());
+    say_cost("memory", " stack", attune_span(attune_stack_begin, attune_stack_end) - attune_stack_free());
+}
+
+/* Layers that are published for other code: by the formula of softmax.h, as the build holds windows of ATTUNE_MAX_FEATURES. */
+static void say_layers(void) {
+    say_cost("softmax 64-10", " training", ATTUNE_SOFTMAX_BYTES(64, 1, 10));
+    say_cost("softmax 128-8", " training", ATTUNE_SOFTMAX_BYTES(128, 1, 8));
+    say_cost("softmax 40-3", " training", ATTUNE_SOFTMAX_BYTES(40, 1, 3));
 }
 
 /* Every kind of level, with all that a level gives unless told otherwise. Returns the sensor of each feature. */
@@ -214,6 +220,7 @@ int main(void) {
     measure_window();
     measure_filter();
     measure_memory();
+    say_layers();
     attune_uart_say("end\n");
     for (;;) {
         __asm__ volatile("wfi");
