@@ -22,13 +22,15 @@
 #define ATTUNE_MAX_WEIGHT ATTUNE_REAL(1e6)
 
 /* Every kind that is built: name, and the part of the names of its functions and state. A kind is a pair of files and a line
- * here; the numbers are wire format. */
+ * here; the numbers are wire format. A build for one kind alone names it on the compiler's command line. */
+#ifndef ATTUNE_HEAD_KINDS
 #define ATTUNE_HEAD_KINDS(KIND)                                                                                        \
     KIND(GNB, gnb)                                                                                                     \
     KIND(RIDGE, ridge)                                                                                                 \
     KIND(SOFTMAX, softmax)                                                                                             \
     KIND(PROTOTYPE, prototype)                                                                                         \
     KIND(MIXTURE, mixture)
+#endif
 
 typedef enum attune_head_kind {
     ATTUNE_HEAD_GNB = 1,
