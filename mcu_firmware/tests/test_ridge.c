@@ -79,7 +79,7 @@ static void one_feature_by_hand(void **state) {
     expect_evidence(&head, (int16_t[]){U(5)}, (double[]){3.15});
     expect_evidence(&head, (int16_t[]){U(2)}, (double[]){-3.15});
     expect_evidence(&head, (int16_t[]){U(3.5)}, (double[]){0});
-    expect_evidence(&head, (int16_t[]){U(20)}, (double[]){6});
+    expect_evidence(&head, (int16_t[]){U(20)}, (double[]){16});
 }
 
 /* The same samples: about their mean of 3.5 the squares are 19, and with 10 of regularisation 29; the products with the indicator
@@ -132,8 +132,8 @@ static void a_head_without_knowledge_says_nothing(void **state) {
 }
 
 /* One feature, class 0 at 0, class 1 at 2, class 3 at -4, each twice; class 2 was never taught. W = 10, N = 16.
- * At 2: class 1 against 0 is 1.6 * 2 * (2 - 1) = 3.2, class 3 against 0 1.6 * -4 * (2 + 2) = -25.6: 6 below the best, so 3.2 - 6.
- * At -2.5: 1.6 * 2 * -3.5 = -11.2 and 1.6 * -4 * -0.5 = 3.2, which is best: the others are 6 below it. */
+ * At 2: class 1 against 0 is 1.6 * 2 * (2 - 1) = 3.2, class 3 against 0 1.6 * -4 * (2 + 2) = -25.6: 16 below the best, so 3.2 - 16.
+ * At -2.5: 1.6 * 2 * -3.5 = -11.2 and 1.6 * -4 * -0.5 = 3.2, which is best; what was never taught is 16 below it. */
 static void classes_arrive_one_after_another(void **state) {
     (void)state;
     attune_head head = made(1);
@@ -145,8 +145,8 @@ static void classes_arrive_one_after_another(void **state) {
     teach(&head, 3, -4, 0, 1);
     teach(&head, 3, -4, 0, 1);
     assert_int_equal(attune_head_classes(&head), 4);
-    expect_evidence(&head, (int16_t[]){U(2)}, (double[]){3.2, -2.8, -2.8});
-    expect_evidence(&head, (int16_t[]){U(-2.5)}, (double[]){-2.8, -2.8, 3.2});
+    expect_evidence(&head, (int16_t[]){U(2)}, (double[]){3.2, -12.8, -12.8});
+    expect_evidence(&head, (int16_t[]){U(-2.5)}, (double[]){-11.2, -12.8, 3.2});
 }
 
 /* A window that weighs three is the window three times. */
@@ -330,7 +330,7 @@ static void no_weight_can_poison_a_head(void **state) {
     assert_memory_equal(&head, &before, sizeof head);
     attune_real evidence[1];
     assert_true(attune_head_predict(&head, x, evidence));
-    assert_true(evidence[0] >= -6 && evidence[0] <= 6);
+    assert_true(evidence[0] >= -16 && evidence[0] <= 16);
 }
 
 /* d = 1, K = 2: header 02 01 02 00, seen 1; n 2.0 (40000000) and 2.0; mean 3.5 (40600000); D = 19 + 10 = 29.0 (41E80000);
@@ -383,7 +383,7 @@ static void imported_states_stay_finite(void **state) {
         (void)attune_ridge_forget(&head.state.ridge, ATTUNE_REAL(0.5));
         attune_head_predict(&head, (int16_t[]){-32767, 3, 9}, evidence);
         for (uint8_t k = 1; k < attune_head_classes(&head); k++) {
-            assert_true(evidence[k - 1] >= -6 && evidence[k - 1] <= 6);
+            assert_true(evidence[k - 1] >= -16 && evidence[k - 1] <= 16);
         }
     }
     assert_true(taken > 1000);

@@ -13,7 +13,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Classes = npt.NDArray[np.uint8]
 
-LIMIT = 6.0
+LIMIT = 16.0
 LEAST_VARIANCE = 1e-3
 FURTHEST = 9.0
 """Squared deviations that a feature of naive Bayes may be off."""

@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.naive_bayes import GaussianNB
 
 FLOOR = 1e-3
-LIMIT = 6.0
+LIMIT = 16.0
 D = 5
 
 Features = npt.NDArray[np.int16]

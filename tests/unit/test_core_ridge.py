@@ -15,7 +15,7 @@ from sklearn.linear_model import Ridge
 
 REGULARISATION = 10.0
 PRIOR_WINDOWS = 10.0
-LIMIT = 6.0
+LIMIT = 16.0
 D = 6
 
 Features = npt.NDArray[np.int16]

@@ -22,8 +22,8 @@
 
 #define ATTUNE_MIXTURE_SHARE ATTUNE_REAL(0.3)
 
-/* Nats that either part may say. */
-#define ATTUNE_MIXTURE_LIMIT ATTUNE_REAL(6.0)
+/* Nats that either part may say: together enough for one window to turn any state that filter.h allows, at the longest stays 14.7. */
+#define ATTUNE_MIXTURE_LIMIT ATTUNE_REAL(12.0)
 
 typedef struct attune_mixture {
     attune_sensors sensors;
