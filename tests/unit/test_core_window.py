@@ -89,13 +89,13 @@ def test_windows_agree_with_numpy(seed: int) -> None:
 
 
 def test_a_row_worked_by_hand() -> None:
-    """CO2 of 900 and 1,100 ppm: ln(1 + 1,000) = 6.908755, less 6.4 is 1.453586 times 0.35, times 1024 is 1488.47."""
+    """CO2 of 900 and 1,100 ppm: ln(1 + 650 / 50) = 2.639057, less 2 is 0.912939 times 0.7, times 1024 is 934.85."""
     windower = Windower(Schema(["co2+mean", "temperature+mean"], 60))
     end_s, features = windower.samples(0, np.array([1, 60_000, 60_001]), np.array([900.0, 1100.0, 400.0]))
     assert end_s.tolist() == [60]
-    assert features.tolist() == [[1488, MISSING]]
-    # The window after it holds 400 ppm alone: ln 401 = 5.993961, less 6.4 is -1.160111 times 0.35: -1187.95.
-    assert windower.advance(120_000)[1].tolist() == [[-1188, MISSING]]
+    assert features.tolist() == [[935, MISSING]]
+    # The window after it holds 400 ppm alone: ln 2 = 0.693147, less 2 is -1.866933 times 0.7: -1911.74.
+    assert windower.advance(120_000)[1].tolist() == [[-1912, MISSING]]
 
 
 def test_one_call_and_many_calls_give_the_same_rows() -> None:
@@ -110,12 +110,11 @@ def test_one_call_and_many_calls_give_the_same_rows() -> None:
 
 
 def test_extremes_saturate_and_never_look_like_missing() -> None:
-    windower = Windower(Schema(["co2+mean", "level+mean"], 60))
+    windower = Windower(Schema(["temperature+mean", "level+mean"], 60))
     _, features = windower.samples(
         np.array([0, 1, 0, 1]), np.array([1, 1, 60_001, 60_001]), np.array([-1e6, -1e6, 1e9, 1e9])
     )
     assert features.tolist() == [[-32767, -32767]]
-    # ln(1e9) = 20.723266 is 40.923617 times 0.35 above 6.4, more than an int16 holds.
     assert windower.advance(120_000)[1].tolist() == [[32767, 32767]]
 
 

@@ -45,18 +45,19 @@ def test_windows_are_the_node_cores() -> None:
     assert rows.shape == (10, len(names))
     co2 = samples[(samples["node"] == 1) & (samples["sensor"] == node.sensors.index("co2"))]
     third = co2["value"][(co2["tick_ms"] > 120_000) & (co2["tick_ms"] <= 180_000)]
-    # CO2's logarithm is centred on 6.4 and counted in units of 0.35 (core/window/schema.c).
-    assert rows[2, names.index("co2.mean")] == pytest.approx((np.log1p(third.mean()) - 6.4) / 0.35 * 1024, abs=1)
+    # CO2 counts by the logarithm of what it has more than 350 ppm, in steps of 50 (core/window/schema.c).
+    expected = (np.log1p((third.mean() - 350) / 50) - 2) / 0.7 * 1024
+    assert rows[2, names.index("co2.mean")] == pytest.approx(expected, abs=1)
 
 
 def test_table_is_written_in_the_order_of_the_wire() -> None:
     moments = {"pir.count": Moments(np.array([2.0, 4.0]), np.array([-1.0, 2.0]), np.array([1.0, 5.0]))}
     moments["co2.mean"] = Moments(np.ones(2), np.zeros(2), np.zeros(2))
     rows = [line for line in render(moments).splitlines() if line.startswith("    {")]
-    # PIR free: mean -1 / 2, variance 1 / 2 - 1 / 4; occupied: 2 / 4, 5 / 4 - 1 / 4. Levels vary by 0.1 more than
+    # PIR free: mean -1 / 2, variance 1 / 2 - 1 / 4; occupied: 2 / 4, 5 / 4 - 1 / 4. Levels vary by 0.5 more than
     # simulated.
     assert rows == [
-        "    {ATTUNE_CO2, ATTUNE_MEAN, {0.000f, 0.000f}, {0.101f, 0.101f}},",
+        "    {ATTUNE_CO2, ATTUNE_MEAN, {0.000f, 0.000f}, {0.501f, 0.501f}},",
         "    {ATTUNE_PIR, ATTUNE_COUNT, {-0.500f, 0.500f}, {0.250f, 1.000f}},",
     ]
 
