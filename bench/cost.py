@@ -2,14 +2,17 @@
 
 The image mcu_firmware/tests/cost counts under QEMU, where an instruction takes a nanosecond: steps of 40 instructions,
 the same on every run. Shapes are features x classes; 24x2 is a full node, 5x3 the shape that TinyOL publishes. Code is
-what the linker keeps of each file of the core in that image, which calls everything that a node calls.
+what the linker keeps of each file of the core in that image, which calls everything that a node calls; the default
+configuration alone is a second image, with no other head and room for two classes.
 """
 
+import argparse
 import csv
 import re
 import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Timer
@@ -17,23 +20,44 @@ from threading import Timer
 from rich.console import Console
 from rich.table import Table
 
+from bench.ladder import page
+
 ROOT = Path(__file__).resolve().parents[1]
 IMAGE = ROOT / "build/mps2_an386/mcu_firmware/ports/mps2_an386/attune-cost.elf"
 RESULTS = Path(__file__).parent / "results" / "cost.csv"
 PARTS = ("window", "learner", "filter", "real")
+DEFAULT = "mixture"
 LONGEST_S = 120.0
 
 BUDGETS = {
     "ridge 24x2 learn": 12_000,
+    "mixture 24x2 learn": 12_000,
     "gnb 24x2 learn": 1_500,
     "ridge 24x2 state": 2_000,
     "gnb 24x2 state": 520,
+    "gnb 5x3 learn": 5_000,
     "ridge 5x3 learn": 5_000,
+    "softmax 5x3 learn": 5_000,
+    "mixture 5x3 learn": 5_000,
+    "softmax 64-10 training": 8_136 // 2,
+    "softmax 128-8 training": 12_968 // 2,
+    "softmax 40-3 training": 1_688 // 2,
 }
 STEP_BUDGET = 6_000
 CODE_BUDGET = 16 * 1024
+ALONE_FLASH_BUDGET = 12 * 1024
+ALONE_RAM_BUDGET = 5 * 1024
 
-PIECE = re.compile(r"^ \.(?:text|rodata)\S*\s+0x[0-9a-f]+\s+0x([0-9a-f]+) \S*libattune_core_f32\.a\((\w+)\.c\.obj\)$")
+PUBLISHED = {
+    **{f"{head} 5x3 learn": "TinyOL: 11,000 cycles" for head in ("gnb", "ridge", "softmax", "prototype", "mixture")},
+    "softmax 64-10 training": "AIfES: 8,136",
+    "softmax 128-8 training": "AIfES: 12,968",
+    "softmax 40-3 training": "AIfES: 1,688",
+}
+"""TinyOL (Ren et al. 2021): an update takes 173 us on a Cortex-M4 of 64 MHz. AIfES: bytes of the parameters and the
+training memory of one dense layer with SGD."""
+
+PIECE = re.compile(r"^ \.(?:text|rodata)\S*\s+0x[0-9a-f]+\s+0x([0-9a-f]+) \S*libattune_core_\w+\.a\((\w+)\.c\.obj\)$")
 
 
 @dataclass
@@ -50,6 +74,20 @@ class Row:
     unit: str
     measured: int
     budget: int | None = None
+    published: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An image's figures and bytes of code by file."""
+
+    counted: Counted
+    sizes: Counter[str]
+
+
+def measure(image: Path) -> Measured:
+    """Runs the image and reads the linker's map beside it."""
+    return Measured(count(image), code_sizes(Path(f"{image}.map").read_text()))
 
 
 def count(image: Path) -> Counted:
@@ -94,30 +132,46 @@ def code_sizes(linker_map: str) -> Counter[str]:
     return sizes
 
 
-def rows(counted: Counted, sizes: Counter[str]) -> Iterator[Row]:
+def rows(whole: Measured, alone: Measured) -> Iterator[Row]:
     """The table: each figure, what one window takes with each head, and the code."""
-    figures = counted.figures
+    figures = whole.counted.figures
     for what, measured in figures.items():
-        if what not in ("nothing", "window features"):
-            unit = "bytes" if what.endswith("state") else "instructions"
-            yield Row(what, unit, measured, BUDGETS.get(what))
-    for head in counted.digests:
+        if not what.startswith(("nothing", "window features", "memory")):
+            unit = "bytes" if what.endswith(("state", "training")) else "instructions"
+            yield Row(what, unit, measured, BUDGETS.get(what), PUBLISHED.get(what, ""))
+    for head in whole.counted.digests:
         step = figures["window close"] + figures[f"{head} 24x2 predict"] + figures["filter step"]
         yield Row(f"window close + {head} predict + filter", "instructions", step, STEP_BUDGET)
-    for name, size in sorted(sizes.items()):
+    for name, size in sorted(whole.sizes.items()):
         yield Row(name, "bytes of code", size)
-    yield Row("window, heads, filter", "bytes of code", sizes.total(), CODE_BUDGET)
+    yield Row("window, heads, filter", "bytes of code", whole.sizes.total(), CODE_BUDGET)
+    yield Row(f"window, {DEFAULT}, filter alone", "bytes of code", alone.sizes.total(), ALONE_FLASH_BUDGET)
+    held, stack = (alone.counted.figures[f"memory {what}"] for what in ("held", "stack"))
+    yield Row(f"window, {DEFAULT}, filter alone: held", "bytes of RAM", held)
+    yield Row(f"window, {DEFAULT}, filter alone: held, and stack", "bytes of RAM", held + stack, ALONE_RAM_BUDGET)
+
+
+def cells(row: Row) -> list[str]:
+    budget = "" if row.budget is None else f"{row.budget:,}"
+    return [row.what, row.unit, f"{row.measured:,}", budget, row.published]
+
+
+HEADINGS = ("what", "unit", "measured", "at most", "published")
 
 
 def show(table_rows: list[Row], features: int) -> None:
     table = Table(title=f"Cortex-M4F, float32; a window of {features} features")
-    table.add_column("what")
-    table.add_column("unit")
-    for column in ("measured", "at most"):
-        table.add_column(column, justify="right")
+    for column in HEADINGS:
+        table.add_column(column, justify="right" if column in ("measured", "at most") else "left")
     for row in table_rows:
-        table.add_row(row.what, row.unit, f"{row.measured:,}", "" if row.budget is None else f"{row.budget:,}")
-    Console().print(table)
+        table.add_row(*cells(row))
+    Console(width=120).print(table)
+
+
+def write_page(table_rows: list[Row]) -> None:
+    """All but the single files, which say nothing to who reads what it costs."""
+    told = [cells(row) for row in table_rows if "/" not in row.what]
+    page.write({"cost": page.markdown(HEADINGS, told)})
 
 
 def write_csv(table_rows: list[Row]) -> None:
@@ -129,15 +183,20 @@ def write_csv(table_rows: list[Row]) -> None:
         writer.writerows({**asdict(row), "commit": commit.stdout.strip()} for row in table_rows)
 
 
-def main() -> int:
-    """Builds the image, prints the table and writes it to `results/`."""
+def main(words: Sequence[str] = ()) -> int:
+    """Builds the images, prints the table and writes it to `results/`, and to the page if asked."""
+    parser = argparse.ArgumentParser(prog="python -m bench.run cost", description=__doc__)
+    parser.add_argument("--page", action="store_true", help="write the table into docs/learning.md, too")
+    asked = parser.parse_args(words)
     subprocess.run(["make", "--silent", "firmware"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    counted = count(IMAGE)
-    table_rows = list(rows(counted, code_sizes(Path(f"{IMAGE}.map").read_text())))
-    show(table_rows, counted.figures["window features"])
+    whole = measure(IMAGE)
+    table_rows = list(rows(whole, measure(IMAGE.with_stem(f"{IMAGE.stem}-default"))))
+    show(table_rows, whole.counted.figures["window features"])
     write_csv(table_rows)
+    if asked.page:
+        write_page(table_rows)
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -9,7 +9,9 @@
 #define ATTUNE_MAX_FEATURES 24
 
 /* Classes of a head; four bits on the wire, eight in memory. */
+#ifndef ATTUNE_MAX_CLASSES
 #define ATTUNE_MAX_CLASSES 8
+#endif
 
 /* Window length in seconds. */
 #define ATTUNE_MIN_WINDOW_S 10

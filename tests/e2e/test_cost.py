@@ -9,15 +9,15 @@ import pytest
 from attune_core import MISSING, Head
 from firmware_build import firmware
 
-from bench.cost import BUDGETS, CODE_BUDGET, STEP_BUDGET, Counted, code_sizes, count, rows
+from bench.cost import BUDGETS, DEFAULT, Measured, Row, measure, rows
 
 WINDOWS = 300
 FEATURES = 24
 
 
 @functools.cache
-def counted() -> Counted:
-    return count(firmware() / "attune-cost.elf")
+def measured(image: str) -> Measured:
+    return measure(firmware() / f"{image}.elf")
 
 
 def numbers(seed: int) -> Iterator[int]:
@@ -50,15 +50,22 @@ def test_a_board_says_and_learns_the_bytes_of_the_binding(kind: str) -> None:
         head.learn(row, [k], [weight])
     for state_format in ("float32", "float16", "int8"):
         digest.update(head.export(state_format))
-    assert counted().digests[kind] == digest.hexdigest()
+    assert measured("attune-cost").counted.digests[kind] == digest.hexdigest()
 
 
-def test_ridge_keeps_its_budgets() -> None:
-    table = {row.what: row for row in rows(counted(), code_sizes((firmware() / "attune-cost.elf.map").read_text()))}
-    step = table["window close + ridge predict + filter"]
-    assert (step.budget, step.measured <= STEP_BUDGET) == (STEP_BUDGET, True)
-    for what in ("ridge 24x2 learn", "ridge 24x2 state", "ridge 5x3 learn"):
-        assert table[what].measured <= BUDGETS[what]
-    code = table["window, heads, filter"]
-    assert table["learner/ridge_rotate"].measured > 200
-    assert (code.budget, code.measured <= CODE_BUDGET) == (CODE_BUDGET, True)
+def table() -> dict[str, Row]:
+    return {row.what: row for row in rows(measured("attune-cost"), measured("attune-cost-default"))}
+
+
+def test_every_figure_is_within_its_budget() -> None:
+    missed = {row.what for row in table().values() if row.budget is not None and row.measured > row.budget}
+    assert missed <= {"window close + prototype predict + filter"}
+    assert table().keys() >= BUDGETS.keys() | {f"window close + {DEFAULT} predict + filter", "window, heads, filter"}
+
+
+def test_the_default_alone_is_a_part_of_everything() -> None:
+    whole, alone = measured("attune-cost"), measured("attune-cost-default")
+    assert alone.sizes.keys() < whole.sizes.keys()
+    assert {name for name in whole.sizes.keys() - alone.sizes.keys() if "ridge" in name or "gnb" in name} == set()
+    assert list(alone.counted.digests) == [DEFAULT]
+    assert table()["learner/ridge_rotate"].measured > 200

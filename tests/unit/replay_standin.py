@@ -4,37 +4,42 @@ Written from the definitions (docstrings of schema.h, history.h, gnb.h and filte
 and variance instead of Welford, a matrix power of the transition instead of step-wise leaving.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, pairwise
 
 import numpy as np
+import numpy.typing as npt
 from attuned.learning.replay.nodes import Evidence, Samples
 
 MISSING = -32768
-# Transform (0 none, 1 log1p, 2 log1p of fifties above 350), centre and scale: the coordinates that are wire format.
-LEVELS = {
-    "temperature": (0, 22.0, 2.0),
-    "humidity": (0, 45.0, 10.0),
-    "light": (0, 200.0, 200.0),
-    "co2": (2, 2.0, 0.7),
-    "voc": (1, 5.0, 1.0),
-    "pm25": (1, 2.25, 0.75),
-    "sound": (0, 45.0, 8.0),
-    "power": (1, 3.5, 2.0),
-    "level": (0, 0.0, 1.0),
+
+Transform = Callable[[npt.ArrayLike], npt.NDArray[np.float64]]
+
+
+def log_excess(ppm: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    return np.asarray(np.log1p(np.maximum(np.asarray(ppm) - 350, 0) / 50), np.float64)
+
+
+# Transform, centre and scale: the coordinates that are wire format.
+LEVELS: dict[str, tuple[Transform, float, float]] = {
+    "temperature": (np.asarray, 22.0, 2.0),
+    "humidity": (np.asarray, 45.0, 10.0),
+    "light": (np.asarray, 200.0, 200.0),
+    "co2": (log_excess, 2.0, 0.7),
+    "voc": (np.log1p, 5.0, 1.0),
+    "pm25": (np.log1p, 2.25, 0.75),
+    "sound": (np.asarray, 45.0, 8.0),
+    "power": (np.log1p, 3.5, 2.0),
+    "level": (np.asarray, 0.0, 1.0),
 }
 EVENT_MEAN_S, LONG_S, SHORT_S = 900.0, 10_800.0, 1_800.0
 
 
-def unit(value: float, transform: int, centre: float, scale: float) -> float:
-    x = (value, np.log1p(max(value, 0)), np.log1p(max(value - 350, 0) / 50))[transform]
-    return (x - centre) / scale
-
-
-def coordinate(value: float, transform: int, centre: float, scale: float) -> int:
+def coordinate(value: float, transform: Transform, centre: float, scale: float) -> int:
     if np.isnan(value):
         return MISSING
-    return int(np.clip(np.rint(unit(value, transform, centre, scale) * 1024), -32767, 32767))
+    return int(np.clip(np.rint((transform(value) - centre) / scale * 1024), -32767, 32767))
 
 
 def average(values: np.ndarray, time_constant_s: float, window_s: float) -> np.ndarray:
@@ -46,17 +51,18 @@ def average(values: np.ndarray, time_constant_s: float, window_s: float) -> np.n
 def level_features(kind: str, ticks: np.ndarray, values: np.ndarray, windows: int, window_ms: int) -> list[list[int]]:
     """Mean, slope and variation; of `co2+mean` the mean alone."""
     name, _, more = kind.partition("+")
+    transform, centre, scale = LEVELS[name]
     which = -(-ticks // window_ms) - 1
     seen = np.unique(which[which < windows])
     means = np.array([values[which == window].mean() for window in seen])
     rows = np.full((windows, 1 if more == "mean" else 3), MISSING)
-    rows[seen, 0] = [coordinate(mean, *LEVELS[name]) for mean in means]
+    rows[seen, 0] = [coordinate(mean, transform, centre, scale) for mean in means]
     if more != "mean" and len(seen):
-        units = np.clip([unit(mean, *LEVELS[name]) for mean in means], -32, 32)
+        units = np.clip((transform(means) - centre) / scale, -32, 32)
         apart = units - average(units, SHORT_S, window_ms / 1000)
         deviation = np.sqrt(average(apart**2, SHORT_S, window_ms / 1000))
-        rows[seen, 1] = [coordinate(x, 0, 0.0, 1.0) for x in units - average(units, LONG_S, window_ms / 1000)]
-        rows[seen, 2] = [coordinate(50 * x, 1, 2.0, 2.0) for x in deviation]
+        rows[seen, 1] = [coordinate(x, np.asarray, 0.0, 1.0) for x in units - average(units, LONG_S, window_ms / 1000)]
+        rows[seen, 2] = [coordinate(50 * x, np.log1p, 2.0, 2.0) for x in deviation]
     return rows.tolist()
 
 
@@ -73,9 +79,9 @@ def event_features(ticks: np.ndarray, values: np.ndarray, windows: int, window_m
         since = ((window + 1) * window_ms - before.max()) / 1000 if len(before) else 86_400.0
         rows.append(
             [
-                coordinate(count, 1, 0.5, 1.0),
-                coordinate(activity, 1, 0.5, 0.75),
-                coordinate(min(since, 86_400.0), 1, 6.0, 2.5),
+                coordinate(count, np.log1p, 0.5, 1.0),
+                coordinate(activity, np.log1p, 0.5, 0.75),
+                coordinate(min(since, 86_400.0), np.log1p, 6.0, 2.5),
             ]
         )
     return rows
@@ -116,9 +122,10 @@ class NumpyHead:
         mean, variance, known = self.fitted
         x = features / 1024.0
         present = (features != MISSING) & known
-        log = -0.5 * ((x[None] - mean[:, None]) ** 2 / variance[:, None] + np.log(variance[:, None]))
+        squares = np.minimum((x[None] - mean[:, None]) ** 2 / variance[:, None], 9)
+        log = -0.5 * (squares + np.log(variance[:, None]))
         nats = np.where(present, log[1] - log[0], 0.0).sum(axis=1)
-        return Evidence(np.clip(nats, -6, 6), present.any(axis=1))
+        return Evidence(np.clip(nats, -16, 16), present.any(axis=1))
 
     def run(self, features: np.ndarray, classes: np.ndarray) -> Evidence:
         nats, told = np.zeros(len(features)), np.zeros(len(features), dtype=bool)
@@ -167,14 +174,17 @@ class NumpyCode:
     def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> NumpyHead:
         return NumpyHead()
 
-    def filter(self, nats: np.ndarray, told: np.ndarray, window_s: int) -> np.ndarray:
+    def filter(
+        self, nats: np.ndarray, told: np.ndarray, window_s: int, dwell_s: Sequence[float] | None = None
+    ) -> np.ndarray:
         # A stay of mean length T in continuous time ends within a step with probability 1 - e^(-step / T).
-        arrive, leave = -np.expm1(-window_s / 14_400), -np.expm1(-window_s / 3_600)
+        arrive, leave = (-np.expm1(-window_s / stay) for stay in (dwell_s or (14_400, 3_600)))
         transition = np.array([[1 - arrive, arrive], [leave, 1 - leave]])
+        limit = 3 - np.log(min(arrive, leave))
         belief = np.linalg.matrix_power(transition, 1_000_000)[0]
-        probability = np.empty(len(nats))
-        for step, value in enumerate(np.where(told, nats, 0.0)):
+        log_odds = np.empty(len(nats))
+        for step, value in enumerate(np.where(told, np.clip(nats, -limit, limit), 0.0)):
             belief = belief @ transition * [1.0, np.exp(value)]
             belief /= belief.sum()
-            probability[step] = belief[1]
-        return probability
+            log_odds[step] = np.log(belief[1] / belief[0])
+        return log_odds

@@ -94,7 +94,7 @@ def test_a_row_worked_by_hand() -> None:
     end_s, features = windower.samples(0, np.array([1, 60_000, 60_001]), np.array([900.0, 1100.0, 400.0]))
     assert end_s.tolist() == [60]
     assert features.tolist() == [[935, MISSING]]
-    # The window after it holds 400 ppm alone: ln 2 = 0.693147, less 2 is -1.866933 times 0.7: -1911.74.
+    # The window after it holds 400 ppm alone: ln(1 + 50 / 50) = 0.693147, less 2 is -1.866933 times 0.7: -1911.74.
     assert windower.advance(120_000)[1].tolist() == [[-1912, MISSING]]
 
 
@@ -110,12 +110,14 @@ def test_one_call_and_many_calls_give_the_same_rows() -> None:
 
 
 def test_extremes_saturate_and_never_look_like_missing() -> None:
-    windower = Windower(Schema(["temperature+mean", "level+mean"], 60))
+    windower = Windower(Schema(["co2+mean", "level+mean"], 60))
     _, features = windower.samples(
         np.array([0, 1, 0, 1]), np.array([1, 1, 60_001, 60_001]), np.array([-1e6, -1e6, 1e9, 1e9])
     )
-    assert features.tolist() == [[-32767, -32767]]
-    assert windower.advance(120_000)[1].tolist() == [[32767, 32767]]
+    # No air is cleaner than clean: -2 / 0.7 is -2.857143.
+    assert features.tolist() == [[-2926, -32767]]
+    # ln(1 + (1e9 - 350) / 50) = 16.811243 is 21.158919 times 0.7 above 2; a plain level has more than an int16 holds.
+    assert windower.advance(120_000)[1].tolist() == [[21667, 32767]]
 
 
 def test_readings_that_are_none_are_counted_and_leave_no_trace() -> None:

@@ -16,8 +16,9 @@ static attune_real compare(const attune_gnb_class *a, const attune_gnb_class *b,
                            const int16_t *x, uint32_t present, uint32_t *compared) {
     attune_real sum = 0;
     attune_real ratio = 1;
+    int32_t exponent = 0;
     uint32_t count = 0;
-    for (uint32_t i = sensors->features; i-- > 0;) {
+    for (uint32_t i = 0; i < sensors->features; i++) {
         uint32_t s = sensors->of[i];
         if ((present >> s & 1) == 0 || !(a->means.n[s] * b->means.n[s] > 0)) {
             continue;
@@ -29,12 +30,11 @@ static attune_real compare(const attune_gnb_class *a, const attune_gnb_class *b,
         sum += at_most(da * da / va) - at_most(db * db / vb);
         ratio *= va / vb;
         if (++count % ATTUNE_GNB_RATIOS == 0) {
-            sum += attune_log(ratio);
-            ratio = 1;
+            ratio = attune_split(ratio, &exponent);
         }
     }
     *compared = count;
-    return sum + attune_log(ratio);
+    return sum + (attune_log(ratio) + (attune_real)exponent * ATTUNE_LN2);
 }
 
 bool attune_gnb_predict(const attune_gnb *gnb, const int16_t *x, attune_real *evidence) {

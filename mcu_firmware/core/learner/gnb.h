@@ -3,7 +3,7 @@
  * State: for each class the weight n of each sensor, and the mean and M2 of each feature, the weighted sum of squared differences
  * from the mean: K (S + 2 d) numbers for K classes, d features, S sensors. Additive: means.h; merge and unmerge are exact but
  * for rounding. The variance used is M2 / n + ATTUNE_LEAST_VARIANCE. Operations of a learn: 6 d; of a predict: 20 d (K - 1), and a
- * logarithm for ATTUNE_GNB_RATIOS features. */
+ * logarithm for each class. */
 #ifndef ATTUNE_GNB_H
 #define ATTUNE_GNB_H
 
@@ -12,8 +12,8 @@
 
 #include <stddef.h>
 
-/* Ratios of variances whose product has one logarithm. Variances lie within ATTUNE_LEAST_VARIANCE and ATTUNE_LARGEST_VARIANCE with
- * the former added, so a ratio is within 4.1e6 either way and five of them stay within float32. */
+/* Ratios of variances that are multiplied before their power of two is taken out. Variances lie within ATTUNE_LEAST_VARIANCE and
+ * ATTUNE_LARGEST_VARIANCE with the former added, so a ratio is within 4.1e6 either way and five of them stay within float32. */
 #define ATTUNE_GNB_RATIOS 5
 
 /* A feature that lies further from a class's mean than three deviations counts as if it lay there: tails of real features are

@@ -13,21 +13,24 @@
 #include "learner/ridge.h"
 #include "learner/softmax.h"
 
-/* One window alone may not say more: correlated features make naive likelihoods too sure of themselves. */
-#define ATTUNE_EVIDENCE_LIMIT ATTUNE_REAL(6.0)
+/* Beyond this nothing is known any more. It lets one window change any state that filter.h allows; how much of it a state
+ * heeds is the filter's to bound, which knows how long windows and stays are. */
+#define ATTUNE_EVIDENCE_LIMIT ATTUNE_REAL(16.0)
 
 /* Weight of one learned window; one person's word weighs 1, and labels come as 1/256 to 65535/256. */
 #define ATTUNE_MIN_WEIGHT ATTUNE_REAL(1e-6)
 #define ATTUNE_MAX_WEIGHT ATTUNE_REAL(1e6)
 
 /* Every kind that is built: name, and the part of the names of its functions and state. A kind is a pair of files and a line
- * here; the numbers are wire format. */
+ * here; the numbers are wire format. A build for one kind alone names it on the compiler's command line. */
+#ifndef ATTUNE_HEAD_KINDS
 #define ATTUNE_HEAD_KINDS(KIND)                                                                                        \
     KIND(GNB, gnb)                                                                                                     \
     KIND(RIDGE, ridge)                                                                                                 \
     KIND(SOFTMAX, softmax)                                                                                             \
     KIND(PROTOTYPE, prototype)                                                                                         \
     KIND(MIXTURE, mixture)
+#endif
 
 typedef enum attune_head_kind {
     ATTUNE_HEAD_GNB = 1,

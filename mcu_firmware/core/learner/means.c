@@ -7,8 +7,8 @@
 #define SLACK 1e-5f
 #endif
 
-static bool has_room(const attune_means *means, uint32_t present, uint8_t sensors, attune_real weight) {
-    for (uint8_t s = 0; s < sensors; s++) {
+static bool has_room(const attune_means *means, uint32_t present, uint32_t sensors, attune_real weight) {
+    for (uint32_t s = 0; s < sensors; s++) {
         if ((present >> s & 1) != 0 && means->n[s] + weight > ATTUNE_MAX_N) {
             return false;
         }
@@ -22,11 +22,11 @@ bool attune_means_learn(attune_means *means, attune_real *m2, const attune_senso
     if (!has_room(means, present, sensors->count, weight)) {
         return false;
     }
-    for (uint8_t s = 0; s < sensors->count; s++) {
+    for (uint32_t s = 0; s < sensors->count; s++) {
         means->n[s] += (present >> s & 1) != 0 ? weight : 0;
     }
-    for (uint8_t i = 0; i < sensors->features; i++) {
-        uint8_t s = sensors->of[i];
+    for (uint32_t i = 0; i < sensors->features; i++) {
+        uint32_t s = sensors->of[i];
         if ((present >> s & 1) != 0) {
             attune_real difference = attune_unit(x[i]) - means->mean[i];
             means->mean[i] += difference * (weight / means->n[s]);

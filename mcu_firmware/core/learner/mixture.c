@@ -11,22 +11,16 @@ void attune_mixture_init(attune_mixture *mixture, const attune_sensors *sensors)
     attune_gnb_init(&mixture->gnb, sensors);
 }
 
-/* Adds share times bounded evidence, nothing if it is not known. */
-static void add(attune_real *sum, attune_real *evidence, uint8_t classes, bool known, attune_real share) {
-    attune_evidence_bound(evidence, classes, ATTUNE_MIXTURE_LIMIT);
-    for (uint8_t k = 1; k < classes && known; k++) {
-        sum[k - 1] += share * evidence[k - 1];
-    }
-}
-
 bool attune_mixture_predict(const attune_mixture *mixture, const int16_t *x, attune_real *evidence) {
-    const uint8_t classes = mixture->classes;
-    attune_real part[ATTUNE_MAX_CLASSES - 1] = {0};
-    bool by_ridge = attune_ridge_predict(&mixture->ridge, x, part);
-    memset(evidence, 0, (classes - 1u) * sizeof *evidence);
-    add(evidence, part, classes, by_ridge, 1);
-    bool by_gnb = attune_gnb_predict(&mixture->gnb, x, part);
-    add(evidence, part, classes, by_gnb, ATTUNE_MIXTURE_SHARE);
+    attune_real second[ATTUNE_MAX_CLASSES - 1];
+    bool by_ridge = attune_ridge_predict(&mixture->ridge, x, evidence);
+    bool by_gnb = attune_gnb_predict(&mixture->gnb, x, second);
+    attune_evidence_bound(evidence, mixture->classes, ATTUNE_MIXTURE_LIMIT);
+    attune_evidence_bound(second, mixture->classes, ATTUNE_MIXTURE_LIMIT);
+    for (uint8_t k = 1; k < mixture->classes; k++) {
+        attune_real said = by_ridge ? evidence[k - 1] : 0;
+        evidence[k - 1] = by_gnb ? said + ATTUNE_MIXTURE_SHARE * second[k - 1] : said;
+    }
     return by_ridge || by_gnb;
 }
 

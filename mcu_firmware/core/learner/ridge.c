@@ -29,19 +29,19 @@ static void grow(attune_ridge *ridge, uint8_t class_index) {
     }
 }
 
-/* Adds a sample to means and weights and leaves it centred; returns its weight in A. */
+/* Adds a sample to the weights, which are `before` without it, and to the means; leaves it centred and returns its weight in A. */
 static attune_real centre(attune_ridge *ridge, attune_ridge_sample *s, uint32_t present, uint8_t class_index,
-                          attune_real weight) {
-    attune_real before = attune_ridge_total(ridge);
+                          attune_real weight, attune_real before) {
     attune_real share = weight / (before + weight);
-    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
-        bool seen = attune_ridge_has_seen(ridge, i);
-        if ((present >> i & 1) == 0) {
-            s->x[i] = 0;
-            continue;
+    const uint32_t known = present & ridge->seen;
+    for (uint32_t i = 0; i < ridge->sensors.features; i++) {
+        attune_real difference = 0;
+        if ((known >> i & 1) != 0) {
+            difference = s->x[i] - ridge->mean[i];
+            ridge->mean[i] += difference * share;
+        } else if ((present >> i & 1) != 0) {
+            ridge->mean[i] = s->x[i];
         }
-        attune_real difference = seen ? s->x[i] - ridge->mean[i] : 0;
-        ridge->mean[i] = seen ? ridge->mean[i] + difference * share : s->x[i];
         s->x[i] = difference;
     }
     for (uint8_t k = 1; k < ridge->classes; k++) {
@@ -56,54 +56,47 @@ static bool has_room(const attune_ridge *ridge, attune_real weight) {
     return attune_ridge_total(ridge) + weight <= ATTUNE_MAX_N;
 }
 
-static void add_sample(attune_ridge *ridge, attune_ridge_sample *s, uint32_t present, uint8_t class_index,
-                       attune_real weight) {
-    attune_real before = attune_ridge_total(ridge);
-    grow(ridge, class_index);
-    attune_real centred = centre(ridge, s, present, class_index, weight);
-    (void)attune_ridge_rotate(ridge, s, 0, centred); /* what is added makes no pivot smaller */
-    attune_ridge_drift(ridge, before);
-}
-
 bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_index, attune_real weight) {
     if (!has_room(ridge, weight)) {
         return false;
     }
     attune_ridge_sample s;
     uint32_t present = 0;
-    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
+    for (uint32_t i = 0; i < ridge->sensors.features; i++) {
         present |= (uint32_t)(x[i] != ATTUNE_MISSING) << i;
         s.x[i] = attune_unit(x[i]);
     }
-    add_sample(ridge, &s, present, class_index, weight);
+    attune_real before = attune_ridge_total(ridge);
+    grow(ridge, class_index);
+    attune_real centred = centre(ridge, &s, present, class_index, weight, before);
+    (void)attune_ridge_rotate(ridge, &s, 0, centred); /* what is added makes no pivot smaller */
+    attune_ridge_drift(ridge, before);
     attune_ridge_solve(ridge);
     return true;
 }
 
-static bool is_known(attune_real mean, attune_real variance) {
-    const attune_real most = ATTUNE_MAX_X;
-    return mean >= -most && mean <= most && variance >= 0 && variance <= most * most;
-}
-
-bool attune_ridge_prior(attune_ridge *ridge, uint8_t class_index, attune_real weight, uint32_t known,
-                        const attune_real *mean, const attune_real *variance) {
-    attune_ridge_sample s;
-    bool fits = has_room(ridge, weight);
-    for (uint8_t i = 0; i < ridge->sensors.features && fits; i++) {
-        s.x[i] = (known >> i & 1) != 0 ? mean[i] : 0;
-        fits = (known >> i & 1) == 0 || is_known(mean[i], variance[i]);
-    }
-    if (!fits) {
-        return false;
-    }
-    add_sample(ridge, &s, known, class_index, weight);
-    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
-        if ((known >> i & 1) != 0) {
-            (void)attune_ridge_rotate_unit(ridge, i, weight * variance[i]);
+void attune_ridge_prior(attune_ridge *ridge, float weight, uint32_t known, const float *middle, const float *apart,
+                        const float *spread) {
+    const uint8_t d = ridge->sensors.features;
+    float left = weight / 2; /* what the row from class to class weighs */
+    ridge->seen = known;
+    ridge->n[0] = (attune_real)weight;
+    ridge->n[1] = (attune_real)weight;
+    for (uint8_t i = 0; i < d; i++) {
+        float steps = (float)attune_ridge_steps(d, i, (attune_real)(2 * weight));
+        float before = (float)ATTUNE_RIDGE_DIAGONAL + (float)ridge->drift * (float)d * steps + weight * spread[i];
+        float pivot = before + left * apart[i] * apart[i];
+        float share = left * apart[i] / pivot;
+        attune_real *u = &ridge->u[attune_ridge_row(d, i)];
+        u[0] = (attune_real)pivot;
+        for (uint8_t j = 1; j < d - i; j++) {
+            u[j] = (attune_real)(share * apart[i + j]);
         }
+        ridge->mean[i] = (attune_real)middle[i];
+        ridge->z[i][0] = (attune_real)share;
+        left *= before / pivot;
     }
     attune_ridge_solve(ridge);
-    return true;
 }
 
 static bool may_forget(const attune_ridge *ridge, attune_real factor) {
@@ -134,21 +127,28 @@ bool attune_ridge_forget(attune_ridge *ridge, attune_real factor) {
     return true;
 }
 
-bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_real *evidence) {
-    const uint32_t classes = ridge->classes;
+/* The features as the solution takes them: less the mean, 0 where nothing can be said. False if that is everywhere. */
+static bool find_centred(const attune_ridge *ridge, const int16_t *x, attune_real *centred) {
     bool any = false;
-    for (uint32_t k = 0; k + 1 < classes; k++) {
-        evidence[k] = ridge->bias[k];
+    for (uint32_t i = 0; i < ridge->sensors.features; i++) {
+        centred[i] = 0;
+        if (x[i] != ATTUNE_MISSING && (ridge->seen >> i & 1) != 0) {
+            centred[i] = attune_unit(x[i]) - ridge->mean[i];
+            any = true;
+        }
     }
-    for (uint32_t i = ridge->sensors.features; i-- > 0;) {
-        if (x[i] == ATTUNE_MISSING || (ridge->seen >> i & 1) == 0) {
-            continue;
+    return any;
+}
+
+bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_real *evidence) {
+    attune_real centred[ATTUNE_MAX_FEATURES];
+    bool any = find_centred(ridge, x, centred);
+    for (uint32_t k = 0; k + 1 < ridge->classes; k++) {
+        attune_real sum = ridge->bias[k];
+        for (uint32_t i = ridge->sensors.features; i-- > 0;) {
+            sum += ridge->weight[k][i] * centred[i];
         }
-        any = true;
-        attune_real centred = attune_unit(x[i]) - ridge->mean[i];
-        for (uint32_t k = 0; k + 1 < classes; k++) {
-            evidence[k] += ridge->weight[k][i] * centred;
-        }
+        evidence[k] = sum;
     }
     return any && ridge->n[0] > 0 && attune_ridge_total(ridge) > ridge->n[0];
 }

@@ -36,8 +36,9 @@ static taught find_taught(const attune_ridge *ridge) {
 
 /* G = z'Dz of the taught classes. The indicators sum to one, so the rows do to zero, which gives the row of class 0. */
 static void explain(const attune_ridge *ridge, const taught *classes, class_matrix g) {
-    memset(g, 0, sizeof(class_matrix));
+    g[0][0] = 0;
     for (uint8_t a = 1; a < classes->count; a++) {
+        g[a][0] = 0;
         for (uint8_t b = 1; b <= a; b++) {
             g[a][b] = attune_ridge_explained(ridge, classes->of[a], classes->of[b]);
             g[b][a] = g[a][b];
@@ -86,15 +87,16 @@ static void separate(const taught *classes, class_matrix l, uint8_t a, attune_re
 
 void attune_ridge_substitute(const attune_ridge *ridge, attune_real *b) {
     const uint8_t d = ridge->sensors.features;
-    const attune_real *u = &ridge->u[attune_ridge_row(d, d)];
-    for (uint8_t i = d; i-- > 0;) {
-        u -= d - i;
+    const attune_real *u = &ridge->u[attune_ridge_row(d, (uint8_t)(d - 1))];
+    for (uint32_t i = d - 1u; i-- > 0;) {
+        uint32_t left = d - 1u - i;
+        u -= left + 1;
         attune_real sum = b[i];
         const attune_real *coefficient = u + 1;
         const attune_real *solved = b + i + 1;
-        for (uint32_t left = d - i - 1u; left > 0; left--) {
+        do {
             sum -= *coefficient++ * *solved++;
-        }
+        } while (--left > 0);
         b[i] = sum;
     }
 }
@@ -103,19 +105,34 @@ void attune_ridge_substitute(const attune_ridge *ridge, attune_real *b) {
 static void solve_class(attune_ridge *ridge, const taught *classes, class_matrix g, const attune_real *v, uint8_t a) {
     const uint8_t k = classes->of[a];
     attune_real all = attune_ridge_total(ridge) + ATTUNE_RIDGE_WEIGHT;
-    attune_real *weight = ridge->weight[k - 1];
-    memset(weight, 0, ridge->sensors.features * sizeof *weight);
     attune_real own = 0;
     attune_real free = 0;
-    for (uint8_t b = 0; b < classes->count; b++) {
+    for (uint32_t b = 0; b < classes->count; b++) {
         own += g[a][b] * v[b];
         free += g[0][b] * v[b];
-        for (uint8_t i = 0; i < ridge->sensors.features && b > 0; i++) {
-            weight[i] += all * (v[b] - v[0]) * ridge->z[i][classes->of[b] - 1];
+    }
+    ridge->bias[k - 1] = -all / 2 * (own / ridge->n[k] + free / ridge->n[0]);
+    attune_real share[ATTUNE_MAX_CLASSES - 1] = {0};
+    for (uint32_t b = 1; b < classes->count; b++) {
+        share[classes->of[b] - 1] = all * (v[b] - v[0]);
+    }
+    for (uint32_t i = 0; i < ridge->sensors.features; i++) {
+        attune_real sum = 0;
+        for (uint32_t j = 0; j + 1u < ridge->classes; j++) {
+            sum += share[j] * ridge->z[i][j];
+        }
+        ridge->weight[k - 1][i] = sum;
+    }
+    attune_ridge_substitute(ridge, ridge->weight[k - 1]);
+}
+
+static void forget_untaught(attune_ridge *ridge) {
+    for (uint8_t k = 1; k < ridge->classes; k++) {
+        if (!(ridge->n[0] * ridge->n[k] > 0)) {
+            memset(ridge->weight[k - 1], 0, sizeof ridge->weight[0]);
+            ridge->bias[k - 1] = ATTUNE_UNTAUGHT;
         }
     }
-    attune_ridge_substitute(ridge, weight);
-    ridge->bias[k - 1] = -all / 2 * (own / ridge->n[k] + free / ridge->n[0]);
 }
 
 void attune_ridge_solve(attune_ridge *ridge) {
@@ -123,10 +140,7 @@ void attune_ridge_solve(attune_ridge *ridge) {
     class_matrix l;
     attune_real v[ATTUNE_MAX_CLASSES];
     taught classes = find_taught(ridge);
-    for (uint8_t k = 1; k < ridge->classes; k++) {
-        memset(ridge->weight[k - 1], 0, sizeof ridge->weight[0]);
-        ridge->bias[k - 1] = ATTUNE_UNTAUGHT;
-    }
+    forget_untaught(ridge);
     explain(ridge, &classes, g);
     factor(ridge, &classes, g, l);
     for (uint8_t a = 1; a < classes.count; a++) {

@@ -20,9 +20,9 @@ bool attune_sensors_init(attune_sensors *sensors, uint8_t features, const uint8_
 
 uint32_t attune_sensors_present(const attune_sensors *sensors, const int16_t *x) {
     uint32_t missing = 0;
-    for (uint32_t i = sensors->features; i-- > 0;) {
-        if (x[i] == ATTUNE_MISSING) {
-            missing |= (uint32_t)1 << sensors->of[i];
+    for (const int16_t *q = x, *end = x + sensors->features; q < end; q++) {
+        if (*q == ATTUNE_MISSING) {
+            missing |= (uint32_t)1 << sensors->of[q - x];
         }
     }
     return ~missing & 0xFFFFFFFFu >> (32 - sensors->count);

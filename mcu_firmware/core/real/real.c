@@ -90,21 +90,36 @@ static attune_real log_tail(attune_real z) {
     return sum;
 }
 
-attune_real attune_log(attune_real x) {
+/* x = significand_of(x) 2^exponent_of(x) for normal x > 0, with the former in [1, 2). */
+static int32_t exponent_of(attune_real x) { return (int32_t)(bits_of(x) >> SIGNIFICAND) - BIAS; }
+
+static attune_real significand_of(attune_real x) {
+    const real_bits fraction = ((real_bits)1 << SIGNIFICAND) - 1;
+    return real_of((bits_of(x) & fraction) | (real_bits)BIAS << SIGNIFICAND);
+}
+
+attune_real attune_split(attune_real x, int32_t *exponent) {
+    *exponent += exponent_of(x);
+    return significand_of(x);
+}
+
+/* Of what attune_log is not made for: numbers that are not normal. */
+static attune_real log_at_the_ends(attune_real x) {
     if (!(x > 0)) {
         return -HUGE_REAL;
     }
     if (x > HUGE_REAL) {
         return EXP_LIMIT + 2; /* infinity: above the logarithm of every finite number */
     }
-    int32_t exponent = -BIAS;
-    if (x < SMALLEST_NORMAL) {
-        x *= power_of_two(SIGNIFICAND + 2);
-        exponent -= SIGNIFICAND + 2;
+    return attune_log(x * power_of_two(SIGNIFICAND + 2)) - (SIGNIFICAND + 2) * ATTUNE_LN2;
+}
+
+attune_real attune_log(attune_real x) {
+    if (!(x >= SMALLEST_NORMAL && x <= HUGE_REAL)) {
+        return log_at_the_ends(x);
     }
-    exponent += (int32_t)(bits_of(x) >> SIGNIFICAND);
-    real_bits fraction = bits_of(x) & (((real_bits)1 << SIGNIFICAND) - 1);
-    attune_real m = real_of(fraction | ((real_bits)BIAS << SIGNIFICAND));
+    int32_t exponent = exponent_of(x);
+    attune_real m = significand_of(x);
     if (m > 2 * SQRT_HALF) {
         m *= ATTUNE_REAL(0.5);
         exponent += 1;
@@ -129,17 +144,9 @@ attune_real attune_sqrt(attune_real x) {
 #endif
 }
 
-bool attune_finite(attune_real x) { return x - x == 0; }
-
 int16_t attune_round_i16(attune_real x) {
-    if (x != x) {
-        return INT16_MIN;
-    }
-    if (x >= 32767) {
-        return 32767;
-    }
-    if (x <= -32767) {
-        return -32767;
+    if (!(x > -32767 && x < 32767)) {
+        return x > 0 ? 32767 : (x < 0 ? -32767 : INT16_MIN);
     }
     /* Next to this number there is no fraction: the sum itself rounds to the nearest, ties to even. */
     const attune_real whole = ATTUNE_REAL(1.5) * (attune_real)((real_bits)1 << SIGNIFICAND);

@@ -23,11 +23,17 @@ attune_real attune_exp(attune_real x);
 /* Natural logarithm for x > 0, within 2 ulp; a large negative finite value for x <= 0 and for NaN; 89 (710) for infinity. */
 attune_real attune_log(attune_real x);
 
+/* Takes the power of two out of a normal x > 0: returns m in [1, 2) and adds e to *exponent, where x = m 2^e. The logarithm of a long
+ * product is that of its m, and ATTUNE_LN2 times its e. */
+attune_real attune_split(attune_real x, int32_t *exponent);
+
+#define ATTUNE_LN2 ATTUNE_REAL(0.69314718055994531)
+
 /* Square root; 0 for x <= 0 and NaN. */
 attune_real attune_sqrt(attune_real x);
 
 /* Neither NaN nor infinite. */
-bool attune_finite(attune_real x);
+static inline bool attune_finite(attune_real x) { return x - x == 0; }
 
 /* Nearest integer, ties to even, saturating to [-32767, 32767]; NaN gives INT16_MIN (missing). */
 int16_t attune_round_i16(attune_real x);

@@ -209,10 +209,9 @@ static attune_real transformed(uint8_t transform, attune_real x) {
     return attune_log(1 + (excess > 0 ? excess : 0));
 }
 
-attune_real attune_schema_unit(const attune_feature *f, attune_real x) {
-    return (transformed(f->transform, x) - f->centre) / f->scale;
-}
-
 int16_t attune_schema_coordinate(const attune_feature *f, attune_real x) {
-    return attune_finite(x) ? attune_round_i16(attune_schema_unit(f, x) * ATTUNE_UNIT) : ATTUNE_MISSING;
+    if (!attune_finite(x)) {
+        return ATTUNE_MISSING;
+    }
+    return attune_round_i16((transformed(f->transform, x) - f->centre) / f->scale * ATTUNE_UNIT);
 }

@@ -92,9 +92,6 @@ typedef enum attune_schema_error {
 /* Makes the schema of a node with these sensor bytes, in this order. */
 attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sensors, size_t count, uint16_t window_s);
 
-/* A statistic x of feature f in units of its coordinate: (T(x) - centre) / scale. */
-attune_real attune_schema_unit(const attune_feature *f, attune_real x);
-
 /* Rounds a statistic x of feature f to its coordinate; NaN and infinities are missing. */
 int16_t attune_schema_coordinate(const attune_feature *f, attune_real x);
 

@@ -103,36 +103,43 @@ static attune_real seconds_since(const attune_channel *channel, uint64_t end_ms)
     return (attune_real)bounded / ATTUNE_REAL(1000.0);
 }
 
-static int16_t feature(const attune_window *window, const attune_feature *f) {
-    const attune_channel *channel = &window->channel[f->sensor];
+/* A statistic of the sensor's window; that of a level with history reads what its mean has told history. */
+static attune_real statistic(const attune_window *window, const attune_channel *channel, uint8_t which) {
+    switch (which) {
+    case ATTUNE_DEVIATION:
+        return deviation(channel);
+    case ATTUNE_SLOPE:
+        return attune_history_slope(&channel->history);
+    case ATTUNE_VARIATION:
+        return attune_history_variation(&channel->history);
+    case ATTUNE_COUNT:
+        return channel->count;
+    case ATTUNE_ACTIVITY:
+        return channel->activity;
+    case ATTUNE_SINCE:
+        return seconds_since(channel, attune_window_end_ms(window));
+    case ATTUNE_SINE:
+        return attune_clock_sine(channel->mean);
+    case ATTUNE_COSINE:
+        return attune_clock_cosine(channel->mean);
+    case ATTUNE_WEEKEND:
+        return attune_clock_weekend(channel->mean);
+    default:
+        return channel->mean;
+    }
+}
+
+/* Features of a sensor stand in the order of its statistics, the mean first. */
+static int16_t take(attune_window *window, const attune_feature *f) {
+    attune_channel *channel = &window->channel[f->sensor];
     if (!channel->seen) {
         return ATTUNE_MISSING;
     }
-    switch (f->statistic) {
-    case ATTUNE_MEAN:
-        return has_history(window, f->sensor) ? (int16_t)(channel->history.newest * ATTUNE_UNIT)
-                                              : attune_schema_coordinate(f, channel->mean);
-    case ATTUNE_DEVIATION:
-        return attune_schema_coordinate(f, deviation(channel));
-    case ATTUNE_SLOPE:
-        return attune_schema_coordinate(f, attune_history_slope(&channel->history));
-    case ATTUNE_VARIATION:
-        return attune_schema_coordinate(f, attune_history_variation(&channel->history));
-    case ATTUNE_COUNT:
-        return attune_schema_coordinate(f, channel->count);
-    case ATTUNE_ACTIVITY:
-        return attune_schema_coordinate(f, channel->activity);
-    case ATTUNE_SINCE:
-        return attune_schema_coordinate(f, seconds_since(channel, attune_window_end_ms(window)));
-    case ATTUNE_SINE:
-        return attune_schema_coordinate(f, attune_clock_sine(channel->mean));
-    case ATTUNE_COSINE:
-        return attune_schema_coordinate(f, attune_clock_cosine(channel->mean));
-    case ATTUNE_WEEKEND:
-        return attune_schema_coordinate(f, attune_clock_weekend(channel->mean));
-    default:
-        return ATTUNE_MISSING;
+    int16_t q = attune_schema_coordinate(f, statistic(window, channel, f->statistic));
+    if (f->statistic == ATTUNE_MEAN && has_history(window, f->sensor)) {
+        attune_history_add(&channel->history, window->history_keep, (attune_real)q / ATTUNE_UNIT);
     }
+    return q;
 }
 
 static void average_activity(attune_window *window) {
@@ -143,18 +150,6 @@ static void average_activity(attune_window *window) {
         if (is_event(window, i) && channel->seen) {
             attune_real per_minute = channel->count * 60 / seconds;
             channel->activity = kept * channel->activity + (1 - kept) * per_minute;
-        }
-    }
-}
-
-static void remember(attune_window *window) {
-    const attune_schema *schema = window->schema;
-    for (uint8_t i = 0; i < schema->features; i++) {
-        const attune_feature *f = &schema->feature[i];
-        attune_channel *channel = &window->channel[f->sensor];
-        if (f->statistic == ATTUNE_MEAN && has_history(window, f->sensor) && channel->seen) {
-            attune_real unit = (attune_real)attune_schema_coordinate(f, channel->mean) / ATTUNE_UNIT;
-            attune_history_add(&channel->history, window->history_keep, unit);
         }
     }
 }
@@ -172,9 +167,9 @@ static void open_next(attune_window *window) {
 
 void attune_window_close(attune_window *window, int16_t *features) {
     average_activity(window);
-    remember(window);
-    for (uint8_t i = 0; i < window->schema->features; i++) {
-        features[i] = feature(window, &window->schema->feature[i]);
+    const attune_feature *end = window->schema->feature + window->schema->features;
+    for (const attune_feature *f = window->schema->feature; f < end; f++) {
+        *features++ = take(window, f);
     }
     open_next(window);
 }

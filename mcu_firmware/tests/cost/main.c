@@ -5,7 +5,9 @@
  * "digest HEAD HEX", and "end". bench/cost.py runs it; tests/e2e/test_cost.py makes the digests with the binding. */
 #include "filter/filter.h"
 #include "learner/head.h"
+#include "memory.h"
 #include "registers.h"
+#include "stack.h"
 #include "uart.h"
 #include "window/window.h"
 
@@ -164,13 +166,26 @@ static void measure_window(void) {
 
 static void measure_filter(void) {
     uint32_t largest = 0;
-    attune_filter_init(&filter, 2, 60);
+    attune_filter_init(&filter, 2, 60, NULL);
     for (uint32_t call = 0; call < CALLS; call++) {
         evidence[0] = (attune_real)(next_random() % 1200u) / 100 - 6;
         uint32_t cost = count_once(filter_step);
         largest = cost > largest ? cost : largest;
     }
     say_cost("filter", " step", largest);
+}
+
+/* What a node holds for as long as it runs, and the deepest that the stack has been in all that was measured before. */
+static void measure_memory(void) {
+    say_cost("memory", " held", sizeof schema + sizeof window + sizeof filter + sizeof head + sizeof row);
+    say_cost("memory", " stack", attune_span(attune_stack_begin, attune_stack_end) - attune_stack_free());
+}
+
+/* Layers that are published for other code: by the formula of softmax.h, as the build holds windows of ATTUNE_MAX_FEATURES. */
+static void say_layers(void) {
+    say_cost("softmax 64-10", " training", ATTUNE_SOFTMAX_BYTES(64, 1, 10));
+    say_cost("softmax 128-8", " training", ATTUNE_SOFTMAX_BYTES(128, 1, 8));
+    say_cost("softmax 40-3", " training", ATTUNE_SOFTMAX_BYTES(40, 1, 3));
 }
 
 /* Every kind of level, with all that a level gives unless told otherwise. Returns the sensor of each feature. */
@@ -204,6 +219,8 @@ int main(void) {
     }
     measure_window();
     measure_filter();
+    measure_memory();
+    say_layers();
     attune_uart_say("end\n");
     for (;;) {
         __asm__ volatile("wfi");
