@@ -21,11 +21,13 @@ RIDGE = 10.0
 """Windows that ridge holds to have seen before the first, and their summed squares."""
 DRIFT = 0.09
 SHARE = 0.3
+"""Of naive Bayes in the mixture, whose parts say no more than PART nats each."""
+PART = 12.0
 
 
-def bounded(scores: Floats) -> Floats:
+def bounded(scores: Floats, limit: float = LIMIT) -> Floats:
     """Log-likelihoods [n, K] as evidence."""
-    lifted = np.maximum(scores - scores.max(axis=1, keepdims=True), -LIMIT)
+    lifted = np.maximum(scores - scores.max(axis=1, keepdims=True), -limit)
     evidence: Floats = lifted[:, 1:] - lifted[:, :1]
     return evidence
 
@@ -83,7 +85,7 @@ def drifting_discriminant(x: Floats, taught: Floats, classes: Classes, weights: 
 
 def mixture_evidence(ridge: Floats, gnb: Floats) -> Floats:
     """Of the two parts' log-likelihoods [n, K]: each bounded by itself, then their sum."""
-    parts = bounded(ridge) + SHARE * bounded(gnb)
+    parts = bounded(ridge, PART) + SHARE * bounded(gnb, PART)
     return bounded(np.column_stack([np.zeros(len(parts)), parts]))
 
 

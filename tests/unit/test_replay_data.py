@@ -17,7 +17,7 @@ def replayed(name: str, **options: object) -> Result:
     if FOLDER is None or not (FOLDER / name).is_dir():
         pytest.skip(f"the recording {name} is not there; set ATTUNE_DATA to the folder that holds it")
     path = SPECS / f"{name}.toml"
-    return run(load_spec(path), path, Options(**options), NumpyCode(), clock=time.perf_counter)  # type: ignore[arg-type]
+    return run(load_spec(path), path, Options(**{"head": "gnb", **options}), NumpyCode(), clock=time.perf_counter)  # type: ignore[arg-type]
 
 
 def accuracies(result: Result) -> list[float]:
