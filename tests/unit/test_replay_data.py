@@ -31,14 +31,15 @@ def test_candanedo_has_a_window_for_each_row() -> None:
 
 
 def test_candanedo_with_all_labels() -> None:
+    # Naive Bayes alone; the default head is judged in test_replay_core.py.
     before, after = accuracies(replayed("candanedo"))
-    assert before >= 0.97
+    assert before >= 0.94
     assert after >= 0.97
 
 
 def test_candanedo_with_two_days() -> None:
     before, after = accuracies(replayed("candanedo", train_days=2))
-    assert before >= 0.96
+    assert before >= 0.95
     assert after >= 0.97
 
 
