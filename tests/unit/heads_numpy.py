@@ -46,10 +46,11 @@ def gnb_moments(x: Floats, classes: Classes, weights: Floats) -> tuple[Floats, F
     n = np.array([(weights[:, None] * seen)[classes == k].sum(axis=0) for k in ks])
     sums = np.array([(weights[:, None] * np.nan_to_num(x))[classes == k].sum(axis=0) for k in ks])
     with np.errstate(invalid="ignore"):
-        means = sums / n
+        means: Floats = sums / n
         apart = weights[:, None] * np.nan_to_num(x - means[classes]) ** 2
         squares = np.array([apart[classes == k].sum(axis=0) for k in ks])
-        return means, squares / n + LEAST_VARIANCE
+        variances: Floats = squares / n + LEAST_VARIANCE
+        return means, variances
 
 
 def regularisation(d: int, total: float) -> Floats:
