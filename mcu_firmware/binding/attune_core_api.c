@@ -46,13 +46,13 @@ void core_schema_hash(const struct attune_schema *schema, uint8_t *hash) {
     memcpy(hash, schema->hash, sizeof schema->hash);
 }
 
-void core_schema_describe(const struct attune_schema *schema, uint8_t *sensor, uint8_t *statistic, uint8_t *log1p,
+void core_schema_describe(const struct attune_schema *schema, uint8_t *sensor, uint8_t *statistic, uint8_t *transform,
                           attune_real *centre, attune_real *scale) {
     for (size_t i = 0; i < schema->features; i++) {
         const attune_feature *feature = &schema->feature[i];
         sensor[i] = feature->sensor;
         statistic[i] = feature->statistic;
-        log1p[i] = feature->log1p;
+        transform[i] = feature->transform;
         centre[i] = feature->centre;
         scale[i] = feature->scale;
     }

@@ -44,7 +44,7 @@ int core_schema_init(struct attune_schema *schema, const uint8_t *sensors, size_
 int core_schema_features(const struct attune_schema *schema);
 void core_schema_hash(const struct attune_schema *schema, uint8_t *hash);
 /* One value a feature into each array: index of the sensor, statistic, transform, centre, scale. */
-void core_schema_describe(const struct attune_schema *schema, uint8_t *sensor, uint8_t *statistic, uint8_t *log1p,
+void core_schema_describe(const struct attune_schema *schema, uint8_t *sensor, uint8_t *statistic, uint8_t *transform,
                           attune_real *centre, attune_real *scale);
 
 void core_window_init(struct attune_window *window, const struct attune_schema *schema, uint64_t now_ms);

@@ -4,33 +4,42 @@ Written from the definitions (docstrings of schema.h, history.h, gnb.h and filte
 and variance instead of Welford, a matrix power of the transition instead of step-wise leaving.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, pairwise
 
 import numpy as np
+import numpy.typing as npt
 from attuned.learning.replay.nodes import Evidence, Samples
 
 MISSING = -32768
-# Transform (log1p or none), centre and scale: the coordinates that are wire format.
-LEVELS = {
-    "temperature": (False, 22.0, 2.0),
-    "humidity": (False, 45.0, 10.0),
-    "light": (False, 200.0, 200.0),
-    "co2": (True, 6.4, 0.35),
-    "voc": (True, 5.0, 1.0),
-    "pm25": (True, 2.25, 0.75),
-    "sound": (False, 45.0, 8.0),
-    "power": (True, 3.5, 2.0),
-    "level": (False, 0.0, 1.0),
+
+Transform = Callable[[npt.ArrayLike], npt.NDArray[np.float64]]
+
+
+def log_excess(ppm: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    return np.asarray(np.log1p(np.maximum(np.asarray(ppm) - 350, 0) / 50), np.float64)
+
+
+# Transform, centre and scale: the coordinates that are wire format.
+LEVELS: dict[str, tuple[Transform, float, float]] = {
+    "temperature": (np.asarray, 22.0, 2.0),
+    "humidity": (np.asarray, 45.0, 10.0),
+    "light": (np.asarray, 200.0, 200.0),
+    "co2": (log_excess, 2.0, 0.7),
+    "voc": (np.log1p, 5.0, 1.0),
+    "pm25": (np.log1p, 2.25, 0.75),
+    "sound": (np.asarray, 45.0, 8.0),
+    "power": (np.log1p, 3.5, 2.0),
+    "level": (np.asarray, 0.0, 1.0),
 }
 EVENT_MEAN_S, LONG_S, SHORT_S = 900.0, 10_800.0, 1_800.0
 
 
-def coordinate(value: float, log1p: bool, centre: float, scale: float) -> int:
+def coordinate(value: float, transform: Transform, centre: float, scale: float) -> int:
     if np.isnan(value):
         return MISSING
-    x = np.log1p(value) if log1p else value
-    return int(np.clip(np.rint((x - centre) / scale * 1024), -32767, 32767))
+    return int(np.clip(np.rint((transform(value) - centre) / scale * 1024), -32767, 32767))
 
 
 def average(values: np.ndarray, time_constant_s: float, window_s: float) -> np.ndarray:
@@ -42,18 +51,18 @@ def average(values: np.ndarray, time_constant_s: float, window_s: float) -> np.n
 def level_features(kind: str, ticks: np.ndarray, values: np.ndarray, windows: int, window_ms: int) -> list[list[int]]:
     """Mean, slope and variation; of `co2+mean` the mean alone."""
     name, _, more = kind.partition("+")
-    log1p, centre, scale = LEVELS[name]
+    transform, centre, scale = LEVELS[name]
     which = -(-ticks // window_ms) - 1
     seen = np.unique(which[which < windows])
     means = np.array([values[which == window].mean() for window in seen])
     rows = np.full((windows, 1 if more == "mean" else 3), MISSING)
-    rows[seen, 0] = [coordinate(mean, log1p, centre, scale) for mean in means]
+    rows[seen, 0] = [coordinate(mean, transform, centre, scale) for mean in means]
     if more != "mean" and len(seen):
-        units = np.clip(((np.log1p(means) if log1p else means) - centre) / scale, -32, 32)
+        units = np.clip((transform(means) - centre) / scale, -32, 32)
         apart = units - average(units, SHORT_S, window_ms / 1000)
         deviation = np.sqrt(average(apart**2, SHORT_S, window_ms / 1000))
-        rows[seen, 1] = [coordinate(x, False, 0.0, 1.0) for x in units - average(units, LONG_S, window_ms / 1000)]
-        rows[seen, 2] = [coordinate(50 * x, True, 2.0, 2.0) for x in deviation]
+        rows[seen, 1] = [coordinate(x, np.asarray, 0.0, 1.0) for x in units - average(units, LONG_S, window_ms / 1000)]
+        rows[seen, 2] = [coordinate(50 * x, np.log1p, 2.0, 2.0) for x in deviation]
     return rows.tolist()
 
 
@@ -70,9 +79,9 @@ def event_features(ticks: np.ndarray, values: np.ndarray, windows: int, window_m
         since = ((window + 1) * window_ms - before.max()) / 1000 if len(before) else 86_400.0
         rows.append(
             [
-                coordinate(count, True, 0.5, 1.0),
-                coordinate(activity, True, 0.5, 0.75),
-                coordinate(min(since, 86_400.0), True, 6.0, 2.5),
+                coordinate(count, np.log1p, 0.5, 1.0),
+                coordinate(activity, np.log1p, 0.5, 0.75),
+                coordinate(min(since, 86_400.0), np.log1p, 6.0, 2.5),
             ]
         )
     return rows

@@ -67,12 +67,12 @@ def test_a_window_without_a_reading_changes_nothing() -> None:
 
 
 def test_a_slope_is_in_units_of_the_coordinate() -> None:
-    # Temperature counts in steps of 2 degC, carbon dioxide in steps of 0.35 of its logarithm.
+    # Temperature counts in steps of 2 degC, CO2 in steps of 0.7 of its excess's logarithm: 8 and 14 steps of 50 ppm.
     expected = UNIT * np.exp(-WINDOW_S / LONG_S)
     found = rows(np.r_[np.full(10, 20.0), 22.0], "temperature")
     assert found[-1, SLOPE] == pytest.approx(expected, abs=1)
     found = rows(np.r_[np.full(10, 700.0), 1000.0], "co2")
-    assert found[-1, SLOPE] == pytest.approx(expected * np.log(1001 / 701) / 0.35, abs=1)
+    assert found[-1, SLOPE] == pytest.approx(expected * np.log(14 / 8) / 0.7, abs=1)
 
 
 def test_the_largest_readings_pass_by() -> None:
@@ -90,9 +90,9 @@ def test_a_reading_without_a_logarithm_is_forgotten_within_hours(fault: float) -
     air = np.full(800, 600.0)
     air[50] = fault
     found, calm = rows(air, "co2"), rows(np.full(800, 600.0), "co2")
-    assert found[50, 0] == (32767 if fault > 0 else -32767)
+    assert found[50, 0] == (21667 if fault > 0 else -2926)
     apart = np.abs(found.astype(int) - calm)[:, SLOPE]
-    assert apart[51] > 100
+    assert apart[51] > 10
     assert apart[-1] <= apart[51] * np.exp(-4) + 1
     # The deviation over half an hour falls with e^(-t / 1 h), and with it all that can be seen of the fault.
     assert found[-1, VARIATION] < -UNIT * 0.9

@@ -40,7 +40,7 @@ def random_stream(seed: int, minutes: int) -> Stream:
 
 def coordinate(schema: Schema, feature: str, x: float) -> float:
     i = schema.features.index(feature)
-    transformed = np.log1p(x) if schema.log1p[i] else x
+    transformed = (x, np.log1p(x), np.log1p(max(x - 350, 0) / 50))[schema.transforms[i]]
     return float((transformed - schema.centre[i]) / schema.scale[i] * UNIT)
 
 
@@ -89,13 +89,13 @@ def test_windows_agree_with_numpy(seed: int) -> None:
 
 
 def test_a_row_worked_by_hand() -> None:
-    """CO2 of 900 and 1,100 ppm: ln(1 + 1,000) = 6.908755, less 6.4 is 1.453586 times 0.35, times 1024 is 1488.47."""
+    """CO2 of 900 and 1,100 ppm: ln(1 + 650 / 50) = 2.639057, less 2 is 0.912939 times 0.7, times 1024 is 934.85."""
     windower = Windower(Schema(["co2+mean", "temperature+mean"], 60))
     end_s, features = windower.samples(0, np.array([1, 60_000, 60_001]), np.array([900.0, 1100.0, 400.0]))
     assert end_s.tolist() == [60]
-    assert features.tolist() == [[1488, MISSING]]
-    # The window after it holds 400 ppm alone: ln 401 = 5.993961, less 6.4 is -1.160111 times 0.35: -1187.95.
-    assert windower.advance(120_000)[1].tolist() == [[-1188, MISSING]]
+    assert features.tolist() == [[935, MISSING]]
+    # The window after it holds 400 ppm alone: ln(1 + 50 / 50) = 0.693147, less 2 is -1.866933 times 0.7: -1911.74.
+    assert windower.advance(120_000)[1].tolist() == [[-1912, MISSING]]
 
 
 def test_one_call_and_many_calls_give_the_same_rows() -> None:
@@ -114,9 +114,10 @@ def test_extremes_saturate_and_never_look_like_missing() -> None:
     _, features = windower.samples(
         np.array([0, 1, 0, 1]), np.array([1, 1, 60_001, 60_001]), np.array([-1e6, -1e6, 1e9, 1e9])
     )
-    assert features.tolist() == [[-32767, -32767]]
-    # ln(1e9) = 20.723266 is 40.923617 times 0.35 above 6.4, more than an int16 holds.
-    assert windower.advance(120_000)[1].tolist() == [[32767, 32767]]
+    # No air is cleaner than clean: -2 / 0.7 is -2.857143.
+    assert features.tolist() == [[-2926, -32767]]
+    # ln(1 + (1e9 - 350) / 50) = 16.811243 is 21.158919 times 0.7 above 2; a plain level has more than an int16 holds.
+    assert windower.advance(120_000)[1].tolist() == [[21667, 32767]]
 
 
 def test_readings_that_are_none_are_counted_and_leave_no_trace() -> None:

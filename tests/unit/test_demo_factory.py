@@ -45,8 +45,9 @@ def test_windows_are_the_node_cores() -> None:
     assert rows.shape == (10, len(names))
     co2 = samples[(samples["node"] == 1) & (samples["sensor"] == node.sensors.index("co2"))]
     third = co2["value"][(co2["tick_ms"] > 120_000) & (co2["tick_ms"] <= 180_000)]
-    # CO2's logarithm is centred on 6.4 and counted in units of 0.35 (core/window/schema.c).
-    assert rows[2, names.index("co2.mean")] == pytest.approx((np.log1p(third.mean()) - 6.4) / 0.35 * 1024, abs=1)
+    # CO2's excess over 350 ppm in steps of 50, by its logarithm: centred on 2, in units of 0.7 (core/window/schema.c).
+    expected = (np.log1p((third.mean() - 350) / 50) - 2) / 0.7 * 1024
+    assert rows[2, names.index("co2.mean")] == pytest.approx(expected, abs=1)
 
 
 def test_table_is_written_in_the_order_of_the_wire() -> None:

@@ -3,7 +3,7 @@
     python -m attuned.demo.factory [OUTPUT]
 
 Simulated buildings give class means and variances of every feature; the C table that holds them is
-written to OUTPUT (mcu_firmware/core/learner/factory_release.c unless given). It is a prior worth ten windows a class
+written to OUTPUT (mcu_firmware/core/learner/factory_release.c unless given). It is a prior worth two windows a class
 and no evidence of accuracy.
 """
 

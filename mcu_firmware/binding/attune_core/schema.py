@@ -88,7 +88,8 @@ def new_schema(core: Library, sensor_bytes: bytes, window_s: int) -> Memory:
 class Schema:
     """The ordered features of a node with the given sensors, and their coordinates.
 
-    A coordinate is q = round((T(x) - centre) / scale * 1024) as int16, T the identity or log(1 + x).
+    A coordinate is q = round((T(x) - centre) / scale * 1024) as int16, T by `transforms`: 0 the identity, 1 log(1 + x),
+    2 log(1 + (x - 350) / 50), where logarithms take what is below 0 as 0.
     """
 
     kinds: tuple[str, ...]
@@ -97,7 +98,7 @@ class Schema:
     hash: bytes
     features: tuple[str, ...]
     sensors: npt.NDArray[np.uint8]
-    log1p: npt.NDArray[np.bool_]
+    transforms: npt.NDArray[np.uint8]
     centre: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
 
@@ -122,15 +123,15 @@ class Schema:
     def _describe(self) -> None:
         core = self._core
         d = core.lib.core_schema_features(self.memory.pointer)
-        sensors, statistics, log1p = (np.zeros(d, np.uint8) for _ in range(3))
+        sensors, statistics, transforms = (np.zeros(d, np.uint8) for _ in range(3))
         self.centre, self.scale = np.zeros(d, np.float32), np.zeros(d, np.float32)
-        bytes_out = [core.array("uint8_t", array) for array in (sensors, statistics, log1p)]
+        bytes_out = [core.array("uint8_t", array) for array in (sensors, statistics, transforms)]
         reals_out = [core.array("attune_real", array) for array in (self.centre, self.scale)]
         core.lib.core_schema_describe(self.memory.pointer, *bytes_out, *reals_out)
         digest = core.ffi.new("uint8_t[8]")
         core.lib.core_schema_hash(self.memory.pointer, digest)
         self.hash = bytes(digest)
-        self.sensors, self.log1p = sensors, log1p.astype(bool)
+        self.sensors, self.transforms = sensors, transforms
         self.features = tuple(map(self._feature_name, sensors.tolist(), statistics.tolist()))
 
     def _feature_name(self, sensor: int, statistic: int) -> str:

@@ -29,41 +29,41 @@ static const kind_row kinds[] = {
 typedef struct coordinate_row {
     uint8_t kind; /* 0: every kind that has the statistic */
     uint8_t statistic;
-    bool log1p;
+    uint8_t transform;
     float centre;
     float scale;
 } coordinate_row;
 
 static const coordinate_row coordinates[] = {
-    {ATTUNE_TEMPERATURE, ATTUNE_MEAN, false, 22.0f, 2.0f},
-    {ATTUNE_TEMPERATURE, ATTUNE_DEVIATION, false, 0.125f, 0.125f},
-    {ATTUNE_HUMIDITY, ATTUNE_MEAN, false, 45.0f, 10.0f},
-    {ATTUNE_HUMIDITY, ATTUNE_DEVIATION, false, 0.5f, 0.5f},
+    {ATTUNE_TEMPERATURE, ATTUNE_MEAN, ATTUNE_IDENTITY, 22.0f, 2.0f},
+    {ATTUNE_TEMPERATURE, ATTUNE_DEVIATION, ATTUNE_IDENTITY, 0.125f, 0.125f},
+    {ATTUNE_HUMIDITY, ATTUNE_MEAN, ATTUNE_IDENTITY, 45.0f, 10.0f},
+    {ATTUNE_HUMIDITY, ATTUNE_DEVIATION, ATTUNE_IDENTITY, 0.5f, 0.5f},
     /* Lux as they are: the logarithm spreads the dark hours so widely that lamps no longer stand out (candanedo). */
-    {ATTUNE_LIGHT, ATTUNE_MEAN, false, 200.0f, 200.0f},
-    {ATTUNE_LIGHT, ATTUNE_DEVIATION, true, 1.0f, 1.5f},
-    /* About 420 to 850 ppm in one unit to each side. People add to what is there, but offsets of sensors and open doors do
-     * less harm on this scale than on the plain one, where a few crowded hours widen both classes. */
-    {ATTUNE_CO2, ATTUNE_MEAN, true, 6.4f, 0.35f},
-    {ATTUNE_CO2, ATTUNE_DEVIATION, true, 2.0f, 1.0f},
-    {ATTUNE_VOC, ATTUNE_MEAN, true, 5.0f, 1.0f},
-    {ATTUNE_VOC, ATTUNE_DEVIATION, true, 1.5f, 1.0f},
-    {ATTUNE_PM25, ATTUNE_MEAN, true, 2.25f, 0.75f},
-    {ATTUNE_PM25, ATTUNE_DEVIATION, true, 0.5f, 0.5f},
-    {ATTUNE_SOUND, ATTUNE_MEAN, false, 45.0f, 8.0f},
-    {ATTUNE_SOUND, ATTUNE_DEVIATION, false, 2.0f, 2.0f},
-    {ATTUNE_POWER, ATTUNE_MEAN, true, 3.5f, 2.0f},
-    {ATTUNE_POWER, ATTUNE_DEVIATION, true, 1.0f, 1.5f},
-    {ATTUNE_LEVEL, ATTUNE_MEAN, false, 0.0f, 1.0f},
-    {ATTUNE_LEVEL, ATTUNE_DEVIATION, false, 0.0f, 0.25f},
-    {0, ATTUNE_SINE, false, 0.0f, 1.0f},
-    {0, ATTUNE_COSINE, false, 0.0f, 1.0f},
-    {0, ATTUNE_WEEKEND, false, 0.0f, 1.0f},
-    {0, ATTUNE_COUNT, true, 0.5f, 1.0f},
-    {0, ATTUNE_ACTIVITY, true, 0.5f, 0.75f},
-    {0, ATTUNE_SINCE, true, 6.0f, 2.5f},
-    {0, ATTUNE_SLOPE, false, 0.0f, 1.0f},
-    {0, ATTUNE_VARIATION, true, 2.0f, 2.0f},
+    {ATTUNE_LIGHT, ATTUNE_MEAN, ATTUNE_IDENTITY, 200.0f, 200.0f},
+    {ATTUNE_LIGHT, ATTUNE_DEVIATION, ATTUNE_LOG1P, 1.0f, 1.5f},
+    /* People add to what is outdoors, which on a plain scale is the difference between hours: a few crowded ones would widen both
+     * classes. 450, 720 and 1,090 ppm are a unit apart. */
+    {ATTUNE_CO2, ATTUNE_MEAN, ATTUNE_LOG_EXCESS, 2.0f, 0.7f},
+    {ATTUNE_CO2, ATTUNE_DEVIATION, ATTUNE_LOG1P, 2.0f, 1.0f},
+    {ATTUNE_VOC, ATTUNE_MEAN, ATTUNE_LOG1P, 5.0f, 1.0f},
+    {ATTUNE_VOC, ATTUNE_DEVIATION, ATTUNE_LOG1P, 1.5f, 1.0f},
+    {ATTUNE_PM25, ATTUNE_MEAN, ATTUNE_LOG1P, 2.25f, 0.75f},
+    {ATTUNE_PM25, ATTUNE_DEVIATION, ATTUNE_LOG1P, 0.5f, 0.5f},
+    {ATTUNE_SOUND, ATTUNE_MEAN, ATTUNE_IDENTITY, 45.0f, 8.0f},
+    {ATTUNE_SOUND, ATTUNE_DEVIATION, ATTUNE_IDENTITY, 2.0f, 2.0f},
+    {ATTUNE_POWER, ATTUNE_MEAN, ATTUNE_LOG1P, 3.5f, 2.0f},
+    {ATTUNE_POWER, ATTUNE_DEVIATION, ATTUNE_LOG1P, 1.0f, 1.5f},
+    {ATTUNE_LEVEL, ATTUNE_MEAN, ATTUNE_IDENTITY, 0.0f, 1.0f},
+    {ATTUNE_LEVEL, ATTUNE_DEVIATION, ATTUNE_IDENTITY, 0.0f, 0.25f},
+    {0, ATTUNE_SINE, ATTUNE_IDENTITY, 0.0f, 1.0f},
+    {0, ATTUNE_COSINE, ATTUNE_IDENTITY, 0.0f, 1.0f},
+    {0, ATTUNE_WEEKEND, ATTUNE_IDENTITY, 0.0f, 1.0f},
+    {0, ATTUNE_COUNT, ATTUNE_LOG1P, 0.5f, 1.0f},
+    {0, ATTUNE_ACTIVITY, ATTUNE_LOG1P, 0.5f, 0.75f},
+    {0, ATTUNE_SINCE, ATTUNE_LOG1P, 6.0f, 2.5f},
+    {0, ATTUNE_SLOPE, ATTUNE_IDENTITY, 0.0f, 1.0f},
+    {0, ATTUNE_VARIATION, ATTUNE_LOG1P, 2.0f, 2.0f},
 };
 
 static const char *const statistic_names[] = {"mean", "deviation", "count",   "activity", "since",
@@ -105,7 +105,7 @@ static attune_schema_error add_feature(attune_schema *schema, uint8_t sensor, ui
     schema->feature[schema->features] = (attune_feature){
         .sensor = sensor,
         .statistic = statistic,
-        .log1p = row->log1p,
+        .transform = row->transform,
         .centre = (attune_real)row->centre,
         .scale = (attune_real)row->scale,
     };
@@ -173,7 +173,7 @@ static void compute_hash(attune_schema *schema) {
     for (uint8_t i = 0; i < schema->features; i++) {
         const attune_feature *f = &schema->feature[i];
         uint8_t kind = schema->sensor[f->sensor] & ATTUNE_KIND_BITS;
-        uint8_t head[3] = {kind, f->statistic, f->log1p};
+        uint8_t head[3] = {kind, f->statistic, f->transform};
         crypto_blake2b_update(&blake, head, sizeof head);
         hash_float(&blake, f->centre);
         hash_float(&blake, f->scale);
@@ -201,10 +201,17 @@ attune_schema_error attune_schema_init(attune_schema *schema, const uint8_t *sen
     return ATTUNE_SCHEMA_OK;
 }
 
+static attune_real transformed(uint8_t transform, attune_real x) {
+    if (transform == ATTUNE_IDENTITY) {
+        return x;
+    }
+    attune_real excess = transform == ATTUNE_LOG_EXCESS ? (x - ATTUNE_CLEAN_AIR_PPM) / ATTUNE_EXCESS_STEP_PPM : x;
+    return attune_log(1 + (excess > 0 ? excess : 0));
+}
+
 int16_t attune_schema_coordinate(const attune_feature *f, attune_real x) {
     if (!attune_finite(x)) {
         return ATTUNE_MISSING;
     }
-    attune_real transformed = f->log1p ? attune_log(1 + x) : x;
-    return attune_round_i16((transformed - f->centre) / f->scale * ATTUNE_UNIT);
+    return attune_round_i16((transformed(f->transform, x) - f->centre) / f->scale * ATTUNE_UNIT);
 }

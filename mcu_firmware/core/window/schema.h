@@ -51,16 +51,27 @@ typedef enum attune_statistic {
     ATTUNE_VARIATION = 9  /* deviation over half an hour about its average, in fiftieths of that unit */
 } attune_statistic;
 
+/* Before centre and scale. What a logarithm cannot take, below zero or cleaner than clean air, counts as zero. */
+typedef enum attune_transform {
+    ATTUNE_IDENTITY = 0,
+    ATTUNE_LOG1P = 1,     /* log(1 + x) */
+    ATTUNE_LOG_EXCESS = 2 /* log(1 + (x - ATTUNE_CLEAN_AIR_PPM) / ATTUNE_EXCESS_STEP_PPM) */
+} attune_transform;
+
+/* Clean air has 420 ppm of CO2, and a sensor may be some 50 ppm off. */
+#define ATTUNE_CLEAN_AIR_PPM ATTUNE_REAL(350.0)
+#define ATTUNE_EXCESS_STEP_PPM ATTUNE_REAL(50.0)
+
 typedef struct attune_feature {
     uint8_t sensor;     /* index into the schema's sensors */
     uint8_t statistic;  /* attune_statistic */
-    bool log1p;         /* transform */
+    uint8_t transform;  /* attune_transform */
     attune_real centre; /* after the transform */
     attune_real scale;  /* > 0, after the transform */
 } attune_feature;
 
-/* hash is the first 8 bytes of BLAKE2b-512 of: window length (uint16); then for each feature kind, statistic, log1p (a byte
- * each), centre and scale (float32); all little endian. */
+/* hash is the first 8 bytes of BLAKE2b-512 of: window length (uint16); then for each feature kind, statistic, transform (a
+ * byte each), centre and scale (float32); all little endian. */
 typedef struct attune_schema {
     uint16_t window_s;
     uint8_t sensors;

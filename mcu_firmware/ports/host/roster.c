@@ -63,8 +63,7 @@ static const char *add_sensor(const char *name, size_t size, roster_entry *entry
         break;
     case ATTUNE_SENSOR_NAME_MORE:
         return "after a level may follow +mean (its mean alone) or +spread (its deviation too), after other kinds "
-               "nothing; "
-               "slope and variation come with a plain name";
+               "nothing; slope and variation come with a plain name";
     }
     return "sensors are kinds such as temperature,co2,pir, with +mean or +spread after a level";
 }
