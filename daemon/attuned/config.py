@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from attuned.errors import ConfigError
+from attuned.presence.model import DEFAULT_COST_RATIO
 
 # The longest path that the kernel takes for a Unix socket.
 SOCKET_PATH_LIMIT = 107
@@ -66,7 +67,7 @@ class _Table(BaseModel):
 
 
 class SiteSettings(_Table):
-    """The building, its time zone, and the step of its rooms' histories."""
+    """The building, its time zone, the step of its rooms' histories, and what wrong states cost."""
 
     name: TopicLevel = Field(description='one word without / + #, such as name = "townhall"')
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
@@ -74,6 +75,12 @@ class SiteSettings(_Table):
     )
     step_s: int = Field(
         60, ge=10, le=600, description="seconds from 10 to 600 that divide an hour, such as step_s = 60"
+    )
+    cost_ratio: float = Field(
+        DEFAULT_COST_RATIO,
+        ge=0.1,
+        le=10,
+        description="wrongly occupied rooms that are as bad as a wrongly free one, 0.1 to 10, such as cost_ratio = 2",
     )
 
     @property

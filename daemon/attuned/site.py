@@ -16,6 +16,8 @@ from attuned.config import RoomSettings, Settings
 from attuned.errors import StoreError
 from attuned.labels.labels import Labels
 from attuned.labels.teaching import Teaching
+from attuned.learning.from_labels import room_record, spans
+from attuned.learning.rooms import learn_room
 from attuned.nodes.commits import Commits
 from attuned.nodes.conversation import FUTURE_MS, Conversation, Tie
 from attuned.nodes.facts import NodeFacts
@@ -23,6 +25,7 @@ from attuned.nodes.hub import Hub
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief, RoomState, unknown_after_steps
 from attuned.presence.correction import correct
+from attuned.presence.model import RoomModel, threshold
 from attuned.presence.rooms import Late, Rooms, checkpoint_from_json
 from attuned.presence.watcher import Watcher
 from attuned.store.beliefs import HOUR_MS, BeliefHour, SaidRow
@@ -68,6 +71,7 @@ class Site:
         self.watchers: set[Watcher] = set()
         self._errands: asyncio.Queue[Errand] = asyncio.Queue()
         self._to_greet: set[str] = set()
+        self._to_learn: set[str] = set()
         self._arrived: dict[str, float] = {}
         self._unsaved: list[BeliefHour] = []
         self._half_corrected: dict[str, Late] = {}
@@ -81,7 +85,15 @@ class Site:
         room_of = self.settings.room_of
         facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
         self.hub = Hub(self.clock, room_of, facts, await self.window_store.boots(), self)
-        self.rooms = Rooms(self.room_settings, self.settings.site.step_s * 1000, room_of, self._sensors_of)
+        models = {room: RoomModel.model_validate_json(text) for room, text in (await self.site_store.models()).items()}
+        self.rooms = Rooms(
+            self.room_settings,
+            self.settings.site.step_s * 1000,
+            room_of,
+            self._sensors_of,
+            threshold=threshold(self.settings.site.cost_ratio),
+            models=models,
+        )
         self.teaching = Teaching(self.clock, self.hub.send)
         nodes_of = {
             room.id: {node: self.hub.conversations[node] for node in room.nodes} for room in self.room_settings.values()
@@ -93,8 +105,12 @@ class Site:
             teaching=self.teaching,
             nodes_of=nodes_of,
             flush=self.commits.flush,
+            changed=self._on_labels,
         )
         await self.labels.load()
+        for room in self.room_settings:
+            if self.labels.taught(room) and room not in models:
+                self._on_labels(room)
         await self._restore_rooms()
 
     async def close(self) -> None:
@@ -147,6 +163,12 @@ class Site:
         if conversation.node not in self._to_greet:
             self._to_greet.add(conversation.node)
             self._errands.put_nowait(partial(self._greet, conversation))
+
+    def _on_labels(self, room: str) -> None:
+        # One errand serves every label that comes before it is done.
+        if room not in self._to_learn:
+            self._to_learn.add(room)
+            self._errands.put_nowait(partial(self._learn_room, room))
 
     def on_tie(self, conversation: Conversation, tie: Tie) -> None:
         node = conversation.node
@@ -236,6 +258,22 @@ class Site:
             known = self._half_corrected.get(room, late)
             first, last = min(known.from_utc_ms, late.from_utc_ms), max(known.until_utc_ms, late.until_utc_ms)
             self._half_corrected[room] = Late(first, last)
+
+    async def _learn_room(self, room: str) -> None:
+        """Learns from a room's labels how to judge it, beside the event loop."""
+        self._to_learn.discard(room)
+        labels, nodes, step_ms = self.labels.in_force(room), self.room_settings[room].nodes, self.rooms.step_ms
+        windows = await self.window_store.windows_in(nodes, spans(labels, self.clock.utc_ms()))
+        sensors = {node: self._sensors_of(node) for node in nodes}
+
+        def learned() -> RoomModel:
+            return learn_room(room_record(labels, windows, nodes, step_ms), sensors, step_ms // 1000)
+
+        model = await asyncio.to_thread(learned)
+        if model != self.rooms.model(room):
+            await self.site_store.save_model(room, model.model_dump_json())
+            self.rooms.adopt(room, model)
+            self.commits.hurry()
 
     async def _greet(self, conversation: Conversation) -> None:
         self._to_greet.discard(conversation.node)

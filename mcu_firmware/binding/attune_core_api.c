@@ -14,6 +14,10 @@ struct core_limits core_limits_of_build(void) {
         .backlog = ATTUNE_BACKLOG,
         .node_frame = ATTUNE_NODE_FRAME,
         .evidence_nats = (int)ATTUNE_EVIDENCE_LIMIT,
+        .dwell_free_s = ATTUNE_DWELL_FREE_S,
+        .dwell_other_s = ATTUNE_DWELL_OTHER_S,
+        .min_dwell_s = ATTUNE_MIN_DWELL_S,
+        .max_dwell_s = ATTUNE_MAX_DWELL_S,
     };
 }
 
@@ -223,9 +227,11 @@ int core_factory_load(struct attune_head *head, int kind, const struct attune_sc
     return (int)result;
 }
 
-void core_filter_init(struct attune_filter *filter, uint8_t classes, uint16_t step_s) {
-    attune_filter_init(filter, classes, step_s);
+void core_filter_init(struct attune_filter *filter, uint8_t classes, uint16_t step_s, const uint32_t *dwell_s) {
+    attune_filter_init(filter, classes, step_s, dwell_s);
 }
+
+attune_real core_filter_limit(const struct attune_filter *filter) { return filter->limit; }
 
 void core_filter_predict(struct attune_filter *filter) { attune_filter_predict(filter); }
 

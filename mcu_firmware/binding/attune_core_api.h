@@ -22,6 +22,7 @@ struct attune_frame_decoder;
 /* Limits of config.h. */
 struct core_limits {
     int sensors, features, classes, backlog, node_frame, evidence_nats;
+    int dwell_free_s, dwell_other_s, min_dwell_s, max_dwell_s;
 };
 struct core_limits core_limits_of_build(void);
 
@@ -84,7 +85,10 @@ int core_ridge_forget(struct attune_head *head, attune_real factor);
 
 int core_factory_load(struct attune_head *head, int kind, const struct attune_schema *schema, uint8_t *digest);
 
-void core_filter_init(struct attune_filter *filter, uint8_t classes, uint16_t step_s);
+/* dwell_s: the mean stay in each class in seconds, NULL for the core's own. */
+void core_filter_init(struct attune_filter *filter, uint8_t classes, uint16_t step_s, const uint32_t *dwell_s);
+/* Nats that one step's evidence may say. */
+attune_real core_filter_limit(const struct attune_filter *filter);
 void core_filter_predict(struct attune_filter *filter);
 void core_filter_update(struct attune_filter *filter, const attune_real *evidence);
 /* predict, then update if evidence is not NULL. Returns the probability of all classes but class 0. */

@@ -47,8 +47,8 @@ static void one_feature_by_hand(void **state) {
     expect_evidence(&head, (int16_t[]){U(5)}, (double[]){1.8174912350659334});
     expect_evidence(&head, (int16_t[]){U(2)}, (double[]){(1.38554482954201 - 8.991008991009) / 2});
     expect_evidence(&head, (int16_t[]){U(8)}, (double[]){(1.38554482954201 + 8.997750562359 - 8.991008991009) / 2});
-    /* At 20: (1.386 + 324 / 4.001 - 225 / 1.001) / 2 is -71: the limit. */
-    expect_evidence(&head, (int16_t[]){U(20)}, (double[]){-6});
+    /* At 20, 324 / 4.001 = 81 and 225 / 1.001 = 225 both count as 9: what is left is 1.38554483 / 2. */
+    expect_evidence(&head, (int16_t[]){U(20)}, (double[]){1.38554482954201 / 2});
 }
 
 /* Both classes have variance 1.001 in both features and means (1, 1) and (5, 3). At (4, missing): (9 - 1) / 2.002; at
@@ -79,12 +79,12 @@ static void a_head_without_knowledge_says_nothing(void **state) {
     assert_false(attune_head_predict(&head, x, evidence));
     teach(&head, 1, 2, 0, 1);
     assert_true(attune_head_predict(&head, x, evidence));
-    /* One sample each: variance is the floor of 0.001, and a distance of 1 is far: (0 - 1 / 0.001) / 2 meets the limit. */
-    assert_true(evidence[0] == -ATTUNE_EVIDENCE_LIMIT);
+    /* One sample each: variance is the floor of 0.001, and a distance of 1 is far: 1 / 0.001 counts as 9, (0 - 9) / 2. */
+    assert_true(evidence[0] == ATTUNE_REAL(-4.5));
 }
 
 /* A feature that one of two classes never saw counts for neither. Class 3 was taught, class 2 between never: it is held to
- * be the least likely, 6 nats below the best. Class 3 knows feature 1 only: without it nothing speaks for or against it. */
+ * be the least likely, 16 nats below the best. Class 3 knows feature 1 only: without it nothing speaks for or against it. */
 static void classes_grow(void **state) {
     (void)state;
     attune_head head = made(2);
@@ -99,28 +99,40 @@ static void classes_grow(void **state) {
     assert_int_equal(attune_head_learn(&head, y, 3, 1), ATTUNE_HEAD_OK);
     assert_int_equal(attune_head_classes(&head), 4);
     /* Means of feature 1: 1, 3, none, 5, each with variance 1.001; at 4 from class 0 9, from 1 1, from 3 1. */
-    expect_evidence(&head, (int16_t[]){ATTUNE_MISSING, U(4)}, (double[]){8 / 2.002, 8 / 2.002 - 6, 8 / 2.002});
-    expect_evidence(&head, (int16_t[]){U(4), ATTUNE_MISSING}, (double[]){8 / 2.002, 8 / 2.002 - 6, 0});
+    expect_evidence(&head, (int16_t[]){ATTUNE_MISSING, U(4)}, (double[]){8 / 2.002, 8 / 2.002 - 16, 8 / 2.002});
+    expect_evidence(&head, (int16_t[]){U(4), ATTUNE_MISSING}, (double[]){8 / 2.002, 8 / 2.002 - 16, 0});
     assert_int_equal(attune_head_learn(&head, x, ATTUNE_MAX_CLASSES - 1, 1), ATTUNE_HEAD_OK);
     assert_int_equal(attune_head_classes(&head), ATTUNE_MAX_CLASSES);
     assert_int_equal(attune_head_learn(&head, x, ATTUNE_MAX_CLASSES, 1), ATTUNE_HEAD_CLASS);
 }
 
-/* Means 0, 10, 20 and variance 1.001 (two samples at a distance of 1 on either side). At 20 the ratios against class 0 are
- * (400 - 100) / 2.002 = 149.9 and 400 / 2.002 = 199.8: class 1 and class 0 both count as 6 below class 2. At 10 class 1 is the
- * best by 49.95 and the two others count alike. */
+/* Means 0, 10, 20 in both features, variance 1.001 (two samples at a distance of 1 on either side). At 20 classes 0 and 1 are off by
+ * 400 / 1.001 and 100 / 1.001, which count as 9 a feature: class 2 is 9 nats before both. */
 static void far_classes_stay_apart(void **state) {
     (void)state;
-    attune_head head = made(1);
+    attune_head head = made(2);
     for (uint8_t k = 0; k < 3; k++) {
-        teach(&head, k, 10 * k - 1, 0, 1);
-        teach(&head, k, 10 * k + 1, 0, 1);
+        teach(&head, k, 10 * k - 1, 10 * k - 1, 1);
+        teach(&head, k, 10 * k + 1, 10 * k + 1, 1);
     }
-    expect_evidence(&head, (int16_t[]){U(20)}, (double[]){0, 6});
-    expect_evidence(&head, (int16_t[]){U(10)}, (double[]){6, 0});
-    expect_evidence(&head, (int16_t[]){U(0)}, (double[]){-6, -6});
-    /* At 15: 225 against 25 against 25, so classes 1 and 2 tie, 100 nats before class 0. */
-    expect_evidence(&head, (int16_t[]){U(15)}, (double[]){6, 6});
+    expect_evidence(&head, (int16_t[]){U(20), U(20)}, (double[]){0, 9});
+    expect_evidence(&head, (int16_t[]){U(10), U(10)}, (double[]){9, 0});
+    expect_evidence(&head, (int16_t[]){U(0), U(0)}, (double[]){-9, -9});
+    /* The first feature is 9 off from all three; the second speaks for class 1 by 9 / 2, and against nothing but the others. */
+    expect_evidence(&head, (int16_t[]){U(15), U(10)}, (double[]){4.5, 0});
+    /* One feature for each of two classes: they tie, 9 / 2 before class 0. */
+    expect_evidence(&head, (int16_t[]){U(20), U(10)}, (double[]){4.5, 4.5});
+}
+
+/* Class 2 is best: what lies more than 3 below it is lifted to 3 below, and all counts from class 0, which is lifted too. */
+static void the_best_class_stays_the_best(void **state) {
+    (void)state;
+    attune_real evidence[] = {4, 9, 7};
+    attune_evidence_bound(evidence, 4, 3);
+    assert_true(evidence[0] == 0 && evidence[1] == 3 && evidence[2] == 1);
+    attune_real one[] = {ATTUNE_UNTAUGHT};
+    attune_evidence_bound(one, 2, 3);
+    assert_true(one[0] == -3);
 }
 
 static void random_row(uint64_t *seed, int16_t *x, uint8_t d) {
@@ -333,6 +345,7 @@ int main(void) {
         cmocka_unit_test(a_head_without_knowledge_says_nothing),
         cmocka_unit_test(classes_grow),
         cmocka_unit_test(far_classes_stay_apart),
+        cmocka_unit_test(the_best_class_stays_the_best),
         cmocka_unit_test(running_sums_equal_two_passes),
         cmocka_unit_test(merging_is_learning_both),
         cmocka_unit_test(taking_out_everything_leaves_nothing),

@@ -39,7 +39,7 @@ static void expect_finite(const attune_head *head, uint64_t *seed) {
         int16_t x[D] = {32767, (int16_t)random_below(seed, 4000), round % 2 ? ATTUNE_MISSING : -32767};
         (void)attune_head_predict(head, x, evidence);
         for (int k = 0; k < attune_head_classes(head) - 1; k++) {
-            assert_true(evidence[k] >= -6 && evidence[k] <= 6);
+            assert_true(evidence[k] >= -16 && evidence[k] <= 16);
         }
     }
 }

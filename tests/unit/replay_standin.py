@@ -4,7 +4,7 @@ Written from the definitions (docstrings of schema.h, history.h, gnb.h and filte
 and variance instead of Welford, a matrix power of the transition instead of step-wise leaving.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, pairwise
 
@@ -122,9 +122,10 @@ class NumpyHead:
         mean, variance, known = self.fitted
         x = features / 1024.0
         present = (features != MISSING) & known
-        log = -0.5 * ((x[None] - mean[:, None]) ** 2 / variance[:, None] + np.log(variance[:, None]))
+        squares = np.minimum((x[None] - mean[:, None]) ** 2 / variance[:, None], 9)
+        log = -0.5 * (squares + np.log(variance[:, None]))
         nats = np.where(present, log[1] - log[0], 0.0).sum(axis=1)
-        return Evidence(np.clip(nats, -6, 6), present.any(axis=1))
+        return Evidence(np.clip(nats, -16, 16), present.any(axis=1))
 
     def run(self, features: np.ndarray, classes: np.ndarray) -> Evidence:
         nats, told = np.zeros(len(features)), np.zeros(len(features), dtype=bool)
@@ -173,14 +174,17 @@ class NumpyCode:
     def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> NumpyHead:
         return NumpyHead()
 
-    def filter(self, nats: np.ndarray, told: np.ndarray, window_s: int) -> np.ndarray:
+    def filter(
+        self, nats: np.ndarray, told: np.ndarray, window_s: int, dwell_s: Sequence[float] | None = None
+    ) -> np.ndarray:
         # A stay of mean length T in continuous time ends within a step with probability 1 - e^(-step / T).
-        arrive, leave = -np.expm1(-window_s / 14_400), -np.expm1(-window_s / 3_600)
+        arrive, leave = (-np.expm1(-window_s / stay) for stay in (dwell_s or (14_400, 3_600)))
         transition = np.array([[1 - arrive, arrive], [leave, 1 - leave]])
+        limit = 3 - np.log(min(arrive, leave))
         belief = np.linalg.matrix_power(transition, 1_000_000)[0]
-        probability = np.empty(len(nats))
-        for step, value in enumerate(np.where(told, nats, 0.0)):
+        log_odds = np.empty(len(nats))
+        for step, value in enumerate(np.where(told, np.clip(nats, -limit, limit), 0.0)):
             belief = belief @ transition * [1.0, np.exp(value)]
             belief /= belief.sum()
-            probability[step] = belief[1]
-        return probability
+            log_odds[step] = np.log(belief[1] / belief[0])
+        return log_odds

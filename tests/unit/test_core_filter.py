@@ -1,17 +1,22 @@
 """The forward filter against matrices in numpy, in float64."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pytest
-from attune_core import Filter
+from attune_core import DWELL_BOUNDS_S, Filter
+from hypothesis import given
+from hypothesis import strategies as st
 
-DWELL_MIN = (240.0, 60.0)
+# Free, then every other class, in seconds: what holds until labels say better.
+DEFAULT_S = (14_400.0, 3_600.0)
 
 
-def transitions(classes: int, step_s: int) -> npt.NDArray[np.float64]:
+def transitions(dwell_s: Sequence[float], step_s: int) -> npt.NDArray[np.float64]:
     """A(j, k): leave class j at the rate of its mean dwell time, to all others alike."""
-    dwell = np.array([DWELL_MIN[0], *[DWELL_MIN[1]] * (classes - 1)])
-    leave = 1 - np.exp(-step_s / 60 / dwell)
+    leave = 1 - np.exp(-step_s / np.array(dwell_s))
+    classes = len(dwell_s)
     matrix = np.repeat(leave[:, None] / (classes - 1), classes, axis=1)
     np.fill_diagonal(matrix, 1 - leave)
     return matrix
@@ -22,14 +27,19 @@ def stationary(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return distribution
 
 
-def forward(classes: int, step_s: int, evidence: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> list[object]:
-    matrix = transitions(classes, step_s)
+def forward(
+    dwell_s: Sequence[float], step_s: int, evidence: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]
+) -> list[object]:
+    """By whole matrices; a class counts as no less likely than 3 nats beyond the rarest change of class."""
+    matrix = transitions(dwell_s, step_s)
+    limit = 3 - np.log(matrix[~np.eye(len(matrix), dtype=bool)].min())
     p = stationary(matrix)
     rows: list[object] = []
     for values, told in zip(evidence, known, strict=True):
         p = p @ matrix
         if told:
-            p = p * np.exp(np.concatenate([[0.0], values]))
+            nats = np.concatenate([[0.0], values])
+            p = p * np.exp(np.maximum(nats - nats.max(), -limit))
         p = p / p.sum()
         rows.append(p)
     return rows
@@ -41,14 +51,53 @@ def random_evidence(seed: int, n: int, classes: int) -> tuple[npt.NDArray[np.flo
     return np.clip(trend + source.normal(0, 2, trend.shape), -6, 6), source.random(n) < 0.8
 
 
-@pytest.mark.parametrize("classes", [2, 3, 8])
+STAYS = [[*DEFAULT_S], [14_400.0, 3_600.0, 3_600.0], [1_209_600.0, 5_000.0], [7_000.0, 90_000.0, 1_200.0, 43_210.0]]
+
+
+@pytest.mark.parametrize("dwell_s", [*STAYS, [14_400.0, *[3_600.0] * 7]])
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 2e-5), ("float64", 1e-12)])
 @pytest.mark.parametrize("step_s", [10, 60, 600])
-def test_the_filter_agrees_with_numpy(classes: int, precision: str, tolerance: float, step_s: int) -> None:
+def test_the_filter_agrees_with_numpy(dwell_s: list[float], precision: str, tolerance: float, step_s: int) -> None:
+    classes = len(dwell_s)
     evidence, known = random_evidence(classes, 2000, classes)
-    probabilities = Filter(classes, step_s, precision).run(evidence.astype(precision), known)
-    expected = np.array(forward(classes, step_s, evidence.astype(precision).astype(np.float64), known))
+    given = None if (dwell_s[0], *dwell_s[1:]) == (DEFAULT_S[0], *[DEFAULT_S[1]] * (classes - 1)) else dwell_s
+    probabilities = Filter(classes, step_s, precision, given).run(evidence.astype(precision), known)
+    expected = np.array(forward(dwell_s, step_s, evidence.astype(precision).astype(np.float64), known))
     np.testing.assert_allclose(probabilities, expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("dwell_s", STAYS)
+def test_the_limit_is_three_nats_beyond_the_rarest_change(dwell_s: list[float]) -> None:
+    matrix = transitions(dwell_s, 60)
+    rarest = min(matrix[j, k] for j in range(len(matrix)) for k in range(len(matrix)) if j != k)
+    assert Filter(len(dwell_s), 60, "float64", dwell_s).limit == pytest.approx(3 - np.log(rarest))
+
+
+@given(
+    step_s=st.sampled_from([10, 60, 600]),
+    dwell_s=st.tuples(*[st.floats(60, 14 * 86_400)] * 2),
+    steps=st.integers(0, 500),
+    arriving=st.booleans(),
+)
+def test_one_window_at_the_limit_turns_any_state_around(
+    step_s: int, dwell_s: tuple[float, float], steps: int, arriving: bool
+) -> None:
+    settled = Filter(2, step_s, "float32", dwell_s)
+    strong = 16.0 if arriving else -16.0
+    for _ in range(steps):
+        settled.step([-strong])
+    settled.step([strong])
+    # From a settled state e^3 to one; before that the state leans to where it begins.
+    assert (settled.log_odds() > 2.9) if arriving else (settled.log_odds() < -2.9)
+
+
+def test_dwell_times_are_held_within_bounds() -> None:
+    least, most = DWELL_BOUNDS_S
+    assert Filter(2, 10, dwell_s=(1, 1e9)).state == Filter(2, 10, dwell_s=(least, most)).state
+    with pytest.raises(ValueError, match="Dwell times for 2 classes are 2 numbers of seconds above 0"):
+        Filter(2, 60, dwell_s=(1.0, 2.0, 3.0))
+    with pytest.raises(ValueError, match="Dwell times"):
+        Filter(2, 60, dwell_s=(float("nan"), 2.0))
 
 
 def test_it_starts_at_its_stationary_distribution_and_returns_to_it() -> None:

@@ -5,6 +5,7 @@ The laws of sums are in test_heads_laws.py.
 
 from typing import Any
 
+import heads_numpy
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.naive_bayes import GaussianNB
 
 FLOOR = 1e-3
-LIMIT = 6.0
+LIMIT = 16.0
 D = 5
 
 Features = npt.NDArray[np.int16]
@@ -32,26 +33,8 @@ def windows(seed: int, n: int, k: int = 2, d: int = D) -> tuple[Features, Classe
     return x.astype(np.int16), classes, source.uniform(0.1, 3, n).astype(np.float32)
 
 
-def evidence_of_numpy(x: Features, taught: Features, classes: Classes, weights: Weights) -> npt.NDArray[np.float64]:
-    """Weighted naive Bayes in float64 that leaves missing features out, for samples and for statistics."""
-    scores = []
-    for k in range(int(classes.max()) + 1):
-        score = np.zeros(len(x))
-        for i in range(x.shape[1]):
-            used = (classes == k) & (taught[:, i] != MISSING)
-            values = taught[used, i] / UNIT
-            mean = np.average(values, weights=weights[used])
-            variance = np.average((values - mean) ** 2, weights=weights[used]) + FLOOR
-            each = -0.5 * (np.log(2 * np.pi * variance) + (x[:, i] / UNIT - mean) ** 2 / variance)
-            score += np.where(x[:, i] == MISSING, 0, each)
-        scores.append(score)
-    return evidence_of(np.array(scores).T)
-
-
-def evidence_of(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Log-likelihoods [n, K], no class further than the limit below the best one, as ratios against class 0."""
-    bounded: npt.NDArray[np.float64] = np.maximum(scores - scores.max(axis=1, keepdims=True), -LIMIT)
-    return bounded[:, 1:] - bounded[:, :1]
+def units(x: Features) -> npt.NDArray[np.float64]:
+    return np.where(x == MISSING, np.nan, x / UNIT)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
@@ -64,12 +47,16 @@ def test_evidence_agrees_with_scikit_learn(precision: str, k: int) -> None:
     evidence, known = head.predict(x)
     reference = GaussianNB(var_smoothing=FLOOR / (taught / UNIT).var(axis=0).max())
     reference.fit(taught / UNIT, classes, weights)
-    joint = reference.predict_joint_log_proba(x / UNIT) - np.log(reference.class_prior_)
-    expected = evidence_of(joint)
+    expected = heads_numpy.bounded(heads_numpy.gnb_scores(x / UNIT, reference.theta_, reference.var_))
     assert known.all()
     assert (np.abs(expected) < LIMIT).mean() > 0.5
     assert evidence.dtype == precision
     np.testing.assert_allclose(evidence, expected, atol=1e-4 if precision == "float32" else 1e-9)
+    # Where nothing is far from any class, that is all that scikit-learn says.
+    near = ((x[:, None] / UNIT - reference.theta_) ** 2 / reference.var_ < heads_numpy.FURTHEST).all(axis=(1, 2))
+    joint = reference.predict_joint_log_proba(x[near] / UNIT) - np.log(reference.class_prior_)
+    assert near.mean() > 0.2
+    np.testing.assert_allclose(expected[near], heads_numpy.bounded(joint), atol=1e-9)
 
 
 def test_missing_features_are_left_out_of_learning_and_of_evidence() -> None:
@@ -82,8 +69,21 @@ def test_missing_features_are_left_out_of_learning_and_of_evidence() -> None:
     head = Head("gnb", D)
     head.learn(taught, classes, weights)
     evidence, known = head.predict(x)
-    np.testing.assert_allclose(evidence, evidence_of_numpy(x, taught, classes, weights), atol=1e-4)
+    moments = heads_numpy.gnb_moments(units(taught), classes, weights.astype(np.float64))
+    np.testing.assert_allclose(evidence, heads_numpy.bounded(heads_numpy.gnb_scores(units(x), *moments)), atol=1e-4)
     assert known.tolist() == (x != MISSING).any(axis=1).tolist()
+
+
+def test_one_sensor_that_is_off_does_not_silence_the_others() -> None:
+    """A reading a thousand deviations off says no more than one of three, and the other features decide."""
+    source = np.random.default_rng(18)
+    classes = np.arange(400, dtype=np.uint8) % 2
+    x = np.rint(300 * source.normal(size=(400, D)) + 600.0 * classes[:, None]).astype(np.int16)
+    head = Head("gnb", D)
+    head.learn(x, classes)
+    x[:, 0] = -32767
+    right = (head.predict(x)[0][:, 0] > 0) == classes
+    assert right.mean() > 0.95
 
 
 def test_float32_and_float64_agree_over_a_hundred_thousand_windows() -> None:

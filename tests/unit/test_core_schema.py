@@ -8,7 +8,7 @@ import pytest
 from attune_core import KINDS, Head, Schema
 
 # The wire's numbers, transforms and constants, as docs of the wire format state them: kind, statistic, transform,
-# centre, scale of every feature of temperature by its mean, co2 with its spread, and a PIR. The spread of CO2 is in ppm.
+# centre, scale of every feature of temperature by its mean, co2 with its spread, and a PIR. CO2 spreads in ppm.
 KINDS_OF_FEATURES = ["temperature+mean", "co2+spread", "pir"]
 FEATURES = [
     (1, 0, 0, 22.0, 2.0),
@@ -98,12 +98,7 @@ def test_the_factory_release_is_the_same_in_both_builds(kind: str) -> None:
     head, digest = Head.factory(schema, kind)
     twin, twin_digest = Head.factory(schema, kind, precision="float64")
     assert digest == hashlib.blake2b(head.export() + schema.hash).digest()[:16]
-    if kind in ("ridge", "mixture"):
-        # Factors are computed from the table in the build's own precision.
-        x = np.random.default_rng(1).integers(-3000, 3000, (100, len(schema))).astype(np.int16)
-        np.testing.assert_allclose(twin.predict(x)[0], head.predict(x)[0], atol=1e-4)
-    else:
-        assert (twin.export(), twin_digest) == (head.export(), digest)
+    assert (twin.export(), twin_digest) == (head.export(), digest)
 
 
 def test_each_class_of_the_factory_release_weighs_as_much_as_two_windows() -> None:

@@ -29,7 +29,10 @@ BAD = [
     (SITE + "step_s = 601", "key site.step_s is not right; write seconds from 10 to 600 that divide an hour"),
     (SITE + "step_s = 50.5", "key site.step_s is not right; write seconds from 10 to 600"),
     (SITE + "step_s = 7e1", "site.step_s is 70; write a number of seconds that divides an hour, such as 60."),
-    (SITE + "colour = 1", "key site.colour is unknown; leave it out, or write one of name, timezone, step_s."),
+    (
+        SITE + "colour = 1",
+        "key site.colour is unknown; leave it out, or write one of name, timezone, step_s, cost_ratio.",
+    ),
     (
         SITE + "[mqqt]",
         "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, api, clock, rooms.",

@@ -6,7 +6,8 @@ import struct
 import pytest
 from attuned.nodes.window import EVIDENCE_STEPS
 from attuned.presence.belief import RoomState, Share, occupied_evidence, probability, unknown_after_steps
-from attuned.presence.fusion import EVIDENCE_LIMIT, fuse
+from attuned.presence.fusion import fuse
+from attuned.presence.model import Calibration, RoomModel
 from attuned.presence.rooms import KNOWN_UNKNOWN, Late, Rooms, occupied_nats, pack_hours, take_hours, unpack_hour
 from attuned.presence.timeline import Checkpoint, Step
 from attuned.presence.weights import kind_weights
@@ -35,7 +36,7 @@ def test_copies_of_a_node_count_as_one(kinds: list[str], copies: int, nats: floa
     nodes = {f"n{i}": kinds for i in range(copies)}
     weights = kind_weights(nodes)
     assert sum(weights.values()) == pytest.approx(1)
-    assert fuse(dict.fromkeys(nodes, nats), weights).total == pytest.approx(nats, abs=1e-9)
+    assert fuse(dict.fromkeys(nodes, nats), weights, 9.0).total == pytest.approx(nats, abs=1e-9)
 
 
 @given(st.dictionaries(st.text("abcdef", min_size=1), st.lists(KINDS, min_size=1), max_size=6))
@@ -45,14 +46,20 @@ def test_weights_are_shares_of_one(sensors: dict[str, list[str]]) -> None:
     assert all(0 < weight <= 1 for weight in weights.values())
 
 
-@given(st.dictionaries(st.text("abcdef", min_size=1), st.floats(-6, 6), max_size=9))
-def test_what_a_room_says_at_once_is_limited_and_its_shares_add_up(evidence: dict[str, float]) -> None:
-    fused = fuse(evidence, {})
-    assert abs(fused.total) <= EVIDENCE_LIMIT
+def test_no_node_alone_says_more_than_the_limit() -> None:
+    # 0.25 x 9 + 0.5 x (-9) + 1 = -1.25: what a node says beyond the limit does not count, however little it weighs.
+    fused = fuse({"a": 16.0, "b": -11.0, "c": 1.0}, {"a": 0.25, "b": 0.5}, 9.0)
+    assert (fused.total, fused.shares) == (-1.25, {"a": 2.25, "b": -4.5, "c": 1.0})
+
+
+@given(st.dictionaries(st.text("abcdef", min_size=1), st.floats(-9, 9), max_size=9), st.floats(9, 20))
+def test_what_a_room_says_at_once_is_limited_and_its_shares_add_up(evidence: dict[str, float], limit: float) -> None:
+    fused = fuse(evidence, {}, limit)
+    assert abs(fused.total) <= limit
     assert sum(fused.shares.values()) == pytest.approx(fused.total, abs=1e-9)
     assert all(fused.shares[node] * nats >= 0 for node, nats in evidence.items())
     plain = sum(evidence.values())
-    assert fused.total == pytest.approx(max(-EVIDENCE_LIMIT, min(EVIDENCE_LIMIT, plain)), abs=1e-9)
+    assert fused.total == pytest.approx(max(-limit, min(limit, plain)), abs=1e-9)
 
 
 # Evidence of one window.
@@ -82,11 +89,13 @@ def test_unknown_after_a_quarter_of_an_hour_or_three_long_steps(step_s: int, ste
     assert unknown_after_steps(step_s * 1000) == steps
 
 
-# What is worth saying.
+# What is worth saying, of a room that is judged as its filter says.
+AS_FILTERED = RoomModel(calibration=Calibration(slope=1, offset=0))
+MODELS = {"r": AS_FILTERED, "s": AS_FILTERED}
 
 
 def room_of_one() -> Rooms:
-    return Rooms(["r", "s"], MINUTE, {A: "r", B: "s"}, lambda node: ["co2"])
+    return Rooms(["r", "s"], MINUTE, {A: "r", B: "s"}, lambda node: ["co2"], threshold=0.0, models=MODELS)
 
 
 def said(rooms: Rooms, now_utc_ms: int) -> list[tuple[str, RoomState]]:
@@ -210,7 +219,7 @@ def test_the_hour_that_is_filling_stays() -> None:
 
 
 def test_a_silent_node_says_so_and_the_other_goes_on() -> None:
-    rooms = Rooms(["r"], MINUTE, {A: "r", B: "r"}, lambda node: ["co2"])
+    rooms = Rooms(["r"], MINUTE, {A: "r", B: "r"}, lambda node: ["co2"], threshold=0.0, models=MODELS)
     for minute in range(8):
         rooms.take(window(minute + 1, NOON + minute * MINUTE, 2.0, node=A))
         if minute < 3:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from attuned.presence.belief import BEFORE, Belief, RoomState
+from attuned.presence.model import Calibration, RoomModel
 from attuned.presence.rooms import checkpoint_from_json, checkpoint_to_json, pack_hours
 from attuned.presence.timeline import Arrival, Checkpoint, RoomTimeline, Step
 from attuned.store.beliefs import BeliefHour
@@ -30,6 +31,10 @@ class Told(NamedTuple):
     evidence: float | None
 
 
+# What the filter says, as it says it.
+AS_FILTERED = RoomModel(calibration=Calibration(slope=1, offset=0))
+
+
 @dataclass
 class Outcome:
     """All that can be seen of a timeline: settled steps, what goes to the store, open history, and the belief."""
@@ -41,7 +46,7 @@ class Outcome:
 
 
 def new(step_ms: int = MINUTE, checkpoint: Checkpoint | None = None) -> RoomTimeline:
-    return RoomTimeline(step_ms, SENSORS.__getitem__, checkpoint)
+    return RoomTimeline(step_ms, SENSORS.__getitem__, checkpoint, model=AS_FILTERED, threshold=0.0)
 
 
 def feed(timeline: RoomTimeline, windows: Iterable[Told]) -> list[Arrival]:

@@ -94,7 +94,8 @@ def test_prototype_with_many_labels_is_a_discriminant_with_the_diagonal_of_the_c
     head.learn(x, classes)
     reference = LinearDiscriminantAnalysis(priors=[1 / 3] * 3).fit(x / UNIT, classes)
     expected = heads_numpy.bounded(reference.decision_function(seen / UNIT))
-    np.testing.assert_allclose(head.predict(seen)[0], expected, atol=0.25)
+    # Chance moves slopes, so what lies further out by more.
+    np.testing.assert_allclose(head.predict(seen)[0], expected, atol=0.25, rtol=0.03)
 
 
 @pytest.mark.parametrize("labels", [1, 2, 5])

@@ -60,7 +60,9 @@ def test_all_unknown_is_all_wrong() -> None:
 
 
 def test_no_window_has_no_figures() -> None:
-    empty = Beliefs(*(np.array([], dtype=kind) for kind in (np.int64, np.int8, float, bool, np.int64)))
+    none = np.array([])
+    whole = none.astype(np.int64)
+    empty = Beliefs(whole, none.astype(np.int8), none, none.astype(bool), whole)
     figures = score([empty], 60)
     assert figures.windows == 0
     assert figures.accuracy is None

@@ -1,6 +1,6 @@
 """The label service: stores labels, and sees that the nodes of the room learn them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from attuned.clock import Clock
@@ -18,7 +18,10 @@ PERSON = "person"
 
 
 class Labels:
-    """Labels in force by room, kept in memory beside the store; `flush` commits the windows that have arrived."""
+    """Labels in force by room, kept in memory beside the store.
+
+    `flush` commits the windows that have arrived; `changed` hears of each room whose labels have changed.
+    """
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Labels:
         teaching: Teaching,
         nodes_of: Mapping[str, Mapping[str, Conversation]],
         flush: Callable[[], Awaitable[None]],
+        changed: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._site = site
@@ -36,6 +40,7 @@ class Labels:
         self._teaching = teaching
         self._nodes_of = nodes_of
         self._flush = flush
+        self._changed = changed
         self._in_force: dict[str, list[LabelRow]] = {room: [] for room in nodes_of}
         self.count = 0
 
@@ -65,7 +70,12 @@ class Labels:
         self._in_force[stored.room] = _standing([*self._in_force[stored.room], stored])
         for conversation in self._nodes_of[stored.room].values():
             self._plan(conversation, stored, windows)
+        self._changed(stored.room)
         return stored
+
+    def in_force(self, room: str) -> Sequence[LabelRow]:
+        """A room's labels in order of their numbers: where they overlap, the last one counts."""
+        return tuple(self._in_force[room])
 
     async def greet(self, conversation: Conversation) -> None:
         """A node is back: what it cannot know any more is told again."""

@@ -12,7 +12,7 @@ async def correct(
     store: WindowStore,
     room: str,
     nodes: Iterable[str],
-    new_timeline: Callable[[Checkpoint | None], RoomTimeline],
+    new_timeline: Callable[[str, Checkpoint | None], RoomTimeline],
     late: Late,
 ) -> bool:
     """Computes a room's stored hours again, from the one of the first late window to the last.
@@ -24,7 +24,7 @@ async def correct(
     if not stored:
         return False
     before = await store.beliefs.checkpoint_before(room, first)
-    timeline = new_timeline(checkpoint_from_json(before) if before else None)
+    timeline = new_timeline(room, checkpoint_from_json(before) if before else None)
     windows = await store.windows_between(nodes, first * HOUR_MS, (max(stored) + 1) * HOUR_MS)
     for window in windows:
         add_window(timeline, window)

@@ -23,7 +23,8 @@ async def history(store: BeliefStore, room: Room, from_utc_ms: int, to_utc_ms: i
     """The steps that end in (from, to]; steps of which nothing is known are left out."""
     known = await _known(store, room, from_utc_ms, to_utc_ms)
     said = await store.said(room.room, from_utc_ms, to_utc_ms)
-    return [_point(utc_ms, log_odds, _standing(said, utc_ms)) for utc_ms, log_odds in sorted(known.items())]
+    threshold = room.timeline.threshold
+    return [_point(utc_ms, log_odds, _standing(said, utc_ms), threshold) for utc_ms, log_odds in sorted(known.items())]
 
 
 async def _known(store: BeliefStore, room: Room, from_utc_ms: int, to_utc_ms: int) -> dict[int, float]:
@@ -45,10 +46,10 @@ def _standing(said: list[SaidRow], utc_ms: int) -> SaidRow | None:
     return next((row for row in reversed(said) if row.utc_ms <= utc_ms), None)
 
 
-def _point(utc_ms: int, log_odds: float, said: SaidRow | None) -> HistoryPoint:
+def _point(utc_ms: int, log_odds: float, said: SaidRow | None, threshold: float) -> HistoryPoint:
     said_state = RoomState(said.state) if said else RoomState.UNKNOWN
     said_probability = said.probability if said else 0.5
     if math.isnan(log_odds):
         return HistoryPoint(utc_ms, said_state, said_probability, RoomState.UNKNOWN, 0.5)
-    known = RoomState.OCCUPIED if log_odds > 0 else RoomState.FREE
+    known = RoomState.OCCUPIED if log_odds > threshold else RoomState.FREE
     return HistoryPoint(utc_ms, said_state, said_probability, known, probability(log_odds))

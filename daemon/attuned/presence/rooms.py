@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from attuned.nodes.window import EVIDENCE_STEPS, Window
 from attuned.presence.belief import NOTHING, Belief, RoomState, Share, occupied_evidence
+from attuned.presence.model import RoomModel
 from attuned.presence.timeline import Arrival, Checkpoint, RoomTimeline, Step
 from attuned.store.beliefs import HOUR_MS, BeliefHour
 
@@ -96,7 +97,8 @@ class Room:
 
 
 class Rooms:
-    """The rooms by name. `room_of` gives a node's room, `sensors_of` its sensor kinds."""
+    """The rooms by name. `room_of` gives a node's room, `sensors_of` its sensor kinds; `threshold` is the log-odds
+    above which a room is occupied, `models` holds what rooms have learned from labels."""
 
     def __init__(
         self,
@@ -104,22 +106,39 @@ class Rooms:
         step_ms: int,
         room_of: Mapping[str, str],
         sensors_of: Callable[[str], Sequence[str]],
+        *,
+        threshold: float,
+        models: Mapping[str, RoomModel] | None = None,
     ) -> None:
-        self._step_ms = step_ms
+        self.step_ms = step_ms
         self._room_of = room_of
         self._sensors_of = sensors_of
-        self.rooms = {room: Room(room, self.new_timeline(None)) for room in rooms}
+        self._threshold = threshold
+        self._models = dict(models or {})
+        self.rooms = {room: Room(room, self.new_timeline(room, None)) for room in rooms}
         for node, assigned in room_of.items():
             self.rooms[assigned].heard_utc_ms[node] = 0
         self.touched: set[str] = set()
         self.late: dict[str, Late] = {}
 
-    def new_timeline(self, checkpoint: Checkpoint | None) -> RoomTimeline:
-        return RoomTimeline(self._step_ms, self._sensors_of, checkpoint)
+    def model(self, room: str) -> RoomModel:
+        """What the room has learned from labels."""
+        return self._models.get(room, RoomModel())
+
+    def adopt(self, room: str, model: RoomModel) -> None:
+        """Judges a room by a new model from now on, the steps that are still open included."""
+        self._models[room] = model
+        self.rooms[room].timeline.adopt(model)
+        self.touched.add(room)
+
+    def new_timeline(self, room: str, checkpoint: Checkpoint | None) -> RoomTimeline:
+        return RoomTimeline(
+            self.step_ms, self._sensors_of, checkpoint, model=self.model(room), threshold=self._threshold
+        )
 
     def restore(self, room: str, checkpoint: Checkpoint | None, said: Belief | None) -> None:
         """Sets a room back to what the store holds of it; its windows since then follow through `take`."""
-        self.rooms[room].timeline = self.new_timeline(checkpoint)
+        self.rooms[room].timeline = self.new_timeline(room, checkpoint)
         self.rooms[room].said = said or NOTHING
 
     def take(self, window: Window) -> bool:
@@ -165,7 +184,7 @@ class Rooms:
 
     def settled_hours(self) -> list[BeliefHour]:
         """Hours of which every step is settled, for the store; each is handed out once."""
-        return [hour for room in self.rooms.values() for hour in take_hours(room.room, room.settling, self._step_ms)]
+        return [hour for room in self.rooms.values() for hour in take_hours(room.room, room.settling, self.step_ms)]
 
 
 def add_window(timeline: RoomTimeline, window: Window) -> Arrival:
@@ -206,14 +225,14 @@ def _pack_hour(room: str, hour: int, steps: Sequence[Step], step_ms: int) -> Bel
     known = [KNOWN_UNKNOWN] * per_hour
     for step in steps:
         if step.settled_as().state is not RoomState.UNKNOWN:
-            known[(step.index - 1) % per_hour] = _quantised(step.log_odds)
+            known[(step.index - 1) % per_hour] = _quantised(step)
     return BeliefHour(room, hour, struct.pack(f"<{per_hour}h", *known), checkpoint_to_json(steps[-1].settled_as()))
 
 
-def _quantised(log_odds: float) -> int:
-    """Steps of 1/256 nat, away from zero: what is just above it stays above it."""
-    size = math.ceil(min(abs(log_odds), 127.0) * EVIDENCE_STEPS)
-    return size if log_odds > 0 else -size
+def _quantised(step: Step) -> int:
+    """Log-odds in steps of 1/256 nat, rounded away from the threshold: whoever reads them finds the same state."""
+    log_odds = EVIDENCE_STEPS * min(max(step.log_odds, -127.0), 127.0)
+    return math.ceil(log_odds) if step.settled_as().state is RoomState.OCCUPIED else math.floor(log_odds)
 
 
 def unpack_hour(hour: int, known: bytes) -> list[tuple[int, float]]:

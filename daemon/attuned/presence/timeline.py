@@ -16,8 +16,9 @@ from math import log
 from attune_core import Filter
 
 from attuned.presence.belief import BEFORE, HOUR_MS, NOTHING, Belief, RoomState, Share, unknown_after_steps
-from attuned.presence.fusion import fuse
-from attuned.presence.weights import kind_weights
+from attuned.presence.fusion import FusedEvidence, fuse
+from attuned.presence.model import RoomModel
+from attuned.presence.weights import room_weights
 
 # How long a step stays open for windows that arrive late, and the gap after which a room starts cold.
 HORIZON_MS = HOUR_MS
@@ -73,21 +74,45 @@ def _identity(window: tuple[str, WindowKey, float | None]) -> tuple[str, WindowK
 
 
 class RoomTimeline:
-    """The open steps of one room. `sensors` gives each node's sensor kinds, for the weights."""
+    """The open steps of one room. `sensors` gives each node's sensor kinds, for the weights.
+
+    A room is occupied where its calibrated log-odds lie above `threshold`.
+    """
 
     def __init__(
-        self, step_ms: int, sensors: Callable[[str], Sequence[str]], checkpoint: Checkpoint | None = None
+        self,
+        step_ms: int,
+        sensors: Callable[[str], Sequence[str]],
+        checkpoint: Checkpoint | None = None,
+        *,
+        model: RoomModel,
+        threshold: float,
     ) -> None:
         self.step_ms = step_ms
+        self.threshold = threshold
         self._horizon = HORIZON_MS // step_ms
         self._unknown_after = unknown_after_steps(step_ms)
         self._sensors = sensors
-        self._filter = Filter(classes=2, step_s=step_ms // 1000, precision="float64")
-        self._cold = self._filter.state
         self._base = checkpoint
         self._steps: deque[Step] = deque()
-        self._weights: dict[tuple[str, ...], Mapping[str, float]] = {}
         self.settled: list[Step] = []
+        self._follow_model(model)
+
+    def adopt(self, model: RoomModel) -> None:
+        """Judges the open steps anew, and all that come. What is settled stays."""
+        self._follow_model(model)
+        if self._steps:
+            self._recompute(self._steps[0].index)
+
+    def _follow_model(self, model: RoomModel) -> None:
+        step_s = self.step_ms // 1000
+        self._filter = Filter(classes=2, step_s=step_s, precision="float64", dwell_s=model.dwell_s)
+        self._cold = self._filter.state
+        self._limit = self._filter.limit
+        self._model = model
+        self._slope = model.calibration.slope
+        self._constant = model.calibration.constant(self._filter.log_odds())
+        self._weights: dict[tuple[str, ...], Mapping[str, float]] = {}
 
     def add(self, node: str, key: WindowKey, end_utc_ms: int, evidence: float | None) -> Arrival:
         """Takes one window. The same window twice changes nothing."""
@@ -148,7 +173,7 @@ class RoomTimeline:
         if self._steps or self._base is None:
             return self._steps[-1] if self._steps else None
         free, occupied = self._base.filter_state
-        log_odds = log(occupied / free)
+        log_odds = self._calibrated(log(occupied / free))
         return Step(self._base.index, before=log_odds, log_odds=log_odds, checkpoint=self._base)
 
     def _newest(self, default: int) -> int:
@@ -203,18 +228,20 @@ class RoomTimeline:
         else:
             self._filter.state = previous.filter_state
             self._filter.predict()
-        step.before = self._filter.log_odds(1)
+        step.before = self._calibrated(self._filter.log_odds(1))
         evidence = self._evidence(step)
         if evidence:
-            total = fuse(evidence, self._weights_of(tuple(evidence))).total
-            self._filter.update((total,))
-        step.log_odds = self._filter.log_odds(1)
+            self._filter.update((self._fused(evidence).total,))
+        step.log_odds = self._calibrated(self._filter.log_odds(1))
         step.checkpoint = self._follow(step, previous, quiet=not evidence)
+
+    def _calibrated(self, log_odds: float) -> float:
+        return self._slope * log_odds + self._constant
 
     def _follow(self, step: Step, previous: Checkpoint | None, *, quiet: bool) -> Checkpoint:
         since_evidence = previous.quiet_steps + 1 if previous else self._horizon
         quiet_steps = min(since_evidence, self._horizon) if quiet else 0
-        state = RoomState.OCCUPIED if step.log_odds > 0 else RoomState.FREE
+        state = RoomState.OCCUPIED if step.log_odds > self.threshold else RoomState.FREE
         if quiet_steps >= self._unknown_after:
             state = RoomState.UNKNOWN
         same = previous is not None and previous.state is state
@@ -235,18 +262,20 @@ class RoomTimeline:
                 told.setdefault(node, []).append(nats)
         return {node: sum(nats) / len(nats) for node, nats in told.items()}
 
-    def _weights_of(self, nodes: tuple[str, ...]) -> Mapping[str, float]:
+    def _fused(self, evidence: Mapping[str, float]) -> FusedEvidence:
+        nodes = tuple(evidence)
         if nodes not in self._weights:
-            self._weights[nodes] = kind_weights({node: self._sensors(node) for node in nodes})
-        return self._weights[nodes]
+            self._weights[nodes] = room_weights({node: self._sensors(node) for node in nodes}, self._model)
+        return fuse(evidence, self._weights[nodes], self._limit)
 
     def _shares(self, step: Step) -> list[Share]:
         evidence = self._evidence(step)
         mute = [Share(node, 0.0, "has nothing to say") for node in sorted({w[0] for w in step.windows} - set(evidence))]
         if step.settled_as().state is RoomState.UNKNOWN:
             return mute
-        weighed = fuse(evidence, self._weights_of(tuple(evidence))).shares if evidence else {}
-        return [Share(BEFORE, step.before), *(Share(node, nats) for node, nats in weighed.items()), *mute]
+        weighed = self._fused(evidence).shares if evidence else {}
+        shares = [Share(node, self._slope * nats) for node, nats in weighed.items()]
+        return [Share(BEFORE, step.before), *shares, *mute]
 
     def _belief(self, step: Step, shares: Sequence[Share]) -> Belief:
         checkpoint, as_of = step.settled_as(), step.index * self.step_ms

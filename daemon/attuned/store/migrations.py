@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 2
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 1
+ATTUNE_VERSION = 2
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -67,3 +67,9 @@ def _attune_1(database: sqlite_utils.Database) -> None:
         " author TEXT NOT NULL, told_utc_ms INTEGER NOT NULL, superseded_by INTEGER NOT NULL DEFAULT 0)",
         "CREATE INDEX labels_room_time ON labels (room, from_utc_ms)",
     )
+
+
+@attune(name="2_room_models")
+def _attune_2(database: sqlite_utils.Database) -> None:
+    # What a room has learned from its labels, as JSON: computed from labels and windows, which may be gone by then.
+    _run(database, "CREATE TABLE room_models (room TEXT PRIMARY KEY, model TEXT NOT NULL) WITHOUT ROWID")

@@ -1,4 +1,4 @@
-"""attune.db: small and precious. Labels, and what is known of nodes."""
+"""attune.db: small and precious. Labels, what rooms have learned from them, and what is known of nodes."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class LabelRow:
 
 
 class SiteStore:
-    """Labels and nodes."""
+    """Labels, rooms' models, and nodes."""
 
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
@@ -71,6 +71,19 @@ class SiteStore:
             ).fetchall()
         )
         return [LabelRow(*row) for row in rows]
+
+    async def save_model(self, room: str, model: str) -> None:
+        """What a room has learned from its labels, as JSON."""
+        await self._database.run(
+            lambda connection: connection.execute("INSERT OR REPLACE INTO room_models VALUES (?, ?)", (room, model))
+        )
+
+    async def models(self) -> dict[str, str]:
+        """What was saved last of each room."""
+        rows = await self._database.run(
+            lambda connection: connection.execute("SELECT room, model FROM room_models").fetchall()
+        )
+        return dict(rows)
 
     async def save_facts(self, facts: Mapping[str, str]) -> None:
         """What nodes last said of themselves, as JSON by node."""

@@ -97,12 +97,21 @@ class WindowStore:
 
     async def windows_between(self, nodes: Iterable[str], from_utc_ms: int, to_utc_ms: int) -> list[Window]:
         """Windows of these nodes that end in (from, to], in order of (end, node, boot, seq)."""
+        return await self.windows_in(nodes, [(from_utc_ms, to_utc_ms)])
+
+    async def windows_in(self, nodes: Iterable[str], spans: Sequence[tuple[int, int]]) -> list[Window]:
+        """Windows of these nodes that end in one of the spans (from, to], which do not overlap; in the same order."""
         wanted = frozenset(nodes)
 
         def work(connection: sqlite3.Connection) -> list[Window]:
-            found = [*_packed(connection, wanted, from_utc_ms, to_utc_ms), *_inbox(connection)]
-            inside = (w for w in found if w.node in wanted and from_utc_ms < w.end_utc_ms <= to_utc_ms)
-            return sorted((w for w in inside if not w.refused), key=lambda w: (w.end_utc_ms, w.node, w.boot, w.seq))
+            inbox = [window for window in _inbox(connection) if window.node in wanted]
+            found: list[Window] = []
+            for first, last in spans:
+                inside = (
+                    w for w in [*_packed(connection, wanted, first, last), *inbox] if first < w.end_utc_ms <= last
+                )
+                found += [window for window in inside if not window.refused]
+            return sorted(found, key=lambda w: (w.end_utc_ms, w.node, w.boot, w.seq))
 
         return await self._database.run(work)
 

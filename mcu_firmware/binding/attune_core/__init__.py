@@ -4,7 +4,7 @@
 `FrameDecoder` are the framing of streams. Every error is a `ValueError` whose message is a sentence.
 """
 
-from attune_core.filter import Filter
+from attune_core.filter import DWELL_BOUNDS_S, DWELL_S, Filter
 from attune_core.framing import FrameDecoder, frame_encode
 from attune_core.head import Head
 from attune_core.node import Node, NodeFacts, WaitingReport
@@ -12,6 +12,8 @@ from attune_core.schema import KINDS, MISSING, UNIT, Schema, plain_kind, sensor_
 from attune_core.window import Windower
 
 __all__ = [
+    "DWELL_BOUNDS_S",
+    "DWELL_S",
     "KINDS",
     "MISSING",
     "UNIT",

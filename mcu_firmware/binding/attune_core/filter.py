@@ -7,6 +7,14 @@ import numpy.typing as npt
 
 from attune_core.library import RealArray, library
 
+_LIMITS = library().lib.core_limits_of_build()
+
+DWELL_S = (float(_LIMITS.dwell_free_s), float(_LIMITS.dwell_other_s))
+"""Mean stay in class 0 (free) and in each other class, in seconds, where nothing better is known."""
+
+DWELL_BOUNDS_S = (float(_LIMITS.min_dwell_s), float(_LIMITS.max_dwell_s))
+"""Mean stays are held within these."""
+
 STATE_TOLERANCE = 1e-3
 """How far the sum of a state's probabilities may be from one."""
 
@@ -14,11 +22,17 @@ STATE_TOLERANCE = 1e-3
 class Filter:
     """A hidden Markov chain over `classes` states with steps of `step_s` seconds, begun at its stationary state.
 
-    Class 0 (free) lasts 240 min on average, each other class 60 min. Evidence is what a head says: classes - 1
+    `dwell_s` is the mean stay in each class in seconds; DWELL_S without it. Evidence is what a head says: classes - 1
     log-likelihood ratios against class 0, in nats.
     """
 
-    def __init__(self, classes: int = 2, step_s: int = 60, precision: str = "float32") -> None:
+    def __init__(
+        self,
+        classes: int = 2,
+        step_s: int = 60,
+        precision: str = "float32",
+        dwell_s: Sequence[float] | None = None,
+    ) -> None:
         self._core = library(precision)
         if not 2 <= classes <= self._core.max_classes:
             raise ValueError(f"A filter has 2 to {self._core.max_classes} classes, not {classes}.")
@@ -33,7 +47,13 @@ class Filter:
         self._row = self._core.ffi.new("attune_real[]", classes)
         self._step = self._core.lib.core_filter_step
         self._nothing = self._core.ffi.NULL
-        self._core.lib.core_filter_init(self._pointer, classes, step_s)
+        stays = self._nothing if dwell_s is None else self._core.ffi.new("uint32_t[]", _stays(dwell_s, classes))
+        self._core.lib.core_filter_init(self._pointer, classes, step_s, stays)
+
+    @property
+    def limit(self) -> float:
+        """Nats that one step's evidence may say for a class against the others: enough to turn any state around."""
+        return float(self._core.lib.core_filter_limit(self._pointer))
 
     def predict(self) -> None:
         """One step in time without evidence."""
@@ -95,3 +115,11 @@ class Filter:
         if not good:
             raise ValueError(f"A filter's state is {self.classes} probabilities that sum to one.")
         self._core.lib.core_filter_set(self._pointer, list(state))
+
+
+def _stays(dwell_s: Sequence[float], classes: int) -> list[int]:
+    """Whole seconds within the bounds, one for each class."""
+    if len(dwell_s) != classes or not all(stay > 0 for stay in dwell_s):
+        raise ValueError(f"Dwell times for {classes} classes are {classes} numbers of seconds above 0, not {dwell_s}.")
+    least, most = DWELL_BOUNDS_S
+    return [round(min(max(stay, least), most)) for stay in dwell_s]

@@ -1,5 +1,7 @@
 #include "filter/filter.h"
 
+#include <stddef.h>
+
 /* Beyond this many nats a class is as good as excluded; e to it is far from float32's end. */
 #define LOG_ODDS_LIMIT ATTUNE_REAL(30.0)
 
@@ -29,20 +31,45 @@ static void normalise(attune_filter *filter) {
     }
 }
 
-/* A stay of mean length T in continuous time ends within a step with probability 1 - e^(-step / T). */
-static attune_real leave_probability(uint8_t k, uint16_t step_s) {
-    uint16_t dwell_s = k == 0 ? ATTUNE_DWELL_FREE_S : ATTUNE_DWELL_OTHER_S;
-    return 1 - attune_exp(-(attune_real)step_s / (attune_real)dwell_s);
+static uint32_t bounded(uint32_t dwell_s, uint16_t step_s) {
+    uint32_t least = 2u * step_s > ATTUNE_MIN_DWELL_S ? 2u * step_s : ATTUNE_MIN_DWELL_S;
+    if (dwell_s < least) {
+        return least;
+    }
+    return dwell_s > ATTUNE_MAX_DWELL_S ? ATTUNE_MAX_DWELL_S : dwell_s;
 }
 
-void attune_filter_init(attune_filter *filter, uint8_t classes, uint16_t step_s) {
-    *filter = (attune_filter){.classes = classes};
-    for (uint8_t k = 0; k < classes; k++) {
-        filter->leave[k] = leave_probability(k, step_s);
+/* 1 - e^-x for x > 0. */
+static attune_real one_minus_exp(attune_real x) {
+    /* float32 would keep three digits of the difference where a step is a hundred-thousandth of a stay. */
+    return x < ATTUNE_REAL(1e-3) ? x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4))) : 1 - attune_exp(-x);
+}
+
+/* A stay of mean length T in continuous time ends within a step with probability 1 - e^(-step / T). */
+static attune_real leave_probability(uint32_t dwell_s, uint16_t step_s) {
+    return one_minus_exp((attune_real)step_s / (attune_real)bounded(dwell_s, step_s));
+}
+
+static uint32_t default_dwell_s(uint8_t k) { return k == 0 ? ATTUNE_DWELL_FREE_S : ATTUNE_DWELL_OTHER_S; }
+
+/* From leave: the limit, and the stationary distribution. */
+static void start(attune_filter *filter) {
+    attune_real least = filter->leave[0];
+    for (uint8_t k = 0; k < filter->classes; k++) {
+        least = filter->leave[k] < least ? filter->leave[k] : least;
         /* All transitions out of a class are alike, so the flows balance pairwise: p(k) leave(k) is the same for all k. */
         filter->probability[k] = 1 / filter->leave[k];
     }
+    filter->limit = ATTUNE_TURN_NATS - attune_log(least / (attune_real)(filter->classes - 1));
     normalise(filter);
+}
+
+void attune_filter_init(attune_filter *filter, uint8_t classes, uint16_t step_s, const uint32_t *dwell_s) {
+    *filter = (attune_filter){.classes = classes};
+    for (uint8_t k = 0; k < classes; k++) {
+        filter->leave[k] = leave_probability(dwell_s == NULL ? default_dwell_s(k) : dwell_s[k], step_s);
+    }
+    start(filter);
 }
 
 void attune_filter_resize(attune_filter *filter, uint8_t classes, uint16_t step_s) {
@@ -50,8 +77,12 @@ void attune_filter_resize(attune_filter *filter, uint8_t classes, uint16_t step_
     if (classes == old.classes) {
         return;
     }
-    attune_filter_init(filter, classes, step_s);
+    attune_filter_init(filter, classes, step_s, NULL);
     uint8_t kept = classes < old.classes ? classes : old.classes;
+    for (uint8_t k = 0; k < kept; k++) {
+        filter->leave[k] = old.leave[k];
+    }
+    start(filter);
     attune_real share = 0; /* of the classes kept, at the new stationary distribution */
     attune_real mass = 0;  /* of the same now */
     for (uint8_t k = 0; k < kept; k++) {
@@ -79,15 +110,19 @@ void attune_filter_predict(attune_filter *filter) {
     normalise(filter);
 }
 
+static attune_real lifted(attune_real below_best, attune_real limit) {
+    return below_best > -limit ? below_best : -limit;
+}
+
 void attune_filter_update(attune_filter *filter, const attune_real *evidence) {
     attune_real highest = 0; /* class 0's own evidence */
     for (uint8_t k = 1; k < filter->classes; k++) {
         attune_real e = clamp(evidence[k - 1]);
         highest = e > highest ? e : highest;
     }
-    filter->probability[0] *= attune_exp(-highest);
+    filter->probability[0] *= attune_exp(lifted(-highest, filter->limit));
     for (uint8_t k = 1; k < filter->classes; k++) {
-        filter->probability[k] *= attune_exp(clamp(evidence[k - 1]) - highest);
+        filter->probability[k] *= attune_exp(lifted(clamp(evidence[k - 1]) - highest, filter->limit));
     }
     normalise(filter);
 }

@@ -69,28 +69,29 @@ static bool is_named(const attune_schema *schema, uint8_t sensor) {
     return true;
 }
 
-/* A class as the table has it. */
-static void fill_ridge(attune_ridge *ridge, const attune_schema *schema, uint8_t k) {
-    attune_real mean[ATTUNE_MAX_FEATURES] = {0};
-    attune_real variance[ATTUNE_MAX_FEATURES] = {0};
+static void fill_ridge(attune_ridge *ridge, const attune_schema *schema) {
+    float middle[ATTUNE_MAX_FEATURES] = {0};
+    float apart[ATTUNE_MAX_FEATURES] = {0};
+    float spread[ATTUNE_MAX_FEATURES] = {0};
     uint32_t known = 0;
     for (uint8_t i = 0; i < schema->features; i++) {
         if (is_named(schema, schema->feature[i].sensor)) {
             const attune_factory_row *row = find_row(schema, &schema->feature[i]);
             known |= (uint32_t)1 << i;
-            mean[i] = (attune_real)row->mean[k];
-            variance[i] = (attune_real)row->variance[k];
+            middle[i] = (row->mean[0] + row->mean[1]) / 2;
+            apart[i] = row->mean[1] - row->mean[0];
+            spread[i] = row->variance[0] + row->variance[1];
         }
     }
     if (known != 0) {
-        (void)attune_ridge_prior(ridge, k, ATTUNE_FACTORY_WEIGHT, known, mean, variance);
+        attune_ridge_prior(ridge, (float)ATTUNE_FACTORY_WEIGHT, known, middle, apart, spread);
     }
 }
 
 static void fill_table(attune_head *head, const attune_schema *schema) {
     attune_ridge *ridge = ridge_of(head);
-    for (uint8_t k = 0; k < 2 && ridge != NULL; k++) {
-        fill_ridge(ridge, schema, k);
+    if (ridge != NULL) {
+        fill_ridge(ridge, schema);
     }
     for (uint8_t i = 0; i < schema->features; i++) {
         uint8_t sensor = schema->feature[i].sensor;

@@ -13,8 +13,9 @@
 #include "learner/ridge.h"
 #include "learner/softmax.h"
 
-/* One window alone may not say more: correlated features make naive likelihoods too sure of themselves. */
-#define ATTUNE_EVIDENCE_LIMIT ATTUNE_REAL(6.0)
+/* Beyond this nothing is known any more. It lets one window change any state that filter.h allows; how much of it a state
+ * heeds is the filter's to bound, which knows how long windows and stays are. */
+#define ATTUNE_EVIDENCE_LIMIT ATTUNE_REAL(16.0)
 
 /* Weight of one learned window; one person's word weighs 1, and labels come as 1/256 to 65535/256. */
 #define ATTUNE_MIN_WEIGHT ATTUNE_REAL(1e-6)

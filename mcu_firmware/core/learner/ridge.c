@@ -56,15 +56,6 @@ static bool has_room(const attune_ridge *ridge, attune_real weight) {
     return attune_ridge_total(ridge) + weight <= ATTUNE_MAX_N;
 }
 
-static void add_sample(attune_ridge *ridge, attune_ridge_sample *s, uint32_t present, uint8_t class_index,
-                       attune_real weight) {
-    attune_real before = attune_ridge_total(ridge);
-    grow(ridge, class_index);
-    attune_real centred = centre(ridge, s, present, class_index, weight, before);
-    (void)attune_ridge_rotate(ridge, s, 0, centred); /* what is added makes no pivot smaller */
-    attune_ridge_drift(ridge, before);
-}
-
 bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_index, attune_real weight) {
     if (!has_room(ridge, weight)) {
         return false;
@@ -75,35 +66,37 @@ bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_ind
         present |= (uint32_t)(x[i] != ATTUNE_MISSING) << i;
         s.x[i] = attune_unit(x[i]);
     }
-    add_sample(ridge, &s, present, class_index, weight);
+    attune_real before = attune_ridge_total(ridge);
+    grow(ridge, class_index);
+    attune_real centred = centre(ridge, &s, present, class_index, weight, before);
+    (void)attune_ridge_rotate(ridge, &s, 0, centred); /* what is added makes no pivot smaller */
+    attune_ridge_drift(ridge, before);
     attune_ridge_solve(ridge);
     return true;
 }
 
-static bool is_known(attune_real mean, attune_real variance) {
-    const attune_real most = ATTUNE_MAX_X;
-    return mean >= -most && mean <= most && variance >= 0 && variance <= most * most;
-}
-
-bool attune_ridge_prior(attune_ridge *ridge, uint8_t class_index, attune_real weight, uint32_t known,
-                        const attune_real *mean, const attune_real *variance) {
-    attune_ridge_sample s;
-    bool fits = has_room(ridge, weight);
-    for (uint8_t i = 0; i < ridge->sensors.features && fits; i++) {
-        s.x[i] = (known >> i & 1) != 0 ? mean[i] : 0;
-        fits = (known >> i & 1) == 0 || is_known(mean[i], variance[i]);
-    }
-    if (!fits) {
-        return false;
-    }
-    add_sample(ridge, &s, known, class_index, weight);
-    for (uint8_t i = 0; i < ridge->sensors.features; i++) {
-        if ((known >> i & 1) != 0) {
-            (void)attune_ridge_rotate_unit(ridge, i, weight * variance[i]);
+void attune_ridge_prior(attune_ridge *ridge, float weight, uint32_t known, const float *middle, const float *apart,
+                        const float *spread) {
+    const uint8_t d = ridge->sensors.features;
+    float left = weight / 2; /* what the row from class to class weighs */
+    ridge->seen = known;
+    ridge->n[0] = (attune_real)weight;
+    ridge->n[1] = (attune_real)weight;
+    for (uint8_t i = 0; i < d; i++) {
+        float steps = (float)attune_ridge_steps(d, i, (attune_real)(2 * weight));
+        float before = (float)ATTUNE_RIDGE_DIAGONAL + (float)ridge->drift * (float)d * steps + weight * spread[i];
+        float pivot = before + left * apart[i] * apart[i];
+        float share = left * apart[i] / pivot;
+        attune_real *u = &ridge->u[attune_ridge_row(d, i)];
+        u[0] = (attune_real)pivot;
+        for (uint8_t j = 1; j < d - i; j++) {
+            u[j] = (attune_real)(share * apart[i + j]);
         }
+        ridge->mean[i] = (attune_real)middle[i];
+        ridge->z[i][0] = (attune_real)share;
+        left *= before / pivot;
     }
     attune_ridge_solve(ridge);
-    return true;
 }
 
 static bool may_forget(const attune_ridge *ridge, attune_real factor) {

@@ -67,11 +67,12 @@ bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_re
 /* False, and nothing changed, if the sum of weights would pass ATTUNE_MAX_N. */
 bool attune_ridge_learn(attune_ridge *ridge, const int16_t *x, uint8_t class_index, attune_real weight);
 
-/* What is known of class class_index beforehand, worth weight samples: known is a bit for each feature whose mean[d] and variance[d]
- * count. Features are held to vary independently within the class. False, and nothing changed, as learn, or if a mean is beyond
- * +-ATTUNE_MAX_X or a variance is not within 0 to its square. */
-bool attune_ridge_prior(attune_ridge *ridge, uint8_t class_index, attune_real weight, uint32_t known,
-                        const attune_real *mean, const attune_real *variance);
+/* Sets a state without classes and samples to what is known of classes 0 and 1 beforehand, each worth weight samples: known is a bit for
+ * each feature that counts, middle[d] the mean of both classes' means, apart[d] the mean of class 1 less that of class 0, spread[d]
+ * the sum of their variances, all zero where nothing is known. Features are held to vary independently within a class, so A is a
+ * diagonal and one row. Worked in float, so that both builds have the same state. */
+void attune_ridge_prior(attune_ridge *ridge, float weight, uint32_t known, const float *middle, const float *apart,
+                        const float *spread);
 
 /* Scales the weight of all that was learned by 0 < factor <= 1. False, and nothing changed, for another factor or if less than
  * ATTUNE_RIDGE_MIN_N would be left of a class. */

@@ -28,6 +28,9 @@ bool attune_ridge_rotate(attune_ridge *ridge, attune_ridge_sample *sample, uint8
 /* Adds a row that is 1 in feature i and zero elsewhere. As attune_ridge_rotate. */
 bool attune_ridge_rotate_unit(attune_ridge *ridge, uint8_t i, attune_real weight);
 
+/* Steps of drift that feature i of d has had where the sum of weights is n. */
+uint32_t attune_ridge_steps(uint8_t d, uint8_t i, attune_real n);
+
 /* Feature i's part of the regularisation P where the sum of weights is n. */
 attune_real attune_ridge_regularisation(const attune_ridge *ridge, uint8_t i, attune_real n);
 

@@ -97,10 +97,11 @@ static uint32_t steps_passed(attune_real n) {
     return within < STEP ? 0 : (uint32_t)(within - STEP) + 1;
 }
 
+uint32_t attune_ridge_steps(uint8_t d, uint8_t i, attune_real n) { return (steps_passed(n) + d - 1u - i) / d; }
+
 attune_real attune_ridge_regularisation(const attune_ridge *ridge, uint8_t i, attune_real n) {
     const uint8_t d = ridge->sensors.features;
-    uint32_t steps = (steps_passed(n) + d - 1u - i) / d;
-    return ATTUNE_RIDGE_DIAGONAL + ridge->drift * (attune_real)d * (attune_real)steps;
+    return ATTUNE_RIDGE_DIAGONAL + ridge->drift * (attune_real)d * (attune_real)attune_ridge_steps(d, i, n);
 }
 
 void attune_ridge_drift(attune_ridge *ridge, attune_real before) {

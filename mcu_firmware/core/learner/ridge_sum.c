@@ -114,10 +114,12 @@ static bool subtract_means(attune_ridge *rest, const attune_ridge *other, attune
     return (other->seen & ~rest->seen) == 0;
 }
 
-/* Nobody taught what no weight is left of; rounding may say otherwise. */
+/* Nothing tells a class that no weight is left of, or no other's, from the others; rounding may say otherwise. */
 static void clear_untaught(attune_ridge *ridge) {
+    attune_real total = attune_ridge_total(ridge);
     for (uint8_t k = 1; k < ridge->classes; k++) {
-        for (uint8_t i = 0; i < ridge->sensors.features && ridge->n[k] == 0; i++) {
+        bool alone = ridge->n[k] == 0 || ridge->n[k] == total;
+        for (uint8_t i = 0; i < ridge->sensors.features && alone; i++) {
             ridge->z[i][k - 1] = 0;
         }
     }

@@ -18,7 +18,7 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
     (void)attune_factory_load(&node->head, ATTUNE_FACTORY_HEAD, &node->schema);
     attune_factory_digest(&node->head, &node->schema, node->release_digest);
     attune_window_init(&node->window, &node->schema, 0);
-    attune_filter_init(&node->filter, attune_head_classes(&node->head), window_s);
+    attune_filter_init(&node->filter, attune_head_classes(&node->head), window_s, NULL);
     attune_label_log_init(&node->log);
     attune_backlog_init(&node->backlog);
     return ATTUNE_SCHEMA_OK;
@@ -48,7 +48,7 @@ static void close_window(attune_node *node) {
 
 static void start_cold(attune_node *node, uint64_t now_ms) {
     attune_window_init(&node->window, &node->schema, now_ms);
-    attune_filter_init(&node->filter, attune_head_classes(&node->head), node->schema.window_s);
+    attune_filter_init(&node->filter, attune_head_classes(&node->head), node->schema.window_s, NULL);
 }
 
 /* Closes the windows that end at or before limit_ms. */

@@ -166,7 +166,7 @@ static void measure_window(void) {
 
 static void measure_filter(void) {
     uint32_t largest = 0;
-    attune_filter_init(&filter, 2, 60);
+    attune_filter_init(&filter, 2, 60, NULL);
     for (uint32_t call = 0; call < CALLS; call++) {
         evidence[0] = (attune_real)(next_random() % 1200u) / 100 - 6;
         uint32_t cost = count_once(filter_step);

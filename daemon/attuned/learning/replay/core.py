@@ -1,15 +1,15 @@
-"""The node's code of this build: the same C that runs on nodes, in float32."""
+"""The core of this build: the same C that runs on nodes, in float32, and the filter of the daemon's rooms."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from attune_core import Filter, Head, Schema, Windower
+from attune_core import Head, Schema, Windower
 
+from attuned.learning.record import run_filter
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.nodes import Evidence, Features, Samples
-
-CLASSES = 2
 
 
 class CoreHead:
@@ -49,10 +49,13 @@ class CoreCode:
         return CoreHead(name, schema(kinds, window_s))
 
     def filter(
-        self, nats: npt.NDArray[np.float64], told: npt.NDArray[np.bool_], window_s: int
+        self,
+        nats: npt.NDArray[np.float64],
+        told: npt.NDArray[np.bool_],
+        window_s: int,
+        dwell_s: Sequence[float] | None = None,
     ) -> npt.NDArray[np.float64]:
-        probabilities = Filter(CLASSES, window_s).run(nats[:, None].astype(np.float32), told)
-        return probabilities[:, 1].astype(np.float64)
+        return run_filter(window_s, dwell_s)(nats, told)
 
 
 @cache

@@ -1,5 +1,6 @@
 """The node's code as a replay uses it: windows, a head for each node, a filter for each room."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,6 +56,13 @@ class NodeCode(Protocol):
         """A head on the factory release."""
 
     def filter(
-        self, nats: npt.NDArray[np.float64], told: npt.NDArray[np.bool_], window_s: int
+        self,
+        nats: npt.NDArray[np.float64],
+        told: npt.NDArray[np.bool_],
+        window_s: int,
+        dwell_s: Sequence[float] | None = None,
     ) -> npt.NDArray[np.float64]:
-        """Probability of occupied after each window [n], from a cold start; nats [n] count where told [n]."""
+        """Log-odds of occupied after each window [n], from a cold start; nats [n] count where told [n].
+
+        dwell_s: mean stay free and occupied in seconds, None for the core's own.
+        """

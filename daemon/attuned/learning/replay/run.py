@@ -3,15 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from attuned.learning.record import RoomRecord
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.following import held
+from attuned.learning.replay.held_back import held_back, parts
+from attuned.learning.replay.judging import RoomJudge
 from attuned.learning.replay.labels import draw, first_days, label_count
 from attuned.learning.replay.local_time import with_clock
 from attuned.learning.replay.nodes import Evidence, Head, NodeCode
@@ -21,8 +24,7 @@ from attuned.learning.replay.recording import UNLABELLED
 from attuned.learning.replay.scores import Beliefs, Scores, score
 from attuned.learning.replay.spec import TRAIN, Spec
 from attuned.learning.replay.streams import NodeStream, RoomStream, Split, load_splits
-from attuned.presence.fusion import fuse
-from attuned.presence.weights import kind_weights
+from attuned.presence.model import DEFAULT_COST_RATIO
 
 Mode = Literal["frozen", "online"]
 # Nobody labels what was longer ago than a year.
@@ -105,16 +107,22 @@ class Replay:
     late_s: int = 0
     heads: dict[str, Head] = field(default_factory=dict)
     students: dict[str, Student] = field(default_factory=dict)
+    judges: dict[str, RoomJudge] = field(default_factory=dict)
 
     def learn(self, split: Split) -> None:
         """Stream a split and learn its labels, judging nothing."""
         for room in split.rooms:
+            part = parts(room.ends_s, room.labels)
+            heard: dict[str, Heard] = {}
             for node in room.nodes:
                 windows = self._observe(node)
                 labels = _labels_at(room, windows)
                 taught = labels != UNLABELLED
                 with self.effort.spent():
                     self._head(node).learn(windows.features[taught], labels[taught].astype(np.uint8))
+                at = np.searchsorted(room.ends_s, windows.ends_s)
+                heard[node.node] = at, held_back(partial(self._new_head, node), windows, labels, part[at])
+            self._judge(room).study(recorded(room, heard))
 
     def judge(self, split: Split, mode: Mode) -> dict[str, Beliefs]:
         """What was said of each room in its labelled windows.
@@ -125,19 +133,19 @@ class Replay:
         return {room.room: self._room(room, mode) for room in split.rooms}
 
     def _room(self, room: RoomStream, mode: Mode) -> Beliefs:
-        heard = {node.node: self._hear(room, node, mode) for node in room.nodes}
-        said = fused(heard, {node.node: node.kinds for node in room.nodes}, len(room.ends_s))
-        with self.effort.spent():
-            probability = filtered(self.code, room, said, self.spec.window_s)
-        hold = held(room.ends_s, said.told & (said.nats > 0))
+        record = recorded(room, {node.node: self._hear(room, node, mode) for node in room.nodes})
+        judge = self._judge(room)
+        log_odds = judge.judge_online(record, self.late_s) if mode == "online" else judge.judge(record)
+        hold = held(room.ends_s, record.heard & (judge.by_kind(record) > 0))
         judged = room.labels != UNLABELLED
         return Beliefs(
             ends_s=room.ends_s[judged],
             truth=room.labels[judged],
-            probability=probability[judged],
-            told=said.told[judged],
+            probability=1 / (1 + np.exp(-log_odds[judged])),
+            told=record.heard[judged],
             stretch=room.stretch[judged],
             held=hold[judged],
+            threshold=1 / (1 + DEFAULT_COST_RATIO),
         )
 
     def _hear(self, room: RoomStream, node: NodeStream, mode: Mode) -> Heard:
@@ -159,8 +167,16 @@ class Replay:
 
     def _head(self, node: NodeStream) -> Head:
         if node.node not in self.heads:
-            self.heads[node.node] = self.code.head(self.head, node.kinds, self.spec.window_s)
+            self.heads[node.node] = self._new_head(node)
         return self.heads[node.node]
+
+    def _new_head(self, node: NodeStream) -> Head:
+        return self.code.head(self.head, node.kinds, self.spec.window_s)
+
+    def _judge(self, room: RoomStream) -> RoomJudge:
+        judge = self.judges.setdefault(room.room, RoomJudge(self.code, self.spec.window_s))
+        judge.sensors |= {node.node: node.kinds for node in room.nodes}
+        return judge
 
     def _student(self, node: NodeStream) -> Student:
         return self.students.setdefault(node.node, Student(self._head(node), self.late_s))
@@ -171,27 +187,15 @@ def _labels_at(room: RoomStream, windows: NodeWindows) -> npt.NDArray[np.int8]:
     return room.labels[np.searchsorted(room.ends_s, windows.ends_s)]
 
 
-def fused(heard: Mapping[str, Heard], kinds: Mapping[str, Sequence[str]], windows: int) -> Evidence:
-    """The room's evidence in each of its windows: the nodes that say anything there, weighed as the daemon does."""
-    present: list[dict[str, float]] = [{} for _ in range(windows)]
-    for node, (places, evidence) in heard.items():
-        for place, nats in zip(places[evidence.told].tolist(), evidence.nats[evidence.told].tolist(), strict=True):
-            present[place][node] = nats
-    weights = cache(lambda nodes: kind_weights({node: kinds[node] for node in nodes}))
-    totals = [fuse(said, weights(tuple(said))).total for said in present]
-    return Evidence(np.array(totals), np.array([bool(said) for said in present]))
-
-
-def filtered(code: NodeCode, room: RoomStream, said: Evidence, window_s: int) -> npt.NDArray[np.float64]:
-    """Probability of occupied in each of the room's windows; time passes in windows without rows, too."""
-    probability = np.empty(len(said.nats))
-    for stretch in np.unique(room.stretch):
-        here = room.stretch == stretch
-        steps = (room.ends_s[here] - room.ends_s[here][0]) // window_s
-        nats, told = np.zeros(int(steps[-1]) + 1), np.zeros(int(steps[-1]) + 1, dtype=bool)
-        nats[steps], told[steps] = said.nats[here], said.told[here]
-        probability[here] = code.filter(nats, told, window_s)[steps]
-    return probability
+def recorded(room: RoomStream, heard: Mapping[str, Heard]) -> RoomRecord:
+    """What a room's nodes said, in each of its windows."""
+    nodes = tuple(sorted(heard))
+    shape = len(room.ends_s), len(nodes)
+    nats, told = np.zeros(shape), np.zeros(shape, dtype=bool)
+    for column, node in enumerate(nodes):
+        at, evidence = heard[node]
+        nats[at, column], told[at, column] = evidence.nats, evidence.told
+    return RoomRecord(nodes, room.ends_s, room.stretch, room.labels, nats, told)
 
 
 def run(

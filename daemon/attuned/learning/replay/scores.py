@@ -20,7 +20,8 @@ class Beliefs:
 
     ends_s int64 [n] ascending; truth int8 [n] of 0 and 1; probability float64 [n] of occupied; told bool [n], false
     where the room was unknown; stretch int64 [n], changing where the recording has a gap of more than an hour; held
-    bool [n], the state of a hold timer fed by the same windows, None where there is none.
+    bool [n], the state of a hold timer fed by the same windows, None where there is none; threshold, the probability
+    above which the room was said to be occupied.
     """
 
     ends_s: npt.NDArray[np.int64]
@@ -29,11 +30,12 @@ class Beliefs:
     told: npt.NDArray[np.bool_]
     stretch: npt.NDArray[np.int64]
     held: npt.NDArray[np.bool_] | None = None
+    threshold: float = 0.5
 
     @property
     def said(self) -> npt.NDArray[np.int8]:
         """The class chosen in each window: 0, 1 or UNKNOWN; free wins a tie."""
-        return np.where(self.told, self.probability > 0.5, UNKNOWN).astype(np.int8)
+        return np.where(self.told, self.probability > self.threshold, UNKNOWN).astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class Scores:
 
     Shares and scores are 0..1. An unknown window is an error, and 0.5 in `brier` and `ece`. `brier` is the mean squared
     difference of the probability of occupied from the truth (Brier 1950, of one class). `ece` is that of Guo et al.
-    (2017), equation 3. Changes and minutes are a day of covered time. `hold_timer` is how a hold timer fed by the same
-    windows, each for itself, would have done.
+    (2017), equation 3, of the more probable class, which need not be the one that was said. Changes and minutes are a
+    day of covered time. `hold_timer` is how a hold timer fed by the same windows, each for itself, would have done.
     """
 
     windows: int
@@ -91,7 +93,7 @@ def score(rooms: Sequence[Beliefs], window_s: int) -> Scores:
         balanced_accuracy=balanced_accuracy(truth, said),
         macro_f1=macro_f1(truth, said),
         brier=float(np.mean((probability - truth) ** 2)),
-        ece=calibration_error(np.maximum(probability, 1 - probability), said == truth),
+        ece=calibration_error(np.maximum(probability, 1 - probability), told & ((probability > 0.5) == truth)),
         unknown_share=float(np.mean(~told)),
         changes_per_day=followed.changes_per_day,
         true_changes_per_day=sum(changes(room.truth, room) for room in rooms) / days,
@@ -138,7 +140,7 @@ def _f1(true: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> float:
 
 
 def calibration_error(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> float:
-    """Expected calibration error over equal-width bins (low, high] of the confidence of the chosen class."""
+    """Expected calibration error over equal-width bins (low, high] of the confidence of a chosen class."""
     bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
     difference = np.bincount(bins, weights=right.astype(float) - confidence, minlength=CALIBRATION_BINS)
     return float(np.sum(np.abs(difference)) / len(confidence))
