@@ -117,10 +117,15 @@ static void coordinates_by_hand(void **state) {
     assert_int_equal(attune_schema_coordinate(&linear, NAN), ATTUNE_MISSING);
     assert_int_equal(attune_schema_coordinate(&linear, INFINITY), ATTUNE_MISSING);
     /* log 150 = 5.010635; (5.010635 - 5) / 1 * 1024 = 10.89 */
-    const attune_feature log = {.log1p = true, .centre = 5, .scale = 1};
+    const attune_feature log = {.transform = ATTUNE_LOG1P, .centre = 5, .scale = 1};
     assert_int_equal(attune_schema_coordinate(&log, 149), 11);
     assert_int_equal(attune_schema_coordinate(&log, 0), -5120);
-    assert_int_equal(attune_schema_coordinate(&log, -2), -32767);
+    assert_int_equal(attune_schema_coordinate(&log, -2), -5120);
+    /* 1,000 ppm are 650 / 50 = 13 steps above clean air: (log 14 - 2) / 0.7 * 1024 = 934.85. */
+    const attune_feature excess = {.transform = ATTUNE_LOG_EXCESS, .centre = 2, .scale = ATTUNE_REAL(0.7)};
+    assert_int_equal(attune_schema_coordinate(&excess, 1000), 935);
+    assert_int_equal(attune_schema_coordinate(&excess, 350), -2926);
+    assert_int_equal(attune_schema_coordinate(&excess, -999), -2926);
 }
 
 int main(void) {
