@@ -120,8 +120,8 @@ static void coordinates_by_hand(void **state) {
     const attune_feature log = {.transform = ATTUNE_LOG1P, .centre = 5, .scale = 1};
     assert_int_equal(attune_schema_coordinate(&log, 149), 11);
     assert_int_equal(attune_schema_coordinate(&log, 0), -5120);
-    assert_int_equal(attune_schema_coordinate(&log, -2), -5120); /* no logarithm: as 0 */
-    /* log(1 + 650 / 50) = 2.639057; less 2, by 0.7, times 1024 934.85; clean air -2 / 0.7 * 1024 = -2925.71. */
+    assert_int_equal(attune_schema_coordinate(&log, -2), -5120);
+    /* 1,000 ppm are 650 / 50 = 13 steps above clean air: (log 14 - 2) / 0.7 * 1024 = 934.85. */
     const attune_feature excess = {.transform = ATTUNE_LOG_EXCESS, .centre = 2, .scale = ATTUNE_REAL(0.7)};
     assert_int_equal(attune_schema_coordinate(&excess, 1000), 935);
     assert_int_equal(attune_schema_coordinate(&excess, 350), -2926);
