@@ -42,7 +42,7 @@ def reports(node: Node) -> list[node_pb2.Report]:
 def test_reports_hold_what_windower_head_and_filter_say() -> None:
     node = started(5)
     schema = Schema(SENSORS, 60)
-    head, digest = Head.factory(schema)
+    head, digest = Head.factory(schema, "mixture")
     assert (node.facts.release, node.facts.schema) == (digest, schema.hash)
     windower, steady = Windower(schema), Filter()
     ticks = np.repeat(np.arange(5) * 60_000 + 1, 2)

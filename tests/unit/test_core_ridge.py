@@ -288,7 +288,7 @@ def test_only_a_ridge_head_has_a_regression_and_a_factor() -> None:
 
 
 def test_the_factory_release_is_windows_of_its_table() -> None:
-    """Ten windows a class with the means and variances of the naive Bayes release; level is not in the table."""
+    """Two windows a class with the means and variances of the naive Bayes release; level is not in the table."""
     schema = Schema(["light+mean", "level+mean", "co2+mean"])
     head, _ = Head.factory(schema, "ridge", "float64")
     naive, _ = Head.factory(schema, "gnb", "float64")
@@ -297,7 +297,7 @@ def test_the_factory_release_is_windows_of_its_table() -> None:
     assert known.all()
     # For each class the weights of 3 sensors, the squares and the means of 3 features.
     _, squares, means = np.frombuffer(naive.export()[4:], "<f4").reshape(2, 3, 3).astype(np.float64).transpose(1, 0, 2)
-    tells = (20 + PRIOR_WINDOWS) * (means[1] - means[0]) / (squares.sum(axis=0) + REGULARISATION)
+    tells = (4 + PRIOR_WINDOWS) * (means[1] - means[0]) / (squares.sum(axis=0) + REGULARISATION)
     expected = np.clip((x / UNIT - means.mean(axis=0)) @ tells, -LIMIT, LIMIT)
     assert not tells[1]
     np.testing.assert_allclose(evidence[:, 0], expected, atol=1e-5)

@@ -54,10 +54,10 @@ def test_table_is_written_in_the_order_of_the_wire() -> None:
     moments = {"pir.count": Moments(np.array([2.0, 4.0]), np.array([-1.0, 2.0]), np.array([1.0, 5.0]))}
     moments["co2.mean"] = Moments(np.ones(2), np.zeros(2), np.zeros(2))
     rows = [line for line in render(moments).splitlines() if line.startswith("    {")]
-    # PIR free: mean -1 / 2, variance 1 / 2 - 1 / 4; occupied: 2 / 4, 5 / 4 - 1 / 4. Levels vary by 0.1 more than
+    # PIR free: mean -1 / 2, variance 1 / 2 - 1 / 4; occupied: 2 / 4, 5 / 4 - 1 / 4. Levels vary by 0.5 more than
     # simulated.
     assert rows == [
-        "    {ATTUNE_CO2, ATTUNE_MEAN, {0.000f, 0.000f}, {0.101f, 0.101f}},",
+        "    {ATTUNE_CO2, ATTUNE_MEAN, {0.000f, 0.000f}, {0.501f, 0.501f}},",
         "    {ATTUNE_PIR, ATTUNE_COUNT, {-0.500f, 0.500f}, {0.250f, 1.000f}},",
     ]
 
