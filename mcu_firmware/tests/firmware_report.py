@@ -1,11 +1,11 @@
 """Print what a firmware takes of a board's memory, a line a module, from the linker's map of the image.
 
-    firmware_report.py IMAGE.map
+    firmware_report.py IMAGE.map [ALONE.map]
 
 Sections that the linker threw away do not count. Flash is code, constants and the initial values of data; RAM is data,
 zeroed variables, what is kept over resets, and the stack. The node's one large variable is divided among the modules
 whose structures it holds (ports/board/sizes.c). The regions of the linker script are the budgets; the exit code is 1
-where one is exceeded.
+where one is exceeded. The second map is that of an image with the default head alone; its learning parts get a line.
 """
 
 import re
@@ -19,6 +19,7 @@ CORE = Path(__file__).resolve().parent.parent / "core"
 FLASH_SECTIONS = {".text", ".ARM.exidx", ".data"}
 RAM_SECTIONS = {".stack", ".noinit", ".data", ".bss"}
 SIZES_SECTION = ".attune.sizes"
+LEARNING = ("window", "learner", "filter", "real")
 LIBRARIES = {
     "libmonocypher.a": "monocypher",
     "libnanopb.a": "nanopb",
@@ -178,15 +179,17 @@ def table(usage: Usage) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("Name one map file: firmware_report.py IMAGE.map", file=sys.stderr)
+    if len(arguments) not in (1, 2):
+        print("Name one map file or two: firmware_report.py IMAGE.map [ALONE.map]", file=sys.stderr)
         return 2
     try:
-        usage = measure(Path(arguments[0]).read_text())
+        usage, *alone = (measure(Path(name).read_text()) for name in arguments)
     except (OSError, ReportError) as error:
         print(error, file=sys.stderr)
         return 1
     print("\n".join(table(usage)))
+    for other in alone:
+        print(f"window, default head and filter alone: {sum(other.flash[name] for name in LEARNING)} bytes of flash")
     within = usage.flash.total() <= usage.budget["FLASH"] and usage.ram.total() <= usage.budget["RAM"]
     return 0 if within else 1
 

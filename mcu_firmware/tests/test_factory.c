@@ -73,7 +73,7 @@ static void it_knows_slopes_and_variations(void **state) {
     attune_real evidence[ATTUNE_MAX_CLASSES - 1];
     load(&head, &schema, sensors, sizeof sensors, digest);
     int16_t used[3] = {0, ATTUNE_UNIT, ATTUNE_UNIT / 4};
-    int16_t left[3] = {0, -ATTUNE_UNIT / 2, -ATTUNE_UNIT / 2};
+    int16_t left[3] = {-ATTUNE_UNIT, -ATTUNE_UNIT / 2, -ATTUNE_UNIT};
     assert_true(attune_head_predict(&head, used, evidence));
     assert_true(evidence[0] > 0.5f);
     assert_true(attune_head_predict(&head, left, evidence));

@@ -79,6 +79,22 @@ static void ends_of_the_range(void **state) {
     assert_true(ulps(attune_log((attune_real)LARGEST), WIDE_LOG((wide)LARGEST)) <= 2);
 }
 
+/* m 2^e is x again, exactly; a subnormal number loses nothing in a logarithm either. */
+static void a_split_is_exact(void **state) {
+    (void)state;
+    uint64_t seed = 3;
+    for (int i = 0; i < 10000; i++) {
+        attune_real x =
+            (attune_real)ldexp((double)(1 + random_below(&seed, 1 << 20)), (int)random_below(&seed, 200) - 120);
+        int32_t exponent = -4;
+        attune_real m = attune_split(x, &exponent);
+        assert_true(m >= 1 && m < 2);
+        assert_true((attune_real)ldexp((double)m, exponent + 4) == x);
+        attune_real tiny = (attune_real)SMALLEST * (attune_real)(1 + random_below(&seed, 1 << 20));
+        assert_true(ulps(attune_log(tiny), WIDE_LOG((wide)tiny)) <= 2);
+    }
+}
+
 static void sqrt_guards_its_domain(void **state) {
     (void)state;
     assert_true(attune_sqrt(ATTUNE_REAL(2.25)) == ATTUNE_REAL(1.5));
@@ -137,6 +153,7 @@ int main(void) {
         cmocka_unit_test(exp_is_within_two_units),
         cmocka_unit_test(log_is_within_two_units),
         cmocka_unit_test(ends_of_the_range),
+        cmocka_unit_test(a_split_is_exact),
         cmocka_unit_test(sqrt_guards_its_domain),
         cmocka_unit_test(finite_tells),
         cmocka_unit_test(round_is_to_even_and_saturates),

@@ -56,7 +56,9 @@ def gnb_moments(x: Floats, classes: Classes, weights: Floats) -> tuple[Floats, F
 def regularisation(d: int, total: float) -> Floats:
     """P of ridge with drift [d]: step t goes to feature t % d, and the sum of weights has passed t + 0.7071."""
     steps = np.arange(int(np.ceil(total)) + 1)
-    return RIDGE + DRIFT * d * np.bincount(steps[steps + 0.7071 <= min(total, DRIFT_SPAN)] % d, minlength=d)
+    passed = steps[steps + 0.7071 <= min(total, DRIFT_SPAN)]
+    p: Floats = RIDGE + DRIFT * d * np.bincount(passed % d, minlength=d).astype(np.float64)
+    return p
 
 
 def filled(x: Floats, weights: Floats) -> Floats:

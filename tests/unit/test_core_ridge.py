@@ -288,7 +288,7 @@ def test_only_a_ridge_head_has_a_regression_and_a_factor() -> None:
 
 
 def test_the_factory_release_is_windows_of_its_table() -> None:
-    """Windows of each class with the means and variances of the naive Bayes release; level is not in the table."""
+    """Two windows a class with the means and variances of the naive Bayes release; level is not in the table."""
     schema = Schema(["light+mean", "level+mean", "co2+mean"])
     head, _ = Head.factory(schema, "ridge", "float64")
     naive, _ = Head.factory(schema, "gnb", "float64")
@@ -296,9 +296,8 @@ def test_the_factory_release_is_windows_of_its_table() -> None:
     evidence, known = head.predict(x)
     assert known.all()
     # For each class the weights of 3 sensors, the squares and the means of 3 features.
-    counts, squares, means = (
-        np.frombuffer(naive.export()[4:], "<f4").reshape(2, 3, 3).astype(np.float64).transpose(1, 0, 2)
-    )
+    state = np.frombuffer(naive.export()[4:], "<f4").reshape(2, 3, 3).astype(np.float64)
+    counts, squares, means = state.transpose(1, 0, 2)
     tells = (counts[:, 0].sum() + PRIOR_WINDOWS) * (means[1] - means[0]) / (squares.sum(axis=0) + REGULARISATION)
     expected = np.clip((x / UNIT - means.mean(axis=0)) @ tells, -LIMIT, LIMIT)
     assert not tells[1]

@@ -99,6 +99,13 @@ def test_the_table_ends_with_total_and_budget(
     assert lines[-2:] == [["total", "88", "408"], ["budget", "256", "1024"]]
 
 
+def test_the_default_alone_gets_a_line(report: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "image.map").write_text(MAP)
+    assert report.main([str(tmp_path / "image.map")] * 2) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "window, default head and filter alone: 32 bytes of flash"
+
+
 def test_a_budget_that_is_exceeded_ends_with_1(report: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "image.map").write_text(MAP.replace("0x00000400         xrw", "0x00000197         xrw"))
     assert report.main([str(tmp_path / "image.map")]) == 1
@@ -119,7 +126,10 @@ def test_a_map_that_does_not_add_up_is_refused(
     assert sentence in capsys.readouterr().err
 
 
-def test_it_is_called_with_one_file(report: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_called_with_a_file_or_two(
+    report: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert report.main([]) == 2
+    assert report.main(["a.map", "b.map", "c.map"]) == 2
     assert report.main([str(tmp_path / "none.map")]) == 1
     assert "none.map" in capsys.readouterr().err

@@ -142,11 +142,13 @@ static bool find_centred(const attune_ridge *ridge, const int16_t *x, attune_rea
 
 bool attune_ridge_predict(const attune_ridge *ridge, const int16_t *x, attune_real *evidence) {
     attune_real centred[ATTUNE_MAX_FEATURES];
+    const attune_real *end = centred + ridge->sensors.features;
     bool any = find_centred(ridge, x, centred);
     for (uint32_t k = 0; k + 1 < ridge->classes; k++) {
+        const attune_real *weight = ridge->weight[k];
         attune_real sum = ridge->bias[k];
-        for (uint32_t i = ridge->sensors.features; i-- > 0;) {
-            sum += ridge->weight[k][i] * centred[i];
+        for (const attune_real *x_i = centred; x_i < end; x_i++) {
+            sum += *weight++ * *x_i;
         }
         evidence[k] = sum;
     }

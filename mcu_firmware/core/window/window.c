@@ -103,8 +103,15 @@ static attune_real seconds_since(const attune_channel *channel, uint64_t end_ms)
     return (attune_real)bounded / ATTUNE_REAL(1000.0);
 }
 
-/* A statistic of the sensor's window; that of a level with history reads what its mean has told history. */
-static attune_real statistic(const attune_window *window, const attune_channel *channel, uint8_t which) {
+static attune_real average_activity(const attune_window *window, attune_channel *channel) {
+    attune_real kept = window->activity_kept;
+    attune_real per_minute = channel->count * 60 / (attune_real)window->schema->window_s;
+    channel->activity = kept * channel->activity + (1 - kept) * per_minute;
+    return channel->activity;
+}
+
+/* A statistic of the window, with averages brought up to date. */
+static attune_real statistic(const attune_window *window, attune_channel *channel, uint8_t which) {
     switch (which) {
     case ATTUNE_DEVIATION:
         return deviation(channel);
@@ -115,7 +122,7 @@ static attune_real statistic(const attune_window *window, const attune_channel *
     case ATTUNE_COUNT:
         return channel->count;
     case ATTUNE_ACTIVITY:
-        return channel->activity;
+        return average_activity(window, channel);
     case ATTUNE_SINCE:
         return seconds_since(channel, attune_window_end_ms(window));
     case ATTUNE_SINE:
@@ -129,7 +136,7 @@ static attune_real statistic(const attune_window *window, const attune_channel *
     }
 }
 
-/* Features of a sensor stand in the order of its statistics, the mean first. */
+/* Features of a sensor stand in the order of its statistics: the mean comes first and tells history what slope and variation read. */
 static int16_t take(attune_window *window, const attune_feature *f) {
     attune_channel *channel = &window->channel[f->sensor];
     if (!channel->seen) {
@@ -140,18 +147,6 @@ static int16_t take(attune_window *window, const attune_feature *f) {
         attune_history_add(&channel->history, window->history_keep, (attune_real)q / ATTUNE_UNIT);
     }
     return q;
-}
-
-static void average_activity(attune_window *window) {
-    attune_real seconds = (attune_real)window->schema->window_s;
-    attune_real kept = window->activity_kept;
-    for (uint8_t i = 0; i < window->schema->sensors; i++) {
-        attune_channel *channel = &window->channel[i];
-        if (is_event(window, i) && channel->seen) {
-            attune_real per_minute = channel->count * 60 / seconds;
-            channel->activity = kept * channel->activity + (1 - kept) * per_minute;
-        }
-    }
 }
 
 static void open_next(attune_window *window) {
@@ -166,7 +161,6 @@ static void open_next(attune_window *window) {
 }
 
 void attune_window_close(attune_window *window, int16_t *features) {
-    average_activity(window);
     const attune_feature *end = window->schema->feature + window->schema->features;
     for (const attune_feature *f = window->schema->feature; f < end; f++) {
         *features++ = take(window, f);
