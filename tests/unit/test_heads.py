@@ -121,7 +121,7 @@ def streams(seed: int) -> dict[str, tuple[Floats, npt.NDArray[np.int64], Floats,
 
 
 def test_the_default_head_beats_the_published_layer_on_every_stream() -> None:
-    """Windows right, the mean over ten of each. Single readings that are far off widen naive Bayes: there it is no better."""
+    """Windows right, the mean over ten of each. Readings that are far off widen naive Bayes: there it is no better."""
     scores: dict[str, list[list[float]]] = {}
     for seed in range(10):
         for name, (x, classes, judged, truth) in streams(200 + seed).items():

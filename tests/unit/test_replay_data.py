@@ -34,13 +34,13 @@ def test_candanedo_with_all_labels() -> None:
     # Naive Bayes alone; the default head is judged in test_replay_core.py.
     before, after = accuracies(replayed("candanedo"))
     assert before >= 0.94
-    assert after >= 0.97
+    assert after >= 0.94
 
 
 def test_candanedo_with_two_days() -> None:
     before, after = accuracies(replayed("candanedo", train_days=2))
     assert before >= 0.95
-    assert after >= 0.97
+    assert after >= 0.94
 
 
 def test_robod_judges_two_rooms_apart() -> None:
