@@ -55,7 +55,8 @@ def gnb_moments(x: Floats, classes: Classes, weights: Floats) -> tuple[Floats, F
 def regularisation(d: int, total: float) -> Floats:
     """P of ridge with drift [d]: step t goes to feature t % d, and the sum of weights has passed t + 0.7071."""
     steps = np.arange(int(np.ceil(total)) + 1)
-    return RIDGE + DRIFT * d * np.bincount(steps[steps + 0.7071 <= min(total, DRIFT_SPAN)] % d, minlength=d)
+    turns = np.bincount(steps[steps + 0.7071 <= min(total, DRIFT_SPAN)] % d, minlength=d)
+    return np.asarray(RIDGE + DRIFT * d * turns, np.float64)
 
 
 def filled(x: Floats, weights: Floats) -> Floats:

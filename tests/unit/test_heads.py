@@ -99,7 +99,7 @@ def test_up_to_eight_classes_are_told_apart(kind: str, k: int) -> None:
     assert right(head, x[200 * k :], classes[200 * k :]) > 0.95
 
 
-def streams(seed: int) -> dict[str, tuple[Floats, npt.NDArray[np.int64], Floats, npt.NDArray[np.int64]]]:
+def streams(seed: int) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """What is learned and what is judged, with two classes: ten labels; a fifth of the labels wrong; all of one class
     before the other; features that vary together; a class that is rare; single readings that are far off."""
     x, classes = blobs(seed, 1400)
