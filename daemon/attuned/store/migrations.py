@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 2
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 2
+ATTUNE_VERSION = 3
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -73,3 +73,17 @@ def _attune_1(database: sqlite_utils.Database) -> None:
 def _attune_2(database: sqlite_utils.Database) -> None:
     # What a room has learned from its labels, as JSON: computed from labels and windows, which may be gone by then.
     _run(database, "CREATE TABLE room_models (room TEXT PRIMARY KEY, model TEXT NOT NULL) WITHOUT ROWID")
+
+
+@attune(name="3_releases")
+def _attune_3(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # What rooms' nodes are to run. body: the canonical bytes that id is the digest of; running: what a node that
+        # runs it says in its hello; report: what the gate found, as JSON.
+        "CREATE TABLE releases (id TEXT PRIMARY KEY, room TEXT NOT NULL, node TEXT NOT NULL,"
+        " made_utc_ms INTEGER NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, running TEXT NOT NULL,"
+        " through_label INTEGER NOT NULL, trigger TEXT NOT NULL, report TEXT NOT NULL, body BLOB NOT NULL)"
+        " WITHOUT ROWID",
+        "CREATE INDEX releases_node ON releases (node, made_utc_ms)",
+    )

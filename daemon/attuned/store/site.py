@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attuned.store import migrations
 from attuned.store.database import Database
+from attuned.store.releases import ReleaseStore
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ class LabelRow:
 
 
 class SiteStore:
-    """Labels, rooms' models, and nodes."""
+    """Labels, rooms' models, nodes, and releases."""
 
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
+        self.releases = ReleaseStore(self._database)
 
     async def open(self) -> None:
         await self._database.open()

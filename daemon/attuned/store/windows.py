@@ -88,7 +88,7 @@ class WindowStore:
 
         def work(connection: sqlite3.Connection) -> dict[str, int]:
             found: dict[str, int] = {}
-            for window in _inbox(connection):
+            for window in read_inbox(connection):
                 if not window.refused and window.end_utc_ms <= until_utc_ms.get(window.node, -1):
                     found[window.node] = min(window.end_utc_ms, found.get(window.node, window.end_utc_ms))
             return found
@@ -104,11 +104,11 @@ class WindowStore:
         wanted = frozenset(nodes)
 
         def work(connection: sqlite3.Connection) -> list[Window]:
-            inbox = [window for window in _inbox(connection) if window.node in wanted]
+            inbox = [window for window in read_inbox(connection) if window.node in wanted]
             found: list[Window] = []
             for first, last in spans:
                 inside = (
-                    w for w in [*_packed(connection, wanted, first, last), *inbox] if first < w.end_utc_ms <= last
+                    w for w in [*read_packed(connection, wanted, first, last), *inbox] if first < w.end_utc_ms <= last
                 )
                 found += [window for window in inside if not window.refused]
             return sorted(found, key=lambda w: (w.end_utc_ms, w.node, w.boot, w.seq))
@@ -122,7 +122,7 @@ def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
         boots[row[0], row[1]] = _boot_record(row)
     for node, boot, tick_ms, utc_ms in connection.execute("SELECT * FROM ties ORDER BY tick_ms"):
         boots[node, boot].ties.append(tick_ms, utc_ms)
-    for window in _inbox(connection):
+    for window in read_inbox(connection):
         boots[window.node, window.boot].count(window)
     return dict(boots)
 
@@ -137,12 +137,16 @@ def _boot_record(row: Sequence[Any]) -> BootRecord:
     return BootRecord(SeqTracker(through, set(json.loads(beyond)), lost), windows=windows)
 
 
-def _inbox(connection: sqlite3.Connection) -> Iterator[Window]:
+def read_inbox(connection: sqlite3.Connection) -> Iterator[Window]:
+    """Windows that have not been packed, in the order of their arrival."""
     for (record,) in connection.execute("SELECT record FROM inbox ORDER BY id"):
         yield from unpack_all(record)
 
 
-def _packed(connection: sqlite3.Connection, nodes: Iterable[str], from_utc_ms: int, to_utc_ms: int) -> Iterator[Window]:
+def read_packed(
+    connection: sqlite3.Connection, nodes: Iterable[str], from_utc_ms: int, to_utc_ms: int
+) -> Iterator[Window]:
+    """Packed windows of these nodes, of all hours that the time (from, to] touches, node by node in each hour."""
     keys = dict(connection.execute("SELECT node, key FROM node_keys"))
     wanted = [keys[node] for node in nodes if node in keys]
     last = (to_utc_ms // HOUR_MS + 1) << HOUR_BITS

@@ -1,0 +1,233 @@
+"""What a room's releases are built from, gathered from the store; and found again by the names of its blocks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from attune_core import Schema
+
+from attuned.labels.teaching import CLASSES
+from attuned.learning.blocks import Block, Labelled, factory_block, joined, make_block
+from attuned.learning.effective import DAY_S
+from attuned.learning.releases import NodePart, Release, RoomInputs, Summand
+from attuned.learning.reliability import Reliability
+from attuned.nodes.facts import NodeFacts
+from attuned.nodes.window import Window
+from attuned.store.reading import Reader, Span
+from attuned.store.site import LabelRow
+
+DAY_MS = DAY_S * 1000
+
+Stored = Mapping[tuple[int, int], Window]  # by boot and seq
+
+# Windows of another room and class that tell what rooms of this kind are like, and the rooms that are asked: enough
+# that one odd room does not decide, and so few that a release stays small.
+COHORT_WINDOWS, COHORT_ROOMS = 32, 16
+
+# What the cohort weighs in all: that of half an hour of the room's own labels, which soon outweigh it.
+COHORT_WEIGHT = 30.0
+
+# Weak windows of one source and day: a source that speaks all day says no more than this.
+WEAK_WINDOWS = 120
+
+
+@dataclass
+class Gathering:
+    """Gathers for many rooms in turn; what one room tells the others is kept. `rooms` are their nodes."""
+
+    reader: Reader
+    rooms: Mapping[str, Sequence[str]]
+    step_s: int
+    facts: dict[str, NodeFacts] = field(init=False)
+    labels: dict[str, list[LabelRow]] = field(init=False)
+    _told: dict[str, dict[str, Labelled]] = field(default_factory=dict)
+    _reliability: Reliability | None = None
+
+    def __post_init__(self) -> None:
+        self.facts = {node: NodeFacts.from_json(text) for node, text in self.reader.facts().items()}
+        self.labels = self.reader.labels_in_force()
+
+    def room(self, room: str) -> RoomInputs:
+        """The blocks of each node of a room: cohort, weak sources, then its own labels."""
+        rows = self.labels.get(room, [])
+        said = self._labelled(room, rows)
+        nodes = {}
+        for node in self._known(room):
+            schema = self.schema(node)
+            own = _own(node, said[node], rows)
+            weak = self._weak(node, said[node], rows) if any(row.weight < 1 for row in rows) else []
+            nodes[node] = NodePart(schema, (*self._cohort(room, node, schema), *weak, *own))
+        return RoomInputs(room, self.step_s, nodes)
+
+    def schema(self, node: str) -> Schema:
+        """The feature schema of a node that has said hello."""
+        return self.facts[node].make_schema()
+
+    def _known(self, room: str) -> list[str]:
+        return sorted(node for node in self.rooms[room] if node in self.facts)
+
+    def _labelled(self, room: str, rows: Sequence[LabelRow]) -> dict[str, Labelled]:
+        """The windows of each node that a label speaks of."""
+        nodes = self._known(room)
+        found = self.reader.windows(nodes, _merged((row.from_utc_ms, row.to_utc_ms) for row in rows))
+        return {node: labelled(found[node], rows, len(self.schema(node))) for node in nodes}
+
+    def _weak(self, node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
+        """A block for each day and weak source, as reliable as the source has been."""
+        if self._reliability is None:
+            every = [row for labels in self.labels.values() for row in labels]
+            self._reliability = Reliability.of(every)
+        found = []
+        by_number = {row.number: row for row in rows if row.weight < 1}
+        sources = sorted({row.source for row in by_number.values()})
+        for source in sources:
+            numbers = [number for number, row in by_number.items() if row.source == source]
+            windows = said[np.isin(said.label, numbers)]
+            weight = self._reliability.weight(source) * max(by_number[number].weight for number in numbers)
+            for day in np.unique(windows.ends_ms // DAY_MS).tolist() if weight > 0 else ():
+                name = f"weak {source} {np.datetime64(day, 'D')} {node}"
+                of_day = windows[windows.ends_ms // DAY_MS == day]
+                found.append(_summand(name, node, weight, of_day[_even(len(of_day), WEAK_WINDOWS)]))
+        return found
+
+    def _cohort(self, room: str, node: str, schema: Schema) -> list[Summand]:
+        """What people said of other rooms with a node of this schema, down-weighted."""
+        others = [
+            (other, twin, windows)
+            for other in self._cohort_rooms(room)
+            for twin, windows in self._typical(other).items()
+            if self.facts[twin].schema == schema.hash.hex() and len(windows)
+        ]
+        total = sum(len(windows) for _, _, windows in others)
+        weight = min(1.0, COHORT_WEIGHT / total) if total else 0.0
+        return [_summand(f"cohort {other} {twin} for {node}", node, weight, windows) for other, twin, windows in others]
+
+    def _cohort_rooms(self, room: str) -> list[str]:
+        """The rooms that people have labelled most often, without this one."""
+        people = {other: sum(row.weight >= 1 for row in self.labels.get(other, ())) for other in self.rooms}
+        most = sorted((other for other in people if people[other] and other != room), key=lambda o: (-people[o], o))
+        return sorted(most[:COHORT_ROOMS])
+
+    def _typical(self, room: str) -> dict[str, Labelled]:
+        """Some windows of each node of a room, as many free as occupied, spread over all that people have labelled."""
+        if room not in self._told:
+            rows = [row for row in self.labels.get(room, []) if row.weight >= 1]
+            said = self._labelled(room, rows)
+            self._told[room] = {node: _balanced(windows, COHORT_WINDOWS) for node, windows in said.items()}
+        return self._told[room]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A release's blocks as the store still has them: `missing` are the names of those that it has not, or not as
+    they were."""
+
+    inputs: RoomInputs
+    missing: tuple[str, ...]
+
+
+def find_again(reader: Reader, release: Release) -> Found:
+    """The blocks of a release, by their names and windows."""
+    rows = reader.labels(number for block in release.blocks for number in block.labels)
+    schemas = {node: kind.features for node, kind in release.types.items()}
+    parts: dict[str, list[Summand]] = {node: [] for node in schemas}
+    stored = _stored(reader, release.blocks, rows)
+    missing = []
+    for block in release.blocks:
+        again = None
+        if not block.windows:
+            again = factory_block(block.node, schemas[block.node])
+        elif found := _find(block, stored, rows):
+            again = make_block(block.name, block.node, block.weight, found)
+            parts[block.node].append((block, found))
+        if again != block:
+            missing.append(block.name)
+    nodes = {node: NodePart(schemas[node], tuple(each)) for node, each in parts.items()}
+    return Found(RoomInputs(release.room, release.step_s, nodes), tuple(missing))
+
+
+def _stored(reader: Reader, blocks: Sequence[Block], rows: Mapping[int, LabelRow]) -> dict[str, Stored]:
+    """All windows that the labels of some blocks speak of, by node and identity."""
+    spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows.values())
+    windows = reader.windows({_source(block) for block in blocks}, spans)
+    return {node: {(window.boot, window.seq): window for window in found} for node, found in windows.items()}
+
+
+def _source(block: Block) -> str:
+    """The node that measured a block's windows: of a cohort block, the twin in the other room."""
+    return block.name.split()[2] if block.name.startswith("cohort ") else block.node
+
+
+def _find(block: Block, stored: Mapping[str, Stored], rows: Mapping[int, LabelRow]) -> Labelled | None:
+    """The windows of a block; None if a label or a window is gone."""
+    windows = stored[_source(block)]
+    wanted = [(label, boot, seq) for label, boot, first, last in block.windows for seq in range(first, last + 1)]
+    if not block.labels <= rows.keys() or any((boot, seq) not in windows for _, boot, seq in wanted):
+        return None
+    label = np.array([label for label, _, _ in wanted], np.int64)
+    return _columns([windows[boot, seq] for _, boot, seq in wanted], label, rows)
+
+
+def labelled(windows: Sequence[Window], rows: Sequence[LabelRow], features: int) -> Labelled:
+    """The windows of one node, by time, that a label of `rows` speaks of, each with the label that counts.
+
+    People go before weak sources; of several, the last one told.
+    """
+    ends_ms = np.array([window.end_utc_ms for window in windows], np.int64)
+    label = np.zeros(len(windows), np.int64)
+    for row in sorted(rows, key=lambda row: (row.weight >= 1, row.number)):
+        first, last = np.searchsorted(ends_ms, [row.from_utc_ms, row.to_utc_ms], side="right")
+        label[first:last] = row.number
+    usable = [len(window.features) == 2 * features for window in windows]
+    kept = np.flatnonzero((label > 0) & np.array(usable, dtype=bool))
+    if not len(kept):
+        return joined([], features)
+    return _columns([windows[i] for i in kept.tolist()], label[kept], {row.number: row for row in rows})
+
+
+def _columns(windows: Sequence[Window], label: npt.NDArray[np.int64], rows: Mapping[int, LabelRow]) -> Labelled:
+    classes = {number: CLASSES[rows[number].class_name] for number in set(label.tolist())}
+    x = np.frombuffer(b"".join(window.features for window in windows), "<i2")
+    return Labelled(
+        np.array([window.end_utc_ms for window in windows], np.int64),
+        np.array([window.boot for window in windows], np.int64),
+        np.array([window.seq for window in windows], np.int64),
+        label,
+        np.array([classes[number] for number in label.tolist()], np.uint8),
+        x.reshape(len(windows), -1).astype(np.int16),
+    )
+
+
+def _own(node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
+    """A block for each label that people gave, in order of their numbers."""
+    people = {row.number: row.weight for row in rows if row.weight >= 1}
+    numbers = [number for number in np.unique(said.label).tolist() if number in people]
+    return [_summand(f"label {n} {node}", node, people[n], said[said.label == n]) for n in numbers]
+
+
+def _summand(name: str, node: str, weight: float, windows: Labelled) -> Summand:
+    return make_block(name, node, weight, windows), windows
+
+
+def _balanced(windows: Labelled, each: int) -> Labelled:
+    """At most `each` windows of either class, in order of time."""
+    kept = [np.flatnonzero(windows.classes == k)[_even(int(np.sum(windows.classes == k)), each)] for k in (0, 1)]
+    return windows[np.sort(np.concatenate(kept))]
+
+
+def _even(count: int, limit: int) -> npt.NDArray[np.int64]:
+    """At most `limit` of `count` places, evenly spread."""
+    wanted = min(count, limit)
+    return (np.arange(wanted, dtype=np.int64) * count) // max(wanted, 1)
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The same time in stretches that do not overlap."""
+    found: list[Span] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        else:
+            found.append((first, last))
+    return found

@@ -1,0 +1,104 @@
+"""Releases, and what the gate said of them: a table of attune.db."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+
+from attuned.errors import NotFoundError, RequestError
+from attuned.store.database import Database
+
+CANDIDATE, DEPLOYED, REFUSED, SUPERSEDED = "candidate", "deployed", "refused", "superseded"
+
+# Hex digits of an id below which too many releases could be meant.
+LEAST_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class ReleaseRow:
+    """A release as it is stored; `body` never changes, `state` does.
+
+    `state`: a `candidate` waits, a `deployed` one runs on its node, a `refused` one was worse, a `superseded` one has
+    been followed by a newer one. `verdict`: better, worse, too little evidence. `running` is what a node that runs it
+    says in its hello, `trigger` why it was built, `report` the gate's findings as JSON.
+    """
+
+    id: str
+    room: str
+    node: str
+    made_utc_ms: int
+    state: str
+    verdict: str
+    running: str
+    through_label: int
+    trigger: str
+    report: str
+    body: bytes
+
+
+_COLUMNS = ", ".join(field.name for field in fields(ReleaseRow))
+_SELECT = f"SELECT {_COLUMNS} FROM releases"  # noqa: S608 (column names of this file)
+
+
+class ReleaseStore:
+    """Reads and adds releases; each call is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, rows: Sequence[ReleaseRow]) -> list[ReleaseRow]:
+        """Adds those that are new, all or none; a candidate supersedes the one before it. Returns the new ones."""
+
+        def work(connection: sqlite3.Connection) -> list[ReleaseRow]:
+            known = {row[0] for row in connection.execute("SELECT id FROM releases")}
+            fresh = [row for row in rows if row.id not in known]
+            for row in (row for row in fresh if row.state == CANDIDATE):
+                connection.execute(
+                    "UPDATE releases SET state = ? WHERE node = ? AND state = ?", (SUPERSEDED, row.node, CANDIDATE)
+                )
+            marks = ", ".join("?" * len(fields(ReleaseRow)))
+            connection.executemany(f"INSERT INTO releases VALUES ({marks})", [astuple(row) for row in fresh])  # noqa: S608
+            return fresh
+
+        return await self._database.run(work)
+
+    async def newest(self, room: str = "", limit: int = 100) -> list[ReleaseRow]:
+        """Releases of a room, or of all; newest first."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                f"{_SELECT} WHERE room = ? OR ? = '' ORDER BY made_utc_ms DESC, node LIMIT ?", (room, room, limit)
+            ).fetchall()
+        )
+        return [ReleaseRow(*row) for row in rows]
+
+    async def find(self, digits: str) -> ReleaseRow:
+        """The release whose id begins so.
+
+        Raises RequestError for too few digits or more than one such release, NotFoundError where there is none.
+        """
+        if len(digits) < LEAST_DIGITS or not set(digits) <= set("0123456789abcdef"):
+            raise RequestError(f"A release is named by {LEAST_DIGITS} or more hex digits of its id, not {digits!r}.")
+        rows = await self._database.run(
+            lambda connection: connection.execute(f"{_SELECT} WHERE id GLOB ? LIMIT 2", (digits + "*",)).fetchall()
+        )
+        if not rows:
+            raise NotFoundError(f"There is no release {digits!r}: `attune release list` shows their ids.")
+        if len(rows) > 1:
+            raise RequestError(f"Several releases begin with {digits!r}: write more digits of the id.")
+        return ReleaseRow(*rows[0])
+
+    async def note_running(self, node: str, running: str) -> None:
+        """A node has said what it runs: that release is deployed, and the one before it superseded."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            found = connection.execute(
+                "SELECT id FROM releases WHERE node = ? AND running = ? ORDER BY made_utc_ms DESC LIMIT 1",
+                (node, running),
+            ).fetchone()
+            now = found[0] if found else ""
+            connection.execute(
+                "UPDATE releases SET state = ? WHERE node = ? AND state = ? AND id <> ?",
+                (SUPERSEDED, node, DEPLOYED, now),
+            )
+            connection.execute("UPDATE releases SET state = ? WHERE id = ?", (DEPLOYED, now))
+
+        await self._database.run(work)

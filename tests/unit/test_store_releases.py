@@ -1,0 +1,70 @@
+"""The table of releases: what is added stays as it is, and one release of a node at a time is a candidate."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from attuned.errors import NotFoundError, RequestError
+from attuned.store.releases import CANDIDATE, DEPLOYED, REFUSED, SUPERSEDED, ReleaseRow, ReleaseStore
+from attuned.store.site import SiteStore
+
+
+def row(digits: str, node: str = "n", made: int = 1, state: str = CANDIDATE, room: str = "r") -> ReleaseRow:
+    return ReleaseRow(digits * 8, room, node, made, state, "better", f"runs {digits}", 5, "a person", "{}", b"\x00{}")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[ReleaseStore]:
+    site = SiteStore(tmp_path)
+    await site.open()
+    yield site.releases
+    await site.close()
+
+
+async def states(store: ReleaseStore) -> dict[str, str]:
+    return {found.id[:4]: found.state for found in await store.newest()}
+
+
+async def test_a_new_candidate_supersedes_the_one_before(store: ReleaseStore) -> None:
+    await store.add([row("aaaa"), row("bbbb", "m")])
+    assert await store.add([row("cccc", made=2), row("bbbb", "m")]) == [row("cccc", made=2)]
+    assert await states(store) == {"aaaa": SUPERSEDED, "bbbb": CANDIDATE, "cccc": CANDIDATE}
+    await store.add([row("dddd", made=3, state=REFUSED)])
+    found = await states(store)
+    assert (found["cccc"], found["dddd"]) == (CANDIDATE, REFUSED)
+
+
+async def test_what_a_node_says_it_runs_is_deployed(store: ReleaseStore) -> None:
+    await store.add([row("aaaa")])
+    await store.note_running("n", "runs aaaa")
+    await store.add([row("bbbb", made=2)])
+    assert await states(store) == {"aaaa": DEPLOYED, "bbbb": CANDIDATE}
+    await store.note_running("n", "runs bbbb")
+    assert await states(store) == {"aaaa": SUPERSEDED, "bbbb": DEPLOYED}
+    await store.note_running("m", "runs bbbb")
+    await store.note_running("n", "the factory release")
+    assert await states(store) == {"aaaa": SUPERSEDED, "bbbb": SUPERSEDED}
+
+
+async def test_all_or_none_are_added(store: ReleaseStore) -> None:
+    with pytest.raises(Exception, match="NOT NULL"):
+        await store.add([row("aaaa"), replace(row("bbbb"), body=None)])  # type: ignore[arg-type]
+    assert await store.newest() == []
+
+
+async def test_found_by_the_first_digits(store: ReleaseStore) -> None:
+    await store.add([row("abcd"), row("abce", "m", room="s")])
+    assert await store.find("abcd") == row("abcd")
+    assert [found.id[:4] for found in await store.newest("s")] == ["abce"]
+    with pytest.raises(NotFoundError, match="attune release list"):
+        await store.find("ffff")
+    for digits in ("abc", "*", "", "ABCD", "abc?"):
+        with pytest.raises(RequestError, match="hex digits"):
+            await store.find(digits)
+
+
+async def test_ambiguous_digits_are_refused(store: ReleaseStore) -> None:
+    await store.add([replace(row("abcd"), id="abcd1111"), replace(row("abcd", "m"), id="abcd2222")])
+    with pytest.raises(RequestError, match="more digits"):
+        await store.find("abcd")
