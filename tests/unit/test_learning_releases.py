@@ -143,7 +143,7 @@ def test_folds_keep_neighbours_together() -> None:
         distance = np.abs(learned[:, None] - held[None, ::7]).min()
         assert distance > 3600 - 7 * 600
         assert len(held) + len(learned) < len(ends)
-    edges = ends[(folds.fold(ends) == 2) & (ends % 86_400 == 0)]
+    edges = ends[(folds.fold(ends) == 2) & (ends % 86_400 == 600)]
     assert near[np.isin(ends, edges - 600)][:, 2].all()
 
 

@@ -76,37 +76,45 @@ def by_time(parts: Sequence[Labelled]) -> Labelled:
     return found[np.lexsort((found.seq, found.boot, found.ends_ms))]
 
 
-def crossed_evidence(parts: Mapping[str, Part], room: RoomEvidence, folds: Folds, without: str = "") -> RoomRecord:
-    """The room as its nodes' heads see it, each window judged by a head that had learned nothing of or near its fold.
+@dataclass(frozen=True)
+class Crossing:
+    """The heads of a room's nodes, one for each fold that it had learned nothing of or near."""
 
-    `without` is a sensor kind that counts as missing in every window.
-    """
-    nats, told = {}, {}
-    for node, windows in room.windows.items():
-        heads = held_back_heads(parts[node], folds)
-        x = masked(parts[node].schema, windows.features, without)
-        fold = folds.fold(windows.ends_ms // 1000)
-        nats[node], told[node] = np.zeros(len(windows)), np.zeros(len(windows), dtype=bool)
-        for number, head in enumerate(heads):
-            here = fold == number
-            nats[node][here], told[node][here] = occupied(head, x[here])
-    return room.record(nats, told)
+    parts: Mapping[str, Part]
+    folds: Folds
+    heads: Mapping[str, Sequence[Head]]
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Part], folds: Folds) -> "Crossing":
+        """From what each node's head is the sum of."""
+        return cls(parts, folds, {node: held_back_heads(part, folds) for node, part in parts.items()})
+
+    def record(self, room: RoomEvidence, without: str = "") -> RoomRecord:
+        """The room as these heads see it; `without` is a sensor kind that counts as missing in every window."""
+        nats, told = {}, {}
+        for node, windows in room.windows.items():
+            x = masked(self.parts[node].schema, windows.features, without)
+            fold = self.folds.fold(windows.ends_ms // 1000)
+            nats[node], told[node] = np.zeros(len(windows)), np.zeros(len(windows), dtype=bool)
+            for number, head in enumerate(self.heads[node]):
+                here = fold == number
+                nats[node][here], told[node][here] = occupied(head, x[here])
+        return room.record(nats, told)
 
 
 def held_back_heads(part: Part, folds: Folds) -> list[Head]:
     """For each fold the head, in float32, that is the sum of what lies neither in nor near it."""
-    cells: dict[bytes, Head] = {}
-    near_of: dict[bytes, npt.NDArray[np.bool_]] = {}
-    for block, windows in part.summands:
-        near = folds.near(windows.ends_ms // 1000)
-        kinds, which = np.unique(near, axis=0, return_inverse=True)
-        for index, kind in enumerate(kinds):
-            piece = block_head(part.schema, windows[which.reshape(-1) == index], block.weight)
-            near_of[kind.tobytes()] = kind
-            cells.setdefault(kind.tobytes(), Head(HEAD, part.schema, "float64")).merge(piece)
+    cells: dict[int, Head] = {}
+    for weight in sorted({block.weight for block, _ in part.summands}):
+        windows = joined([each for block, each in part.summands if block.weight == weight], len(part.schema))
+        # Windows that are near the same folds are learned together: a bit for each fold.
+        codes = folds.near(windows.ends_ms // 1000) @ (1 << np.arange(folds.count))
+        for code in np.unique(codes).tolist():
+            piece = block_head(part.schema, windows[codes == code], weight)
+            cells.setdefault(code, Head(HEAD, part.schema, "float64")).merge(piece)
     heads = []
     for fold in range(folds.count):
-        known = summed(part.schema, (cells[key] for key in sorted(cells) if not near_of[key][fold]))
+        known = summed(part.schema, (cells[code] for code in sorted(cells) if not code >> fold & 1))
         heads.append(as_node(part.schema, known.export()))
     return heads
 

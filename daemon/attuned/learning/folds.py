@@ -25,7 +25,7 @@ class Folds:
 
     def fold(self, ends_s: Seconds) -> Seconds:
         """The fold of windows that end then [n], 0 to count - 1."""
-        stretch = (ends_s - self.origin_s) // self.length_s
+        stretch = (ends_s - 1 - self.origin_s) // self.length_s
         return np.asarray(stretch % self.count)
 
     def near(self, ends_s: Seconds) -> npt.NDArray[np.bool_]:
@@ -38,8 +38,9 @@ class Folds:
 
 def folds_of(ends_s: Seconds) -> Folds:
     """Whole days of UTC where labelled windows [n > 0] lie on several, else stretches of the time that they cover."""
-    first, last = int(ends_s.min()), int(ends_s.max())
-    days = len(np.unique(ends_s // DAY_S))
+    # A window that ends at midnight belongs to the day before.
+    first, last = int(ends_s.min()) - 1, int(ends_s.max()) - 1
+    days = len(np.unique((ends_s - 1) // DAY_S))
     if days >= LEAST_DAYS:
         return Folds(first // DAY_S * DAY_S, DAY_S, min(days, MOST_PARTS), NEAR_S)
     return Folds(first, (last - first) // PARTS + 1, PARTS, 0)

@@ -8,18 +8,15 @@ import numpy.typing as npt
 from attune_core import Schema
 
 from attuned.labels.teaching import CLASSES
-from attuned.learning.blocks import Block, Labelled, factory_block, joined, make_block
+from attuned.learning.blocks import Block, Labelled, factory_block, make_block
 from attuned.learning.effective import DAY_S
 from attuned.learning.releases import NodePart, Release, RoomInputs, Summand
 from attuned.learning.reliability import Reliability
 from attuned.nodes.facts import NodeFacts
-from attuned.nodes.window import Window
-from attuned.store.reading import Reader, Span
+from attuned.store.reading import Columns, Reader, Span
 from attuned.store.site import LabelRow
 
 DAY_MS = DAY_S * 1000
-
-Stored = Mapping[tuple[int, int], Window]  # by boot and seq
 
 # Windows of another room and class that tell what rooms of this kind are like, and the rooms that are asked: enough
 # that one odd room does not decide, and so few that a release stays small.
@@ -70,8 +67,9 @@ class Gathering:
     def _labelled(self, room: str, rows: Sequence[LabelRow]) -> dict[str, Labelled]:
         """The windows of each node that a label speaks of."""
         nodes = self._known(room)
-        found = self.reader.windows(nodes, _merged((row.from_utc_ms, row.to_utc_ms) for row in rows))
-        return {node: labelled(found[node], rows, len(self.schema(node))) for node in nodes}
+        features = {node: len(self.schema(node)) for node in nodes}
+        found = self.reader.windows(features, _merged((row.from_utc_ms, row.to_utc_ms) for row in rows))
+        return {node: labelled(found[node], rows) for node in nodes}
 
     def _weak(self, node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
         """A block for each day and weak source, as reliable as the source has been."""
@@ -132,13 +130,14 @@ def find_again(reader: Reader, release: Release) -> Found:
     rows = reader.labels(number for block in release.blocks for number in block.labels)
     schemas = {node: kind.features for node, kind in release.types.items()}
     parts: dict[str, list[Summand]] = {node: [] for node in schemas}
-    stored = _stored(reader, release.blocks, rows)
+    stored = _stored(reader, release.blocks, rows, schemas)
+    places = {node: _places(columns) for node, columns in stored.items()}
     missing = []
     for block in release.blocks:
         again = None
         if not block.windows:
             again = factory_block(block.node, schemas[block.node])
-        elif found := _find(block, stored, rows):
+        elif found := _find(block, stored[_source(block)], places[_source(block)], rows):
             again = make_block(block.name, block.node, block.weight, found)
             parts[block.node].append((block, found))
         if again != block:
@@ -147,11 +146,12 @@ def find_again(reader: Reader, release: Release) -> Found:
     return Found(RoomInputs(release.room, release.step_s, nodes), tuple(missing))
 
 
-def _stored(reader: Reader, blocks: Sequence[Block], rows: Mapping[int, LabelRow]) -> dict[str, Stored]:
-    """All windows that the labels of some blocks speak of, by node and identity."""
+def _stored(
+    reader: Reader, blocks: Sequence[Block], rows: Mapping[int, LabelRow], schemas: Mapping[str, Schema]
+) -> dict[str, Columns]:
+    """All windows that the labels of some blocks speak of, by the node that measured them."""
     spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows.values())
-    windows = reader.windows({_source(block) for block in blocks}, spans)
-    return {node: {(window.boot, window.seq): window for window in found} for node, found in windows.items()}
+    return reader.windows({_source(block): len(schemas[block.node]) for block in blocks}, spans)
 
 
 def _source(block: Block) -> str:
@@ -159,44 +159,44 @@ def _source(block: Block) -> str:
     return block.name.split()[2] if block.name.startswith("cohort ") else block.node
 
 
-def _find(block: Block, stored: Mapping[str, Stored], rows: Mapping[int, LabelRow]) -> Labelled | None:
+def _places(stored: Columns) -> dict[tuple[int, int], int]:
+    """Where each window stands, by boot and seq."""
+    return {key: i for i, key in enumerate(zip(stored.boot.tolist(), stored.seq.tolist(), strict=True))}
+
+
+def _find(
+    block: Block, stored: Columns, places: Mapping[tuple[int, int], int], rows: Mapping[int, LabelRow]
+) -> Labelled | None:
     """The windows of a block; None if a label or a window is gone."""
-    windows = stored[_source(block)]
-    wanted = [(label, boot, seq) for label, boot, first, last in block.windows for seq in range(first, last + 1)]
-    if not block.labels <= rows.keys() or any((boot, seq) not in windows for _, boot, seq in wanted):
+    if not block.labels <= rows.keys():
         return None
-    label = np.array([label for label, _, _ in wanted], np.int64)
-    return _columns([windows[boot, seq] for _, boot, seq in wanted], label, rows)
+    wanted = [(label, boot, seq) for label, boot, first, last in block.windows for seq in range(first, last + 1)]
+    if any((boot, seq) not in places for _, boot, seq in wanted):
+        return None
+    kept = np.array([places[boot, seq] for _, boot, seq in wanted], np.int64)
+    return _labelled(stored, kept, np.array([label for label, _, _ in wanted], np.int64), rows)
 
 
-def labelled(windows: Sequence[Window], rows: Sequence[LabelRow], features: int) -> Labelled:
-    """The windows of one node, by time, that a label of `rows` speaks of, each with the label that counts.
+def labelled(windows: Columns, rows: Sequence[LabelRow]) -> Labelled:
+    """The windows of one node that a label of `rows` speaks of, by time, each with the label that counts.
 
     People go before weak sources; of several, the last one told.
     """
-    ends_ms = np.array([window.end_utc_ms for window in windows], np.int64)
     label = np.zeros(len(windows), np.int64)
     for row in sorted(rows, key=lambda row: (row.weight >= 1, row.number)):
-        first, last = np.searchsorted(ends_ms, [row.from_utc_ms, row.to_utc_ms], side="right")
+        first, last = np.searchsorted(windows.ends_ms, [row.from_utc_ms, row.to_utc_ms], side="right")
         label[first:last] = row.number
-    usable = [len(window.features) == 2 * features for window in windows]
-    kept = np.flatnonzero((label > 0) & np.array(usable, dtype=bool))
-    if not len(kept):
-        return joined([], features)
-    return _columns([windows[i] for i in kept.tolist()], label[kept], {row.number: row for row in rows})
+    kept = np.flatnonzero(label > 0)
+    return _labelled(windows, kept, label[kept], {row.number: row for row in rows})
 
 
-def _columns(windows: Sequence[Window], label: npt.NDArray[np.int64], rows: Mapping[int, LabelRow]) -> Labelled:
-    classes = {number: CLASSES[rows[number].class_name] for number in set(label.tolist())}
-    x = np.frombuffer(b"".join(window.features for window in windows), "<i2")
-    return Labelled(
-        np.array([window.end_utc_ms for window in windows], np.int64),
-        np.array([window.boot for window in windows], np.int64),
-        np.array([window.seq for window in windows], np.int64),
-        label,
-        np.array([classes[number] for number in label.tolist()], np.uint8),
-        x.reshape(len(windows), -1).astype(np.int16),
-    )
+def _labelled(
+    windows: Columns, kept: npt.NDArray[np.int64], label: npt.NDArray[np.int64], rows: Mapping[int, LabelRow]
+) -> Labelled:
+    numbers, which = np.unique(label, return_inverse=True)
+    classes = np.array([CLASSES[rows[number].class_name] for number in numbers.tolist()], np.uint8)
+    identity = (windows.ends_ms[kept], windows.boot[kept], windows.seq[kept])
+    return Labelled(*identity, label, classes[which], windows.features[kept])
 
 
 def _own(node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:

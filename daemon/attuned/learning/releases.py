@@ -19,7 +19,7 @@ from attuned.learning.blocks import (
     factory_block,
     summed,
 )
-from attuned.learning.crossing import RoomEvidence, crossed_evidence
+from attuned.learning.crossing import Crossing, RoomEvidence
 from attuned.learning.folds import folds_of
 from attuned.learning.rooms import learn_room
 from attuned.presence.model import RoomModel
@@ -152,7 +152,7 @@ def room_model(inputs: RoomInputs) -> RoomModel:
     said = RoomEvidence.of(inputs.own, inputs.step_s)
     if said is None:
         return RoomModel()
-    record = crossed_evidence(inputs.nodes, said, folds_of(said.ends_s))
+    record = Crossing.of(inputs.nodes, folds_of(said.ends_s)).record(said)
     return learn_room(record, inputs.sensors, inputs.step_s)
 
 

@@ -6,15 +6,38 @@ Each call is a transaction of its own, so that the daemon's log never has to wai
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from attuned.errors import StoreError
-from attuned.nodes.window import Window
+from attuned.nodes.window import unpack_all
 from attuned.store.releases import DEPLOYED
 from attuned.store.site import LabelRow
-from attuned.store.windows import read_inbox, read_packed
+from attuned.store.windows import inbox_records, packed_records
 
 Span = tuple[int, int]  # (from, to] of UTC in ms
+Table = npt.NDArray[np.void]
+
+# Where a record says how many bytes of evidence it has.
+_EVIDENCES_AT = 29
+
+_KEPT = ["utc_ms", "boot", "seq", "x"]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Windows of one node by time: ends_ms int64 [n] of UTC, boot and seq int64 [n], features int16 [n, d]."""
+
+    ends_ms: npt.NDArray[np.int64]
+    boot: npt.NDArray[np.int64]
+    seq: npt.NDArray[np.int64]
+    features: npt.NDArray[np.int16]
+
+    def __len__(self) -> int:
+        return len(self.ends_ms)
 
 
 class Reader:
@@ -50,30 +73,63 @@ class Reader:
         with _reading(self._attune) as connection:
             return dict(connection.execute("SELECT node, body FROM releases WHERE state = ?", (DEPLOYED,)))
 
-    def windows(self, nodes: Iterable[str], spans: Sequence[Span]) -> dict[str, list[Window]]:
-        """Each node's windows that end in one of the spans, which do not overlap, by (end, boot, seq)."""
-        wanted = frozenset(nodes)
-        found: dict[str, dict[tuple[int, int], Window]] = {node: {} for node in wanted}
-        if not spans or not wanted:
-            return {node: [] for node in wanted}
-        # Windows only ever move from the inbox to what is packed: read in this order none is missed, and one that
-        # moved meanwhile is found twice.
-        with _reading(self._windows) as connection:
-            _add(found, (w for w in read_inbox(connection) if w.node in wanted), spans)
-        with _reading(self._windows) as connection:
-            for first, last in spans:
-                _add(found, read_packed(connection, wanted, first, last), [(first, last)])
-        return {node: sorted(each.values(), key=_by_time) for node, each in found.items()}
+    def windows(self, features: Mapping[str, int], spans: Sequence[Span]) -> dict[str, Columns]:
+        """Each node's windows of so many features that end in one of the spans, which do not overlap; by time."""
+        parts: dict[str, list[Table]] = {node: [] for node in features}
+        if spans and features:
+            # Windows only ever move from the inbox to what is packed: read in this order none is missed, and one that
+            # moved meanwhile is found twice.
+            with _reading(self._windows) as connection:
+                for node, records in inbox_records(connection, features):
+                    parts[node].append(_table(records, features[node]))
+            with _reading(self._windows) as connection:
+                for first, last in spans:
+                    for node, records in packed_records(connection, features, first, last):
+                        parts[node].append(_table(records, features[node]))
+        return {node: _chosen(found, features[node], spans) for node, found in parts.items()}
 
 
-def _by_time(window: Window) -> tuple[int, int, int]:
-    return window.end_utc_ms, window.boot, window.seq
+def _table(records: bytes, features: int) -> Table:
+    """The windows of records that stand one after the other, without those of another number of features."""
+    evidences = records[_EVIDENCES_AT]
+    kind = _record(evidences, features)
+    if len(records) % kind.itemsize == 0:
+        table = np.frombuffer(records, kind)
+        if (table["evidences"] == evidences).all() and (table["features"] == 2 * features).all():
+            return np.asarray(table[_KEPT], dtype=_row(features))
+    # Windows of which the head knew nothing are shorter than the others.
+    rows = [
+        (w.end_utc_ms, w.boot, w.seq, np.frombuffer(w.features, "<i2"))
+        for w in unpack_all(records)
+        if len(w.features) == 2 * features
+    ]
+    return np.array(rows, _row(features))
 
 
-def _add(found: Mapping[str, dict[tuple[int, int], Window]], windows: Iterable[Window], spans: Sequence[Span]) -> None:
-    for window in windows:
-        if not window.refused and any(first < window.end_utc_ms <= last for first, last in spans):
-            found[window.node].setdefault((window.boot, window.seq), window)
+def _record(evidences: int, features: int) -> np.dtype[np.void]:
+    """A window's record in the store (nodes/window.py)."""
+    head = [("node", "S8"), ("boot", "<u4"), ("utc_ms", "<i8"), ("seq", "<u4"), ("end_s", "<u4"), ("state", "u1")]
+    lengths = [("evidences", "u1"), ("features", "u1"), ("evidence", "u1", (evidences,)), ("x", "<i2", (features,))]
+    return np.dtype([*head, *lengths])
+
+
+def _row(features: int) -> np.dtype[np.void]:
+    return np.dtype([("utc_ms", "<i8"), ("boot", "<u4"), ("seq", "<u4"), ("x", "<i2", (features,))])
+
+
+def _chosen(parts: Sequence[Table], features: int, spans: Sequence[Span]) -> Columns:
+    """Those that end in the spans, each once, in order of (end, boot, seq)."""
+    table = np.concatenate([np.zeros(0, _row(features)), *parts])
+    inside = np.zeros(len(table), dtype=bool)
+    for first, last in spans:
+        inside |= (first < table["utc_ms"]) & (table["utc_ms"] <= last)
+    table = table[inside]
+    table = table[np.lexsort((table["seq"], table["boot"], table["utc_ms"]))]
+    again = np.zeros(len(table), dtype=bool)
+    again[1:] = (np.diff(table["utc_ms"]) == 0) & (np.diff(table["boot"]) == 0) & (np.diff(table["seq"]) == 0)
+    table = table[~again]
+    ends_ms, boot, seq = (table[name].astype(np.int64) for name in ("utc_ms", "boot", "seq"))
+    return Columns(ends_ms, boot, seq, np.ascontiguousarray(table["x"].reshape(len(table), features), np.int16))
 
 
 @contextmanager

@@ -88,7 +88,7 @@ class WindowStore:
 
         def work(connection: sqlite3.Connection) -> dict[str, int]:
             found: dict[str, int] = {}
-            for window in read_inbox(connection):
+            for window in _inbox(connection):
                 if not window.refused and window.end_utc_ms <= until_utc_ms.get(window.node, -1):
                     found[window.node] = min(window.end_utc_ms, found.get(window.node, window.end_utc_ms))
             return found
@@ -104,11 +104,11 @@ class WindowStore:
         wanted = frozenset(nodes)
 
         def work(connection: sqlite3.Connection) -> list[Window]:
-            inbox = [window for window in read_inbox(connection) if window.node in wanted]
+            inbox = [window for window in _inbox(connection) if window.node in wanted]
             found: list[Window] = []
             for first, last in spans:
                 inside = (
-                    w for w in [*read_packed(connection, wanted, first, last), *inbox] if first < w.end_utc_ms <= last
+                    w for w in [*_packed(connection, wanted, first, last), *inbox] if first < w.end_utc_ms <= last
                 )
                 found += [window for window in inside if not window.refused]
             return sorted(found, key=lambda w: (w.end_utc_ms, w.node, w.boot, w.seq))
@@ -122,7 +122,7 @@ def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
         boots[row[0], row[1]] = _boot_record(row)
     for node, boot, tick_ms, utc_ms in connection.execute("SELECT * FROM ties ORDER BY tick_ms"):
         boots[node, boot].ties.append(tick_ms, utc_ms)
-    for window in read_inbox(connection):
+    for window in _inbox(connection):
         boots[window.node, window.boot].count(window)
     return dict(boots)
 
@@ -137,24 +137,39 @@ def _boot_record(row: Sequence[Any]) -> BootRecord:
     return BootRecord(SeqTracker(through, set(json.loads(beyond)), lost), windows=windows)
 
 
-def read_inbox(connection: sqlite3.Connection) -> Iterator[Window]:
-    """Windows that have not been packed, in the order of their arrival."""
+def _inbox(connection: sqlite3.Connection) -> Iterator[Window]:
     for (record,) in connection.execute("SELECT record FROM inbox ORDER BY id"):
         yield from unpack_all(record)
 
 
-def read_packed(
+def inbox_records(connection: sqlite3.Connection, nodes: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The records of these nodes' windows that have not been packed, those of a node as one."""
+    found: dict[bytes, list[bytes]] = {bytes.fromhex(node): [] for node in nodes}
+    for (record,) in connection.execute("SELECT record FROM inbox ORDER BY id"):
+        if record[:8] in found:
+            found[record[:8]].append(record)
+    for node, records in found.items():
+        if records:
+            yield node.hex(), b"".join(records)
+
+
+def _packed(connection: sqlite3.Connection, nodes: Iterable[str], from_utc_ms: int, to_utc_ms: int) -> Iterator[Window]:
+    for _, records in packed_records(connection, nodes, from_utc_ms, to_utc_ms):
+        yield from unpack_all(records)
+
+
+def packed_records(
     connection: sqlite3.Connection, nodes: Iterable[str], from_utc_ms: int, to_utc_ms: int
-) -> Iterator[Window]:
-    """Packed windows of these nodes, of all hours that the time (from, to] touches, node by node in each hour."""
+) -> Iterator[tuple[str, bytes]]:
+    """(node, records of an hour or a part of it) of these nodes, of all hours that the time (from, to] touches."""
     keys = dict(connection.execute("SELECT node, key FROM node_keys"))
-    wanted = [keys[node] for node in nodes if node in keys]
+    wanted = [(node, keys[node]) for node in nodes if node in keys]
     last = (to_utc_ms // HOUR_MS + 1) << HOUR_BITS
     part = _next_part(connection, from_utc_ms // HOUR_MS << HOUR_BITS, last)
     while part is not None:
-        for key in wanted:
+        for node, key in wanted:
             for (records,) in connection.execute("SELECT records FROM packed WHERE id = ?", (part | key,)):
-                yield from unpack_all(records)
+                yield node, records
         part = _next_part(connection, part + (1 << PART_BITS), last)
 
 

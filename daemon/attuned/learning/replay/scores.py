@@ -109,7 +109,7 @@ def steadiness(rooms: Sequence[Beliefs], states: Sequence[npt.NDArray[np.int8]],
     """How a state of each room, int8 [n] in its windows, follows people."""
     days = sum(covered_days(room, window_s) for room in rooms)
     pairs = list(zip(rooms, states, strict=True))
-    tracks = [Track(room.ends_s, room.truth, state, _starts(room)) for room, state in pairs]
+    tracks = [Track(room.ends_s, room.truth, state, starts(room)) for room, state in pairs]
 
     def false_minutes(truth: int, said: int) -> float:
         windows = sum(int(np.sum((room.truth == truth) & (state == said))) for room, state in pairs)
@@ -146,7 +146,7 @@ def calibration_error(confidence: npt.NDArray[np.float64], right: npt.NDArray[np
     return float(np.sum(np.abs(difference)) / len(confidence))
 
 
-def _starts(room: Beliefs) -> npt.NDArray[np.bool_]:
+def starts(room: Beliefs) -> npt.NDArray[np.bool_]:
     """Where a labelled window does not follow on the one before it [n - 1]."""
     starts: npt.NDArray[np.bool_] = (np.diff(room.stretch) != 0) | (np.diff(room.ends_s) * 1000 > GAP_MS)
     return starts
@@ -154,10 +154,10 @@ def _starts(room: Beliefs) -> npt.NDArray[np.bool_]:
 
 def changes(states: npt.NDArray[np.int8], room: Beliefs) -> int:
     """How often the state differs from the window before, not counting what happened in gaps."""
-    return int(np.sum((np.diff(states) != 0) & ~_starts(room)))
+    return int(np.sum((np.diff(states) != 0) & ~starts(room)))
 
 
 def covered_days(room: Beliefs, window_s: int) -> float:
     """Time that the labelled windows cover, without gaps, in days."""
-    between = np.where(_starts(room), window_s, np.diff(room.ends_s))
+    between = np.where(starts(room), window_s, np.diff(room.ends_s))
     return float(np.sum(between) + (window_s if len(room.ends_s) else 0)) / DAY_S
