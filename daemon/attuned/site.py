@@ -103,6 +103,7 @@ class Site:
             site=self.site_store,
             windows=self.window_store,
             teaching=self.teaching,
+            names={room.id: room.name for room in self.room_settings.values()},
             nodes_of=nodes_of,
             flush=self.commits.flush,
             changed=self._on_labels,
@@ -319,6 +320,10 @@ class Site:
             current = room.current(now)
             saying.append((room.room, current if current.state is room.said.state else room.said))
         self._say(saying)
+
+    def nodes_of(self, room: str) -> frozenset[str]:
+        """The nodes of a room; none where it is not in the configuration any more."""
+        return frozenset(self.room_settings[room].nodes if room in self.room_settings else ())
 
     def releases(self, room: str) -> dict[str, str]:
         """The release that each node of a room runs."""

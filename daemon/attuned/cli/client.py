@@ -70,10 +70,15 @@ class Daemon:
         request.wait_ms = LABEL_WAIT_MS
         return self._ask(self._stub.AddLabel, request, DEADLINE_S + LABEL_WAIT_MS / 1000)
 
-    def labels(self, room: str, limit: int) -> admin_pb2.ListLabelsReply:
+    def withdraw_label(self, request: admin_pb2.WithdrawLabelRequest) -> admin_pb2.WithdrawLabelReply:
+        request.wait_ms = LABEL_WAIT_MS
+        return self._ask(self._stub.WithdrawLabel, request, DEADLINE_S + LABEL_WAIT_MS / 1000)
+
+    def labels(self, room: str, limit: int, since_utc_ms: int) -> admin_pb2.ListLabelsReply:
         from attune_proto.v1 import admin_pb2
 
-        return self._ask(self._stub.ListLabels, admin_pb2.ListLabelsRequest(room=room, limit=limit))
+        request = admin_pb2.ListLabelsRequest(room=room, limit=limit, since_utc_ms=since_utc_ms)
+        return self._ask(self._stub.ListLabels, request)
 
     def _ask(self, method: Callable[..., _Reply], request: _Request, deadline_s: float = DEADLINE_S) -> _Reply:
         import grpc
