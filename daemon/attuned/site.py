@@ -10,6 +10,8 @@ from functools import partial
 from attune_proto.v1 import node_pb2
 
 from attuned.bms import topics
+from attuned.bms.label_commands import LabelCommands
+from attuned.bms.label_topic import set_topics
 from attuned.bms.publisher import Publisher
 from attuned.clock import Clock
 from attuned.config import RoomSettings, Settings
@@ -109,6 +111,9 @@ class Site:
             changed=self._on_labels,
         )
         await self.labels.load()
+        if self.publisher is not None:
+            commands = LabelCommands(self.settings.site.name, self.clock, self.labels)
+            self.publisher.listen(set_topics(self.settings.site.name), commands.answer)
         for room in self.room_settings:
             if self.labels.taught(room) and room not in models:
                 self._on_labels(room)
