@@ -223,6 +223,17 @@ class Site(admin_pb2_grpc.AdminServicer):
         )  # fmt: skip
         return admin_pb2.AddLabelReply(label=label, windows_learned=20, nodes_learned=1, nodes_waiting=1)
 
+    def ImportLabels(self, requests: Any, context: Any) -> Iterator[admin_pb2.ImportLabelsReply]:
+        for part in requests:
+            self._note(part, context, "ImportLabels")
+            known = {room.room for room in self.rooms}
+            refused = [
+                admin_pb2.RefusedLabel(line=row.line, reason=f"There is no room {row.room}.")
+                for row in part.labels
+                if row.room not in known
+            ]
+            yield admin_pb2.ImportLabelsReply(stored=len(part.labels) - len(refused), refused=refused)
+
     def WithdrawLabel(self, request: Any, context: Any) -> admin_pb2.WithdrawLabelReply:
         self._note(request, context, "WithdrawLabel")
         label = next(label for label in self.labels if request.number in (0, label.number))

@@ -211,5 +211,20 @@ ADMIN: dict[str, dict[str, Any]] = {
         "nodes_unlearned": 2,
         "nodes_waiting": 1,
     },
+    "ImportLabelsRequest": {
+        "labels": [{"line": 2, "room": "2.13"}],
+        "source": "booking",
+        "author": "ann",
+    },
+    "ImportedLabel": {
+        "line": 2,
+        "room": "2.13",
+        "class_name": "free",
+        "from_utc_ms": START,
+        "to_utc_ms": LATER,
+        "weight": 0.5,
+    },
+    "ImportLabelsReply": {"stored": 300, "refused": [{"line": 7, "reason": "no"}]},
+    "RefusedLabel": {"line": 7, "reason": "no"},
     "ListLabelsReply": {"labels": [{"number": 12, "windows_learned": 20}], "now_utc_ms": LATER},
 }

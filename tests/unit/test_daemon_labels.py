@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -601,4 +602,80 @@ async def test_after_any_labels_and_undoing_the_node_is_as_if_the_rest_alone_had
             if row.covers(NOON + seq * MINUTE)
         }
         assert log == told
+        await room.site.close()
+
+
+# Imports.
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row as a file has it, minutes after noon."""
+
+    line: int
+    first: int
+    last: int
+    class_name: str = "free"
+    weight: float = 1.0
+    room: str = "r"
+
+    @property
+    def from_utc_ms(self) -> int:
+        return NOON + self.first * MINUTE
+
+    @property
+    def to_utc_ms(self) -> int:
+        return NOON + self.last * MINUTE
+
+
+async def test_an_import_keeps_the_good_rows_and_teaches_once_at_its_end(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 60))
+    async with room.site.labels.importing() as importing:
+        first = [Line(2, 0, 10), Line(3, 5, 8, "occupied"), Line(4, 10, 10), Line(5, 20, 30, "occupied", room="R")]
+        refused = await importing.add(first, "import", "ann")
+        assert [line for line, _ in refused] == [3, 4, 5]
+        assert "says otherwise of r than label 1 of the same file" in refused[0][1]
+        assert await importing.add([Line(6, 40, 50, "occupied"), Line(7, 0, 60, weight=0.3)], "import", "ann") == []
+        assert room.learn() == []
+    parts = [part for part in room.learn() if part.windows]
+    assert [(part.number, len(part.windows)) for part in parts] == [(1, 8), (1, 2), (2, 8), (2, 2)]
+    assert room.site.labels.count == 3
+    assert {row.source for row in await room.site.site_store.labels()} == {"import"}
+
+
+async def test_an_import_that_is_broken_off_keeps_what_it_brought(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 10))
+
+    async def broken_off() -> None:
+        async with room.site.labels.importing() as importing:
+            await importing.add([Line(2, 0, 10)], "import", "ann")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await broken_off()
+    assert sum(len(part.windows) for part in room.learn()) == 10
+
+
+async def test_a_part_of_too_many_rows_is_refused(room: Room) -> None:
+    async with room.site.labels.importing() as importing:
+        with pytest.raises(RequestError, match="at most 1000 labels"):
+            await importing.add([Line(i, 0, 1) for i in range(1001)], "import", "ann")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9), st.sampled_from(["free", "occupied"])), max_size=25))
+async def test_no_two_rows_of_an_import_contradict_each_other(lines: list[tuple[int, int, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        room = Room(await opened_site(Path(folder), FakeClock(NOON + 2 * HOUR)), FakeClock())
+        rows = [Line(i, first, first + length, said) for i, (first, length, said) in enumerate(lines)]
+        async with room.site.labels.importing() as importing:
+            refused = {line for part in (rows[:10], rows[10:]) for line, _ in await importing.add(part, "import", "")}
+        kept: list[Line] = []
+        for row in rows:
+            against = [k for k in kept if k.class_name != row.class_name and k.first < row.last and row.first < k.last]
+            assert (row.line in refused) == bool(against)
+            kept += [] if against else [row]
+        assert len(await room.site.site_store.labels()) == len(kept)
         await room.site.close()

@@ -1,12 +1,14 @@
 """Calls of attune.v1.Admin that concern labels."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
+import grpc
 from attune_proto.v1 import admin_pb2, admin_pb2_grpc
 
 from attuned.api import messages
 from attuned.api.answers import Context, answers
-from attuned.labels.labels import PERSON
+from attuned.errors import AttuneError
+from attuned.labels.labels import IMPORT, PERSON
 from attuned.labels.names import no_room
 from attuned.site import Site
 from attuned.store.site import LabelRow
@@ -57,6 +59,18 @@ class LabelCalls(admin_pb2_grpc.AdminServicer):
             nodes_unlearned=len(unlearned),
             nodes_waiting=len(nodes - unlearned),
         )
+
+    async def ImportLabels(  # noqa: N802
+        self, request_iterator: AsyncIterator[admin_pb2.ImportLabelsRequest], context: Context
+    ) -> AsyncIterator[admin_pb2.ImportLabelsReply]:
+        try:
+            async with self._site.labels.importing() as importing:
+                async for part in request_iterator:
+                    refused = await importing.add(part.labels, part.source or IMPORT, part.author)
+                    lines = [admin_pb2.RefusedLabel(line=line, reason=reason) for line, reason in refused]
+                    yield admin_pb2.ImportLabelsReply(stored=len(part.labels) - len(lines), refused=lines)
+        except AttuneError as error:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
 
     @answers
     async def ListLabels(  # noqa: N802

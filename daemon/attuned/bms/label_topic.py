@@ -33,7 +33,7 @@ _Name = Annotated[str, Field(min_length=1, max_length=LEVEL_LIMIT, pattern=r"^[^
 
 
 class LabelError(Exception):
-    """A message that is no label; the sentence says what to send instead, `sender_id` is the sender's id if it has one."""
+    """A message that is no label; the sentence says what to send instead, `sender_id` is its id if it has one."""
 
     def __init__(self, sentence: str, sender_id: str = "") -> None:
         super().__init__(sentence)

@@ -1,7 +1,9 @@
 """The label service: stores labels, and sees that the nodes of the room learn them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Protocol
 
 from attuned.clock import Clock
 from attuned.errors import RequestError
@@ -29,6 +31,10 @@ MEMORY_MS = 28 * DAY_MS
 CLOCKS_MS = 60_000
 
 PERSON = "person"
+IMPORT = "import"
+
+# Labels in one part of an import: a transaction of so many holds up another label for some hundredths of a second.
+PART_LABELS = 1_000
 
 
 class Labels:
@@ -89,6 +95,17 @@ class Labels:
             await self._teach(stored)
         return stored
 
+    @asynccontextmanager
+    async def importing(self) -> AsyncIterator["Import"]:
+        """An import, in whose end the rooms learn what it has brought, also where it is broken off."""
+        running = Import(self, self._site, self._clock.utc_ms())
+        try:
+            yield running
+        finally:
+            self.count += running.stored
+            for room in sorted(running.rooms):
+                await self._told_anew(room)
+
     async def withdraw(self, number: int, author: str) -> Withdrawn:
         """Takes a label back; its nodes forget it, and learn again what it had replaced. Number 0: the author's newest.
 
@@ -97,14 +114,18 @@ class Labels:
         withdrawn = await self._site.withdraw_label(number, author, self._clock.utc_ms())
         room = withdrawn.label.room
         if room in self._in_force and not withdrawn.label.weak:
-            await self._flush()
-            await self._load(room)
-            for conversation in self._nodes_of[room].values():
-                # A node that has not said hello is told everything when it does.
-                if not self._teaching.needs_all(conversation):
-                    await self._tell_all(conversation)
-            self._changed(room)
+            await self._told_anew(room)
         return withdrawn
+
+    async def _told_anew(self, room: str) -> None:
+        """A room's labels have changed in more than one place."""
+        await self._flush()
+        await self._load(room)
+        for conversation in self._nodes_of[room].values():
+            # A node that has not said hello is told everything when it does.
+            if not self._teaching.needs_all(conversation):
+                await self._tell_all(conversation)
+        self._changed(room)
 
     async def _teach(self, stored: LabelRow) -> None:
         await self._flush()
@@ -180,6 +201,65 @@ class Labels:
             raise RequestError(
                 "The label is longer than a day: see whether the days are right; --force says that it is meant."
             )
+
+
+class Row(Protocol):
+    """A label as an import brings it."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def class_name(self) -> str: ...
+    @property
+    def from_utc_ms(self) -> int: ...
+    @property
+    def to_utc_ms(self) -> int: ...
+    @property
+    def weight(self) -> float: ...
+
+
+class Import:
+    """Labels that are told together: all of them at the same moment, so none is newer than another."""
+
+    def __init__(self, labels: Labels, site: SiteStore, told_utc_ms: int) -> None:
+        self._labels = labels
+        self._site = site
+        self._told_utc_ms = told_utc_ms
+        self._longest_ms = 0
+        self.stored = 0
+        self.rooms: set[str] = set()
+
+    async def add(self, rows: Sequence[Row], source: str, author: str) -> list[tuple[int, str]]:
+        """Stores what can be; the lines of the others, with a sentence each. Raises RequestError for too many rows."""
+        if len(rows) > PART_LABELS:
+            raise RequestError(f"A part of an import has at most {PART_LABELS} labels: send it in smaller parts.")
+        good: list[tuple[int, LabelRow]] = []
+        refused: list[tuple[int, str]] = []
+        for row in rows:
+            interval = (row.from_utc_ms, row.to_utc_ms)
+            label = LabelRow(0, row.room, row.class_name, *interval, row.weight, source, author, self._told_utc_ms)
+            try:
+                self._labels.check(label)
+            except RequestError as error:
+                refused.append((row.line, str(error)))
+            else:
+                good.append((row.line, label))
+        return sorted(refused + await self._store(good))
+
+    async def _store(self, rows: Sequence[tuple[int, LabelRow]]) -> list[tuple[int, str]]:
+        lengths = (label.to_utc_ms - label.from_utc_ms for _, label in rows)
+        self._longest_ms = max(self._longest_ms, *lengths, 0)
+        against = await self._site.add_labels([label for _, label in rows], self._longest_ms)
+        refused = []
+        for (line, label), number in zip(rows, against, strict=True):
+            if number:
+                refused.append((line, f"It says otherwise of {label.room} than label {number} of the same file."))
+            else:
+                self.stored += 1
+                self.rooms |= set() if label.weak else {label.room}
+        return refused
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -86,6 +86,23 @@ class SiteStore:
 
         return await self._database.run(work)
 
+    async def add_labels(self, labels: Sequence[LabelRow], longest_ms: int) -> list[int]:
+        """Stores labels told together in one transaction, in their order.
+
+        For each the number of an earlier one that says something else of the time, in which case it is not stored; or
+        0. No label told in that second is longer than `longest_ms`.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            against = []
+            for label in labels:
+                against.append(_contradiction(connection, label, longest_ms))
+                if not against[-1]:
+                    _insert(connection, label)
+            return against
+
+        return await self._database.run(work)
+
     async def withdraw_label(self, number: int, author: str, now_utc_ms: int) -> Withdrawn:
         """Takes a label back; number 0 is the newest in force that a person of this name has given.
 
