@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 2
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 2
+ATTUNE_VERSION = 3
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -73,3 +73,13 @@ def _attune_1(database: sqlite_utils.Database) -> None:
 def _attune_2(database: sqlite_utils.Database) -> None:
     # What a room has learned from its labels, as JSON: computed from labels and windows, which may be gone by then.
     _run(database, "CREATE TABLE room_models (room TEXT PRIMARY KEY, model TEXT NOT NULL) WITHOUT ROWID")
+
+
+@attune(name="3_labels_that_were_taken_back")
+def _attune_3(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # 0: never. A row stays when its label is taken back, and counts for nothing from then on.
+        "ALTER TABLE labels ADD COLUMN withdrawn_utc_ms INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE labels ADD COLUMN withdrawn_by TEXT NOT NULL DEFAULT ''",
+    )
