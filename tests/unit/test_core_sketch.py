@@ -62,8 +62,7 @@ def test_a_full_sketch_takes_no_more_until_it_is_cleared() -> None:
     x = np.zeros((3000, 1), np.int16)
     x[::2] = 1
     assert sketch.add(x) == 2047
-    assert sketch.full
-    assert sketch.add(x[2047:]) == 0
+    assert (sketch.full, sketch.add(x[2047:])) == (True, 0)
     sketch.clear()
     assert not sketch.full
     assert sketch.add(x[2047:]) == 953
