@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attuned.store import migrations
 from attuned.store.database import Database
+from attuned.store.drift import DriftStore
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class SiteStore:
 
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
+        self.drift = DriftStore(self._database)
 
     async def open(self) -> None:
         await self._database.open()
