@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 3
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 3
+ATTUNE_VERSION = 4
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
