@@ -56,9 +56,10 @@ class Reader:
         """The labels of each room that count, by number."""
         found: dict[str, list[LabelRow]] = {}
         with _reading(self._attune) as connection:
-            for values in connection.execute("SELECT * FROM labels WHERE superseded_by = 0 ORDER BY number"):
+            for values in connection.execute("SELECT * FROM labels ORDER BY number"):
                 row = LabelRow(*values)
-                found.setdefault(row.room, []).append(row)
+                if row.in_force:
+                    found.setdefault(row.room, []).append(row)
         return found
 
     def labels(self, numbers: Iterable[int]) -> dict[int, LabelRow]:
