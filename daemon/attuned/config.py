@@ -116,6 +116,17 @@ class MqttSettings(_Table):
             ) from error
 
 
+class RetrainingSettings(_Table):
+    """When a room is retrained by itself."""
+
+    labels: int = Field(
+        20, ge=0, le=1000, description="new labels of a room that are worth it, 0 for never, such as labels = 20"
+    )
+    days: int = Field(
+        7, ge=0, le=365, description="days after which new labels are worth it, 0 for never, such as days = 7"
+    )
+
+
 class GatewaySettings(_Table):
     listen: list[Annotated[str, AfterValidator(_gateway_address)]] = Field(
         ["unix:/run/attune/gateway.sock"],
@@ -159,6 +170,7 @@ class Settings(_Table):
     store: StoreSettings = Field(StoreSettings(), description="a table [store]")
     mqtt: MqttSettings | None = Field(None, description="a table [mqtt]")
     gateways: GatewaySettings = Field(GatewaySettings(), description="a table [gateways]")
+    retraining: RetrainingSettings = Field(RetrainingSettings(), description="a table [retraining]")
     api: ApiSettings = Field(ApiSettings(), description="a table [api]")
     clock: ClockSettings | None = Field(None, description="a table [clock]")
     rooms: list[RoomSettings] = Field([], description="a table [[rooms]] for each room")

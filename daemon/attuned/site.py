@@ -23,6 +23,7 @@ from attuned.errors import StoreError
 from attuned.labels.labels import Labels
 from attuned.labels.teaching import Teaching
 from attuned.learning.from_labels import room_record, spans
+from attuned.learning.retraining import Retraining
 from attuned.learning.rooms import learn_room
 from attuned.nodes.commits import Commits
 from attuned.nodes.conversation import FUTURE_MS, Conversation, Tie
@@ -63,6 +64,7 @@ class Site:
     hub: Hub
     rooms: Rooms
     labels: Labels
+    retraining: Retraining
     teaching: Teaching
     detector: Detector
 
@@ -125,6 +127,7 @@ class Site:
         )
         await self.detector.open()
         await self.labels.load()
+        self.retraining = Retraining(self.settings, self.clock, self.site_store.releases, self.commits.flush)
         if self.publisher is not None:
             commands = LabelCommands(self.settings.site.name, self.clock, self.labels)
             self.publisher.listen(set_topics(self.settings.site.name), commands.answer)
@@ -307,6 +310,7 @@ class Site:
         self._to_greet.discard(conversation.node)
         if conversation.facts is not None:
             await self.site_store.save_facts({conversation.node: conversation.facts.to_json()})
+            await self.site_store.releases.note_running(conversation.node, conversation.facts.release)
             await self.labels.greet(conversation)
 
     async def _restore_rooms(self) -> None:

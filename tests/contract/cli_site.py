@@ -159,6 +159,42 @@ def a_day(end: int = NOW) -> list[admin_pb2.BeliefPoint]:
     return points
 
 
+def a_page(verdict: str = "better") -> admin_pb2.ReleasePage:
+    """A release that is better, or worse, than what its node came with."""
+    node, worse = "00a1b2c3d4e50213", verdict == "worse"
+    figures = (("balanced accuracy", 0.81, 0.93, 0.07, 0.16), ("Brier score", 0.14, 0.06, -0.1, -0.05))
+    measures = [
+        admin_pb2.Measure(
+            measure=name, before=now if worse else before, now=before if worse else now,
+            low=-high if worse else low, high=-low if worse else high,
+        )
+        for name, before, now, low, high in figures
+    ]  # fmt: skip
+    release = admin_pb2.Release(
+        id="91c0ffee" * 4 if worse else "4f9a0c11" * 4, room="2.13", node=node, made_utc_ms=NOW - 2 * HOUR,
+        state="refused" if worse else "candidate", verdict=verdict, ready=not worse, trigger="20 new labels",
+        through_label=3,
+    )  # fmt: skip
+    names = (f"factory {node}", f"cohort 0.01 00a1b2c3d4e50001 for {node}", f"label 2 {node}", f"label 3 {node}")
+    return admin_pb2.ReleasePage(
+        release=release, against="factory", days=9, changes=31, negative_flips=40, positive_flips=512, flips_p=0.0004,
+        slices=[
+            admin_pb2.SliceFigures(name=name, days=9, windows=4000, measures=measures)
+            for name in ("all", "night", "without co2")
+        ],
+        verdict=verdict,
+        recommendation="Refuse it: the nodes keep what they run." if worse
+        else "Let it go out: it is ready to be signed.",
+        reasons=["Balanced accuracy on days that were held back goes from 0.810 to 0.930 (by +0.070 to +0.160).",
+                 "40 windows that were right are wrong now and 512 the other way round."],
+        blocks=[
+            admin_pb2.ReleaseBlock(name=name, digest="0f" * 16, windows=count, weight=1)
+            for name, count in zip(names, (0, 64, 120, 20), strict=True)
+        ],
+        code="0.1.0",
+    )  # fmt: skip
+
+
 @dataclass
 class Site(admin_pb2_grpc.AdminServicer):
     """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
@@ -245,6 +281,33 @@ class Site(admin_pb2_grpc.AdminServicer):
         labels = [label for label in self.labels if request.room in ("", label.room)]
         labels = [label for label in labels if label.to_utc_ms > request.since_utc_ms]
         return admin_pb2.ListLabelsReply(labels=labels[: request.limit], now_utc_ms=NOW)
+
+    def Retrain(self, request: Any, context: Any) -> Iterator[admin_pb2.RetrainReply]:
+        self._note(request, context, "Retrain")
+        rooms = list(request.rooms) or ["0.01", "2.13"]
+        for done, name in enumerate(rooms, start=1):
+            pages = [a_page()] if name == "2.13" else []
+            yield admin_pb2.RetrainReply(room=name, done=done, rooms=len(rooms), pages=pages)
+
+    def ListReleases(self, request: Any, context: Any) -> admin_pb2.ListReleasesReply:
+        self._note(request, context, "ListReleases")
+        releases = [a_page().release, a_page("worse").release] if self.nodes else []
+        return admin_pb2.ListReleasesReply(releases=releases[: request.limit], now_utc_ms=NOW)
+
+    def ShowRelease(self, request: Any, context: Any) -> admin_pb2.ReleasePage:
+        self._note(request, context, "ShowRelease")
+        return a_page()
+
+    def CompareReleases(self, request: Any, context: Any) -> admin_pb2.ReleasePage:
+        self._note(request, context, "CompareReleases")
+        return a_page("worse")
+
+    def RebuildRelease(self, request: Any, context: Any) -> admin_pb2.RebuildReleaseReply:
+        self._note(request, context, "RebuildRelease")
+        page = a_page()
+        if request.id.startswith("9"):
+            return admin_pb2.RebuildReleaseReply(release=page.release, missing=["label 3 00a1b2c3d4e50213"])
+        return admin_pb2.RebuildReleaseReply(release=page.release, same=True, rebuilt=page.release.id)
 
     def _note(self, request: Any, context: Any, method: str) -> None:
         self.asked.append(request)

@@ -35,7 +35,7 @@ BAD = [
     ),
     (
         SITE + "[mqqt]",
-        "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, api, clock, rooms.",
+        "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, retraining, api, clock",
     ),
     (SITE + "[mqtt]\nport = 0", "key mqtt.port is not right; write a port from 1 to 65535, such as port = 1883."),
     (SITE + '[mqtt]\nport = "many"', "key mqtt.port is not right; write a port from 1 to 65535"),
@@ -138,7 +138,14 @@ def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path) -> None:
         elif "#:" in line:
             key = line.lstrip("# ").partition(" =")[0]
             told[table, key] = line.partition("#:")[2].partition(";")[0].strip()
-    kept = {"site": bare.site, "store": bare.store, "mqtt": bare.mqtt, "gateways": bare.gateways, "api": bare.api}
+    kept = {
+        "site": bare.site,
+        "store": bare.store,
+        "mqtt": bare.mqtt,
+        "gateways": bare.gateways,
+        "api": bare.api,
+        "retraining": bare.retraining,
+    }
     for (table, key), default in told.items():
         value = getattr(bare.rooms[0] if table == "rooms" else kept[table], key)
         shown = f'"{value}"' if isinstance(value, str | Path) else str(value).replace("'", '"')

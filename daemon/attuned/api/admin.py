@@ -9,6 +9,7 @@ from attuned import __version__
 from attuned.api import messages
 from attuned.api.answers import Context, answers
 from attuned.api.labels import LabelCalls
+from attuned.api.releases import ReleaseCalls
 from attuned.errors import NotFoundError, RequestError
 from attuned.nodes.link_service import LinkService
 from attuned.presence.history import history
@@ -19,8 +20,8 @@ from attuned.site import Site
 HISTORY_LIMIT_MS = 31 * 24 * 3_600_000
 
 
-class AdminService(LabelCalls):
-    """Reads the site's state; only labels change it."""
+class AdminService(LabelCalls, ReleaseCalls):
+    """Reads the site's state; only labels and retraining change it."""
 
     def __init__(self, site: Site, links: LinkService) -> None:
         super().__init__(site)

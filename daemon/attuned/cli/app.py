@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import attuned
-from attuned.cli import label, label_import, nodes, output, rooms, status
+from attuned.cli import label, label_import, nodes, output, release, retrain, rooms, status
 from attuned.cli.errors import CliError
 from attuned.cli.options import Socket, help_alone
 
@@ -26,6 +26,8 @@ app.command("rooms")(rooms.rooms)
 app.command("nodes")(nodes.nodes)
 label.app.command("import")(label_import.import_labels)
 app.add_typer(label.app, name="label")
+app.command("retrain")(retrain.retrain)
+app.add_typer(release.app, name="release")
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

@@ -21,6 +21,8 @@ DEFAULT_SOCKET = "/run/attune/attune.sock"
 DEADLINE_S = 5.0
 # The nodes of a local link learn a label within a second; those that need longer are told of as waiting.
 LABEL_WAIT_MS = 1_000
+# A release is compared or rebuilt in seconds, by a process of its own.
+WORK_S = 60.0
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
@@ -108,6 +110,40 @@ class Daemon:
 
         request = admin_pb2.ListLabelsRequest(room=room, limit=limit, since_utc_ms=since_utc_ms)
         return self._ask(self._stub.ListLabels, request)
+
+    def retrain(self, rooms: Sequence[str], dry_run: bool) -> Iterator[admin_pb2.RetrainReply]:
+        """A reply for each room that is done. Closing the iterator ends the work."""
+        import grpc
+        from attune_proto.v1 import admin_pb2
+
+        call = self._stub.Retrain(admin_pb2.RetrainRequest(rooms=rooms, dry_run=dry_run))
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise self._meaning(error) from None
+        finally:
+            call.cancel()
+
+    def releases(self, room: str, limit: int) -> admin_pb2.ListReleasesReply:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.ListReleases, admin_pb2.ListReleasesRequest(room=room, limit=limit))
+
+    def release(self, number: str) -> admin_pb2.ReleasePage:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.ShowRelease, admin_pb2.ReleaseRequest(id=number))
+
+    def compare(self, number: str, other: str) -> admin_pb2.ReleasePage:
+        from attune_proto.v1 import admin_pb2
+
+        request = admin_pb2.CompareReleasesRequest(id=number, other=other)
+        return self._ask(self._stub.CompareReleases, request, WORK_S)
+
+    def rebuild(self, number: str) -> admin_pb2.RebuildReleaseReply:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.RebuildRelease, admin_pb2.ReleaseRequest(id=number), WORK_S)
 
     def _ask(self, method: Callable[..., _Reply], request: _Request, deadline_s: float = DEADLINE_S) -> _Reply:
         import grpc

@@ -86,6 +86,15 @@ class ReleaseStore:
             raise RequestError(f"Several releases begin with {digits!r}: write more digits of the id.")
         return ReleaseRow(*rows[0])
 
+    async def last(self) -> dict[str, tuple[int, int]]:
+        """When each room got its newest release, and the highest label number of its releases."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT room, max(made_utc_ms), max(through_label) FROM releases GROUP BY room"
+            ).fetchall()
+        )
+        return {room: (made, through) for room, made, through in rows}
+
     async def note_running(self, node: str, running: str) -> None:
         """A node has said what it runs: that release is deployed, and the one before it superseded."""
 

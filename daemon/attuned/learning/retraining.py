@@ -1,0 +1,200 @@
+"""Retraining beside the running daemon: one process at a time, and its releases stored a room at a time."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from attuned.clock import Clock
+from attuned.config import Settings
+from attuned.errors import AttuneError, RequestError, StoreError
+from attuned.learning.jobs import Answer, Job, Report
+from attuned.learning.releases import Release
+from attuned.learning.verdict import BETTER, WORSE
+from attuned.store.releases import CANDIDATE, REFUSED, ReleaseRow, ReleaseStore
+from attuned.store.site import LabelRow
+
+log = logging.getLogger(__name__)
+
+# The longest line of an answer: a release lists thousands of windows at worst, some twenty bytes each.
+LINE_LIMIT = 16 * 1024 * 1024
+
+# How often it is looked whether rooms are due, in seconds of the daemon's clock.
+LOOK_S = 600.0
+
+DAY_MS = 24 * 3_600_000
+
+REPORT = TypeAdapter(Report)
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What became of a room: its releases as they are, or would be, stored; empty where nothing has changed."""
+
+    room: str
+    rows: Sequence[ReleaseRow]
+
+
+class Retraining:
+    """Starts retraining processes. `flush` commits the windows that have arrived."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, store: ReleaseStore, flush: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._store = store
+        self._flush = flush
+        self._busy = False
+        self._asked: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._waiting: set[str] = set()
+
+    def ask(self, room: str, trigger: str) -> None:
+        """Has a room retrained when its turn comes; `trigger` says why, for people. Once is enough until then."""
+        if room not in self._waiting:
+            self._waiting.add(room)
+            self._asked.put_nowait((room, trigger))
+
+    async def watch(self, labels_of: Callable[[str], Sequence[LabelRow]]) -> None:
+        """Asks for rooms that have got enough new labels, or some and an old release, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_S / self._clock.rate)
+            await self.look(labels_of)
+
+    async def look(self, labels_of: Callable[[str], Sequence[LabelRow]]) -> None:
+        """Asks for the rooms that are due. `labels_of` gives the labels of a room that are in force."""
+        try:
+            last = await self._store.last()
+        except StoreError as error:
+            log.error("%s Retraining is looked at again later.", error)
+            return
+        for room in (settings.id for settings in self._settings.rooms):
+            made, through = last.get(room, (0, 0))
+            new = [row for row in labels_of(room) if row.number > through]
+            if trigger := self._due(len(new), made or min((row.told_utc_ms for row in new), default=0)):
+                self.ask(room, trigger)
+
+    def _due(self, new: int, since_utc_ms: int) -> str:
+        """Why a room with so many new labels is to be retrained; empty if it is not."""
+        settings = self._settings.retraining
+        if settings.labels and new >= settings.labels:
+            return f"{new} new labels"
+        old = self._clock.utc_ms() - since_utc_ms >= settings.days * DAY_MS
+        return "the schedule" if settings.days and new and old else ""
+
+    async def run(self) -> None:
+        """Retrains what was asked for, for ever."""
+        while True:
+            room, trigger = await self._asked.get()
+            self._waiting.discard(room)
+            try:
+                async for _ in self.retrain([room], trigger):
+                    pass
+            except RequestError:
+                # Somebody retrains by hand: what he leaves out comes after.
+                self.ask(room, trigger)
+                await asyncio.sleep(1)
+            except AttuneError as error:
+                log.error("Room %s was not retrained: %s", room, error)
+
+    async def retrain(
+        self, rooms: Sequence[str], trigger: str, *, dry_run: bool = False
+    ) -> AsyncGenerator[Retrained, None]:
+        """Retrains rooms in turn, each stored in one transaction when it is done.
+
+        Closing the iterator ends the process and leaves what is done. Raises RequestError while another retraining
+        runs, StoreError, and AttuneError if the process fails.
+        """
+        await self._flush()
+        async with contextlib.aclosing(self._answers(self._job("retrain", targets=tuple(rooms)))) as answers:
+            async for answer in answers:
+                rows = self._rows(answer, trigger)
+                yield Retrained(answer.room, rows if dry_run else await self._store.add(rows))
+
+    async def compare(self, before: Release, now: Release) -> Report:
+        """The gate's report on `now` against `before`, on today's labels."""
+        answer = await self._one(self._job("compare", releases=(before, now)))
+        if answer.report is None:
+            raise AttuneError("The retraining process gave no report; see `journalctl -u attuned`.")
+        return answer.report
+
+    async def rebuild(self, release: Release) -> Answer:
+        """The release made anew, or the names of the blocks that are gone."""
+        return await self._one(self._job("rebuild", releases=(release,)))
+
+    async def _one(self, job: Job) -> Answer:
+        async with contextlib.aclosing(self._answers(job)) as answers:
+            return await anext(answers)
+
+    def _job(self, what: str, targets: tuple[str, ...] = (), releases: tuple[Release, ...] = ()) -> Job:
+        settings = self._settings
+        return Job.model_validate(
+            {
+                "what": what,
+                "store": str(settings.store.path),
+                "rooms": {room.id: list(room.nodes) for room in settings.rooms},
+                "step_s": settings.site.step_s,
+                "timezone": settings.site.timezone,
+                "cost_ratio": settings.site.cost_ratio,
+                "targets": targets,
+                "releases": releases,
+            }
+        )
+
+    def _rows(self, answer: Answer, trigger: str) -> list[ReleaseRow]:
+        report = answer.report
+        if report is None:
+            return []
+        word, text = report.verdict.word, REPORT.dump_json(report).decode()
+        state, now = REFUSED if word == WORSE else CANDIDATE, self._clock.utc_ms()
+        return [
+            ReleaseRow(
+                each.id, each.room, each.node, now, state, word,
+                each.running_digest, each.through_label, trigger, text, each.canonical(),
+            )
+            for each in answer.releases
+        ]  # fmt: skip
+
+    async def _answers(self, job: Job) -> AsyncGenerator[Answer, None]:
+        if self._busy:
+            raise RequestError("A retraining is under way: wait until it is done, and ask again.")
+        self._busy = True
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "attuned.learning.worker"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=LINE_LIMIT,
+            )
+            try:
+                async for answer in _lines(process, job):
+                    yield answer
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.communicate()
+        finally:
+            self._busy = False
+
+
+async def _lines(process: asyncio.subprocess.Process, job: Job) -> AsyncGenerator[Answer, None]:
+    if process.stdin is None or process.stdout is None:
+        raise AttuneError("The retraining process has no pipes; restart the daemon.")
+    process.stdin.write(job.model_dump_json().encode() + b"\n")
+    process.stdin.close()
+    async for line in process.stdout:
+        answer = Answer.model_validate_json(line)
+        if answer.error:
+            raise AttuneError(answer.error)
+        yield answer
+    if code := await process.wait():
+        raise AttuneError(f"The retraining process ended with {code}; see `journalctl -u attuned` and try again.")
+
+
+def ready(row: ReleaseRow) -> bool:
+    """Whether a release may be signed as it is."""
+    return row.state == CANDIDATE and row.verdict == BETTER
