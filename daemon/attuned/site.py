@@ -117,6 +117,7 @@ class Site:
             flush=self.commits.flush,
             changed=self._on_labels,
         )
+        self.retraining = Retraining(self.settings, self.clock, self.site_store.releases, self.commits.flush)
         self.detector = Detector(
             self.clock,
             self.settings.site.zone,
@@ -127,7 +128,6 @@ class Site:
         )
         await self.detector.open()
         await self.labels.load()
-        self.retraining = Retraining(self.settings, self.clock, self.site_store.releases, self.commits.flush)
         if self.publisher is not None:
             commands = LabelCommands(self.settings.site.name, self.clock, self.labels)
             self.publisher.listen(set_topics(self.settings.site.name), commands.answer)
@@ -188,7 +188,12 @@ class Site:
             self._errands.put_nowait(partial(self._greet, conversation))
 
     def _on_drift(self, event: DriftEvent) -> None:
-        """Events are retained with the broker until they are resolved; an empty message takes one back."""
+        """Events are retained with the broker until they are resolved; an empty message takes one back.
+
+        A new one has its room retrained.
+        """
+        if event.node in self.settings.room_of and event.changed_utc_ms == event.raised_utc_ms:
+            self.retraining.ask(self.settings.room_of[event.node], f"drift event {event.number}")
         if self.publisher is not None:
             topic = topics.alert_topic(self.settings.site.name, event.number)
             room = self.settings.room_of.get(event.node, "")

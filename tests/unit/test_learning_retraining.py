@@ -103,6 +103,7 @@ async def test_rooms_with_news_are_retrained_by_themselves(tmp_path: Path) -> No
         while not (rows := await site.releases.newest()):  # noqa: ASYNC110 (the store tells nobody)
             await asyncio.sleep(0.1)
     task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     assert [(row.room, row.trigger) for row in rows] == [("r", "30 new labels")]
     await site.close()
 

@@ -22,6 +22,9 @@ DAY_MS = DAY_S * 1000
 # that one odd room does not decide, and so few that a release stays small.
 COHORT_WINDOWS, COHORT_ROOMS = 32, 16
 
+# Windows that are looked at to find one: some are missing.
+MOMENT = 5
+
 # What the cohort weighs in all: that of half an hour of the room's own labels, which soon outweigh it.
 COHORT_WEIGHT = 30.0
 
@@ -111,8 +114,12 @@ class Gathering:
         """Some windows of each node of a room, as many free as occupied, spread over all that people have labelled."""
         if room not in self._told:
             rows = [row for row in self.labels.get(room, []) if row.weight >= 1]
-            said = self._labelled(room, rows)
-            self._told[room] = {node: _balanced(windows, COHORT_WINDOWS) for node, windows in said.items()}
+            features = {node: len(self.schema(node)) for node in self._known(room)}
+            longest_ms = 1000 * max((self.facts[node].window_s for node in features), default=0)
+            found = self.reader.windows(features, _moments(rows, MOMENT * longest_ms))
+            self._told[room] = {
+                node: _balanced(labelled(windows, rows), COHORT_WINDOWS) for node, windows in found.items()
+            }
         return self._told[room]
 
 
@@ -208,6 +215,19 @@ def _own(node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
 
 def _summand(name: str, node: str, weight: float, windows: Labelled) -> Summand:
     return make_block(name, node, weight, windows), windows
+
+
+def _moments(rows: Sequence[LabelRow], length_ms: int) -> list[Span]:
+    """Stretches of a length, as many in each class as the cohort needs windows, evenly spread over the labels."""
+    found: list[Span] = []
+    for name in CLASSES:
+        spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows if row.class_name == name)
+        ends = np.cumsum([last - first for first, last in spans], dtype=np.int64)
+        for place in _even(int(ends[-1]), COHORT_WINDOWS).tolist() if spans else ():
+            index = int(np.searchsorted(ends, place, side="right"))
+            start = spans[index][1] - int(ends[index]) + place
+            found.append((start, min(start + length_ms, spans[index][1])))
+    return _merged(found)
 
 
 def _balanced(windows: Labelled, each: int) -> Labelled:

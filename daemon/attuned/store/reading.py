@@ -93,7 +93,7 @@ class Reader:
 def _table(records: bytes, features: int) -> Table:
     """The windows of records that stand one after the other, without those of another number of features."""
     evidences = records[_EVIDENCES_AT]
-    kind = _record(evidences, features)
+    kind = record_type(evidences, features)
     if len(records) % kind.itemsize == 0:
         table = np.frombuffer(records, kind)
         if (table["evidences"] == evidences).all() and (table["features"] == 2 * features).all():
@@ -107,7 +107,7 @@ def _table(records: bytes, features: int) -> Table:
     return np.array(rows, _row(features))
 
 
-def _record(evidences: int, features: int) -> np.dtype[np.void]:
+def record_type(evidences: int, features: int) -> np.dtype[np.void]:
     """A window's record in the store (nodes/window.py)."""
     head = [("node", "S8"), ("boot", "<u4"), ("utc_ms", "<i8"), ("seq", "<u4"), ("end_s", "<u4"), ("state", "u1")]
     lengths = [("evidences", "u1"), ("features", "u1"), ("evidence", "u1", (evidences,)), ("x", "<i2", (features,))]
