@@ -16,7 +16,8 @@ from attuned.bms.publisher import Publisher
 from attuned.clock import Clock
 from attuned.config import RoomSettings, Settings
 from attuned.errors import StoreError
-from attuned.labels.labels import Labels
+from attuned.labels.labels import Labels, merged
+from attuned.labels.questions import AROUND_MS, RoomNow
 from attuned.labels.teaching import Teaching
 from attuned.learning.from_labels import room_record, spans
 from attuned.learning.rooms import learn_room
@@ -27,6 +28,7 @@ from attuned.nodes.hub import Hub
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief, RoomState, unknown_after_steps
 from attuned.presence.correction import correct
+from attuned.presence.history import history
 from attuned.presence.model import RoomModel, threshold
 from attuned.presence.rooms import Late, Rooms, checkpoint_from_json
 from attuned.presence.watcher import Watcher
@@ -325,6 +327,19 @@ class Site:
             current = room.current(now)
             saying.append((room.room, current if current.state is room.said.state else room.said))
         self._say(saying)
+
+    async def room_now(self, room: str, from_utc_ms: int, to_utc_ms: int) -> RoomNow:
+        """What questions about a stretch of a room's time are chosen from."""
+        nodes, labels = self.room_settings[room].nodes, self.labels.in_force(room)
+        around = (from_utc_ms - AROUND_MS, to_utc_ms)
+        return RoomNow(
+            room,
+            windows=await self.window_store.windows_between(nodes, *around),
+            history=await history(self.window_store.beliefs, self.rooms.rooms[room], *around),
+            labels=labels,
+            labelled=await self.window_store.windows_in(nodes, merged((r.from_utc_ms, r.to_utc_ms) for r in labels)),
+            schemas=self.labels.schemas(room),
+        )
 
     def nodes_of(self, room: str) -> frozenset[str]:
         """The nodes of a room; none where it is not in the configuration any more."""

@@ -234,6 +234,32 @@ class Site(admin_pb2_grpc.AdminServicer):
             ]
             yield admin_pb2.ImportLabelsReply(stored=len(part.labels) - len(refused), refused=refused)
 
+    def CheckLabels(self, request: Any, context: Any) -> admin_pb2.CheckLabelsReply:
+        self._note(request, context, "CheckLabels")
+        doubted = [
+            admin_pb2.DoubtedLabel(label=label, chance=0.03 + 0.3 * i, contradicted_by=[7, 8] if i else [])
+            for i, label in enumerate(self.labels[: request.limit])
+            if request.room in ("", label.room)
+        ]
+        return admin_pb2.CheckLabelsReply(labels=doubted, checked=40, now_utc_ms=NOW)
+
+    def AskLabels(self, request: Any, context: Any) -> admin_pb2.AskLabelsReply:
+        self._note(request, context, "AskLabels")
+        end = NOW - 10_000
+        co2 = [600 + 10 * abs(i - 30) for i in range(60)]
+        signals = [
+            admin_pb2.Signal(name="co2 (0213)", values=co2, from_utc_ms=end - 40 * MINUTE, step_ms=MINUTE),
+            admin_pb2.Signal(name="pir (0213)", values=[0, math.nan, 1], from_utc_ms=end - MINUTE, step_ms=MINUTE),
+        ]
+        ends = [end - i * 10 * MINUTE for i in range(min(request.budget, 3))] if self.rooms else []
+        questions = [
+            admin_pb2.Question(
+                room="2.13", from_utc_ms=at - 10 * MINUTE, to_utc_ms=at, probability=0.52, signals=signals
+            )
+            for at in ends
+        ]
+        return admin_pb2.AskLabelsReply(questions=questions, now_utc_ms=NOW)
+
     def WithdrawLabel(self, request: Any, context: Any) -> admin_pb2.WithdrawLabelReply:
         self._note(request, context, "WithdrawLabel")
         label = next(label for label in self.labels if request.number in (0, label.number))

@@ -30,6 +30,7 @@ class TestGoldenScreens:
             ("node", ["nodes", "00a1b2c3d4e51213"], 80),
             ("labels", ["label", "list"], 80),
             ("labels-40", ["label", "list"], 40),
+            ("label-check", ["label", "check"], 80),
             ("label-undone", ["label", "undo", "3"], 80),
             ("label-added", ["label", "add", "2.13", "free", "-20m", "now"], 80),
         ],

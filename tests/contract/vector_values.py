@@ -226,5 +226,18 @@ ADMIN: dict[str, dict[str, Any]] = {
     },
     "ImportLabelsReply": {"stored": 300, "refused": [{"line": 7, "reason": "no"}]},
     "RefusedLabel": {"line": 7, "reason": "no"},
+    "CheckLabelsRequest": {"room": "2.13", "limit": 20},
+    "CheckLabelsReply": {"labels": [{"chance": 0.25}], "checked": 300, "now_utc_ms": LATER},
+    "DoubtedLabel": {"label": {"number": 12}, "chance": 0.25, "contradicted_by": [3, 300]},
+    "AskLabelsRequest": {"room": "2.13", "budget": 5, "from_utc_ms": START},
+    "AskLabelsReply": {"questions": [{"room": "2.13"}], "now_utc_ms": LATER},
+    "Question": {
+        "room": "2.13",
+        "from_utc_ms": START,
+        "to_utc_ms": LATER,
+        "probability": 0.5,
+        "signals": [{"name": "co2"}],
+    },
+    "Signal": {"name": "co2", "values": [0.5, -1.0], "from_utc_ms": START, "step_ms": 60},
     "ListLabelsReply": {"labels": [{"number": 12, "windows_learned": 20}], "now_utc_ms": LATER},
 }

@@ -1,9 +1,11 @@
 """From the daemon's values to messages of admin.proto."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from attune_proto.v1 import admin_pb2
 
+from attuned.labels.asking import Candidate
+from attuned.labels.questions import Signal
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.hub import Hub
 from attuned.presence.history import HistoryPoint
@@ -81,6 +83,19 @@ def label(row: LabelRow, windows_learned: int) -> admin_pb2.LabelRow:
         windows_learned=windows_learned,
         withdrawn_utc_ms=row.withdrawn_utc_ms,
         withdrawn_by=row.withdrawn_by,
+    )
+
+
+def question(asked: Candidate, shown: Iterable[Signal]) -> admin_pb2.Question:
+    return admin_pb2.Question(
+        room=asked.room,
+        from_utc_ms=asked.from_utc_ms,
+        to_utc_ms=asked.to_utc_ms,
+        probability=asked.probability,
+        signals=[
+            admin_pb2.Signal(name=one.name, values=one.values, from_utc_ms=one.from_utc_ms, step_ms=one.step_ms)
+            for one in shown
+        ],
     )
 
 

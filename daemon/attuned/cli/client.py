@@ -21,6 +21,8 @@ DEFAULT_SOCKET = "/run/attune/attune.sock"
 DEADLINE_S = 5.0
 # The nodes of a local link learn a label within a second; those that need longer are told of as waiting.
 LABEL_WAIT_MS = 1_000
+# A check trains heads for each room: about a second for a room of a thousand labels.
+CHECK_S = 300.0
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
@@ -102,6 +104,17 @@ class Daemon:
             turn.release()
         if failed:
             raise failed[0]
+
+    def check_labels(self, room: str, limit: int) -> admin_pb2.CheckLabelsReply:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.CheckLabels, admin_pb2.CheckLabelsRequest(room=room, limit=limit), CHECK_S)
+
+    def ask_labels(self, room: str, budget: int, from_utc_ms: int) -> admin_pb2.AskLabelsReply:
+        from attune_proto.v1 import admin_pb2
+
+        request = admin_pb2.AskLabelsRequest(room=room, budget=budget, from_utc_ms=from_utc_ms)
+        return self._ask(self._stub.AskLabels, request, CHECK_S)
 
     def labels(self, room: str, limit: int, since_utc_ms: int) -> admin_pb2.ListLabelsReply:
         from attune_proto.v1 import admin_pb2

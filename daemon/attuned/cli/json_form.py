@@ -100,6 +100,29 @@ def withdrawn(reply: admin_pb2.WithdrawLabelReply, zone: tzinfo) -> dict[str, An
     }
 
 
+def doubted(reply: admin_pb2.CheckLabelsReply, zone: tzinfo) -> dict[str, Any]:
+    """`attune label check --json`, the likeliest mistakes first; `chance` is that of the label's being right."""
+    labels = [
+        {"label": _label(one.label, zone), "chance": one.chance, "contradicted_by": list(one.contradicted_by)}
+        for one in reply.labels
+    ]
+    return {"now": clock.iso(reply.now_utc_ms, zone), "checked": reply.checked, "labels": labels}
+
+
+def questions(reply: admin_pb2.AskLabelsReply, zone: tzinfo) -> dict[str, Any]:
+    """`attune label ask --json`, what teaches most first; `probability` as it is known now."""
+    asked = [
+        {
+            "room": one.room,
+            "from": clock.iso(one.from_utc_ms, zone),
+            "to": clock.iso(one.to_utc_ms, zone),
+            "probability": one.probability,
+        }
+        for one in reply.questions
+    ]
+    return {"now": clock.iso(reply.now_utc_ms, zone), "questions": asked}
+
+
 def labels(reply: admin_pb2.ListLabelsReply, zone: tzinfo) -> dict[str, Any]:
     """`attune label list --json`, the newest first."""
     return {"now": clock.iso(reply.now_utc_ms, zone), "labels": [_label(one, zone) for one in reply.labels]}

@@ -1,12 +1,16 @@
 """The label service: stores labels, and sees that the nodes of the room learn them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
+from attune_core import Schema
+
 from attuned.clock import Clock
 from attuned.errors import RequestError
+from attuned.labels.checking import CHECKED_LABELS, Doubt, check
 from attuned.labels.names import no_room
 from attuned.labels.teaching import CLASSES, Teaching
 from attuned.nodes.conversation import Conversation
@@ -139,6 +143,19 @@ class Labels:
     def in_force(self, room: str) -> Sequence[LabelRow]:
         """A room's labels that are not weak, in order of their numbers: where they overlap, the last one counts."""
         return tuple(self._in_force[room])
+
+    async def doubted(self, room: str) -> tuple[int, list[Doubt]]:
+        """How many labels of the last weeks a room has, and which of them are likely mistakes, the likeliest first."""
+        since = self._clock.utc_ms() - MEMORY_MS
+        rows = await self._site.labels(room, since_utc_ms=since, limit=CHECKED_LABELS, in_force=True)
+        nodes = self.schemas(room)
+        spans = merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
+        windows = await self._windows.windows_in(nodes, spans)
+        return len(rows), await asyncio.to_thread(check, rows[::-1], windows, nodes)
+
+    def schemas(self, room: str) -> dict[str, Schema]:
+        """The feature schemas of a room's nodes that are known."""
+        return {node: c.facts.make_schema() for node, c in self._nodes_of[room].items() if c.kinds and c.facts}
 
     async def greet(self, conversation: Conversation) -> None:
         """A node is back: what it cannot know any more is told again."""

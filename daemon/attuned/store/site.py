@@ -122,12 +122,15 @@ class SiteStore:
 
         return await self._database.run(work)
 
-    async def labels(self, room: str = "", limit: int = 0, since_utc_ms: int = 0) -> list[LabelRow]:
+    async def labels(
+        self, room: str = "", limit: int = 0, since_utc_ms: int = 0, *, in_force: bool = False
+    ) -> list[LabelRow]:
         """Labels of a room, or of all, of stretches that end after `since`; newest first, at most `limit` (0: all)."""
         rows = await self._database.run(
             lambda connection: connection.execute(
-                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ? ORDER BY number DESC LIMIT ?",
-                (room, room, since_utc_ms, limit or -1),
+                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ?"
+                " AND (NOT ? OR superseded_by = 0 AND withdrawn_utc_ms = 0) ORDER BY number DESC LIMIT ?",
+                (room, room, since_utc_ms, in_force, limit or -1),
             ).fetchall()
         )
         return [LabelRow(*row) for row in rows]
