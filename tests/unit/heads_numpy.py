@@ -19,13 +19,15 @@ FURTHEST = 9.0
 """Squared deviations that a feature of naive Bayes may be off."""
 RIDGE = 10.0
 """Windows that ridge holds to have seen before the first, and their summed squares."""
-DRIFT = 0.09
+DRIFT, DRIFT_SPAN = 0.09, 1500.0
 SHARE = 0.3
+"""Of naive Bayes in the mixture, whose parts say no more than PART nats each."""
+PART = 12.0
 
 
-def bounded(scores: Floats) -> Floats:
+def bounded(scores: Floats, limit: float = LIMIT) -> Floats:
     """Log-likelihoods [n, K] as evidence."""
-    lifted = np.maximum(scores - scores.max(axis=1, keepdims=True), -LIMIT)
+    lifted = np.maximum(scores - scores.max(axis=1, keepdims=True), -limit)
     evidence: Floats = lifted[:, 1:] - lifted[:, :1]
     return evidence
 
@@ -44,16 +46,19 @@ def gnb_moments(x: Floats, classes: Classes, weights: Floats) -> tuple[Floats, F
     n = np.array([(weights[:, None] * seen)[classes == k].sum(axis=0) for k in ks])
     sums = np.array([(weights[:, None] * np.nan_to_num(x))[classes == k].sum(axis=0) for k in ks])
     with np.errstate(invalid="ignore"):
-        means = sums / n
+        means: Floats = sums / n
         apart = weights[:, None] * np.nan_to_num(x - means[classes]) ** 2
         squares = np.array([apart[classes == k].sum(axis=0) for k in ks])
-        return means, squares / n + LEAST_VARIANCE
+        variances: Floats = squares / n + LEAST_VARIANCE
+        return means, variances
 
 
 def regularisation(d: int, total: float) -> Floats:
     """P of ridge with drift [d]: step t goes to feature t % d, and the sum of weights has passed t + 0.7071."""
     steps = np.arange(int(np.ceil(total)) + 1)
-    return RIDGE + DRIFT * d * np.bincount(steps[steps + 0.7071 <= total] % d, minlength=d)
+    passed = steps[steps + 0.7071 <= min(total, DRIFT_SPAN)]
+    p: Floats = RIDGE + DRIFT * d * np.bincount(passed % d, minlength=d).astype(np.float64)
+    return p
 
 
 def filled(x: Floats, weights: Floats) -> Floats:
@@ -83,7 +88,7 @@ def drifting_discriminant(x: Floats, taught: Floats, classes: Classes, weights: 
 
 def mixture_evidence(ridge: Floats, gnb: Floats) -> Floats:
     """Of the two parts' log-likelihoods [n, K]: each bounded by itself, then their sum."""
-    parts = bounded(ridge) + SHARE * bounded(gnb)
+    parts = bounded(ridge, PART) + SHARE * bounded(gnb, PART)
     return bounded(np.column_stack([np.zeros(len(parts)), parts]))
 
 

@@ -58,7 +58,7 @@ def level_features(kind: str, ticks: np.ndarray, values: np.ndarray, windows: in
     rows = np.full((windows, 1 if more == "mean" else 3), MISSING)
     rows[seen, 0] = [coordinate(mean, transform, centre, scale) for mean in means]
     if more != "mean" and len(seen):
-        units = np.clip((transform(means) - centre) / scale, -32, 32)
+        units = rows[seen, 0] / 1024
         apart = units - average(units, SHORT_S, window_ms / 1000)
         deviation = np.sqrt(average(apart**2, SHORT_S, window_ms / 1000))
         rows[seen, 1] = [coordinate(x, np.asarray, 0.0, 1.0) for x in units - average(units, LONG_S, window_ms / 1000)]

@@ -296,8 +296,9 @@ def test_the_factory_release_is_windows_of_its_table() -> None:
     evidence, known = head.predict(x)
     assert known.all()
     # For each class the weights of 3 sensors, the squares and the means of 3 features.
-    _, squares, means = np.frombuffer(naive.export()[4:], "<f4").reshape(2, 3, 3).astype(np.float64).transpose(1, 0, 2)
-    tells = (4 + PRIOR_WINDOWS) * (means[1] - means[0]) / (squares.sum(axis=0) + REGULARISATION)
+    state = np.frombuffer(naive.export()[4:], "<f4").reshape(2, 3, 3).astype(np.float64)
+    counts, squares, means = state.transpose(1, 0, 2)
+    tells = (counts[:, 0].sum() + PRIOR_WINDOWS) * (means[1] - means[0]) / (squares.sum(axis=0) + REGULARISATION)
     expected = np.clip((x / UNIT - means.mean(axis=0)) @ tells, -LIMIT, LIMIT)
     assert not tells[1]
     np.testing.assert_allclose(evidence[:, 0], expected, atol=1e-5)

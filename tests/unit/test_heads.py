@@ -99,7 +99,7 @@ def test_up_to_eight_classes_are_told_apart(kind: str, k: int) -> None:
     assert right(head, x[200 * k :], classes[200 * k :]) > 0.95
 
 
-def streams(seed: int) -> dict[str, tuple[Floats, npt.NDArray[np.int64], Floats, npt.NDArray[np.int64]]]:
+def streams(seed: int) -> dict[str, tuple[Floats, Classes, Floats, Classes]]:
     """What is learned and what is judged, with two classes: ten labels; a fifth of the labels wrong; all of one class
     before the other; features that vary together; a class that is rare; single readings that are far off."""
     x, classes = blobs(seed, 1400)
@@ -109,7 +109,7 @@ def streams(seed: int) -> dict[str, tuple[Floats, npt.NDArray[np.int64], Floats,
     wrong = source.random(400) < 0.2
     rare = np.flatnonzero((classes[:400] == 0) | (source.random(400) < 0.1))
     far = np.where(source.random(x.shape) < 0.02, 20 * source.choice([-1, 1], x.shape), x)
-    taught = {
+    taught: dict[str, tuple[Floats, Classes, Floats]] = {
         "few": (x[:10], classes[:10], x),
         "noisy": (x[:400], np.where(wrong, 1 - classes[:400], classes[:400]), x),
         "sorted": (x[:400][order], classes[:400][order], x),
@@ -121,7 +121,8 @@ def streams(seed: int) -> dict[str, tuple[Floats, npt.NDArray[np.int64], Floats,
 
 
 def test_the_default_head_beats_the_published_layer_on_every_stream() -> None:
-    """Windows right, the mean over ten of each. Single readings that are far off widen naive Bayes: there it is no better."""
+    """Windows right, the mean over ten of each. Where single readings are far off it is no better: they widen what
+    naive Bayes holds a class to be."""
     scores: dict[str, list[list[float]]] = {}
     for seed in range(10):
         for name, (x, classes, judged, truth) in streams(200 + seed).items():

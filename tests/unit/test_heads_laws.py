@@ -34,7 +34,7 @@ def taught(kind: str, x: Features, seed: int, precision: str = "float64") -> Hea
 
 
 def whole(kind: str, x: Features) -> Features:
-    """The windows themselves, or without anything missing: that is as the windows before it to some, so order matters."""
+    """The windows, to ridge without anything missing: it takes that as what came before, so that order matters."""
     return x if kind in ("gnb", "prototype") else np.where(x == MISSING, 0, x).astype(np.int16)
 
 

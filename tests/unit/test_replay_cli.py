@@ -68,7 +68,7 @@ def test_json_is_one_object(attune_replay: Attune, spec: Path) -> None:
     assert result.exit_code == 0
     report = json.loads(result.stdout)
     assert set(report) == {"name", "head", "mode", "labels", "splits", "us_per_window", "head_bytes", "peak_rss_mb"}
-    assert (report["name"], report["head"], report["mode"], report["labels"]) == ("made", "gnb", "frozen", 240)
+    assert (report["name"], report["head"], report["mode"], report["labels"]) == ("made", "mixture", "frozen", 240)
     assert report["splits"]["test"]["windows"] == 240
     assert report["splits"]["test"]["accuracy"] > 0.95
     assert report["us_per_window"] > 0
@@ -81,7 +81,7 @@ def test_options_arrive(attune_replay: Attune, spec: Path) -> None:
     assert (report["labels"], report["mode"]) == (6, "online")
     late = json.loads(attune_replay(spec, "--json", "--train-days", 0, "--mode", "online", "--late", 4).stdout)
     assert late["splits"] == json.loads(attune_replay(spec, "--json", "--train-days", 0).stdout)["splits"]
-    assert "made: gnb, with clock, online, labels 0.5 h late, 240 labelled windows" in (
+    assert "made: mixture, with clock, online, labels 0.5 h late, 240 labelled windows" in (
         attune_replay(spec, "--clock", "--mode", "online", "--late", 0.5).stdout
     )
     assert json.loads(attune_replay(spec, "--json", "--train-days", 0).stdout)["labels"] == 0
@@ -91,7 +91,7 @@ def test_options_arrive(attune_replay: Attune, spec: Path) -> None:
 def test_a_table_for_people(attune_replay: Attune, spec: Path) -> None:
     result = attune_replay(spec)
     assert result.exit_code == 0
-    assert "made: gnb, frozen, 240 labelled windows" in result.stdout
+    assert "made: mixture, frozen, 240 labelled windows" in result.stdout
     assert "Minutes a day falsely free or occupied" in result.stdout
     assert "10 min hold" in result.stdout
     assert "us a window" in result.stdout

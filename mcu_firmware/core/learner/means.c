@@ -30,7 +30,8 @@ bool attune_means_learn(attune_means *means, attune_real *m2, const attune_senso
         if ((present >> s & 1) != 0) {
             attune_real difference = attune_unit(x[i]) - means->mean[i];
             means->mean[i] += difference * (weight / means->n[s]);
-            m2[i] += weight * difference * (attune_unit(x[i]) - means->mean[i]);
+            attune_real square = difference * (attune_unit(x[i]) - means->mean[i]);
+            m2[i] += square > 0 ? weight * square : 0; /* rounding may take a mean past x */
         }
     }
     return true;

@@ -160,6 +160,9 @@ static const uint8_t *read_weights(attune_ridge *ridge, const attune_real *devia
 
 typedef attune_real class_matrix[ATTUNE_MAX_CLASSES - 1][ATTUNE_MAX_CLASSES - 1];
 
+/* Least share of what is explained of a class that is not explained of those before it as well: below it rounding decides. */
+#define LEAST_OWN ATTUNE_REAL(1e-5)
+
 /* The lower triangle L of z'Dz = L L' (Cholesky), a row a class. Rows and columns of what explains nothing are zero. */
 static uint8_t *write_explained(const attune_ridge *ridge, uint8_t *bytes) {
     class_matrix l;
@@ -169,7 +172,11 @@ static uint8_t *write_explained(const attune_ridge *ridge, uint8_t *bytes) {
             for (uint8_t c = 0; c < b; c++) {
                 sum -= l[a][c] * l[b][c];
             }
-            l[a][b] = a == b ? attune_sqrt(sum) : l[b][b] > 0 ? sum / l[b][b] : 0;
+            if (a == b) {
+                l[a][b] = sum > LEAST_OWN * attune_ridge_explained(ridge, a + 1u, a + 1u) ? attune_sqrt(sum) : 0;
+            } else {
+                l[a][b] = l[b][b] > 0 ? sum / l[b][b] : 0;
+            }
         }
         bytes = attune_block_write(ATTUNE_FLOAT32, l[a], a + 1u, bytes);
     }
@@ -195,8 +202,10 @@ static void straighten_column(attune_ridge *ridge, uint8_t k) {
         for (uint8_t j = 1; j < k; j++) {
             add_column(ridge, k, j, -attune_ridge_explained(ridge, k, j));
         }
-        attune_real length = attune_ridge_explained(ridge, k, k);
-        scale_column(ridge, k, length > 0 ? 1 / attune_sqrt(length) : length);
+        /* Where a column of length 1 loses half again, it is nothing but rounding (Kahan and Parlett: "twice is enough"). */
+        attune_real squared = attune_ridge_explained(ridge, k, k);
+        attune_real least = pass == 0 ? 0 : ATTUNE_REAL(0.25);
+        scale_column(ridge, k, squared > least ? 1 / attune_sqrt(squared) : 0);
     }
 }
 
