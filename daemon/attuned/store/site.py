@@ -8,6 +8,7 @@ from pathlib import Path
 from attuned.errors import NotFoundError, RequestError
 from attuned.store import migrations
 from attuned.store.database import Database
+from attuned.store.drift import DriftStore
 
 # The longest label that the store is ever given, milliseconds: what overlaps a moment began at most so long before it.
 LONGEST_MS = 7 * 24 * 3_600_000
@@ -63,6 +64,7 @@ class SiteStore:
 
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
+        self.drift = DriftStore(self._database)
 
     async def open(self) -> None:
         await self._database.open()
