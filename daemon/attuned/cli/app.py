@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import attuned
-from attuned.cli import label, nodes, output, rooms, status
+from attuned.cli import drift, label, nodes, output, rooms, status
 from attuned.cli.errors import CliError
 from attuned.cli.options import Socket, help_alone
 
@@ -25,6 +25,7 @@ app.command("status")(status.status)
 app.command("rooms")(rooms.rooms)
 app.command("nodes")(nodes.nodes)
 app.add_typer(label.app, name="label")
+app.add_typer(drift.app, name="drift")
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
