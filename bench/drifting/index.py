@@ -22,7 +22,7 @@ LEAST = 1e-3
 
 
 def index(reference: Values, day: Values) -> Values:
-    """Largest index over the levels of days [..., levels, bins] against a reference of the same shape [levels, bins]."""
+    """Largest index over the levels of days [..., levels, bins] against a reference [levels, bins]."""
     p, q = (np.maximum(x / np.maximum(x.sum(axis=-1, keepdims=True), 1), LEAST) for x in (day, reference))
     return np.asarray(((p - q) * np.log(p / q)).sum(axis=-1).max(axis=-1))
 

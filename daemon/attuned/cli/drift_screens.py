@@ -62,7 +62,7 @@ def screen(reply: drift_pb2.ListDriftReply, zone: tzinfo) -> RenderableType:
 
 
 def plot(event: drift_pb2.DriftEvent, days: int = 31) -> Text:
-    """The last `days` before the event and the first since, on one scale, a mark a day, a dot where there was nothing."""
+    """The last days before the event and the first since on one scale, a mark a day, a dot where there was none."""
     parts = (list(event.then)[-days:], list(event.now)[:days])
     values = [value for part in parts for value in part if not math.isnan(value)]
     if not values:
