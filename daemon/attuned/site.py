@@ -11,6 +11,8 @@ from attune_core import Schema
 from attune_proto.v1 import node_pb2
 
 from attuned.bms import topics
+from attuned.bms.label_commands import LabelCommands
+from attuned.bms.label_topic import set_topics
 from attuned.bms.publisher import Publisher
 from attuned.clock import Clock
 from attuned.config import RoomSettings, Settings
@@ -108,6 +110,7 @@ class Site:
             site=self.site_store,
             windows=self.window_store,
             teaching=self.teaching,
+            names={room.id: room.name for room in self.room_settings.values()},
             nodes_of=nodes_of,
             flush=self.commits.flush,
             changed=self._on_labels,
@@ -122,6 +125,9 @@ class Site:
         )
         await self.detector.open()
         await self.labels.load()
+        if self.publisher is not None:
+            commands = LabelCommands(self.settings.site.name, self.clock, self.labels)
+            self.publisher.listen(set_topics(self.settings.site.name), commands.answer)
         for room in self.room_settings:
             if self.labels.taught(room) and room not in models:
                 self._on_labels(room)
@@ -341,6 +347,10 @@ class Site:
             current = room.current(now)
             saying.append((room.room, current if current.state is room.said.state else room.said))
         self._say(saying)
+
+    def nodes_of(self, room: str) -> frozenset[str]:
+        """The nodes of a room; none where it is not in the configuration any more."""
+        return frozenset(self.room_settings[room].nodes if room in self.room_settings else ())
 
     def releases(self, room: str) -> dict[str, str]:
         """The release that each node of a room runs."""

@@ -12,7 +12,7 @@ import aiomqtt
 import pytest
 from attuned.bms import publisher as module
 from attuned.bms import topics
-from attuned.bms.publisher import Broker, Publisher
+from attuned.bms.publisher import Answer, Broker, Command, Publisher
 from attuned.presence.belief import BEFORE, NOTHING, Belief, RoomState, Share
 from processes import Mosquitto, program
 
@@ -173,12 +173,11 @@ async def test_states_are_retained_and_the_newest_wins(mosquitto: Mosquitto) -> 
         for i in range(50):
             publisher.publish("attune/s/rooms/a", f"state {i}", time.monotonic())
         publisher.publish("attune/s/rooms/b", "b")
-        await until(lambda: publisher.acknowledged >= 3 and not publisher._waiting)
+        await until(lambda: publisher.acknowledged >= 3 and not publisher._waiting and publisher.delays_s)
         async with watching(mosquitto.port) as late:
             await until(lambda: len(late.log) == 3)
     assert late.newest == {"attune/s/status": ONLINE, "attune/s/rooms/a": "state 49", "attune/s/rooms/b": "b"}
     assert all(retained for _, _, retained in late.log)
-    assert publisher.delays_s
 
 
 async def test_an_empty_message_takes_back_what_is_retained(mosquitto: Mosquitto) -> None:
@@ -259,8 +258,8 @@ async def test_a_broker_that_comes_late_is_found(tmp_path: Path, caplog: pytest.
         await asyncio.sleep(0.3)
         broker.start()
         await until(lambda: not publisher.trouble)
+        await until(lambda: publisher.acknowledged >= 1)
     broker.stop()
-    assert publisher.acknowledged >= 1
     said = [record.getMessage() for record in caplog.records if "cannot be reached" in record.getMessage()]
     assert len(said) == 1
 
@@ -316,3 +315,46 @@ async def test_a_broker_with_a_certificate_is_believed_by_its_authority_only(tmp
     async with running(missing):
         await until(lambda: "No such file" in missing.trouble)
     broker.stop()
+
+
+# Commands.
+
+
+async def test_commands_are_answered_once_and_not_retained(mosquitto: Mosquitto) -> None:
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+
+    async def answer(command: Command) -> Answer | None:
+        if command.payload == b"silence":
+            return None
+        return Answer("attune/s/rooms/r/label/result", f"{command.payload.decode()} {command.retained}")
+
+    publisher.listen("attune/s/rooms/+/label/set", answer)
+    async with watching(mosquitto.port) as watch, aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+        await client.publish("attune/s/rooms/r/label/set", "old", qos=1, retain=True)
+        async with running(publisher):
+            await until(lambda: ("attune/s/rooms/r/label/result", "old True", False) in watch.log)
+            for said in ("one", "silence", "two"):
+                await client.publish("attune/s/rooms/r/label/set", said, qos=1)
+            await client.publish("attune/s/rooms/r/other/set", "three", qos=1)
+            await until(lambda: ("attune/s/rooms/r/label/result", "two False", False) in watch.log)
+    said_back = [payload for topic, payload, _ in watch.log if topic.endswith("/result")]
+    assert said_back == ["old True", "one False", "two False"]
+
+
+async def test_after_a_lost_connection_commands_are_answered_again(mosquitto: Mosquitto) -> None:
+    cable = Cable(mosquitto.port)
+
+    async def answer(command: Command) -> Answer | None:
+        return Answer("attune/s/rooms/q/label/result", command.payload.decode())
+
+    async with cable.plugged() as port, watching(mosquitto.port) as watch:
+        publisher = Publisher("s", Broker("127.0.0.1", port))
+        publisher.listen("attune/s/rooms/+/label/set", answer)
+        async with running(publisher), aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+            await until(lambda: watch.newest.get("attune/s/status") == ONLINE)
+            cable.cut()
+            await until(lambda: (topics.status_topic("s"), OFFLINE, False) in watch.log)
+            await until(lambda: watch.newest["attune/s/status"] == ONLINE and not publisher.trouble)
+            await asyncio.sleep(0.1)
+            await client.publish("attune/s/rooms/q/label/set", "again", qos=1)
+            await until(lambda: watch.newest.get("attune/s/rooms/q/label/result") == "again")

@@ -138,9 +138,10 @@ async def test_what_is_acknowledged_is_the_reference_in_the_end(world: World) ->
     event = await world.detector.acknowledge(1, "ann", "a new sensor")
     assert event.state is State.ACKNOWLEDGED
     await world.live(13, 21, raised=3000)
-    assert world.detector.events[1].state is State.ACKNOWLEDGED
+    before = world.detector.events[1].state
     await world.live(22, 23, raised=3000)
-    assert world.detector.events[1].state is State.RESOLVED
+    after = world.detector.events[1].state
+    assert (before, after) == (State.ACKNOWLEDGED, State.RESOLVED)
     assert len(world.detector.events) == 1
     with pytest.raises(RequestError, match="resolved already"):
         await world.detector.acknowledge(1, "ann", "")

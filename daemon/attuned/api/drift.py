@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from attune_proto.v1 import drift_pb2, drift_pb2_grpc
 
-from attuned.api.admin import Context, answers
+from attuned.api.answers import Context, answers
 from attuned.drift.detector import Detector
 from attuned.drift.judge import REFERENCE_DAYS, SITE, History, Key, medians
 from attuned.drift.life import DriftEvent, State

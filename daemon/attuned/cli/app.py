@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import attuned
-from attuned.cli import drift, label, nodes, output, rooms, status
+from attuned.cli import drift, label, label_import, nodes, output, rooms, status
 from attuned.cli.errors import CliError
 from attuned.cli.options import Socket, help_alone
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("status")(status.status)
 app.command("rooms")(rooms.rooms)
 app.command("nodes")(nodes.nodes)
+label.app.command("import")(label_import.import_labels)
 app.add_typer(label.app, name="label")
 app.add_typer(drift.app, name="drift")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
 from typing import Annotated
 
 import typer
 
 from attuned.cli import output
-from attuned.cli.author import author
 from attuned.cli.client import connect, zone_of
+from attuned.cli.label import author
 from attuned.cli.options import Json, Socket, socket_path
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
@@ -35,24 +34,18 @@ def drift(
     """What has changed: sensors, nodes, the season, the use of rooms."""
     if ctx.invoked_subcommand is not None:
         return
+    from attuned.cli.times import parse_moment
+
     with connect(socket_path(ctx, socket)) as daemon:
         site = daemon.status()
         zone = zone_of(site)
-        reply = daemon.drift(node=node, since_utc_ms=_from(since, site.now_utc_ms, zone))
+        reply = daemon.drift(node=node, since_utc_ms=parse_moment(since, site.now_utc_ms, zone))
     from attuned.cli import drift_screens
 
     if as_json:
         output.show_json(drift_screens.as_json(reply, zone))
     else:
         output.show(drift_screens.table(reply, zone))
-
-
-def _from(words: str, now_utc_ms: int, zone: tzinfo) -> int:
-    """The beginning of a stretch that lasts until now; a day alone begins at its midnight."""
-    from attuned.cli.times import parse_interval
-
-    midnight = [] if ":" in words or words.startswith("-") else ["00:00"]
-    return parse_interval([words, *midnight, "now"], now_utc_ms, zone).from_utc_ms
 
 
 @app.command("show")

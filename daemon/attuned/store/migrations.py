@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 3
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 3
+ATTUNE_VERSION = 4
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -88,8 +88,18 @@ def _attune_2(database: sqlite_utils.Database) -> None:
     _run(database, "CREATE TABLE room_models (room TEXT PRIMARY KEY, model TEXT NOT NULL) WITHOUT ROWID")
 
 
-@attune(name="3_drift_events")
+@attune(name="3_labels_that_were_taken_back")
 def _attune_3(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # 0: never. A row stays when its label is taken back, and counts for nothing from then on.
+        "ALTER TABLE labels ADD COLUMN withdrawn_utc_ms INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE labels ADD COLUMN withdrawn_by TEXT NOT NULL DEFAULT ''",
+    )
+
+
+@attune(name="4_drift_events")
+def _attune_4(database: sqlite_utils.Database) -> None:
     _run(
         database,
         # A node's (or, with node '', the site's) drift; sensors and moved are JSON.
