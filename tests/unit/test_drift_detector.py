@@ -92,7 +92,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def test_an_unchanged_node_raises_nothing_and_its_days_are_rows(world: World) -> None:
     await world.live(0, 14)
     assert world.heard == []
-    rows = await world.windows.days.since(FIRST.isoformat())
+    rows = await world.windows.days.since(NODE, FIRST.isoformat())
     assert [row.day for row in rows] == [(FIRST + timedelta(days=n)).isoformat() for n in range(15)]
     assert (rows[0].from_utc_ms, rows[0].to_utc_ms) == (MIDNIGHT, MIDNIGHT + DAY)
     assert json.loads(rows[0].statistics)["windows"] == BY_DAY
@@ -167,7 +167,7 @@ async def test_windows_of_another_schema_are_left_out(world: World) -> None:
     await world.windows.commit(odd, [])
     world.clock.now = MIDNIGHT + 14 * DAY
     await world.detector.look()
-    assert len(await world.windows.days.since(FIRST.isoformat())) == 12
+    assert len(await world.windows.days.since(NODE, FIRST.isoformat())) == 12
 
 
 def service(world: World) -> DriftService:

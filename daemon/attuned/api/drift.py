@@ -36,8 +36,7 @@ class DriftService(drift_pb2_grpc.DriftServicer):
         self, request: drift_pb2.ListDriftRequest, context: Context
     ) -> drift_pb2.ListDriftReply:
         chosen = self._chosen(request)
-        first = min((event.since for event in chosen), default=None)
-        history = await self._detector.history(first - timedelta(days=REFERENCE_DAYS)) if first else History({})
+        history = await self._history(chosen)
         mutes = [
             drift_pb2.DriftMute(node=m.node, reason=m.reason, author=m.author, told_utc_ms=m.told_utc_ms)
             for m in self._detector.mutes.values()
@@ -63,6 +62,14 @@ class DriftService(drift_pb2_grpc.DriftServicer):
         _check_words(request.author, request.reason)
         await self._detector.mute(request.node, request.reason.strip(), request.author)
         return drift_pb2.MuteDriftReply()
+
+    async def _history(self, events: Sequence[DriftEvent]) -> History:
+        """What their plots need: the site's own needs all nodes."""
+        if not events:
+            return History({})
+        first = min(event.since for event in events) - timedelta(days=REFERENCE_DAYS)
+        nodes = {event.node for event in events}
+        return await self._detector.history(first, self._site.hub.conversations if SITE in nodes else nodes)
 
     def _chosen(self, request: drift_pb2.ListDriftRequest) -> list[DriftEvent]:
         events = sorted(self._detector.events.values(), key=lambda event: -event.number)
