@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc
-from attune_proto.v1 import admin_pb2, admin_pb2_grpc
+from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc
 
 MINUTE, HOUR = 60_000, 3_600_000
 # Saturday 21 November 2026, 14:32:10 in Brussels, which is at UTC+1 then.
@@ -140,6 +140,23 @@ def some_labels() -> list[admin_pb2.LabelRow]:
     ]  # fmt: skip
 
 
+def some_drift() -> list[drift_pb2.DriftEvent]:
+    """An open event of a node with a plot, and a resolved one of the site without."""
+    return [
+        drift_pb2.DriftEvent(
+            number=2, node="00a1b2c3d4e50213", room="2.13", since="2026-11-19", cause="sensor stuck or covered",
+            sensors=["light"], score=2.41, state="open", raised_utc_ms=NOW - 38 * HOUR, changed_utc_ms=NOW - 38 * HOUR,
+            text=["Light is lower in working hours.", "See whether something covers the sensor."],
+            plotted="light.mean day", then=[3.0, 3.2, math.nan, 2.9], now=[0.4, 0.5],
+        ),
+        drift_pb2.DriftEvent(
+            number=1, since="2026-11-02", cause="season or weather", sensors=["temperature", "light"], score=1.9,
+            state="resolved", done="measures as before again", raised_utc_ms=NOW - 18 * 24 * HOUR,
+            changed_utc_ms=NOW - 15 * 24 * HOUR, text=["Most nodes measured differently."],
+        ),
+    ]  # fmt: skip
+
+
 def a_day(end: int = NOW) -> list[admin_pb2.BeliefPoint]:
     """A day in steps of a minute that ends now: in use in the morning and again just now, two silent hours between."""
     points = []
@@ -160,12 +177,13 @@ def a_day(end: int = NOW) -> list[admin_pb2.BeliefPoint]:
 
 
 @dataclass
-class Site(admin_pb2_grpc.AdminServicer):
+class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
     """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
 
     rooms: list[admin_pb2.Room] = field(default_factory=few_rooms)
     nodes: list[admin_pb2.Node] = field(default_factory=some_nodes)
     labels: list[admin_pb2.LabelRow] = field(default_factory=some_labels)
+    drift: list[drift_pb2.DriftEvent] = field(default_factory=some_drift)
     timezone: str = "Europe/Brussels"
     broker: str = ""
     refuse: dict[str, tuple[grpc.StatusCode, str]] = field(default_factory=dict)
@@ -176,7 +194,7 @@ class Site(admin_pb2_grpc.AdminServicer):
 
     def empty(self) -> None:
         """Take away all that somebody would first have to set up."""
-        self.rooms, self.nodes, self.labels = [], [], []
+        self.rooms, self.nodes, self.labels, self.drift = [], [], [], []
 
     def GetStatus(self, request: Any, context: Any) -> admin_pb2.SiteStatus:
         self._note(request, context, "GetStatus")
@@ -272,6 +290,23 @@ class Site(admin_pb2_grpc.AdminServicer):
         labels = [label for label in labels if label.to_utc_ms > request.since_utc_ms]
         return admin_pb2.ListLabelsReply(labels=labels[: request.limit], now_utc_ms=NOW)
 
+    def ListDrift(self, request: Any, context: Any) -> drift_pb2.ListDriftReply:
+        self._note(request, context, "ListDrift")
+        events = [event for event in self.drift if request.number in (0, event.number)]
+        mutes = [drift_pb2.DriftMute(node="00a1b2c3d4e51213", reason="is being moved", author="ann", told_utc_ms=NOW)]
+        return drift_pb2.ListDriftReply(events=events, mutes=mutes if self.drift else [], now_utc_ms=NOW)
+
+    def AckDrift(self, request: Any, context: Any) -> drift_pb2.DriftEvent:
+        self._note(request, context, "AckDrift")
+        event = drift_pb2.DriftEvent()
+        event.CopyFrom(self.drift[0])
+        event.state, event.done = "acknowledged", f"acknowledged by {request.author}: {request.note}"
+        return event
+
+    def MuteDrift(self, request: Any, context: Any) -> drift_pb2.MuteDriftReply:
+        self._note(request, context, "MuteDrift")
+        return drift_pb2.MuteDriftReply()
+
     def _note(self, request: Any, context: Any, method: str) -> None:
         self.asked.append(request)
         if method in self.refuse:
@@ -289,6 +324,7 @@ def served(site: Site, socket: str) -> Iterator[Site]:
     """The site behind a Unix socket, until the block ends."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
     admin_pb2_grpc.add_AdminServicer_to_server(site, server)
+    drift_pb2_grpc.add_DriftServicer_to_server(site, server)
     server.add_insecure_port(f"unix:{socket}")
     server.start()
     try:

@@ -180,6 +180,22 @@ async def test_states_are_retained_and_the_newest_wins(mosquitto: Mosquitto) -> 
     assert all(retained for _, _, retained in late.log)
 
 
+async def test_an_empty_message_takes_back_what_is_retained(mosquitto: Mosquitto) -> None:
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    topic = topics.alert_topic("s", 4)
+    publisher.publish(topic, topics.alert_payload({"id": 4}))
+    async with running(publisher):
+        await until(lambda: not publisher.trouble and not publisher._waiting and publisher.acknowledged >= 2)
+        async with watching(mosquitto.port) as early:
+            await until(lambda: len(early.log) == 2)
+        assert json.loads(early.newest[topic]) == {"schema": 1, "id": 4}
+        publisher.publish(topic, "")
+        await until(lambda: publisher.acknowledged >= 3)
+        async with watching(mosquitto.port) as late:
+            await until(lambda: late.log)
+    assert list(late.newest) == ["attune/s/status"]
+
+
 async def test_an_unchanged_state_is_not_sent_again(mosquitto: Mosquitto) -> None:
     publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
     async with running(publisher):

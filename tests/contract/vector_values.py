@@ -241,3 +241,37 @@ ADMIN: dict[str, dict[str, Any]] = {
     "Signal": {"name": "co2", "values": [0.5, -1.0], "from_utc_ms": START, "step_ms": 60},
     "ListLabelsReply": {"labels": [{"number": 12, "windows_learned": 20}], "now_utc_ms": LATER},
 }
+
+DRIFT_EVENT: dict[str, Any] = {
+    "number": 2,
+    "node": "00a1b2c3d4e50213",
+    "room": "2.13",
+    "since": "2023-11-14",
+    "cause": "node moved",
+    "sensors": ["light", "co2"],
+    "score": 2.5,
+    "state": "open",
+    "done": "",
+    "raised_utc_ms": START,
+    "changed_utc_ms": LATER,
+    "text": ["It moved."],
+    "plotted": "co2.mean night",
+    "then": [1.0, -0.5],
+    "now": [2.0],
+}
+DRIFT_MUTE: dict[str, Any] = {
+    "node": "00a1b2c3d4e50213",
+    "reason": "is being moved",
+    "author": "ann",
+    "told_utc_ms": START,
+}
+
+DRIFT: dict[str, dict[str, Any]] = {
+    "ListDriftRequest": {"node": "00a1b2c3d4e50213", "since_utc_ms": START, "number": 2},
+    "ListDriftReply": {"events": [DRIFT_EVENT], "mutes": [DRIFT_MUTE], "now_utc_ms": LATER},
+    "DriftEvent": DRIFT_EVENT,
+    "AckDriftRequest": {"number": 2, "author": "ann", "note": "a curtain"},
+    "MuteDriftRequest": {"node": "00a1b2c3d4e50213", "reason": "is being moved", "author": "ann"},
+    "MuteDriftReply": {},
+    "DriftMute": DRIFT_MUTE,
+}

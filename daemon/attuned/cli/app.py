@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import attuned
-from attuned.cli import label, label_ask, label_check, label_import, nodes, output, rooms, status
+from attuned.cli import drift, label, label_ask, label_check, label_import, nodes, output, rooms, status
 from attuned.cli.errors import CliError
 from attuned.cli.options import Socket, help_alone
 
@@ -28,6 +28,7 @@ label.app.command("import")(label_import.import_labels)
 label.app.command("check")(label_check.check_labels)
 label.app.command("ask")(label_ask.ask_labels)
 app.add_typer(label.app, name="label")
+app.add_typer(drift.app, name="drift")
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
