@@ -16,6 +16,7 @@ from attuned.config import RoomSettings, Settings
 from attuned.errors import StoreError
 from attuned.labels.labels import Labels
 from attuned.labels.teaching import Teaching
+from attuned.learning.accuracy import AccuracyBook
 from attuned.learning.from_labels import room_record, spans
 from attuned.learning.rooms import learn_room
 from attuned.nodes.commits import Commits
@@ -66,6 +67,9 @@ class Site:
         self.started_utc_ms = clock.utc_ms()
         self.site_store = SiteStore(settings.store.path)
         self.window_store = WindowStore(settings.store.path)
+        self.accuracy = AccuracyBook(
+            clock, site=self.site_store, beliefs=self.window_store.beliefs, step_ms=settings.site.step_s * 1000
+        )
         self.room_settings: dict[str, RoomSettings] = {room.id: room for room in settings.rooms}
         self.commits = Commits(clock, self)
         self.watchers: set[Watcher] = set()
@@ -111,6 +115,8 @@ class Site:
         for room in self.room_settings:
             if self.labels.taught(room) and room not in models:
                 self._on_labels(room)
+        for room in await self.accuracy.load():
+            self._errands.put_nowait(partial(self.accuracy.refresh, room))
         await self._restore_rooms()
 
     async def close(self) -> None:
@@ -203,7 +209,7 @@ class Site:
         saying = self.rooms.to_say(now)
         if windows or saying:
             try:
-                await self.window_store.commit(windows, [_said_row(room, belief) for room, belief in saying])
+                await self.window_store.commit(windows, [_said_row(room, belief, now) for room, belief in saying])
             except StoreError:
                 self.rooms.touched |= touched
                 raise
@@ -260,8 +266,9 @@ class Site:
             self._half_corrected[room] = Late(first, last)
 
     async def _learn_room(self, room: str) -> None:
-        """Learns from a room's labels how to judge it, beside the event loop."""
+        """Judges a room by its labels, and learns from them how to judge it, beside the event loop."""
         self._to_learn.discard(room)
+        await self.accuracy.refresh(room)
         labels, nodes, step_ms = self.labels.in_force(room), self.room_settings[room].nodes, self.rooms.step_ms
         windows = await self.window_store.windows_in(nodes, spans(labels, self.clock.utc_ms()))
         sensors = {node: self._sensors_of(node) for node in nodes}
@@ -279,6 +286,7 @@ class Site:
         self._to_greet.discard(conversation.node)
         if conversation.facts is not None:
             await self.site_store.save_facts({conversation.node: conversation.facts.to_json()})
+            await self.accuracy.note_release(conversation.room, self.releases(conversation.room).values())
             await self.labels.greet(conversation)
 
     async def _restore_rooms(self) -> None:
@@ -343,10 +351,10 @@ class Site:
         }
 
 
-def _said_row(room: str, belief: Belief) -> SaidRow:
+def _said_row(room: str, belief: Belief, now_utc_ms: int) -> SaidRow:
     # A room that fell silent became unknown after its newest step.
     utc_ms = max(belief.as_of_utc_ms, belief.since_utc_ms)
-    return SaidRow(room, utc_ms, int(belief.state), round(belief.probability, 4), belief.since_utc_ms)
+    return SaidRow(room, utc_ms, int(belief.state), round(belief.probability, 4), belief.since_utc_ms, now_utc_ms)
 
 
 def _belief(row: SaidRow, step_ms: int) -> Belief:

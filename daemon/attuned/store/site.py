@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attuned.store import migrations
+from attuned.store.accuracy import AccuracyStore
 from attuned.store.database import Database
 
 
@@ -34,6 +35,7 @@ class SiteStore:
 
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
+        self.accuracy = AccuracyStore(self._database)
 
     async def open(self) -> None:
         await self._database.open()
@@ -68,6 +70,15 @@ class SiteStore:
             lambda connection: connection.execute(
                 "SELECT * FROM labels WHERE room = ? OR ? = '' ORDER BY number DESC LIMIT ?",
                 (room, room, limit or -1),
+            ).fetchall()
+        )
+        return [LabelRow(*row) for row in rows]
+
+    async def words(self, room: str = "") -> list[LabelRow]:
+        """Every label of a room, or of all, that is somebody's word, those that count no longer included, by number."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND weight >= 1 ORDER BY number", (room, room)
             ).fetchall()
         )
         return [LabelRow(*row) for row in rows]
