@@ -29,6 +29,7 @@ from attuned.presence.correction import correct
 from attuned.presence.model import RoomModel, threshold
 from attuned.presence.rooms import Late, Rooms, checkpoint_from_json
 from attuned.presence.watcher import Watcher
+from attuned.retention import Retention
 from attuned.store.beliefs import HOUR_MS, BeliefHour, SaidRow
 from attuned.store.site import SiteStore
 from attuned.store.windows import WindowStore
@@ -69,6 +70,13 @@ class Site:
         self.window_store = WindowStore(settings.store.path)
         self.accuracy = AccuracyBook(
             clock, site=self.site_store, beliefs=self.window_store.beliefs, step_ms=settings.site.step_s * 1000
+        )
+        self.retention = Retention(
+            clock,
+            settings.store,
+            site=self.site_store,
+            store=self.window_store.retention,
+            room_of=settings.room_of,
         )
         self.room_settings: dict[str, RoomSettings] = {room.id: room for room in settings.rooms}
         self.commits = Commits(clock, self)
@@ -258,7 +266,11 @@ class Site:
             self._errands.put_nowait(partial(self._correct, room, stretch))
 
     async def _correct(self, room: str, late: Late) -> None:
-        nodes = self.room_settings[room].nodes
+        nodes, kept_from = self.room_settings[room].nodes, self.retention.windows_from_utc_ms
+        if late.until_utc_ms <= kept_from:
+            return
+        # Hours whose windows are gone stay as they are known: they could only be computed from what is left.
+        late = Late(max(late.from_utc_ms, kept_from + HOUR_MS), late.until_utc_ms)
         whole = await correct(self.window_store, room, nodes, self.rooms.new_timeline, late)
         if not whole:
             known = self._half_corrected.get(room, late)
