@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from attuned.clock import Clock
 from attuned.config import StoreSettings
 from attuned.errors import StoreError
+from attuned.labels.labels import merged
 from attuned.presence.timeline import HORIZON_MS
 from attuned.store.retention import RetentionStore, Spans
 from attuned.store.site import LabelRow, SiteStore
@@ -89,17 +90,7 @@ class Retention:
         """Of each node the stretches that people's labels are learned from, with the hour in which a filter settles."""
         by_room: dict[str, list[tuple[int, int]]] = {}
         for row in labels:
-            if not row.superseded_by:
+            if row.in_force:
                 by_room.setdefault(row.room, []).append((row.from_utc_ms - HORIZON_MS, row.to_utc_ms))
-        spans = {room: _merged(found) for room, found in by_room.items()}
+        spans = {room: merged(found) for room, found in by_room.items()}
         return {node: spans[room] for node, room in self._room_of.items() if room in spans}
-
-
-def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    for first, last in sorted(spans):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(last, found[-1][1])
-        else:
-            found.append((first, last))
-    return found

@@ -7,12 +7,18 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
+from attune_core import Schema
 from attune_proto.v1 import node_pb2
 
 from attuned.bms import topics
+from attuned.bms.label_commands import LabelCommands
+from attuned.bms.label_topic import set_topics
 from attuned.bms.publisher import Publisher
 from attuned.clock import Clock
 from attuned.config import RoomSettings, Settings
+from attuned.drift.detector import Detector
+from attuned.drift.life import DriftEvent, State
+from attuned.drift.words import alert
 from attuned.errors import StoreError
 from attuned.labels.labels import Labels
 from attuned.labels.teaching import Teaching
@@ -60,6 +66,7 @@ class Site:
     rooms: Rooms
     labels: Labels
     teaching: Teaching
+    detector: Detector
 
     def __init__(self, settings: Settings, clock: Clock, publisher: Publisher | None) -> None:
         self.settings = settings
@@ -115,11 +122,24 @@ class Site:
             site=self.site_store,
             windows=self.window_store,
             teaching=self.teaching,
+            names={room.id: room.name for room in self.room_settings.values()},
             nodes_of=nodes_of,
             flush=self.commits.flush,
             changed=self._on_labels,
         )
+        self.detector = Detector(
+            self.clock,
+            self.settings.site.zone,
+            windows=self.window_store,
+            store=self.site_store.drift,
+            schemas=self._schemas,
+            changed=self._on_drift,
+        )
+        await self.detector.open()
         await self.labels.load()
+        if self.publisher is not None:
+            commands = LabelCommands(self.settings.site.name, self.clock, self.labels)
+            self.publisher.listen(set_topics(self.settings.site.name), commands.answer)
         for room in self.room_settings:
             if self.labels.taught(room) and room not in models:
                 self._on_labels(room)
@@ -177,6 +197,14 @@ class Site:
         if conversation.node not in self._to_greet:
             self._to_greet.add(conversation.node)
             self._errands.put_nowait(partial(self._greet, conversation))
+
+    def _on_drift(self, event: DriftEvent) -> None:
+        """Events are retained with the broker until they are resolved; an empty message takes one back."""
+        if self.publisher is not None:
+            topic = topics.alert_topic(self.settings.site.name, event.number)
+            room = self.settings.room_of.get(event.node, "")
+            resolved = event.state is State.RESOLVED
+            self.publisher.publish(topic, "" if resolved else topics.alert_payload(alert(event, room)))
 
     def _on_labels(self, room: str) -> None:
         # One errand serves every label that comes before it is done.
@@ -340,6 +368,10 @@ class Site:
             saying.append((room.room, current if current.state is room.said.state else room.said))
         self._say(saying)
 
+    def nodes_of(self, room: str) -> frozenset[str]:
+        """The nodes of a room; none where it is not in the configuration any more."""
+        return frozenset(self.room_settings[room].nodes if room in self.room_settings else ())
+
     def releases(self, room: str) -> dict[str, str]:
         """The release that each node of a room runs."""
         conversations = (self.hub.conversations[node] for node in self.room_settings[room].nodes)
@@ -347,6 +379,11 @@ class Site:
 
     def _sensors_of(self, node: str) -> Sequence[str]:
         return self.hub.conversations[node].kinds
+
+    def _schemas(self) -> dict[str, Schema]:
+        """Of the nodes that measure in rooms."""
+        known = [c for c in self.hub.conversations.values() if c.facts is not None and c.room]
+        return {c.node: c.facts.make_schema() for c in known if c.facts is not None}
 
     def _health(self, conversation: Conversation) -> dict[str, object]:
         health, facts = conversation.health, conversation.facts

@@ -1,5 +1,6 @@
 #include "attune_core_api.h"
 
+#include "drift/sketch.h"
 #include "framing/frame.h"
 #include "node/node.h"
 #include "window/sensor_name.h"
@@ -18,6 +19,9 @@ struct core_limits core_limits_of_build(void) {
         .dwell_other_s = ATTUNE_DWELL_OTHER_S,
         .min_dwell_s = ATTUNE_MIN_DWELL_S,
         .max_dwell_s = ATTUNE_MAX_DWELL_S,
+        .sketch_bins = ATTUNE_SKETCH_BINS,
+        .sketch_most = ATTUNE_SKETCH_MOST,
+        .sketch_far = ATTUNE_SKETCH_FAR,
     };
 }
 
@@ -29,6 +33,7 @@ struct core_sizes core_sizes_of_build(void) {
         .filter = sizeof(attune_filter),
         .node = sizeof(attune_node),
         .frame_decoder = sizeof(attune_frame_decoder),
+        .sketch = sizeof(attune_sketch),
     };
 }
 
@@ -270,6 +275,40 @@ void core_filter_get(const struct attune_filter *filter, attune_real *probabilit
 
 void core_filter_set(struct attune_filter *filter, const attune_real *probabilities) {
     memcpy(filter->probability, probabilities, filter->classes * sizeof *probabilities);
+}
+
+int core_sketch_init(struct attune_sketch *sketch, uint8_t features, const uint8_t *sensor) {
+    return attune_sketch_init(sketch, features, sensor);
+}
+
+size_t core_sketch_add(struct attune_sketch *sketch, const int16_t *features, size_t n) {
+    size_t counted = 0;
+    while (counted < n && !sketch->full) {
+        attune_sketch_add(sketch, features + counted * sketch->sensors.features);
+        counted++;
+    }
+    return counted;
+}
+
+void core_sketch_clear(struct attune_sketch *sketch) { attune_sketch_clear(sketch); }
+
+int core_sketch_full(const struct attune_sketch *sketch) { return sketch->full; }
+
+void core_sketch_counts(const struct attune_sketch *sketch, uint16_t *bins, uint16_t *missing, uint16_t *stuck,
+                        uint16_t *far_out) {
+    const size_t sensors = sketch->sensors.count;
+    memcpy(bins, sketch->bin, sketch->sensors.features * sizeof sketch->bin[0]);
+    memcpy(missing, sketch->missing, sensors * sizeof *missing);
+    memcpy(stuck, sketch->stuck, sensors * sizeof *stuck);
+    memcpy(far_out, sketch->far, sensors * sizeof *far_out);
+}
+
+size_t core_sketch_size(const struct attune_sketch *sketch) { return attune_sketch_size(sketch); }
+
+void core_sketch_export(const struct attune_sketch *sketch, uint8_t *bytes) { attune_sketch_export(sketch, bytes); }
+
+int core_sketch_import(struct attune_sketch *sketch, const uint8_t *bytes, size_t size) {
+    return attune_sketch_import(sketch, bytes, size);
 }
 
 int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t boot, const char *firmware,

@@ -18,16 +18,18 @@ struct attune_head;
 struct attune_filter;
 struct attune_node;
 struct attune_frame_decoder;
+struct attune_sketch;
 
 /* Limits of config.h. */
 struct core_limits {
     int sensors, features, classes, backlog, node_frame, evidence_nats;
     int dwell_free_s, dwell_other_s, min_dwell_s, max_dwell_s;
+    int sketch_bins, sketch_most, sketch_far;
 };
 struct core_limits core_limits_of_build(void);
 
 struct core_sizes {
-    size_t schema, window, head, filter, node, frame_decoder;
+    size_t schema, window, head, filter, node, frame_decoder, sketch;
 };
 struct core_sizes core_sizes_of_build(void);
 
@@ -99,6 +101,19 @@ void core_filter_run(struct attune_filter *filter, const attune_real *evidence, 
 attune_real core_filter_log_odds(const struct attune_filter *filter, uint8_t k);
 void core_filter_get(const struct attune_filter *filter, attune_real *probabilities);
 void core_filter_set(struct attune_filter *filter, const attune_real *probabilities);
+
+/* 1, or 0 for a shape that is none. */
+int core_sketch_init(struct attune_sketch *sketch, uint8_t features, const uint8_t *sensor);
+/* Counts windows until a count is full or all n are counted; returns how many were. */
+size_t core_sketch_add(struct attune_sketch *sketch, const int16_t *features, size_t n);
+void core_sketch_clear(struct attune_sketch *sketch);
+int core_sketch_full(const struct attune_sketch *sketch);
+/* A row of bins a feature; a count a sensor into each of the others. */
+void core_sketch_counts(const struct attune_sketch *sketch, uint16_t *bins, uint16_t *missing, uint16_t *stuck,
+                        uint16_t *far_out);
+size_t core_sketch_size(const struct attune_sketch *sketch);
+void core_sketch_export(const struct attune_sketch *sketch, uint8_t *bytes);
+int core_sketch_import(struct attune_sketch *sketch, const uint8_t *bytes, size_t size);
 
 /* attune_schema_error. node_id has 8 bytes. */
 int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t boot, const char *firmware,

@@ -163,11 +163,42 @@ static void a_class_goes_with_its_last_label(void **state) {
     assert_int_equal(attune_head_classes(&head), 2);
 }
 
+/* A log of seven labels, of which one is withdrawn: log and head are those of a node that never heard it, bit for bit. */
+static void a_withdrawn_label_was_never_there(void **state) {
+    (void)state;
+    for (uint32_t gone = 1; gone <= 7; gone++) {
+        uint64_t seed = gone;
+        attune_head start = made_release(&seed);
+        attune_release release = kept(&start);
+        attune_head head = start;
+        attune_head spared = start;
+        static attune_label_log log;
+        static attune_label_log without;
+        attune_label_log_init(&log);
+        attune_label_log_init(&without);
+        uint16_t windows = 0;
+        for (uint32_t seq = 0; seq < 40; seq++) {
+            attune_label_entry entry = made_entry(&seed, 1 + random_below(&seed, 7), seq);
+            (void)attune_label_log_learn(&log, &entry, &release, &head);
+            if (entry.number == gone) {
+                windows++;
+            } else {
+                (void)attune_label_log_learn(&without, &entry, &release, &spared);
+            }
+        }
+        assert_int_equal(attune_label_log_forget(&log, gone, &release, &head), windows);
+        assert_int_equal(log.count, without.count);
+        assert_memory_equal(log.entry, without.entry, log.count * sizeof log.entry[0]);
+        expect_same_bytes(&head, &spared);
+        assert_int_equal(attune_label_log_forget(&log, gone, &release, &head), 0);
+        expect_same_bytes(&head, &spared);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_head_is_always_the_replay),
-        cmocka_unit_test(the_lowest_label_makes_room),
-        cmocka_unit_test(a_correction_undoes_the_mistake),
+        cmocka_unit_test(a_withdrawn_label_was_never_there), cmocka_unit_test(the_head_is_always_the_replay),
+        cmocka_unit_test(the_lowest_label_makes_room),       cmocka_unit_test(a_correction_undoes_the_mistake),
         cmocka_unit_test(a_class_goes_with_its_last_label),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

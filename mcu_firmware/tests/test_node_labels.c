@@ -72,6 +72,29 @@ static void a_part_repeated_changes_nothing(void **state) {
     assert_int_equal(node.counters.refused_labels, 8);
 }
 
+/* A class that only the withdrawn label knew goes with it, from the filter too; what another label taught stays. */
+static void a_label_is_withdrawn(void **state) {
+    (void)state;
+    start(1);
+    run_windows(12, 420, 480);
+    fake_daemon_label(&daemon_, 1, 0, 1, 6);
+    attune_head before = node.head;
+    fake_daemon_label(&daemon_, 2, 2, 7, 12);
+    assert_int_equal(node.filter.classes, 3);
+    attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_unlearn_tag};
+    message.body.unlearn = (attune_v1_Unlearn){.number = 2, .part = 9};
+    for (int again = 0; again < 2; again++) {
+        fake_daemon_say(&daemon_, &message);
+        fake_daemon_exchange(&daemon_);
+        assert_int_equal(daemon_.label_ack.number, 2);
+        assert_int_equal(daemon_.label_ack.part, 9);
+        assert_int_equal(daemon_.label_ack.learned + daemon_.label_ack.refused, 0);
+        assert_int_equal(node.log.count, 6);
+        assert_int_equal(node.filter.classes, 2);
+        assert_memory_equal(&before, &node.head, sizeof before);
+    }
+}
+
 static attune_v1_LabelAck label_held(uint32_t number, uint32_t class_index, uint32_t from_s, uint32_t to_s) {
     attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_label_tag};
     message.body.label =
@@ -204,10 +227,15 @@ static void answers_wait_for_the_link(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_hour_acknowledged_long_ago),     cmocka_unit_test(a_part_repeated_changes_nothing),
-        cmocka_unit_test(windows_that_the_node_still_holds), cmocka_unit_test(a_window_sent_and_held_counts_once),
-        cmocka_unit_test(windows_of_an_earlier_boot),        cmocka_unit_test(a_new_class_is_taught),
-        cmocka_unit_test(what_cannot_be_learned_is_refused), cmocka_unit_test(answers_wait_for_the_link),
+        cmocka_unit_test(a_label_is_withdrawn),
+        cmocka_unit_test(an_hour_acknowledged_long_ago),
+        cmocka_unit_test(a_part_repeated_changes_nothing),
+        cmocka_unit_test(windows_that_the_node_still_holds),
+        cmocka_unit_test(a_window_sent_and_held_counts_once),
+        cmocka_unit_test(windows_of_an_earlier_boot),
+        cmocka_unit_test(a_new_class_is_taught),
+        cmocka_unit_test(what_cannot_be_learned_is_refused),
+        cmocka_unit_test(answers_wait_for_the_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

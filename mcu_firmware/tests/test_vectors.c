@@ -201,6 +201,11 @@ static void every_body_of_a_daemon_message(void **state) {
     assert_int_equal(m.body.label.windows_count, 1);
     expect_window(&m.body.label.windows[0]);
     daemon_message("DaemonMessage.hello_request", attune_v1_DaemonMessage_hello_request_tag);
+    m = daemon_message("DaemonMessage.unlearn", attune_v1_DaemonMessage_unlearn_tag);
+    assert_int_equal(m.body.unlearn.number, 12);
+    attune_v1_Unlearn unlearn = attune_v1_Unlearn_init_zero;
+    decode_and_encode("Unlearn", attune_v1_Unlearn_fields, &unlearn);
+    assert_int_equal(unlearn.part, 3);
 }
 
 static void fields_of_a_newer_version_are_skipped(void **state) {

@@ -245,9 +245,27 @@ class Site(admin_pb2_grpc.AdminServicer):
         )  # fmt: skip
         return admin_pb2.AddLabelReply(label=label, windows_learned=20, nodes_learned=1, nodes_waiting=1)
 
+    def ImportLabels(self, requests: Any, context: Any) -> Iterator[admin_pb2.ImportLabelsReply]:
+        for part in requests:
+            self._note(part, context, "ImportLabels")
+            known = {room.room for room in self.rooms}
+            refused = [
+                admin_pb2.RefusedLabel(line=row.line, reason=f"There is no room {row.room}.")
+                for row in part.labels
+                if row.room not in known
+            ]
+            yield admin_pb2.ImportLabelsReply(stored=len(part.labels) - len(refused), refused=refused)
+
+    def WithdrawLabel(self, request: Any, context: Any) -> admin_pb2.WithdrawLabelReply:
+        self._note(request, context, "WithdrawLabel")
+        label = next(label for label in self.labels if request.number in (0, label.number))
+        label.withdrawn_utc_ms, label.withdrawn_by = NOW, request.author
+        return admin_pb2.WithdrawLabelReply(label=label, in_force_again=[2], nodes_unlearned=1, nodes_waiting=2)
+
     def ListLabels(self, request: Any, context: Any) -> admin_pb2.ListLabelsReply:
         self._note(request, context, "ListLabels")
         labels = [label for label in self.labels if request.room in ("", label.room)]
+        labels = [label for label in labels if label.to_utc_ms > request.since_utc_ms]
         return admin_pb2.ListLabelsReply(labels=labels[: request.limit], now_utc_ms=NOW)
 
     def _note(self, request: Any, context: Any, method: str) -> None:

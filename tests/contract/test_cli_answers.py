@@ -55,8 +55,42 @@ class TestLabels:
         assert out.splitlines()[-1] == sentence
 
     def test_limit_and_room(self, attune: CommandLine) -> None:
-        labels = attune.answer("label", "list", "2.13", "--limit", "1")["labels"]
-        assert [label["number"] for label in labels] == [3]
+        for room in (["2.13"], ["--room", "2.13"], ["2.13", "--room", "2.13"]):
+            labels = attune.answer("label", "list", *room, "--limit", "1")["labels"]
+            assert [label["number"] for label in labels] == [3]
+
+    def test_two_rooms_are_no_room(self, attune: CommandLine) -> None:
+        code, _, err = attune("label", "list", "2.13", "--room", "0.01")
+        assert (code, err) == (2, "attune: 2.13 and --room 0.01 are two rooms; name one.\n")
+
+    @pytest.mark.parametrize(
+        ("since", "utc_ms"),
+        [
+            ("2026-11-21 14:00", NOW - 32 * MINUTE - 10_000),
+            ("-2d", NOW - 48 * 60 * MINUTE),
+            ("today", NOW - (14 * 60 + 32) * MINUTE - 10_000),
+        ],
+    )
+    def test_since(self, attune: CommandLine, since: str, utc_ms: int) -> None:
+        attune.answer("label", "list", "--since", since)
+        (request,) = [one for one in attune.site.asked if isinstance(one, admin_pb2.ListLabelsRequest)]
+        assert request.since_utc_ms == utc_ms
+
+    def test_force_is_passed_on(self, attune: CommandLine) -> None:
+        assert attune("label", "add", "2.13", "free", "-2d", "--force")[0] == 0
+        (request,) = [one for one in attune.site.asked if isinstance(one, admin_pb2.AddLabelRequest)]
+        assert request.force
+
+    @pytest.mark.parametrize(("words", "number"), [([], 0), (["3"], 3)])
+    def test_taking_back(
+        self, attune: CommandLine, monkeypatch: pytest.MonkeyPatch, words: list[str], number: int
+    ) -> None:
+        monkeypatch.setenv("LOGNAME", "ann")
+        answer = attune.answer("label", "undo", *words)
+        assert list(answer) == ["label", "in_force_again", "nodes_unlearned", "nodes_waiting"]
+        assert (answer["label"]["number"], answer["label"]["withdrawn_by"]) == (3, "ann")
+        (request,) = [one for one in attune.site.asked if isinstance(one, admin_pb2.WithdrawLabelRequest)]
+        assert (request.number, request.author) == (number, "ann")
 
 
 class TestJson:
@@ -184,6 +218,8 @@ class TestJson:
             "author": "ann",
             "told": "2026-11-20T15:32:10.000+01:00",
             "superseded_by": 2,
+            "withdrawn": None,
+            "withdrawn_by": None,
             "windows_learned": 20,
         }
 

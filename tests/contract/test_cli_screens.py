@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from attune_proto.v1 import admin_pb2
 from cli_run import CommandLine
-from cli_site import accuracy, few_rooms, many_rooms, room
+from cli_site import NOW, accuracy, few_rooms, many_rooms, room
 
 Golden = Callable[[str, str], None]
 
@@ -30,6 +30,7 @@ class TestGoldenScreens:
             ("node", ["nodes", "00a1b2c3d4e51213"], 80),
             ("labels", ["label", "list"], 80),
             ("labels-40", ["label", "list"], 40),
+            ("label-undone", ["label", "undo", "3"], 80),
             ("label-added", ["label", "add", "2.13", "free", "-20m", "now"], 80),
         ],
     )
@@ -57,6 +58,12 @@ class TestGoldenScreens:
     def test_what_is_wrong_is_said_on_the_status_screen(self, attune: CommandLine, golden: Golden) -> None:
         attune.site.broker = "The broker at mqtt.example:8883 refuses the password; see [mqtt] in the configuration."
         golden("status-broker.txt", attune("status")[1])
+
+    def test_labels_that_are_weak_or_taken_back(self, attune: CommandLine, golden: Golden) -> None:
+        weak, gone = attune.site.labels[:2]
+        weak.weight, weak.source, weak.author = 0.3, "booking", ""
+        gone.withdrawn_utc_ms, gone.withdrawn_by, gone.source = NOW, "bob", "mqtt"
+        golden("labels-weak.txt", attune("label", "list")[1])
 
     @pytest.mark.parametrize(
         ("more", "expected"),

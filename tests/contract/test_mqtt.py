@@ -12,7 +12,7 @@ import aiomqtt
 import pytest
 from attuned.bms import publisher as module
 from attuned.bms import topics
-from attuned.bms.publisher import Broker, Publisher
+from attuned.bms.publisher import Answer, Broker, Command, Publisher
 from attuned.presence.belief import BEFORE, NOTHING, Belief, RoomState, Share
 from processes import Mosquitto, program
 
@@ -299,3 +299,46 @@ async def test_a_broker_with_a_certificate_is_believed_by_its_authority_only(tmp
     async with running(missing):
         await until(lambda: "No such file" in missing.trouble)
     broker.stop()
+
+
+# Commands.
+
+
+async def test_commands_are_answered_once_and_not_retained(mosquitto: Mosquitto) -> None:
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+
+    async def answer(command: Command) -> Answer | None:
+        if command.payload == b"silence":
+            return None
+        return Answer("attune/s/rooms/r/label/result", f"{command.payload.decode()} {command.retained}")
+
+    publisher.listen("attune/s/rooms/+/label/set", answer)
+    async with watching(mosquitto.port) as watch, aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+        await client.publish("attune/s/rooms/r/label/set", "old", qos=1, retain=True)
+        async with running(publisher):
+            await until(lambda: ("attune/s/rooms/r/label/result", "old True", False) in watch.log)
+            for said in ("one", "silence", "two"):
+                await client.publish("attune/s/rooms/r/label/set", said, qos=1)
+            await client.publish("attune/s/rooms/r/other/set", "three", qos=1)
+            await until(lambda: ("attune/s/rooms/r/label/result", "two False", False) in watch.log)
+    said_back = [payload for topic, payload, _ in watch.log if topic.endswith("/result")]
+    assert said_back == ["old True", "one False", "two False"]
+
+
+async def test_after_a_lost_connection_commands_are_answered_again(mosquitto: Mosquitto) -> None:
+    cable = Cable(mosquitto.port)
+
+    async def answer(command: Command) -> Answer | None:
+        return Answer("attune/s/rooms/q/label/result", command.payload.decode())
+
+    async with cable.plugged() as port, watching(mosquitto.port) as watch:
+        publisher = Publisher("s", Broker("127.0.0.1", port))
+        publisher.listen("attune/s/rooms/+/label/set", answer)
+        async with running(publisher), aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+            await until(lambda: watch.newest.get("attune/s/status") == ONLINE)
+            cable.cut()
+            await until(lambda: (topics.status_topic("s"), OFFLINE, False) in watch.log)
+            await until(lambda: watch.newest["attune/s/status"] == ONLINE and not publisher.trouble)
+            await asyncio.sleep(0.1)
+            await client.publish("attune/s/rooms/q/label/set", "again", qos=1)
+            await until(lambda: watch.newest.get("attune/s/rooms/q/label/result") == "again")

@@ -61,6 +61,7 @@ NODE: dict[str, dict[str, Any]] = {
         "backlog": 128,
     },
     "HelloRequest": {},
+    "Unlearn": {"number": 12, "part": 3},
     "NodeMessage.hello": {"hello": HELLO},
     "NodeMessage.time_ack": {"time_ack": {"echo_tick_ms": 10_000, "tick_ms": 10_010}},
     "NodeMessage.report": {"report": REPORT},
@@ -79,6 +80,7 @@ NODE: dict[str, dict[str, Any]] = {
         }
     },
     "DaemonMessage.hello_request": {"hello_request": {}},
+    "DaemonMessage.unlearn": {"unlearn": {"number": 12}},
     "DaemonMessage.newer": {"time": {"echo_tick_ms": 10_000}},
 }
 
@@ -198,6 +200,8 @@ ADMIN: dict[str, dict[str, Any]] = {
         "source": "person",
         "author": "ann",
         "wait_ms": 1000,
+        "weight": 0.5,
+        "force": True,
     },
     "AddLabelReply": {"label": {"number": 12}, "windows_learned": 20, "nodes_learned": 2, "nodes_waiting": 1},
     "LabelRow": {
@@ -212,7 +216,31 @@ ADMIN: dict[str, dict[str, Any]] = {
         "told_utc_ms": LATER,
         "superseded_by": 13,
         "windows_learned": 20,
+        "withdrawn_utc_ms": LATER,
+        "withdrawn_by": "bob",
     },
-    "ListLabelsRequest": {"room": "2.13", "limit": 100},
+    "ListLabelsRequest": {"room": "2.13", "limit": 100, "since_utc_ms": START},
+    "WithdrawLabelRequest": {"number": 12, "author": "ann", "wait_ms": 1000},
+    "WithdrawLabelReply": {
+        "label": {"number": 12},
+        "in_force_again": [3, 300],
+        "nodes_unlearned": 2,
+        "nodes_waiting": 1,
+    },
+    "ImportLabelsRequest": {
+        "labels": [{"line": 2, "room": "2.13"}],
+        "source": "booking",
+        "author": "ann",
+    },
+    "ImportedLabel": {
+        "line": 2,
+        "room": "2.13",
+        "class_name": "free",
+        "from_utc_ms": START,
+        "to_utc_ms": LATER,
+        "weight": 0.5,
+    },
+    "ImportLabelsReply": {"stored": 300, "refused": [{"line": 7, "reason": "no"}]},
+    "RefusedLabel": {"line": 7, "reason": "no"},
     "ListLabelsReply": {"labels": [{"number": 12, "windows_learned": 20}], "now_utc_ms": LATER},
 }

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from attuned.cli.errors import CliError, WrongUsageError
-from attuned.cli.times import Interval, parse_interval
+from attuned.cli.times import Interval, parse_interval, parse_moment
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +39,11 @@ NOW = utc("2026-11-21T14:30:00")
         ("14:00 -5m", "2026-11-21T13:00:00", "2026-11-21T14:25:00"),
         ("today 00:00 today 01:00", "2026-11-20T23:00:00", "2026-11-21T00:00:00"),
         ("yesterday 14:00 14:20", "2026-11-20T13:00:00", "2026-11-20T13:20:00"),
+        ("yesterday 9-11", "2026-11-20T08:00:00", "2026-11-20T10:00:00"),
+        ("9:30-11", "2026-11-21T08:30:00", "2026-11-21T10:00:00"),
+        ("2026-07-01 22-24", "2026-07-01T20:00:00", "2026-07-01T22:00:00"),
+        # The clocks were put back over this: four hours on the wall are five.
+        ("2026-10-25 1-5", "2026-10-24T23:00:00", "2026-10-25T04:00:00"),
         ("yesterday 22:00 24:00", "2026-11-20T21:00:00", "2026-11-20T23:00:00"),
         ("yesterday 23:00 today 01:00", "2026-11-20T22:00:00", "2026-11-21T00:00:00"),
         ("2026-11-21 14:00 14:20", "2026-11-21T13:00:00", "2026-11-21T13:20:00"),
@@ -155,3 +160,23 @@ def test_anything_else_is_refused_in_a_sentence(words: list[str]) -> None:
     except CliError as refused:
         said = str(refused)
     assert said.endswith(".") if said else read.from_utc_ms < read.to_utc_ms <= NOW
+
+
+@pytest.mark.parametrize(
+    ("typed", "moment"),
+    [
+        ("yesterday", "2026-11-19T23:00:00"),
+        ("2026-07-01", "2026-06-30T22:00:00"),
+        ("today 14:00", "2026-11-21T13:00:00"),
+        ("-2d", "2026-11-19T14:30:00"),
+        ("now", "2026-11-21T14:30:00"),
+    ],
+)
+def test_one_moment(typed: str, moment: str) -> None:
+    assert parse_moment(typed, NOW, BRUSSELS) == utc(moment)
+
+
+@pytest.mark.parametrize("typed", ["", "soon", "14:00 14:20", "9-11", "2026-13-01", "-99999d" * 3])
+def test_what_is_no_moment(typed: str) -> None:
+    with pytest.raises(WrongUsageError):
+        parse_moment(typed, NOW, BRUSSELS)

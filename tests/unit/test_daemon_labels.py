@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import tempfile
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,15 +11,15 @@ from typing import Any
 import pytest
 from attune_proto.v1 import node_pb2
 from attuned.errors import NotFoundError, RequestError, StoreError
-from attuned.labels.labels import LONGEST_MS
-from attuned.labels.teaching import PART_WINDOWS, Teaching, thin
+from attuned.labels.names import no_room
+from attuned.labels.teaching import CLASSES, PART_WINDOWS, UNLEARN_TRIES, Teaching, thin
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.ties import Ties
 from attuned.nodes.window import Window
 from attuned.site import Site
-from attuned.store.site import LabelRow
+from attuned.store.site import LONGEST_MS, LabelRow
 from daemon_world import (
     HOUR,
     MINUTE,
@@ -220,10 +222,49 @@ class Room:
         await commit(self.site, *windows)
         self.site.acknowledge([], windows)
 
-    async def greet(self, boot: int = 1) -> None:
-        self.site.hub.frame(self.gateway, 1, up(hello(boot=boot)))
+    async def tell(self, label: LabelRow, *, force: bool = False) -> LabelRow:
+        """A second passes after each label."""
+        stored = await self.site.labels.add(label, force=force)
+        self.clock.now += 1000
+        return stored
+
+    async def greet(self, boot: int = 1, **more: Any) -> None:
+        self.site.hub.frame(self.gateway, 1, up(hello(boot=boot, **more)))
         self.site.hub.frame(self.gateway, 1, up(node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000)))
         await errands(self.site)
+
+    def forget(self) -> tuple[list[node_pb2.Unlearn], list[node_pb2.Label]]:
+        """Answers everything; what was to be forgotten, and then the parts that came with windows."""
+        unlearn: list[node_pb2.Unlearn] = []
+        parts: list[node_pb2.Label] = []
+        while fresh := [m for _, _, m in self.gateway.take() if m.WhichOneof("body") in ("label", "unlearn")]:
+            for message in fresh:
+                if message.HasField("unlearn"):
+                    assert parts == []
+                    unlearn.append(message.unlearn)
+                    ack = node_pb2.LabelAck(number=message.unlearn.number, part=message.unlearn.part)
+                else:
+                    parts += [message.label] if message.label.windows else []
+                    part = message.label
+                    ack = node_pb2.LabelAck(number=part.number, part=part.part, learned=len(part.windows))
+                self.site.hub.frame(self.gateway, 1, up(ack))
+        return unlearn, parts
+
+    def play(self, log: dict[tuple[int, int], tuple[int, int]]) -> None:
+        """Does to a log of (boot, seq) -> (number, class) what a node does to its own, and answers."""
+        while fresh := [m for _, _, m in self.gateway.take() if m.WhichOneof("body") in ("label", "unlearn")]:
+            for message in fresh:
+                if message.HasField("unlearn"):
+                    for key in [key for key, (number, _) in log.items() if number == message.unlearn.number]:
+                        del log[key]
+                    ack = node_pb2.LabelAck(number=message.unlearn.number, part=message.unlearn.part)
+                else:
+                    part = message.label
+                    for w in part.windows:
+                        if log.get((w.boot, w.seq), (0, 0))[0] < part.number:
+                            log[w.boot, w.seq] = part.number, part.class_index
+                    ack = node_pb2.LabelAck(number=part.number, part=part.part, learned=len(part.windows))
+                self.site.hub.frame(self.gateway, 1, up(ack))
 
     def learn(self) -> list[node_pb2.Label]:
         """Answers every part; what was sent."""
@@ -249,7 +290,7 @@ async def test_a_label_reaches_the_windows_of_its_interval_once(room: Room) -> N
     await room.greet()
     await room.commit([*minutes(0, 30), *minutes(0, 30, B)])
     room.arriving = [window(31, NOON + 20 * MINUTE)]  # on its way to the disk
-    stored = await room.site.labels.add(label(10, 20))
+    stored = await room.tell(label(10, 20))
     assert (stored.number, stored.told_utc_ms) == (1, NOON + 2 * HOUR)
     sent = [w.seq for part in room.learn() for w in part.windows]
     assert sent == [*range(11, 21), 31]
@@ -262,7 +303,7 @@ async def test_a_label_reaches_the_windows_of_its_interval_once(room: Room) -> N
 async def test_windows_that_come_after_the_label_are_sent_too(room: Room) -> None:
     await room.greet()
     await room.commit(minutes(0, 5))
-    await room.site.labels.add(label(0, 20))
+    await room.tell(label(0, 20))
     room.learn()
     await room.commit([window(6, NOON + 6 * MINUTE), window(7, NOON + 21 * MINUTE)])
     (part,) = room.learn()
@@ -273,8 +314,8 @@ async def test_windows_that_come_after_the_label_are_sent_too(room: Room) -> Non
 async def test_a_new_boot_is_told_every_label_in_force_and_the_same_boot_only_what_waits(room: Room) -> None:
     await room.greet()
     await room.commit(minutes(0, 30))
-    await room.site.labels.add(label(0, 10))
-    await room.site.labels.add(label(5, 12, "free"))
+    await room.tell(label(0, 10))
+    await room.tell(label(5, 12, "free"))
     room.learn()
     await room.greet()
     assert room.learn() == []
@@ -289,8 +330,8 @@ async def test_a_new_boot_is_told_every_label_in_force_and_the_same_boot_only_wh
 async def test_what_a_newer_label_says_is_left_to_it(room: Room) -> None:
     await room.greet()
     await room.commit(minutes(0, 10))
-    await room.site.labels.add(label(0, 20))
-    await room.site.labels.add(label(5, 30, "free"))
+    await room.tell(label(0, 20))
+    await room.tell(label(5, 30, "free"))
     room.learn()
     await room.commit([window(16, NOON + 16 * MINUTE)])
     (part,) = room.learn()
@@ -300,7 +341,7 @@ async def test_what_a_newer_label_says_is_left_to_it(room: Room) -> None:
 async def test_a_daemon_that_starts_again_tells_a_node_every_label_once(room: Room, tmp_path: Path) -> None:
     await room.greet()
     await room.commit(minutes(0, 30))
-    await room.site.labels.add(label(0, 10))
+    await room.tell(label(0, 10))
     await room.site.close()
     again = Room(await opened_site(tmp_path, room.clock), room.clock)
     assert again.site.labels.taught("r")
@@ -318,20 +359,20 @@ async def test_what_is_told_while_a_node_is_greeted_is_neither_lost_nor_told_twi
     """While the windows of the first label are read for the new boot, another label comes into force."""
     await room.greet()
     await room.commit(minutes(0, 30))
-    await room.site.labels.add(label(0, 4))
+    await room.tell(label(0, 4))
     room.learn()
-    read = room.site.window_store.windows_between
+    read = room.site.window_store.windows_in
     added: list[int] = []
 
     async def slow(*args: Any) -> list[Window]:
         found = await read(*args)
         if not added:
             added.append(1)
-            await room.site.labels.add(label(10, 14))
+            await room.tell(label(10, 14))
         return found
 
     room.site.hub.frame(room.gateway, 1, up(hello(boot=2)))
-    monkeypatch.setattr(room.site.window_store, "windows_between", slow)
+    monkeypatch.setattr(room.site.window_store, "windows_in", slow)
     await errands(room.site)
     parts = [part for part in room.learn() if part.windows]
     assert {part.number: len(part.windows) for part in parts} == {1: 4, 2: 4}
@@ -341,8 +382,8 @@ async def test_what_is_told_while_a_node_is_greeted_is_neither_lost_nor_told_twi
 async def test_a_superseded_label_is_not_told_to_a_new_boot(room: Room) -> None:
     await room.greet()
     await room.commit(minutes(0, 30))
-    await room.site.labels.add(label(0, 4))
-    await room.site.labels.add(label(0, 8, "free"))
+    await room.tell(label(0, 4))
+    await room.tell(label(0, 8, "free"))
     room.learn()
     await room.greet(boot=2)
     assert {(part.number, part.class_index) for part in room.learn()} == {(2, 0)}
@@ -351,8 +392,8 @@ async def test_a_superseded_label_is_not_told_to_a_new_boot(room: Room) -> None:
 async def test_two_labels_at_the_same_time_stand_in_the_order_of_their_numbers(room: Room) -> None:
     rows = await asyncio.gather(
         room.site.labels.add(label(0, 4)),
-        room.site.labels.add(label(2, 8, "free")),
-        room.site.labels.add(label(2, 8, "occupied")),
+        room.site.labels.add(label(2, 7)),
+        room.site.labels.add(label(2, 8)),
     )
     assert sorted(row.number for row in rows) == [1, 2, 3]
     assert [row.number for row in room.site.labels._in_force["r"]] == [1, 3]
@@ -360,7 +401,7 @@ async def test_two_labels_at_the_same_time_stand_in_the_order_of_their_numbers(r
 
 async def test_a_node_that_was_never_heard_is_told_when_it_comes(room: Room) -> None:
     await room.commit(minutes(0, 12))
-    await room.site.labels.add(label(0, 12))
+    await room.tell(label(0, 12))
     assert room.learn() == []
     await room.greet()
     assert sum(len(part.windows) for part in room.learn()) == 12
@@ -370,9 +411,16 @@ async def test_a_node_that_was_never_heard_is_told_when_it_comes(room: Room) -> 
     ("bad", "sentence"),
     [
         (label(0, 1, "busy"), "A label says free or occupied, not 'busy'."),
-        (label(5, 5), "The label ends before it begins: give the earlier time first."),
-        (label(0, LONGEST_MS / MINUTE + 1), "longer than a week"),
+        (label(5, 5), "The label has no length: give two different times."),
+        (label(5, 4), "The label ends before it begins: give the earlier time first."),
+        (label(119 - LONGEST_MS / MINUTE, 120), "longer than a week"),
+        (
+            label(120 - 24 * 60.1, 120),
+            "longer than a day: see whether the days are right; --force says that it is meant.",
+        ),
         (label(121, 130), "The label lies in the future: label what has happened."),
+        (label(100, 122), "The label ends in the future: label what has happened."),
+        (label(0, 1, source="s" * 65), "at most 64 characters"),
         (label(0, 1, weight=0.0), "above 0 and at most 1"),
         (label(0, 1, weight=1.5), "above 0 and at most 1"),
         (label(0, 1, weight=float("nan")), "above 0 and at most 1"),
@@ -380,10 +428,254 @@ async def test_a_node_that_was_never_heard_is_told_when_it_comes(room: Room) -> 
 )
 async def test_labels_that_cannot_be_are_refused(room: Room, bad: LabelRow, sentence: str) -> None:
     with pytest.raises(RequestError, match=sentence):
-        await room.site.labels.add(bad)
+        await room.tell(bad)
     assert await room.site.site_store.labels() == []
 
 
 async def test_a_label_of_an_unknown_room_is_refused(room: Room) -> None:
     with pytest.raises(NotFoundError, match=r"There is no room 'x': `attune rooms` lists the rooms\."):
-        await room.site.labels.add(LabelRow(0, "x", "free", NOON, NOON + 1, 1.0, "person", "", 0))
+        await room.tell(LabelRow(0, "x", "free", NOON, NOON + 1, 1.0, "person", "", 0))
+
+
+async def test_a_label_of_more_than_a_day_is_taken_if_it_is_meant(room: Room) -> None:
+    assert (await room.tell(label(120 - 24 * 60.1, 120), force=True)).number == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("2.31", "There is no room '2.31': did you mean 2.13 or 2.14? `attune rooms` lists them all."),
+        ("meeting", "There is no room 'meeting': did you mean 2.13? `attune rooms` lists them all."),
+        ("x" * 10_000, f"There is no room '{'x' * 64}': `attune rooms` lists the rooms."),
+    ],
+)
+def test_the_nearest_rooms_are_named(name: str, sentence: str) -> None:
+    assert str(no_room(name, {"2.13": "Meeting", "2.14": "", "hall": ""})) == sentence
+
+
+# Labels of one second, and weak ones.
+
+
+async def test_contradictions_of_one_second_are_refused(room: Room) -> None:
+    await room.site.labels.add(label(0, 10))
+    with pytest.raises(RequestError, match=r"Label 1, told in the same second, says otherwise of r in that time"):
+        await room.site.labels.add(label(9, 20, "free"))
+    await room.site.labels.add(label(10, 20, "free"))  # they only touch
+    room.clock.now += 1000
+    assert (await room.site.labels.add(label(9, 20, "free"))).number == 3
+
+
+async def test_weak_labels_replace_nothing_and_teach_nobody(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 30))
+    await room.tell(label(0, 10))
+    room.learn()
+    await room.tell(label(0, 20, "free", weight=0.25, source="booking"))
+    assert room.learn() == []
+    rows = await room.site.site_store.labels()
+    assert [(row.number, row.superseded_by, row.weight) for row in rows] == [(2, 0, 0.25), (1, 0, 1.0)]
+    assert [row.number for row in room.site.labels.in_force("r")] == [1]
+    await room.greet(boot=2)
+    assert {part.number for part in room.learn()} == {1}
+
+
+# Taking back.
+
+
+async def test_a_label_that_is_taken_back_is_forgotten_and_what_it_replaced_is_told_again(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 30))
+    await room.tell(label(2, 6))
+    await room.tell(label(0, 10, "free", author="bob"))
+    room.learn()
+    withdrawn = await room.site.labels.withdraw(2, "ann")
+    assert withdrawn.label.withdrawn_by == "ann"
+    assert [row.number for row in withdrawn.in_force_again] == [1]
+    unlearn, parts = room.forget()
+    assert [one.number for one in unlearn] == [2]
+    assert [(part.number, [w.seq for w in part.windows]) for part in parts] == [(1, [3, 4, 5, 6])]
+    assert room.site.teaching.unlearned(2) == {A}
+    assert [row.number for row in room.site.labels.in_force("r")] == [1]
+    await room.commit([window(31, NOON + 9 * MINUTE)])
+    assert room.learn() == []
+    with pytest.raises(RequestError, match="was taken back before"):
+        await room.site.labels.withdraw(2, "ann")
+    assert [(row.number, row.superseded_by) for row in await room.site.site_store.labels()] == [(2, 0), (1, 0)]
+
+
+async def test_without_a_number_the_authors_newest_goes(room: Room) -> None:
+    for author in ("ann", "bob", "ann"):
+        await room.tell(label(0, 5, author=author))
+    numbers = [(await room.site.labels.withdraw(0, "ann")).label.number for _ in range(2)]
+    assert numbers == [3, 1]
+    with pytest.raises(NotFoundError, match=r"ann gave no label that could be taken back: name one by its number"):
+        await room.site.labels.withdraw(0, "ann")
+    with pytest.raises(NotFoundError, match=r"There is no label 99: `attune label list` shows their numbers\."):
+        await room.site.labels.withdraw(99, "ann")
+
+
+async def test_what_two_labels_cover_goes_to_the_other_one(room: Room) -> None:
+    for i in range(3):
+        await room.tell(label(0, 5 + i))
+    withdrawn = await room.site.labels.withdraw(2, "ann")
+    assert withdrawn.in_force_again == []
+    rows = {row.number: row.superseded_by for row in await room.site.site_store.labels()}
+    assert rows == {1: 3, 2: 3, 3: 0}
+    await room.site.labels.withdraw(3, "ann")
+    assert [row.number for row in room.site.labels.in_force("r")] == [1]
+
+
+async def test_a_node_that_is_away_forgets_when_it_is_back(room: Room, tmp_path: Path) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 30))
+    await room.tell(label(0, 4))
+    room.learn()
+    room.site.hub.link_down(room.gateway, 1)
+    await room.site.labels.withdraw(1, "ann")
+    assert room.gateway.take() == []
+    await room.site.close()
+    again = Room(await opened_site(tmp_path, room.clock), room.clock)
+    await again.greet(label_windows=4)
+    assert [one.number for one in again.forget()[0]] == [1]
+    await again.greet(label_windows=0)
+    assert again.forget() == ([], [])
+    await again.greet(boot=2, label_windows=0)  # it has nothing to forget
+    assert again.forget() == ([], [])
+    assert again.site.teaching.unlearned(1) == {A}
+    await again.site.close()
+
+
+async def test_a_node_that_cannot_forget_does_not_hold_up_the_next_label(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 30))
+    await room.tell(label(0, 4))
+    room.learn()
+    await room.site.labels.withdraw(1, "ann")
+    await room.tell(label(10, 14))
+    for _ in range(UNLEARN_TRIES):
+        assert [m.WhichOneof("body") for _, _, m in room.gateway.take()] == ["unlearn"]
+        room.site.teaching.resume(room.site.hub.conversations[A])
+    (part,) = room.learn()
+    assert part.number == 2
+    assert "label 1 was not forgotten" in room.site.hub.conversations[A].last_refusal
+
+
+async def test_a_room_keeps_the_newest_labels_alone(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.labels.labels.KEPT_LABELS", 3)
+    for i in range(5):
+        await room.tell(label(i * 2, i * 2 + 1))
+    assert [row.number for row in room.site.labels.in_force("r")] == [3, 4, 5]
+    await room.site.labels.load()
+    assert [row.number for row in room.site.labels.in_force("r")] == [3, 4, 5]
+
+
+deeds = st.lists(
+    st.one_of(
+        st.tuples(st.integers(0, 30), st.integers(1, 30), st.sampled_from(["free", "occupied"])),
+        st.integers(1, 8),
+    ),
+    max_size=10,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(deeds)
+async def test_after_any_labels_and_undoing_the_node_is_as_if_the_rest_alone_had_been_told(deeds: list[Any]) -> None:
+    """The node's log has room for all of it; which label holds a window is worked out from the list in force."""
+    with tempfile.TemporaryDirectory() as folder:
+        room = Room(await opened_site(Path(folder), FakeClock(NOON + 2 * HOUR)), FakeClock(NOON + 2 * HOUR))
+        log: dict[tuple[int, int], tuple[int, int]] = {}
+        await room.greet()
+        await room.commit(minutes(0, 60))
+        for deed in deeds:
+            room.site.labels._clock.now += 1000  # type: ignore[attr-defined]
+            if isinstance(deed, int):
+                with contextlib.suppress(RequestError):
+                    await room.site.labels.withdraw(deed, "ann")
+            else:
+                await room.site.labels.add(label(deed[0], deed[0] + deed[1], deed[2]))
+            room.play(log)
+        told = {
+            (1, seq): (row.number, CLASSES[row.class_name])
+            for row in room.site.labels.in_force("r")
+            for seq in range(1, 61)
+            if row.covers(NOON + seq * MINUTE)
+        }
+        assert log == told
+        await room.site.close()
+
+
+# Imports.
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row as a file has it, minutes after noon."""
+
+    line: int
+    first: int
+    last: int
+    class_name: str = "free"
+    weight: float = 1.0
+    room: str = "r"
+
+    @property
+    def from_utc_ms(self) -> int:
+        return NOON + self.first * MINUTE
+
+    @property
+    def to_utc_ms(self) -> int:
+        return NOON + self.last * MINUTE
+
+
+async def test_an_import_keeps_the_good_rows_and_teaches_once_at_its_end(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 60))
+    async with room.site.labels.importing() as importing:
+        first = [Line(2, 0, 10), Line(3, 5, 8, "occupied"), Line(4, 10, 10), Line(5, 20, 30, "occupied", room="R")]
+        refused = await importing.add(first, "import", "ann")
+        assert [line for line, _ in refused] == [3, 4, 5]
+        assert "says otherwise of r than label 1 of the same file" in refused[0][1]
+        assert await importing.add([Line(6, 40, 50, "occupied"), Line(7, 0, 60, weight=0.3)], "import", "ann") == []
+        assert room.learn() == []
+    parts = [part for part in room.learn() if part.windows]
+    assert [(part.number, len(part.windows)) for part in parts] == [(1, 8), (1, 2), (2, 8), (2, 2)]
+    assert room.site.labels.count == 3
+    assert {row.source for row in await room.site.site_store.labels()} == {"import"}
+
+
+async def test_an_import_that_is_broken_off_keeps_what_it_brought(room: Room) -> None:
+    await room.greet()
+    await room.commit(minutes(0, 10))
+
+    async def broken_off() -> None:
+        async with room.site.labels.importing() as importing:
+            await importing.add([Line(2, 0, 10)], "import", "ann")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await broken_off()
+    assert sum(len(part.windows) for part in room.learn()) == 10
+
+
+async def test_a_part_of_too_many_rows_is_refused(room: Room) -> None:
+    async with room.site.labels.importing() as importing:
+        with pytest.raises(RequestError, match="at most 1000 labels"):
+            await importing.add([Line(i, 0, 1) for i in range(1001)], "import", "ann")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9), st.sampled_from(["free", "occupied"])), max_size=25))
+async def test_no_two_rows_of_an_import_contradict_each_other(lines: list[tuple[int, int, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        room = Room(await opened_site(Path(folder), FakeClock(NOON + 2 * HOUR)), FakeClock())
+        rows = [Line(i, first, first + length, said) for i, (first, length, said) in enumerate(lines)]
+        async with room.site.labels.importing() as importing:
+            refused = {line for part in (rows[:10], rows[10:]) for line, _ in await importing.add(part, "import", "")}
+        kept: list[Line] = []
+        for row in rows:
+            against = [k for k in kept if k.class_name != row.class_name and k.first < row.last and row.first < k.last]
+            assert (row.line in refused) == bool(against)
+            kept += [] if against else [row]
+        assert len(await room.site.site_store.labels()) == len(kept)
+        await room.site.close()

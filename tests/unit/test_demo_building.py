@@ -27,6 +27,7 @@ def test_two_buildings_of_one_seed_agree_to_the_bit() -> None:
     assert first.tobytes() == again.tobytes()
 
 
+@pytest.mark.slow
 def test_other_seeds_give_other_buildings() -> None:
     first, other = Building(5), Building(6)
     assert {node.node_id for node in first.nodes}.isdisjoint(node.node_id for node in other.nodes)
@@ -79,6 +80,7 @@ def test_people_leave_for_the_night_and_their_breath_with_them() -> None:
     assert (excess < 150).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start_utc_ms", [START_UTC_MS, SUMMER_UTC_MS, START_UTC_MS - 60 * DAY_MS])
 def test_a_working_day_stays_within_what_offices_measure(start_utc_ms: int) -> None:
     building = Building(12, start_utc_ms=start_utc_ms)
@@ -123,6 +125,7 @@ def test_vapour_of_a_person_as_worked_by_hand() -> None:
     assert gained * 1.2 == pytest.approx(0.016163, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_cold_room_is_heated_and_set_back_at_night() -> None:
     rng = np.random.default_rng(15)
     rooms = plan_rooms(12, rng)
@@ -158,6 +161,7 @@ def test_time_is_cut_in_steps() -> None:
             building.advance(seconds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rooms", "nodes", "seconds"), [(12, 16, 7200), (750, 1000, 600)])
 def test_speed(rooms: int, nodes: int, seconds: int) -> None:
     building = Building(17, rooms, nodes)

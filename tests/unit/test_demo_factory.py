@@ -62,6 +62,7 @@ def test_table_is_written_in_the_order_of_the_wire() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_two_runs_write_the_same_table(small: dict[str, Moments]) -> None:
     assert render(gather([SMALL])) == render(small)
 

@@ -7,7 +7,8 @@ from typing import cast
 import numpy as np
 import pytest
 from attune_proto.v1 import admin_pb2, node_pb2
-from attuned.api.admin import AdminService, Context
+from attuned.api.admin import AdminService
+from attuned.api.answers import Context
 from attuned.learning.accuracy import LEAST_DAYS, Accuracy, accuracy
 from attuned.learning.figures import CALIBRATION_BINS, confusion, recall
 from attuned.learning.prequential import DAY_MS, SUMS, Spoken, by_day, fingerprint, judge_day, label_days
@@ -275,7 +276,11 @@ async def test_labels_are_held_against_what_was_said(tmp_path: Path) -> None:
     await commit(site)
     await site.accuracy.refresh("r")
     assert site.accuracy.room("r") == [found]
-    # Somebody knew better: the wrong label counts no more.
+    # A label that is taken back counts no more; here is what is left without it.
+    await site.labels.withdraw(3, "ann")
+    await errands(site)
+    assert site.accuracy.room("r")[0].balanced_accuracy == 1.0
+    # Somebody knew better: what counts is what was said before anybody had said anything.
     await tell(site, 90, 120, "occupied")
     assert site.accuracy.room("r")[0].balanced_accuracy == 1.0
     await site.close()

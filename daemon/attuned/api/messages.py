@@ -101,6 +101,8 @@ def label(row: LabelRow, windows_learned: int) -> admin_pb2.LabelRow:
         told_utc_ms=row.told_utc_ms,
         superseded_by=row.superseded_by,
         windows_learned=windows_learned,
+        withdrawn_utc_ms=row.withdrawn_utc_ms,
+        withdrawn_by=row.withdrawn_by,
     )
 
 

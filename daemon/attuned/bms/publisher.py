@@ -5,6 +5,7 @@ import logging
 import ssl
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import aiomqtt
@@ -30,6 +31,27 @@ FAREWELL_S = 1.0
 DELAYS = 2048
 
 
+# Messages that may wait to be answered; past that the newest are dropped, so that nobody can fill the memory.
+WAITING = 100
+
+
+@dataclass(frozen=True)
+class Command:
+    """A message that somebody has sent to the daemon; a retained one was sent at any time before."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is published because of a command, once and not retained."""
+
+    topic: str
+    payload: str
+
+
 @dataclass(frozen=True)
 class Broker:
     """Where the broker is, and who we are there."""
@@ -51,6 +73,7 @@ class Publisher:
         self._waiting: dict[str, float | None] = {}
         self._ready = asyncio.Event()
         self._ending = False
+        self._commands: dict[str, Callable[[Command], Awaitable[Answer | None]]] = {}
         self.trouble = "The broker has not been reached yet."
         self.acknowledged = 0
         self.delays_s: deque[float] = deque(maxlen=DELAYS)
@@ -62,6 +85,10 @@ class Publisher:
         self._retained[topic] = payload
         self._waiting.setdefault(topic, arrived)
         self._ready.set()
+
+    def listen(self, filter_: str, answer: Callable[[Command], Awaitable[Answer | None]]) -> None:
+        """Has commands on these topics (a filter) answered, one after the other. To be called before `run`."""
+        self._commands[filter_] = answer
 
     async def run(self) -> None:
         """Keeps the connection, for ever; says on cancellation that the site is offline."""
@@ -90,10 +117,13 @@ class Publisher:
             will=will,
             timeout=TIMEOUT_S,
             max_inflight_messages=IN_FLIGHT,
+            max_queued_incoming_messages=WAITING,
         ) as client:
             self.trouble = ""
             log.info("Connected to the broker at %s:%d.", self._broker.host, self._broker.port)
             await self._send(client, topics.status_topic(self._site), topics.status_payload(online=True), None)
+            for wanted in self._commands:
+                await client.subscribe(wanted, qos=1, timeout=TIMEOUT_S)
             self._waiting = dict.fromkeys(self._retained)
             self._ready.set()
             try:
@@ -114,7 +144,7 @@ class Publisher:
     async def _serve(self, client: aiomqtt.Client) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_until_closed(client), name="broker closed")
+                group.create_task(self._take_commands(client), name="commands")
                 for i in range(IN_FLIGHT):
                     group.create_task(self._work(client), name=f"publish {i}")
         except ExceptionGroup as errors:
@@ -144,6 +174,15 @@ class Publisher:
         if arrived is not None:
             self.delays_s.append(time.monotonic() - arrived)
 
+    async def _take_commands(self, client: aiomqtt.Client) -> None:
+        """Answers commands in order. Iterating also tells when the connection is lost."""
+        async for message in client.messages:
+            payload = message.payload if isinstance(message.payload, bytes) else b""
+            command = Command(str(message.topic), payload, bool(message.retain))
+            for wanted, answer in self._commands.items():
+                if message.topic.matches(wanted) and (said := await answer(command)):
+                    await client.publish(said.topic, said.payload, qos=1, timeout=TIMEOUT_S)
+
     def _lost(self, error: Exception) -> None:
         trouble = (
             f"The broker at {self._broker.host}:{self._broker.port} cannot be reached ({error}): "
@@ -152,9 +191,3 @@ class Publisher:
         if trouble != self.trouble:
             log.warning("%s", trouble)
         self.trouble = trouble
-
-
-async def _until_closed(client: aiomqtt.Client) -> None:
-    """Nothing is subscribed to; iterating tells when the connection is lost."""
-    async for _ in client.messages:
-        pass

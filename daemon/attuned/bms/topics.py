@@ -21,6 +21,10 @@ def health_topic(site: str, node: str) -> str:
     return f"{PREFIX}/{site}/nodes/{node}/health"
 
 
+def alert_topic(site: str, number: int) -> str:
+    return f"{PREFIX}/{site}/alerts/{number}"
+
+
 def status_payload(*, online: bool) -> str:
     return _json({"state": "online" if online else "offline"})
 
@@ -55,6 +59,11 @@ def iso(utc_ms: int) -> str | None:
 
 def _json(values: dict[str, object]) -> str:
     return json.dumps({"schema": SCHEMA, **values}, separators=(",", ":"))
+
+
+def alert_payload(values: dict[str, object]) -> str:
+    """A drift event that is not resolved: what `attune drift` shows, for machines."""
+    return _json(values)
 
 
 def health_payload(values: dict[str, object]) -> str:

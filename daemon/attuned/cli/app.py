@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import attuned
-from attuned.cli import label, nodes, output, rooms, status
+from attuned.cli import label, label_import, nodes, output, rooms, status
 from attuned.cli.errors import CliError
 from attuned.cli.options import Socket, help_alone
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("status")(status.status)
 app.command("rooms")(rooms.rooms)
 app.command("nodes")(nodes.nodes)
+label.app.command("import")(label_import.import_labels)
 app.add_typer(label.app, name="label")
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -70,10 +71,43 @@ class Daemon:
         request.wait_ms = LABEL_WAIT_MS
         return self._ask(self._stub.AddLabel, request, DEADLINE_S + LABEL_WAIT_MS / 1000)
 
-    def labels(self, room: str, limit: int) -> admin_pb2.ListLabelsReply:
+    def withdraw_label(self, request: admin_pb2.WithdrawLabelRequest) -> admin_pb2.WithdrawLabelReply:
+        request.wait_ms = LABEL_WAIT_MS
+        return self._ask(self._stub.WithdrawLabel, request, DEADLINE_S + LABEL_WAIT_MS / 1000)
+
+    def import_labels(self, parts: Iterator[admin_pb2.ImportLabelsRequest]) -> Iterator[admin_pb2.ImportLabelsReply]:
+        """Sends each part when the one before has been answered, so that neither side holds more than one."""
+        import grpc
+
+        turn = threading.Semaphore(1)
+        failed: list[Exception] = []
+
+        def one_by_one() -> Iterator[admin_pb2.ImportLabelsRequest]:
+            try:
+                for part in parts:
+                    turn.acquire()
+                    yield part
+            except Exception as error:  # noqa: BLE001 (gRPC's thread would print it and hang up)
+                failed.append(error)
+
+        call = self._stub.ImportLabels(one_by_one())
+        try:
+            for reply in call:
+                yield reply
+                turn.release()
+        except grpc.RpcError as error:
+            raise self._meaning(error) from None
+        finally:
+            call.cancel()
+            turn.release()
+        if failed:
+            raise failed[0]
+
+    def labels(self, room: str, limit: int, since_utc_ms: int) -> admin_pb2.ListLabelsReply:
         from attune_proto.v1 import admin_pb2
 
-        return self._ask(self._stub.ListLabels, admin_pb2.ListLabelsRequest(room=room, limit=limit))
+        request = admin_pb2.ListLabelsRequest(room=room, limit=limit, since_utc_ms=since_utc_ms)
+        return self._ask(self._stub.ListLabels, request)
 
     def _ask(self, method: Callable[..., _Reply], request: _Request, deadline_s: float = DEADLINE_S) -> _Reply:
         import grpc

@@ -111,6 +111,16 @@ def added(reply: admin_pb2.AddLabelReply, zone: tzinfo) -> dict[str, Any]:
     }
 
 
+def withdrawn(reply: admin_pb2.WithdrawLabelReply, zone: tzinfo) -> dict[str, Any]:
+    """`attune label undo ... --json`."""
+    return {
+        "label": _label(reply.label, zone),
+        "in_force_again": list(reply.in_force_again),
+        "nodes_unlearned": reply.nodes_unlearned,
+        "nodes_waiting": reply.nodes_waiting,
+    }
+
+
 def labels(reply: admin_pb2.ListLabelsReply, zone: tzinfo) -> dict[str, Any]:
     """`attune label list --json`, the newest first."""
     return {"now": clock.iso(reply.now_utc_ms, zone), "labels": [_label(one, zone) for one in reply.labels]}
@@ -171,5 +181,7 @@ def _label(one: admin_pb2.LabelRow, zone: tzinfo) -> dict[str, Any]:
         "author": one.author or None,
         "told": clock.iso(one.told_utc_ms, zone),
         "superseded_by": one.superseded_by or None,
+        "withdrawn": clock.iso(one.withdrawn_utc_ms, zone),
+        "withdrawn_by": one.withdrawn_by or None,
         "windows_learned": one.windows_learned,
     }

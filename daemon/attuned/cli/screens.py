@@ -100,14 +100,32 @@ def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
 
 def label_screen(reply: admin_pb2.AddLabelReply, now: int, zone: tzinfo) -> RenderableType:
     """What was written down, and who has learned it so far."""
-    label = reply.label
+    return Group(_what_was_said(reply.label, now, zone), Text(_learned(reply)))
+
+
+def withdrawn_screen(reply: admin_pb2.WithdrawLabelReply, now: int, zone: tzinfo) -> RenderableType:
+    """What was taken back, what counts again, and who has forgotten it so far."""
+    lines = [Text("Taken back. ") + _what_was_said(reply.label, now, zone)]
+    if again := reply.in_force_again:
+        numbers = ", ".join(map(str, again))
+        lines.append(
+            Text(f"In force again: label {numbers}." if len(again) == 1 else f"In force again: labels {numbers}.")
+        )
+    forgot, waiting = reply.nodes_unlearned, reply.nodes_waiting
+    if forgot:
+        lines.append(Text(f"{look.count(forgot, 'node')} {'has' if forgot == 1 else 'have'} forgotten it."))
+    if waiting:
+        lines.append(Text(f"{look.count(waiting, 'node')} will forget it once reached."))
+    return Group(*lines)
+
+
+def _what_was_said(label: admin_pb2.LabelRow, now: int, zone: tzinfo) -> Text:
     length = clock.span(label.to_utc_ms - label.from_utc_ms)
-    said = Text.assemble(
+    return Text.assemble(
         f"Label {label.number}: {label.room} ",
         (label.class_name, look.STATE_STYLES.get(label.class_name, "")),
         f", {stretch(label, now, zone)} ({length})",
     )
-    return Group(said, Text(_learned(reply)))
 
 
 def _learned(reply: admin_pb2.AddLabelReply) -> str:

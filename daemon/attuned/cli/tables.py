@@ -153,17 +153,25 @@ def _node_row(node: admin_pb2.Node, now: int, zone: tzinfo) -> Row:
     return Row(cells, [Text(refusal, style="yellow")] if refusal else [])
 
 
+def _gone(label: admin_pb2.LabelRow) -> str:
+    """Why a label does not count any more; empty if it does."""
+    if label.withdrawn_utc_ms:
+        return f"taken back by {label.withdrawn_by}".removesuffix(" by ")
+    return f"replaced by {label.superseded_by}" if label.superseded_by else ""
+
+
 def _label_row(label: admin_pb2.LabelRow, now: int, zone: tzinfo) -> Row:
-    replaced = f"replaced by {label.superseded_by}" if label.superseded_by else ""
-    style = "dim" if replaced else ""
+    gone = _gone(label)
+    style = "dim" if gone else ""
+    by = f"{label.author} ({label.source})" if label.author and label.source != "person" else label.author
     cells = (
         Text(str(label.number), style="dim"),
         Text(label.room, style=style),
         Text(label.class_name, style=style or look.STATE_STYLES.get(label.class_name, "")),
         Text(stretch(label, now, zone), style=style),
         Text(clock.span(label.to_utc_ms - label.from_utc_ms), style="dim"),
-        Text(label.author or label.source, style="dim"),
+        Text(by or label.source, style="dim"),
         Text(f"{label.windows_learned:,}", style=style),
-        Text(replaced, style="dim"),
+        Text(gone or (f"weighs {label.weight:.2g}" if label.weight < 1 else ""), style="dim"),
     )
     return Row(cells)

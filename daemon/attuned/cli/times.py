@@ -4,7 +4,8 @@ One moment:  `now`, `-20m` (also `-90s`, `-2h`, `-1h30m`, `-1d`), `14:00`, `toda
              `2026-11-21 14:00`, `2026-11-21T14:00`, `2026-11-21T14:00+01:00`.
 A stretch:   two moments, the second one also as `+20m` after the first; or `now` alone, which is the last ten minutes;
              or `-20m` alone, which is until now. A time of day without a day is today's, or the first moment's day
-             where that names one. A moment of two words may be quoted or not.
+             where that names one. A moment of two words may be quoted or not. `9-11`, also `9:30-11`, is from one
+             time of day to another.
 
 All of it is read in the site's time zone against the daemon's clock.
 """
@@ -25,6 +26,7 @@ _FORMS = "write 14:00, -20m, now, yesterday 14:00 or 2026-11-21 14:00"
 _DURATION = re.compile(r"([+-])((?:\d{1,5}[dhms])+)")
 _PART = re.compile(r"(\d+)([dhms])")
 _TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_HOURS = re.compile(r"(\d{1,2}(?::\d{2})?)-(\d{1,2}(?::\d{2})?)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
@@ -53,11 +55,23 @@ def parse_interval(words: Sequence[str], now_utc_ms: int, zone: tzinfo) -> Inter
     return Interval(clock.utc_ms(start), clock.utc_ms(end))
 
 
+def parse_moment(words: str, now_utc_ms: int, zone: tzinfo) -> int:
+    """Read one moment that is past, or a day, which stands for its beginning; UTC milliseconds. Raises as above."""
+    parts = words.split()
+    if len(parts) == 1 and (parts[0] in {"today", "yesterday"} or _DATE.fullmatch(parts[0])):
+        parts.append("00:00")
+    reader = _Reader(parts, clock.local(now_utc_ms, zone), zone)
+    try:
+        return clock.utc_ms(reader.one())
+    except OverflowError:
+        raise WrongUsageError(f"`{words}` lies outside of the calendar; {_FORMS}.") from None
+
+
 class _Reader:
     """Reads words from left to right. All moments inside are in UTC: differences of local times lie across a change."""
 
     def __init__(self, words: list[str], now: datetime, zone: tzinfo) -> None:
-        self._words = words
+        self._words = [part for word in words for part in _two_times(word)]
         self._now = now
         self._zone = zone
         self._day: date | None = None
@@ -78,6 +92,13 @@ class _Reader:
         if first.startswith("-"):
             return start, now
         raise WrongUsageError(f"Say until when, for instance `{said} now` or `{said} +20m`.")
+
+    def one(self) -> datetime:
+        if not self._words:
+            raise WrongUsageError(f"Say a time: {_FORMS}.")
+        moment = self._moment()
+        self._expect_no_more()
+        return moment
 
     def _expect_no_more(self) -> None:
         if self._words:
@@ -157,6 +178,12 @@ class _Reader:
             return real[0]
         both = " or ".join(m.astimezone(self._zone).isoformat(timespec="minutes") for m in past)
         raise CliError(f"The clocks were put back over {said}, so that time came twice; write {both}.")
+
+
+def _two_times(word: str) -> list[str]:
+    """`9-11` as `9:00` and `11:00`; any other word as it is."""
+    hours = _HOURS.fullmatch(word)
+    return [part if ":" in part else f"{part}:00" for part in hours.groups()] if hours else [word]
 
 
 def _to_come(said: str, now: datetime) -> str:

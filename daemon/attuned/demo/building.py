@@ -18,7 +18,6 @@ from attuned.demo.sensors import SAMPLE, Levels, Samples
 from attuned.demo.weather import DAY_MS, HOUR_MS, Site, Weather
 
 STEP_S = 10
-_STEP_MS = 1000 * STEP_S
 
 START_UTC_MS = 1_710_230_400_000
 """Tuesday, 12 March 2024, 08:00 UTC: nine in the morning in the building, and people arrive."""
@@ -39,8 +38,14 @@ class Building:
         *,
         site: Site | None = None,
         faults: FaultRates | None = None,
+        step_s: int = STEP_S,
     ) -> None:
-        """Lives through the first day up to `start_utc_ms` without giving samples. Raises DemoError for odd sizes."""
+        """Lives through the first day up to `start_utc_ms` without giving samples. Raises DemoError for odd sizes.
+
+        `step_s`: longer steps, up to a minute, simulate long stretches sooner; levels then have one reading a step.
+        """
+        self.step_s = step_s
+        self._step_ms = 1000 * step_s
         plan, people, weather, fabric, habits, behaviour, levels, events = (
             np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(8)
         )
@@ -65,12 +70,12 @@ class Building:
         """Starts at the first step after the local midnight before the start, when nobody is in."""
         local_ms = self.start_utc_ms + self.site.utc_offset_ms
         self._day = local_ms // DAY_MS
-        self._tick_ms = -(local_ms % DAY_MS // _STEP_MS * _STEP_MS)
+        self._tick_ms = -(local_ms % DAY_MS // self._step_ms * self._step_ms)
         self._midnight_tick_ms = -(local_ms % DAY_MS)
         self._crowd = Crowd(self.rooms, self._day, people)
         self._breath = co2_generation([p.basal_mj_day for p in self._crowd.people], met=1.0)
         self._weather = Weather(self.site, weather)
-        self.outdoors = self._weather.step(self.start_utc_ms + self._tick_ms, STEP_S)
+        self.outdoors = self._weather.step(self.start_utc_ms + self._tick_ms, self.step_s)
         self.climate = Climate(fabric_of(self.rooms, fabric), self.outdoors)
         self.habits = Habits(self.rooms, habits)
         self._behaviour = Behaviour(self.rooms, behaviour)
@@ -78,8 +83,8 @@ class Building:
     def _equip(self, faults: FaultRates, levels: np.random.Generator, events: np.random.Generator) -> None:
         room_of = [self._index[node.room] for node in self.nodes]
         self._levels = Levels(self.nodes, room_of, faults, levels)
-        self._motion = Motion(self.nodes, room_of, faults, _STEP_MS, events)
-        self._doors = Doors(self.nodes, room_of, faults, _STEP_MS, events)
+        self._motion = Motion(self.nodes, room_of, faults, self._step_ms, events)
+        self._doors = Doors(self.nodes, room_of, faults, self._step_ms, events)
 
     @property
     def tick_ms(self) -> int:
@@ -104,29 +109,39 @@ class Building:
         """True if anybody is in the room at the present."""
         return self.people_in(room) > 0
 
+    def devices(self, node: int) -> dict[str, tuple[float, float]]:
+        """(gain, offset) of each level sensor of a node, by kind."""
+        return self._levels.devices(node)
+
+    def rehome(self, room: str, other: str) -> None:
+        """From their next day on, the people of two rooms have changed places: each room is used as the other was."""
+        self._crowd.rehome(self._index[room], self._index[other])
+
     def advance(self, seconds: int) -> Samples:
-        """Lives on for a multiple of STEP_S seconds and returns all readings of that time, by tick, node and sensor.
+        """Lives on for a multiple of `step_s` seconds and returns all readings of that time, by tick, node and sensor.
 
         Their ticks lie after the old present, up to and including the new one. Raises DemoError for other durations.
         """
-        if seconds < 0 or seconds % STEP_S:
-            raise DemoError(f"A building advances by multiples of {STEP_S} s, not by {seconds}: round the time.")
-        parts = [part for _ in range(seconds // STEP_S) for part in self._sense()]
+        if seconds < 0 or seconds % self.step_s:
+            raise DemoError(f"A building advances by multiples of {self.step_s} s, not by {seconds}: round the time.")
+        parts = [part for _ in range(seconds // self.step_s) for part in self._sense()]
         samples = np.concatenate([np.empty(0, dtype=SAMPLE), *parts])
         return samples[np.lexsort((samples["sensor"], samples["node"], samples["tick_ms"]))]
 
     def _live(self) -> list[tuple[int, int]]:
         """One step of people and physics; returns the doors' events as (tick in ms, room)."""
-        self._tick_ms += _STEP_MS
+        self._tick_ms += self._step_ms
         since_midnight_s = (self._tick_ms - self._midnight_tick_ms) / 1000
         moves = self._crowd.advance(since_midnight_s)
-        self.outdoors = self._weather.step(self.utc_ms, STEP_S)
+        self.outdoors = self._weather.step(self.utc_ms, self.step_s)
         crossings = self.habits.follow(moves, self.climate.daylight)
-        self.habits.stay(since_midnight_s, STEP_S, self.climate.air, self.outdoors.temperature_c, self.climate.daylight)
-        self._behaviour.step(STEP_S, self.habits, moves)
+        self.habits.stay(
+            since_midnight_s, self.step_s, self.climate.air, self.outdoors.temperature_c, self.climate.daylight
+        )
+        self._behaviour.step(self.step_s, self.habits, moves)
         self.climate.shine(self.outdoors, self.habits)
         self.climate.breathe(
-            STEP_S,
+            self.step_s,
             self.outdoors,
             self.habits,
             self._breath_by_room(),
@@ -138,9 +153,9 @@ class Building:
     def _sense(self) -> list[Samples]:
         start_ms = self._tick_ms
         crossings = self._live()
-        levels = self._levels.step(self._truth(), start_ms, _STEP_MS)
+        levels = self._levels.step(self._truth(), start_ms, self._step_ms)
         motion = self._motion.step(self._behaviour.motion_rate(self.habits), start_ms)
-        return [levels, motion, self._doors.step(crossings, start_ms, _STEP_MS)]
+        return [levels, motion, self._doors.step(crossings, start_ms, self._step_ms)]
 
     def _truth(self) -> Floats:
         """Levels as they are, [kinds, rooms], in the order of the level sensors' kinds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,6 +56,11 @@ class Crowd:
             self.location[move.person] = move.place
             self._next += 1
         return self._due[first : self._next]
+
+    def rehome(self, room: int, other: int) -> None:
+        """From the next day that is planned on, people whose home is one of two rooms live in the other."""
+        new = {room: other, other: room}
+        self.people = tuple(replace(p, home=new.get(p.home, p.home)) for p in self.people)
 
     def _plan(self, day: int) -> None:
         """Adds a day's moves. Nobody's day runs past midnight, so days follow one another."""

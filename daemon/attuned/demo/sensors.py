@@ -71,6 +71,11 @@ class Levels:
         """A constant of the devices, channel by channel."""
         return np.array([getattr(DEVICES[kind], name) for kind in self.kinds])[self._kind]
 
+    def devices(self, node: int) -> dict[str, tuple[float, float]]:
+        """(gain, offset) of each level sensor of a node, by kind: what goes with it wherever it hangs."""
+        mine = np.flatnonzero(self._node == node).tolist()
+        return {self.kinds[self._kind[c]]: (float(self._gain[c]), float(self._offset[c])) for c in mine}
+
     def step(self, truth: Floats, start_ms: int, step_ms: int) -> Samples:
         """Lets the sensors feel `truth` [kinds, rooms] for a step and returns the readings that fall due in it."""
         now = truth[self._kind, self._room]

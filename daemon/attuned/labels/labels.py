@@ -1,26 +1,47 @@
 """The label service: stores labels, and sees that the nodes of the room learn them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Protocol
 
 from attuned.clock import Clock
-from attuned.errors import NotFoundError, RequestError
+from attuned.errors import RequestError
+from attuned.labels.names import no_room
 from attuned.labels.teaching import CLASSES, Teaching
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.window import Window
-from attuned.store.site import LabelRow, SiteStore
+from attuned.store.site import LONGEST_MS, LabelRow, SiteStore, Withdrawn
 from attuned.store.windows import WindowStore
 
-# Longest interval of one label: nobody saw a room for longer than a week at a time.
-LONGEST_MS = 7 * 24 * 3_600_000
+# The longest label that needs no second thought: who says more of one room usually mistook a date.
+DAY_MS = 24 * 3_600_000
+
+# The newest labels of a room that count for its nodes and its model: a node's log holds a few dozen windows, and an
+# import may have a million rows.
+KEPT_LABELS = 1000
+
+# Characters of a source or an author: they are names.
+NAME_LIMIT = 64
+
+# As long as windows are kept, nodes may have learned from them.
+MEMORY_MS = 28 * DAY_MS
+
+# Clocks of those who tell labels may be ahead of the daemon's by so much.
+CLOCKS_MS = 60_000
 
 PERSON = "person"
+IMPORT = "import"
+
+# Labels in one part of an import: a transaction of so many holds up another label for some hundredths of a second.
+PART_LABELS = 1_000
 
 
 class Labels:
-    """Labels in force by room, kept in memory beside the store.
+    """Labels in force by room, kept in memory beside the store; weak ones are kept on disk alone.
 
-    `flush` commits the windows that have arrived; `changed` hears of each room whose labels have changed.
+    `names` are the rooms' names by id. `flush` commits the windows that have arrived; `changed` hears of each room
+    whose labels have changed.
     """
 
     def __init__(
@@ -30,6 +51,7 @@ class Labels:
         site: SiteStore,
         windows: WindowStore,
         teaching: Teaching,
+        names: Mapping[str, str],
         nodes_of: Mapping[str, Mapping[str, Conversation]],
         flush: Callable[[], Awaitable[None]],
         changed: Callable[[str], None],
@@ -38,58 +60,103 @@ class Labels:
         self._site = site
         self._windows = windows
         self._teaching = teaching
+        self._names = names
         self._nodes_of = nodes_of
         self._flush = flush
         self._changed = changed
         self._in_force: dict[str, list[LabelRow]] = {room: [] for room in nodes_of}
+        self._withdrawn: dict[str, list[int]] = {room: [] for room in nodes_of}
         self.count = 0
 
     async def load(self) -> None:
         """Reads the labels that are in force."""
-        rows = await self._site.labels()
-        self.count = len(rows)
-        for row in reversed(rows):
-            if row.room in self._in_force and not row.superseded_by:
-                self._in_force[row.room].append(row)
+        self.count = await self._site.count_labels()
+        for room in self._in_force:
+            await self._load(room)
+
+    async def _load(self, room: str) -> None:
+        self._withdrawn[room] = await self._site.withdrawn_labels(room, self._clock.utc_ms() - MEMORY_MS)
+        self._in_force[room] = await self._site.teaching_labels(room, KEPT_LABELS)
 
     def taught(self, room: str) -> bool:
         """Whether people have labelled the room."""
         return bool(self._in_force.get(room))
 
-    async def add(self, label: LabelRow) -> LabelRow:
+    async def add(self, label: LabelRow, *, force: bool = False) -> LabelRow:
         """Stores a label (its number and time of telling are set here) and sends it to the room's nodes.
 
-        Raises NotFoundError for an unknown room, RequestError for an interval or class that cannot be.
+        `force` says that a label of more than a day is meant. Raises NotFoundError for an unknown room, RequestError
+        for what cannot be.
         """
-        self._check(label)
+        self.check(label, force=force)
         stored = await self._site.add_label(replace(label, told_utc_ms=self._clock.utc_ms()))
         self.count += 1
+        if not stored.weak:
+            await self._teach(stored)
+        return stored
+
+    @asynccontextmanager
+    async def importing(self) -> AsyncIterator["Import"]:
+        """An import, in whose end the rooms learn what it has brought, also where it is broken off."""
+        running = Import(self, self._site, self._clock.utc_ms())
+        try:
+            yield running
+        finally:
+            self.count += running.stored
+            for room in sorted(running.rooms):
+                await self._told_anew(room)
+
+    async def withdraw(self, number: int, author: str) -> Withdrawn:
+        """Takes a label back; its nodes forget it, and learn again what it had replaced. Number 0: the author's newest.
+
+        Raises NotFoundError and RequestError, as the store does.
+        """
+        withdrawn = await self._site.withdraw_label(number, author, self._clock.utc_ms())
+        room = withdrawn.label.room
+        if room in self._in_force and not withdrawn.label.weak:
+            await self._told_anew(room)
+        return withdrawn
+
+    async def _told_anew(self, room: str) -> None:
+        """A room's labels have changed in more than one place."""
+        await self._flush()
+        await self._load(room)
+        for conversation in self._nodes_of[room].values():
+            # A node that has not said hello is told everything when it does.
+            if not self._teaching.needs_all(conversation):
+                await self._tell_all(conversation)
+        self._changed(room)
+
+    async def _teach(self, stored: LabelRow) -> None:
         await self._flush()
         windows = await self._windows.windows_between(self._nodes_of[stored.room], stored.from_utc_ms, stored.to_utc_ms)
         # From here on windows that are committed find the label in force: no pause may come before the last plan.
-        self._in_force[stored.room] = _standing([*self._in_force[stored.room], stored])
+        self._in_force[stored.room] = _standing(self._in_force[stored.room], stored)
         for conversation in self._nodes_of[stored.room].values():
             self._plan(conversation, stored, windows)
         self._changed(stored.room)
-        return stored
 
     def in_force(self, room: str) -> Sequence[LabelRow]:
-        """A room's labels in order of their numbers: where they overlap, the last one counts."""
+        """A room's labels that are not weak, in order of their numbers: where they overlap, the last one counts."""
         return tuple(self._in_force[room])
 
     async def greet(self, conversation: Conversation) -> None:
         """A node is back: what it cannot know any more is told again."""
-        if not self._teaching.needs_all(conversation):
+        if self._teaching.needs_all(conversation):
+            await self._tell_all(conversation)
+        else:
             self._teaching.resume(conversation)
-            return
+
+    async def _tell_all(self, conversation: Conversation) -> None:
+        """What was taken back, then every label in force; the node skips what it knows."""
         windows: list[Window] = []
         labels: list[LabelRow] = []
         # Another label may come into force while the windows are read.
         while labels != self._in_force[conversation.room]:
             labels = self._in_force[conversation.room]
-            first, last = min(row.from_utc_ms for row in labels), max(row.to_utc_ms for row in labels)
-            windows = await self._windows.windows_between([conversation.node], first, last)
-        self._teaching.begin(conversation)
+            spans = merged((row.from_utc_ms, row.to_utc_ms) for row in labels)
+            windows = await self._windows.windows_in([conversation.node], spans)
+        self._teaching.begin(conversation, withdrawn=self._withdrawn[conversation.room])
         for label in labels:
             self._plan(conversation, label, windows)
 
@@ -106,25 +173,112 @@ class Labels:
         newer = [row for row in self._in_force[conversation.room] if row.number > label.number]
         self._teaching.plan(conversation, label, inside, newer=newer)
 
-    def _check(self, label: LabelRow) -> None:
+    def check(self, label: LabelRow, *, force: bool = False) -> None:
+        """Raises NotFoundError for an unknown room, RequestError for an interval, class or weight that cannot be."""
         if label.room not in self._in_force:
-            raise NotFoundError(f"There is no room {label.room!r}: `attune rooms` lists the rooms.")
+            raise no_room(label.room, self._names)
         if label.class_name not in CLASSES:
-            raise RequestError(f"A label says {' or '.join(CLASSES)}, not {label.class_name!r}.")
-        if label.from_utc_ms >= label.to_utc_ms:
-            raise RequestError("The label ends before it begins: give the earlier time first.")
-        if label.to_utc_ms - label.from_utc_ms > LONGEST_MS:
-            raise RequestError("The label is longer than a week: label shorter stretches that somebody has seen.")
-        if label.from_utc_ms > self._clock.utc_ms():
-            raise RequestError("The label lies in the future: label what has happened.")
+            raise RequestError(f"A label says {' or '.join(CLASSES)}, not {label.class_name[:NAME_LIMIT]!r}.")
+        if max(len(label.source), len(label.author)) > NAME_LIMIT:
+            raise RequestError(f"A source and an author have at most {NAME_LIMIT} characters: write a shorter name.")
         if not 0 < label.weight <= 1:
             raise RequestError("The label's weight must be above 0 and at most 1.")
+        self._check_time(label, force=force)
+
+    def _check_time(self, label: LabelRow, *, force: bool) -> None:
+        length_ms, now = label.to_utc_ms - label.from_utc_ms, self._clock.utc_ms()
+        if length_ms == 0:
+            raise RequestError("The label has no length: give two different times.")
+        if length_ms < 0:
+            raise RequestError("The label ends before it begins: give the earlier time first.")
+        if label.from_utc_ms > now:
+            raise RequestError("The label lies in the future: label what has happened.")
+        if label.to_utc_ms > now + CLOCKS_MS:
+            raise RequestError("The label ends in the future: label what has happened.")
+        if length_ms > LONGEST_MS:
+            raise RequestError("The label is longer than a week: label shorter stretches that somebody has seen.")
+        if length_ms > DAY_MS and not force:
+            raise RequestError(
+                "The label is longer than a day: see whether the days are right; --force says that it is meant."
+            )
 
 
-def _standing(labels: Iterable[LabelRow]) -> list[LabelRow]:
-    """The labels that no newer one covers, in order of their numbers."""
-    rows = sorted(labels, key=lambda row: row.number)
-    return [row for i, row in enumerate(rows) if not any(_covers(newer, row) for newer in rows[i + 1 :])]
+class Row(Protocol):
+    """A label as an import brings it."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def room(self) -> str: ...
+    @property
+    def class_name(self) -> str: ...
+    @property
+    def from_utc_ms(self) -> int: ...
+    @property
+    def to_utc_ms(self) -> int: ...
+    @property
+    def weight(self) -> float: ...
+
+
+class Import:
+    """Labels that are told together: all of them at the same moment, so none is newer than another."""
+
+    def __init__(self, labels: Labels, site: SiteStore, told_utc_ms: int) -> None:
+        self._labels = labels
+        self._site = site
+        self._told_utc_ms = told_utc_ms
+        self._longest_ms = 0
+        self.stored = 0
+        self.rooms: set[str] = set()
+
+    async def add(self, rows: Sequence[Row], source: str, author: str) -> list[tuple[int, str]]:
+        """Stores what can be; the lines of the others, with a sentence each. Raises RequestError for too many rows."""
+        if len(rows) > PART_LABELS:
+            raise RequestError(f"A part of an import has at most {PART_LABELS} labels: send it in smaller parts.")
+        good: list[tuple[int, LabelRow]] = []
+        refused: list[tuple[int, str]] = []
+        for row in rows:
+            interval = (row.from_utc_ms, row.to_utc_ms)
+            label = LabelRow(0, row.room, row.class_name, *interval, row.weight, source, author, self._told_utc_ms)
+            try:
+                self._labels.check(label)
+            except RequestError as error:
+                refused.append((row.line, str(error)))
+            else:
+                good.append((row.line, label))
+        return sorted(refused + await self._store(good))
+
+    async def _store(self, rows: Sequence[tuple[int, LabelRow]]) -> list[tuple[int, str]]:
+        lengths = (label.to_utc_ms - label.from_utc_ms for _, label in rows)
+        self._longest_ms = max(self._longest_ms, *lengths, 0)
+        against = await self._site.add_labels([label for _, label in rows], self._longest_ms)
+        refused = []
+        for (line, label), number in zip(rows, against, strict=True):
+            if number:
+                refused.append((line, f"It says otherwise of {label.room} than label {number} of the same file."))
+            else:
+                self.stored += 1
+                self.rooms |= set() if label.weak else {label.room}
+        return refused
+
+
+def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same stretches of time (from, to] without overlap, by time."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        else:
+            found.append((first, last))
+    return found
+
+
+def _standing(rows: Sequence[LabelRow], label: LabelRow) -> list[LabelRow]:
+    """The newest labels that no newer one covers, in order of their numbers: `rows`, which are such, and one more."""
+    if any(row.number > label.number and _covers(row, label) for row in rows):
+        return list(rows)
+    kept = [row for row in rows if row.number > label.number or not _covers(label, row)]
+    return sorted([*kept, label], key=lambda row: row.number)[-KEPT_LABELS:]
 
 
 def _covers(newer: LabelRow, older: LabelRow) -> bool:

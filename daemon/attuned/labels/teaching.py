@@ -34,15 +34,25 @@ LOG_SHARE = 2
 # Seconds of the daemon's clock after which an unanswered part is sent again.
 AGAIN_S = 15.0
 
+# An old node does not know how to unlearn and never answers: after so many times the labels that wait go on without it.
+UNLEARN_TRIES = 4
+
+Part = node_pb2.Label | node_pb2.Unlearn
 Send = Callable[[Conversation, node_pb2.DaemonMessage], bool]
 
 
 @dataclass
 class Pupil:
-    """One node's queue of label parts, and what it has learned of each label since it was last planned."""
+    """One node's queue of label parts, and what it has learned of each label since it was last planned.
+
+    `unlearned` are the labels that this boot is known to have forgotten; `tries` counts how often the first part was
+    sent.
+    """
 
     conversation: Conversation
-    queue: deque[node_pb2.Label] = field(default_factory=deque)
+    queue: deque[Part] = field(default_factory=deque)
+    unlearned: set[int] = field(default_factory=set)
+    tries: int = 0
     parts: dict[int, int] = field(default_factory=dict)
     learned: dict[int, int] = field(default_factory=dict)
     boot: int | None = None
@@ -83,10 +93,22 @@ class Teaching:
         facts = conversation.facts
         return facts is not None and self._pupil(conversation).boot != facts.boot
 
-    def begin(self, conversation: Conversation) -> None:
-        """Forgets what was queued: everything is planned again for the node's new boot."""
-        facts = conversation.facts
-        self._pupils[conversation.node] = Pupil(conversation, boot=facts.boot if facts else None)
+    def begin(self, conversation: Conversation, withdrawn: Sequence[int] = ()) -> None:
+        """Forgets what was queued: everything is planned again.
+
+        What was withdrawn is taken out of the node's log first, unless the log has held nothing since the boot.
+        """
+        facts, before = conversation.facts, self._pupil(conversation)
+        boot = facts.boot if facts else None
+        fresh = before.boot != boot
+        pupil = Pupil(conversation, boot=boot, unlearned=set() if fresh else before.unlearned)
+        self._pupils[conversation.node] = pupil
+        if fresh and not conversation.label_windows:
+            pupil.unlearned.update(withdrawn)
+        for number in withdrawn:
+            if number not in pupil.unlearned:
+                pupil.queue.append(node_pb2.Unlearn(number=number, part=before.parts.get(number, 0)))
+        self._send_first(pupil)
 
     def resume(self, conversation: Conversation) -> None:
         """The node has a link again."""
@@ -98,20 +120,31 @@ class Teaching:
         if not pupil.queue or (pupil.queue[0].number, pupil.queue[0].part) != (ack.number, ack.part):
             return
         part = pupil.queue.popleft()
+        pupil.tries = 0
+        if isinstance(part, node_pb2.Unlearn):
+            pupil.unlearned.add(part.number)
+        else:
+            self._count(pupil, part, ack)
+        self._answered.set()
+        self._send_first(pupil)
+
+    def _count(self, pupil: Pupil, part: node_pb2.Label, ack: node_pb2.LabelAck) -> None:
         # Windows that the node holds come to the daemon later, and count then.
         learned = min(ack.learned, len(part.windows))
         pupil.learned[ack.number] = pupil.learned.get(ack.number, 0) + learned
-        conversation.label_windows = sum(pupil.learned.values())
+        pupil.conversation.label_windows = sum(pupil.learned.values())
         # Of the windows that the node holds, some may have a newer label.
         refused = min(ack.refused, len(part.windows))
         if refused:
-            conversation.refuse(f"{refused} windows of label {ack.number} were refused by the node", refused)
-        self._answered.set()
-        self._send_first(pupil)
+            pupil.conversation.refuse(f"{refused} windows of label {ack.number} were refused by the node", refused)
 
     def learned(self, number: int) -> dict[str, int]:
         """Windows that each node has learned with a label."""
         return {node: pupil.learned[number] for node, pupil in self._pupils.items() if number in pupil.learned}
+
+    def unlearned(self, number: int) -> set[str]:
+        """Nodes that are known to have forgotten a label."""
+        return {node for node, pupil in self._pupils.items() if number in pupil.unlearned}
 
     def waiting(self, number: int) -> set[str]:
         """Nodes that have parts of a label still to come."""
@@ -138,8 +171,20 @@ class Teaching:
         return self._pupils.setdefault(conversation.node, Pupil(conversation))
 
     def _send_first(self, pupil: Pupil) -> None:
-        if pupil.queue:
-            self._send(pupil.conversation, node_pb2.DaemonMessage(label=pupil.queue[0]))
+        if pupil.queue and pupil.tries == UNLEARN_TRIES and isinstance(pupil.queue[0], node_pb2.Unlearn):
+            number = pupil.queue.popleft().number
+            pupil.conversation.refuse(f"label {number} was not forgotten: its firmware cannot yet; restart the node")
+            pupil.tries = 0
+        if not pupil.queue:
+            return
+        if self._send(pupil.conversation, _message(pupil.queue[0])):
+            pupil.tries += 1
+
+
+def _message(part: Part) -> node_pb2.DaemonMessage:
+    if isinstance(part, node_pb2.Unlearn):
+        return node_pb2.DaemonMessage(unlearn=part)
+    return node_pb2.DaemonMessage(label=part)
 
 
 @dataclass(frozen=True)

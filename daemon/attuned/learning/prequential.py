@@ -50,7 +50,7 @@ def label_days(labels: Iterable[LabelRow]) -> dict[int, list[LabelRow]]:
 
 def fingerprint(labels: Iterable[LabelRow]) -> str:
     """Changes whenever labels of a day come, change or no longer count."""
-    told = [(row.number, row.class_name, row.from_utc_ms, row.to_utc_ms, row.superseded_by) for row in labels]
+    told = [(row.number, row.class_name, row.from_utc_ms, row.to_utc_ms, row.in_force) for row in labels]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
@@ -60,7 +60,7 @@ def judge_day(room: str, day: int, labels: Sequence[LabelRow], spoken: Spoken, s
     One row without seconds where nothing can be judged: that is known then.
     """
     ends_ms = np.arange(day * DAY_MS, (day + 1) * DAY_MS, step_ms, dtype=np.int64) + step_ms
-    truth = label_classes([row for row in labels if not row.superseded_by], ends_ms)
+    truth = label_classes([row for row in labels if row.in_force], ends_ms)
     first_told = _first_told(labels, ends_ms)
     standing = _standing(spoken.said, ends_ms, first_told)
     judged = (truth != UNLABELLED) & (first_told >= ends_ms) & (standing >= 0)

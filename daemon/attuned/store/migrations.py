@@ -4,10 +4,10 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 3
+WINDOWS_VERSION = 4
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 3
+ATTUNE_VERSION = 5
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -56,8 +56,21 @@ def _windows_2(database: sqlite_utils.Database) -> None:
     )
 
 
-@windows(name="3_when_it_was_said")
+@windows(name="3_days_of_nodes")
 def _windows_3(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Statistics of each node's local days (ISO dates), as JSON, with their stretch of event time.
+        "CREATE TABLE node_days (node TEXT NOT NULL, day TEXT NOT NULL, from_utc_ms INTEGER NOT NULL,"
+        " to_utc_ms INTEGER NOT NULL, schema TEXT NOT NULL, statistics TEXT NOT NULL,"
+        " PRIMARY KEY (node, day)) WITHOUT ROWID",
+        # Local days that were looked at, with or without a node's statistics.
+        "CREATE TABLE judged_days (day TEXT PRIMARY KEY) WITHOUT ROWID",
+    )
+
+
+@windows(name="4_when_it_was_said")
+def _windows_4(database: sqlite_utils.Database) -> None:
     # The daemon's clock when it was said; 0 where that was not written down.
     _run(database, "ALTER TABLE said ADD COLUMN spoken_utc_ms INTEGER NOT NULL DEFAULT 0")
 
@@ -81,8 +94,32 @@ def _attune_2(database: sqlite_utils.Database) -> None:
     _run(database, "CREATE TABLE room_models (room TEXT PRIMARY KEY, model TEXT NOT NULL) WITHOUT ROWID")
 
 
-@attune(name="3_accuracy")
+@attune(name="3_labels_that_were_taken_back")
 def _attune_3(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # 0: never. A row stays when its label is taken back, and counts for nothing from then on.
+        "ALTER TABLE labels ADD COLUMN withdrawn_utc_ms INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE labels ADD COLUMN withdrawn_by TEXT NOT NULL DEFAULT ''",
+    )
+
+
+@attune(name="4_drift_events")
+def _attune_4(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # A node's (or, with node '', the site's) drift; sensors and moved are JSON.
+        "CREATE TABLE drift_events (number INTEGER PRIMARY KEY, node TEXT NOT NULL, since TEXT NOT NULL,"
+        " cause TEXT NOT NULL, sensors TEXT NOT NULL, moved TEXT NOT NULL, score REAL NOT NULL, state TEXT NOT NULL,"
+        " normal_days INTEGER NOT NULL, accepted INTEGER NOT NULL, done TEXT NOT NULL, raised_utc_ms INTEGER NOT NULL,"
+        " changed_utc_ms INTEGER NOT NULL)",
+        "CREATE TABLE drift_mutes (node TEXT PRIMARY KEY, reason TEXT NOT NULL, author TEXT NOT NULL,"
+        " told_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
+    )
+
+
+@attune(name="5_accuracy")
+def _attune_5(database: sqlite_utils.Database) -> None:
     _run(
         database,
         # What a room said on a day of UTC under a release, against its labels: labelled seconds by truth and by what

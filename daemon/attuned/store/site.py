@@ -1,18 +1,29 @@
 """attune.db: small and precious. Labels, what rooms have learned from them, and what is known of nodes."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from attuned.errors import NotFoundError, RequestError
 from attuned.store import migrations
 from attuned.store.accuracy import AccuracyStore
 from attuned.store.database import Database
+from attuned.store.drift import DriftStore
+
+# The longest label that the store is ever given, milliseconds: what overlaps a moment began at most so long before it.
+LONGEST_MS = 7 * 24 * 3_600_000
+
+_COLUMNS = "room, class_name, from_utc_ms, to_utc_ms, weight, source, author, told_utc_ms"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LabelRow:
-    """Ground truth for a room and an interval (from, to] of UTC in ms. `superseded_by` 0: in force."""
+    """What was said of a room and an interval (from, to] of UTC in ms, by whom, and when.
+
+    `weight` 1 is a person's word; below it a label is weak. `superseded_by` is the newer label that covers it wholly
+    and weighs no less; 0: none. `withdrawn_utc_ms` is when it was taken back; 0: never.
+    """
 
     number: int
     room: str
@@ -24,10 +35,29 @@ class LabelRow:
     author: str
     told_utc_ms: int
     superseded_by: int = 0
+    withdrawn_utc_ms: int = 0
+    withdrawn_by: str = ""
+
+    @property
+    def in_force(self) -> bool:
+        return not self.superseded_by and not self.withdrawn_utc_ms
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is less than somebody's word: it is evidence, and teaches no node."""
+        return self.weight < 1
 
     def covers(self, utc_ms: int) -> bool:
         """Whether a window that ends then belongs to the label."""
         return self.from_utc_ms < utc_ms <= self.to_utc_ms
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """A label that was taken back, and those that it had replaced and that count again."""
+
+    label: LabelRow
+    in_force_again: Sequence[LabelRow]
 
 
 class SiteStore:
@@ -35,6 +65,7 @@ class SiteStore:
 
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
+        self.drift = DriftStore(self._database)
         self.accuracy = AccuracyStore(self._database)
 
     async def open(self) -> None:
@@ -44,35 +75,93 @@ class SiteStore:
         await self._database.close()
 
     async def add_label(self, label: LabelRow) -> LabelRow:
-        """Stores a label under the next number, and marks those that it covers wholly as superseded."""
+        """Stores a label under the next number, and marks those that it covers wholly as superseded.
 
-        def work(connection: sqlite3.Connection) -> int:
-            values = (label.room, label.class_name, label.from_utc_ms, label.to_utc_ms, label.weight)
-            cursor = connection.execute(
-                "INSERT INTO labels (room, class_name, from_utc_ms, to_utc_ms, weight, source, author, told_utc_ms)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*values, label.source, label.author, label.told_utc_ms),
-            )
-            number = cursor.lastrowid or 0
+        Raises RequestError if another label of the same second says something else of the time: neither is newer.
+        """
+
+        def work(connection: sqlite3.Connection) -> LabelRow:
+            if other := _contradiction(connection, label, LONGEST_MS):
+                raise RequestError(
+                    f"Label {other}, told in the same second, says otherwise of {label.room} in that time: "
+                    "find out which is right, and say that again."
+                )
+            return _insert(connection, label)
+
+        return await self._database.run(work)
+
+    async def add_labels(self, labels: Sequence[LabelRow], longest_ms: int) -> list[int]:
+        """Stores labels told together in one transaction, in their order.
+
+        For each the number of an earlier one that says something else of the time, in which case it is not stored; or
+        0. No label told in that second is longer than `longest_ms`.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            against = []
+            for label in labels:
+                against.append(_contradiction(connection, label, longest_ms))
+                if not against[-1]:
+                    _insert(connection, label)
+            return against
+
+        return await self._database.run(work)
+
+    async def withdraw_label(self, number: int, author: str, now_utc_ms: int) -> Withdrawn:
+        """Takes a label back; number 0 is the newest in force that a person of this name has given.
+
+        Raises NotFoundError where there is no such label, RequestError where it has been taken back before.
+        """
+
+        def work(connection: sqlite3.Connection) -> Withdrawn:
+            label = _label(connection, number) if number else _newest_of(connection, author)
+            if label.withdrawn_utc_ms:
+                raise RequestError(f"Label {label.number} was taken back before: `attune label list` shows by whom.")
             connection.execute(
-                "UPDATE labels SET superseded_by = ? WHERE room = ? AND number < ? AND superseded_by = 0"
-                " AND from_utc_ms >= ? AND to_utc_ms <= ?",
-                (number, label.room, number, label.from_utc_ms, label.to_utc_ms),
+                "UPDATE labels SET withdrawn_utc_ms = ?, withdrawn_by = ? WHERE number = ?",
+                (now_utc_ms, author, label.number),
             )
-            return number
+            freed = _free(connection, label.number)
+            return Withdrawn(_label(connection, label.number), [row for row in freed if row.in_force])
 
-        number = await self._database.run(work)
-        return replace(label, number=number)
+        return await self._database.run(work)
 
-    async def labels(self, room: str = "", limit: int = 0) -> list[LabelRow]:
-        """Labels of a room, or of all; newest first, at most `limit` (0: all)."""
+    async def labels(self, room: str = "", limit: int = 0, since_utc_ms: int = 0) -> list[LabelRow]:
+        """Labels of a room, or of all, of stretches that end after `since`; newest first, at most `limit` (0: all)."""
         rows = await self._database.run(
             lambda connection: connection.execute(
-                "SELECT * FROM labels WHERE room = ? OR ? = '' ORDER BY number DESC LIMIT ?",
-                (room, room, limit or -1),
+                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ? ORDER BY number DESC LIMIT ?",
+                (room, room, since_utc_ms, limit or -1),
             ).fetchall()
         )
         return [LabelRow(*row) for row in rows]
+
+    async def teaching_labels(self, room: str, limit: int) -> list[LabelRow]:
+        """The newest `limit` labels of a room that are in force and not weak, in order of their numbers."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT * FROM labels WHERE room = ? AND superseded_by = 0 AND withdrawn_utc_ms = 0 AND weight >= 1"
+                " ORDER BY number DESC LIMIT ?",
+                (room, limit),
+            ).fetchall()
+        )
+        return [LabelRow(*row) for row in reversed(rows)]
+
+    async def withdrawn_labels(self, room: str, since_utc_ms: int) -> list[int]:
+        """Numbers of a room's labels that were taken back after `since`."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT number FROM labels WHERE room = ? AND withdrawn_utc_ms > ? ORDER BY number",
+                (room, since_utc_ms),
+            ).fetchall()
+        )
+        return [number for (number,) in rows]
+
+    async def count_labels(self) -> int:
+        """Every label that was ever told."""
+        return await self._database.run(
+            lambda connection: int(connection.execute("SELECT count(*) FROM labels").fetchone()[0])
+        )
 
     async def words(self, room: str = "") -> list[LabelRow]:
         """Every label of a room, or of all, that is somebody's word, those that count no longer included, by number."""
@@ -107,3 +196,83 @@ class SiteStore:
             lambda connection: connection.execute("SELECT node, facts FROM nodes").fetchall()
         )
         return dict(rows)
+
+
+def _insert(connection: sqlite3.Connection, label: LabelRow) -> LabelRow:
+    values = (label.room, label.class_name, label.from_utc_ms, label.to_utc_ms, label.weight)
+    cursor = connection.execute(
+        f"INSERT INTO labels ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 (column names of this file)
+        (*values, label.source, label.author, label.told_utc_ms),
+    )
+    stored = replace(label, number=cursor.lastrowid or 0)
+    connection.execute(
+        "UPDATE labels SET superseded_by = ? WHERE room = ? AND from_utc_ms BETWEEN ? AND ? AND to_utc_ms <= ?"
+        " AND number < ? AND superseded_by = 0 AND withdrawn_utc_ms = 0 AND weight <= ?",
+        (stored.number, label.room, label.from_utc_ms, label.to_utc_ms, label.to_utc_ms, stored.number, label.weight),
+    )
+    return stored
+
+
+def _contradiction(connection: sqlite3.Connection, label: LabelRow, longest_ms: int) -> int:
+    """The number of a label of the same second that says something else of a part of the time; 0 if there is none.
+
+    None of those that are looked for is longer than `longest_ms`.
+    """
+    found = connection.execute(
+        "SELECT number FROM labels WHERE room = ? AND from_utc_ms > ? AND from_utc_ms < ? AND to_utc_ms > ?"
+        " AND told_utc_ms / 1000 = ? AND class_name <> ? AND withdrawn_utc_ms = 0 AND weight = ? LIMIT 1",
+        (
+            label.room,
+            label.from_utc_ms - longest_ms - 1,
+            label.to_utc_ms,
+            label.from_utc_ms,
+            label.told_utc_ms // 1000,
+            label.class_name,
+            label.weight,
+        ),
+    ).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _label(connection: sqlite3.Connection, number: int) -> LabelRow:
+    row = connection.execute("SELECT * FROM labels WHERE number = ?", (number,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no label {number}: `attune label list` shows their numbers.")
+    return LabelRow(*row)
+
+
+def _newest_of(connection: sqlite3.Connection, author: str) -> LabelRow:
+    row = connection.execute(
+        "SELECT * FROM labels WHERE author = ? AND source = 'person' AND withdrawn_utc_ms = 0"
+        " ORDER BY number DESC LIMIT 1",
+        (author,),
+    ).fetchone()
+    if row is None:
+        raise NotFoundError(
+            f"{author or 'You'} gave no label that could be taken back: name one by its number, "
+            "as `attune label list` shows it."
+        )
+    return LabelRow(*row)
+
+
+def _free(connection: sqlite3.Connection, number: int) -> list[LabelRow]:
+    """Gives each label that a withdrawn one had replaced to the next one that covers it, or to nobody."""
+    rows = connection.execute("SELECT * FROM labels WHERE superseded_by = ? ORDER BY number", (number,)).fetchall()
+    freed = []
+    for row in (LabelRow(*values) for values in rows):
+        heir = connection.execute(
+            "SELECT number FROM labels WHERE room = ? AND from_utc_ms BETWEEN ? AND ? AND to_utc_ms >= ?"
+            " AND number > ? AND withdrawn_utc_ms = 0 AND weight >= ? ORDER BY number LIMIT 1",
+            (
+                row.room,
+                row.from_utc_ms - LONGEST_MS,
+                row.from_utc_ms,
+                row.to_utc_ms,
+                row.number,
+                row.weight,
+            ),
+        ).fetchone()
+        by = heir[0] if heir else 0
+        connection.execute("UPDATE labels SET superseded_by = ? WHERE number = ?", (by, row.number))
+        freed.append(replace(row, superseded_by=by))
+    return freed

@@ -18,6 +18,7 @@ from attuned.nodes.window import Window, pack, unpack_all
 from attuned.store import migrations
 from attuned.store.beliefs import HOUR_MS, BeliefHour, BeliefStore, SaidRow, write_hours, write_said
 from attuned.store.database import Database
+from attuned.store.days import DayStore
 from attuned.store.retention import HOUR_BITS, PART_BITS, RetentionStore
 
 BootKey = tuple[str, int]  # node, boot
@@ -32,6 +33,7 @@ class WindowStore:
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "windows.db", migrations.windows, migrations.WINDOWS_VERSION)
         self.beliefs = BeliefStore(self._database)
+        self.days = DayStore(self._database)
         self.retention = RetentionStore(self._database)
 
     async def open(self) -> None:

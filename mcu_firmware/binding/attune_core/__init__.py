@@ -1,6 +1,6 @@
 """The node core as a Python module: the same C that runs on nodes, on numpy arrays without copies.
 
-`Schema`, `Windower`, `Head` and `Filter` are the parts; `Node` is a whole node as a value; `frame_encode` and
+`Schema`, `Windower`, `Head`, `Filter` and `Sketch` are the parts; `Node` is a whole node as a value; `frame_encode` and
 `FrameDecoder` are the framing of streams. Every error is a `ValueError` whose message is a sentence.
 """
 
@@ -9,13 +9,16 @@ from attune_core.framing import FrameDecoder, frame_encode
 from attune_core.head import Head
 from attune_core.node import Node, NodeFacts, WaitingReport
 from attune_core.schema import KINDS, MISSING, UNIT, Schema, plain_kind, sensor_byte
+from attune_core.sketch import FAR, SKETCH_BINS, Sketch
 from attune_core.window import Windower
 
 __all__ = [
     "DWELL_BOUNDS_S",
     "DWELL_S",
+    "FAR",
     "KINDS",
     "MISSING",
+    "SKETCH_BINS",
     "UNIT",
     "Filter",
     "FrameDecoder",
@@ -23,6 +26,7 @@ __all__ = [
     "Node",
     "NodeFacts",
     "Schema",
+    "Sketch",
     "WaitingReport",
     "Windower",
     "frame_encode",

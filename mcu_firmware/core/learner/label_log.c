@@ -66,6 +66,23 @@ attune_label_result attune_label_log_learn(attune_label_log *log, const attune_l
     return ATTUNE_LABEL_LEARNED;
 }
 
+uint16_t attune_label_log_forget(attune_label_log *log, uint32_t number, const attune_release *release,
+                                 attune_head *head) {
+    uint16_t kept = 0;
+    for (uint16_t i = 0; i < log->count; i++) {
+        if (log->entry[i].number != number) {
+            log->entry[kept] = log->entry[i];
+            kept += 1;
+        }
+    }
+    uint16_t gone = (uint16_t)(log->count - kept);
+    log->count = kept;
+    if (gone > 0) {
+        attune_label_log_replay(log, release, head);
+    }
+    return gone;
+}
+
 void attune_label_log_replay(const attune_label_log *log, const attune_release *release, attune_head *head) {
     release->load(release->from, head);
     for (uint16_t i = 0; i < log->count; i++) {

@@ -41,6 +41,11 @@ void attune_label_log_init(attune_label_log *log);
 attune_label_result attune_label_log_learn(attune_label_log *log, const attune_label_entry *entry,
                                            const attune_release *release, attune_head *head);
 
+/* Takes every window of a label out of the log; head = release + what is left, replayed. Returns how many windows went, and leaves
+ * the head alone if none did. */
+uint16_t attune_label_log_forget(attune_label_log *log, uint32_t number, const attune_release *release,
+                                 attune_head *head);
+
 /* head = release + log. */
 void attune_label_log_replay(const attune_label_log *log, const attune_release *release, attune_head *head);
 

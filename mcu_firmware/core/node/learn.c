@@ -91,3 +91,11 @@ void attune_node_learn(attune_node *node, const attune_v1_Label *label) {
     attune_filter_resize(&node->filter, attune_head_classes(&node->head), node->schema.window_s);
     queue_ack(node, &ack);
 }
+
+void attune_node_unlearn(attune_node *node, const attune_v1_Unlearn *unlearn) {
+    attune_v1_LabelAck ack = {.number = unlearn->number, .part = unlearn->part};
+    attune_release release = attune_node_release(node);
+    (void)attune_label_log_forget(&node->log, unlearn->number, &release, &node->head);
+    attune_filter_resize(&node->filter, attune_head_classes(&node->head), node->schema.window_s);
+    queue_ack(node, &ack);
+}

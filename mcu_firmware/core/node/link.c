@@ -107,6 +107,8 @@ void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size) {
         take_report_ack(node, &message.body.report_ack);
     } else if (message.which_body == attune_v1_DaemonMessage_label_tag && node->timed) {
         attune_node_learn(node, &message.body.label);
+    } else if (message.which_body == attune_v1_DaemonMessage_unlearn_tag && node->timed) {
+        attune_node_unlearn(node, &message.body.unlearn);
     }
 }
 

@@ -1,0 +1,90 @@
+"""Calls of attune.v1.Admin that concern labels."""
+
+from collections.abc import AsyncIterator, Iterable
+
+import grpc
+from attune_proto.v1 import admin_pb2, admin_pb2_grpc
+
+from attuned.api import messages
+from attuned.api.answers import Context, answers
+from attuned.errors import AttuneError
+from attuned.labels.labels import IMPORT, PERSON
+from attuned.labels.names import no_room
+from attuned.site import Site
+from attuned.store.site import LabelRow
+
+# Longest wait of a caller for nodes to answer, milliseconds.
+WAIT_LIMIT_MS = 10_000
+
+LABELS_AT_ONCE = 100
+
+
+class LabelCalls(admin_pb2_grpc.AdminServicer):
+    """Labels are told, taken back and listed."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @answers
+    async def AddLabel(  # noqa: N802 (the names are the contract's)
+        self, request: admin_pb2.AddLabelRequest, context: Context
+    ) -> admin_pb2.AddLabelReply:
+        site = self._site
+        interval, weight = (request.from_utc_ms, request.to_utc_ms), request.weight or 1.0
+        source, author = request.source or PERSON, request.author
+        label = LabelRow(0, request.room, request.class_name, *interval, weight, source, author, 0)
+        stored = await site.labels.add(label, force=request.force)
+        await site.teaching.wait(stored.number, min(request.wait_ms, WAIT_LIMIT_MS) / 1000)
+        learned = site.teaching.learned(stored.number)
+        return admin_pb2.AddLabelReply(
+            label=messages.label(stored, sum(learned.values())),
+            windows_learned=sum(learned.values()),
+            nodes_learned=sum(count > 0 for count in learned.values()),
+            nodes_waiting=len(site.teaching.waiting(stored.number)),
+        )
+
+    @answers
+    async def WithdrawLabel(  # noqa: N802
+        self, request: admin_pb2.WithdrawLabelRequest, context: Context
+    ) -> admin_pb2.WithdrawLabelReply:
+        site = self._site
+        withdrawn = await site.labels.withdraw(request.number, request.author)
+        row = withdrawn.label
+        await site.teaching.wait(row.number, min(request.wait_ms, WAIT_LIMIT_MS) / 1000)
+        nodes = set() if row.weak else site.nodes_of(row.room)
+        unlearned = nodes & site.teaching.unlearned(row.number)
+        return admin_pb2.WithdrawLabelReply(
+            label=messages.label(row, 0),
+            in_force_again=[again.number for again in withdrawn.in_force_again],
+            nodes_unlearned=len(unlearned),
+            nodes_waiting=len(nodes - unlearned),
+        )
+
+    async def ImportLabels(  # noqa: N802
+        self, request_iterator: AsyncIterator[admin_pb2.ImportLabelsRequest], context: Context
+    ) -> AsyncIterator[admin_pb2.ImportLabelsReply]:
+        try:
+            async with self._site.labels.importing() as importing:
+                async for part in request_iterator:
+                    refused = await importing.add(part.labels, part.source or IMPORT, part.author)
+                    lines = [admin_pb2.RefusedLabel(line=line, reason=reason) for line, reason in refused]
+                    yield admin_pb2.ImportLabelsReply(stored=len(part.labels) - len(lines), refused=lines)
+        except AttuneError as error:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+
+    @answers
+    async def ListLabels(  # noqa: N802
+        self, request: admin_pb2.ListLabelsRequest, context: Context
+    ) -> admin_pb2.ListLabelsReply:
+        if request.room:
+            self._check_rooms([request.room])
+        limit = request.limit or LABELS_AT_ONCE
+        rows = await self._site.site_store.labels(request.room, limit, request.since_utc_ms)
+        teaching = self._site.teaching
+        labels = [messages.label(row, sum(teaching.learned(row.number).values())) for row in rows]
+        return admin_pb2.ListLabelsReply(labels=labels, now_utc_ms=self._site.clock.utc_ms())
+
+    def _check_rooms(self, rooms: Iterable[str]) -> None:
+        for room in rooms:
+            if room not in self._site.rooms.rooms:
+                raise no_room(room, {known.id: known.name for known in self._site.settings.rooms})

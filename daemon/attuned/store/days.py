@@ -1,0 +1,54 @@
+"""Statistics of nodes' days: a table family of windows.db, which may be lost."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attuned.store.database import Database
+
+
+@dataclass(frozen=True)
+class DayRow:
+    """A node's local day (an ISO date) with its stretch (from, to] of UTC in ms; `statistics` is JSON."""
+
+    node: str
+    day: str
+    from_utc_ms: int
+    to_utc_ms: int
+    schema: str
+    statistics: str
+
+
+class DayStore:
+    """Reads and writes node-days."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, day: str, rows: Sequence[DayRow]) -> None:
+        """Stores what there is of a local day; the day counts as looked at from now on."""
+        values = [(row.node, row.day, row.from_utc_ms, row.to_utc_ms, row.schema, row.statistics) for row in rows]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR REPLACE INTO node_days VALUES (?, ?, ?, ?, ?, ?)", values)
+            connection.execute("INSERT OR REPLACE INTO judged_days VALUES (?)", (day,))
+
+        await self._database.run(work)
+
+    async def last(self) -> str | None:
+        """The last day that was looked at."""
+        row = await self._database.run(
+            lambda connection: connection.execute("SELECT max(day) FROM judged_days").fetchone()
+        )
+        return None if row[0] is None else str(row[0])
+
+    async def since(self, day: str) -> list[DayRow]:
+        """All node-days from a day on, in order of (node, day)."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT node, day, from_utc_ms, to_utc_ms, schema, statistics FROM node_days WHERE day >= ?"
+                " ORDER BY node, day",
+                (day,),
+            ).fetchall()
+        )
+        return [DayRow(*row) for row in rows]
