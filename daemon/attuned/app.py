@@ -82,6 +82,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             group.create_task(site.run_errands(), name="errands")
             group.create_task(site.run_rounds(), name="rounds")
             group.create_task(site.detector.run(), name="drift")
+            group.create_task(site.retention.run(), name="retention")
             if publisher is not None:
                 group.create_task(publisher.run(), name="broker")
             group.create_task(_until_signal(), name="signal")

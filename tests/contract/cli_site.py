@@ -52,6 +52,23 @@ def room(name: str, title: str, floor: str, log_odds: float, minutes: int, **mor
     return admin_pb2.Room(**(facts | more))
 
 
+def accuracy(release: str = "5f3a09c1", **more: Any) -> admin_pb2.Accuracy:
+    """A release that is right in most of 41 labelled hours on nine days."""
+    figures: dict[str, Any] = {
+        "days": 9,
+        "free_hours": 30.25,
+        "occupied_hours": 10.75,
+        "balanced_accuracy": 0.9375,
+        "least": 0.905,
+        "most": 0.962,
+        "calibration_error": 0.0425,
+        "false_free_min_per_day": 4.5,
+        "false_occupied_min_per_day": 31.0,
+        "unknown_share": 0.0,
+    }
+    return admin_pb2.Accuracy(release=release, **(figures | more))
+
+
 def few_rooms() -> list[admin_pb2.Room]:
     """Five rooms on two floors in every state, one with two nodes that disagree."""
     shares = [
@@ -60,12 +77,14 @@ def few_rooms() -> list[admin_pb2.Room]:
         admin_pb2.Share(source="00a1b2c3d4e51213", log_odds=-0.654, release="5f3a09c1", note="stuck: counts half"),
     ]
     nodes = ["00a1b2c3d4e50213", "00a1b2c3d4e51213"]
+    few: dict[str, Any] = {"days": 3, "least": None, "most": None, "unknown_share": 0.125}
+    right = [accuracy(), accuracy("00ab", **few)]
     nothing: dict[str, Any] = {"state": UNKNOWN, "since_utc_ms": 0, "as_of_utc_ms": 0, "shares": [], "taught": False}
     return [
         room("0.01", "Reception", "Ground floor", 3.1, 393),
         room("0.02", "Workshop", "Ground floor", -5.2, 3 * 24 * 60, taught=False),
         room("2.12", "Office of the caretaker", "Second floor", -1.8, 52),
-        room("2.13", "Meeting north", "Second floor", 2.804, 33, shares=shares, nodes=nodes),
+        room("2.13", "Meeting north", "Second floor", 2.804, 33, shares=shares, nodes=nodes, accuracy=right),
         room("2.14", "Archive", "Second floor", 0.0, 0, nodes=[], **nothing),
     ]
 
@@ -185,6 +204,7 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
     labels: list[admin_pb2.LabelRow] = field(default_factory=some_labels)
     drift: list[drift_pb2.DriftEvent] = field(default_factory=some_drift)
     timezone: str = "Europe/Brussels"
+    accuracy: admin_pb2.Accuracy = field(default_factory=lambda: accuracy(""))
     broker: str = ""
     refuse: dict[str, tuple[grpc.StatusCode, str]] = field(default_factory=dict)
     asked: list[Any] = field(default_factory=list)
@@ -195,6 +215,7 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
     def empty(self) -> None:
         """Take away all that somebody would first have to set up."""
         self.rooms, self.nodes, self.labels, self.drift = [], [], [], []
+        self.accuracy = admin_pb2.Accuracy()
 
     def GetStatus(self, request: Any, context: Any) -> admin_pb2.SiteStatus:
         self._note(request, context, "GetStatus")
@@ -207,6 +228,7 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
             windows=sum(node.windows for node in self.nodes), windows_lost=sum(n.windows_lost for n in self.nodes),
             refused=sum(node.refused for node in self.nodes), labels=len(self.labels),
             mqtt_messages=512 if self.nodes else 0, commit_delay_ms=2.5, publish_delay_ms=41.0,
+            accuracy=self.accuracy, rooms_judged=3 if self.accuracy.days else 0,
         )  # fmt: skip
 
     def ListRooms(self, request: Any, context: Any) -> admin_pb2.ListRoomsReply:

@@ -6,6 +6,7 @@ from attune_proto.v1 import admin_pb2
 
 from attuned.labels.asking import Candidate
 from attuned.labels.questions import Signal
+from attuned.learning.accuracy import Accuracy
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.hub import Hub
 from attuned.presence.history import HistoryPoint
@@ -14,6 +15,8 @@ from attuned.store.site import LabelRow
 
 # The share of delays that an operator is told about.
 PERCENTILE = 0.99
+
+HOUR_S = 3600
 
 
 def room(site: Site, name: str) -> admin_pb2.Room:
@@ -40,6 +43,25 @@ def room(site: Site, name: str) -> admin_pb2.Room:
         shares=shares,
         taught=site.labels.taught(name),
         nodes=settings.nodes,
+        accuracy=[accuracy(figures) for figures in site.accuracy.room(name)],
+    )
+
+
+def accuracy(found: Accuracy) -> admin_pb2.Accuracy:
+    """What cannot be told stays absent."""
+    least, most = found.interval or (None, None)
+    return admin_pb2.Accuracy(
+        release=found.release,
+        days=found.days,
+        free_hours=found.free_s / HOUR_S,
+        occupied_hours=found.occupied_s / HOUR_S,
+        balanced_accuracy=found.balanced_accuracy,
+        least=least,
+        most=most,
+        calibration_error=found.calibration_error,
+        false_free_min_per_day=found.false_free_min_per_day,
+        false_occupied_min_per_day=found.false_occupied_min_per_day,
+        unknown_share=found.unknown_share,
     )
 
 

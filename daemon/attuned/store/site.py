@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attuned.errors import NotFoundError, RequestError
 from attuned.store import migrations
+from attuned.store.accuracy import AccuracyStore
 from attuned.store.database import Database
 from attuned.store.drift import DriftStore
 
@@ -65,6 +66,7 @@ class SiteStore:
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
         self.drift = DriftStore(self._database)
+        self.accuracy = AccuracyStore(self._database)
 
     async def open(self) -> None:
         await self._database.open()
@@ -163,6 +165,15 @@ class SiteStore:
         return await self._database.run(
             lambda connection: int(connection.execute("SELECT count(*) FROM labels").fetchone()[0])
         )
+
+    async def words(self, room: str = "") -> list[LabelRow]:
+        """Every label of a room, or of all, that is somebody's word, those that count no longer included, by number."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND weight >= 1 ORDER BY number", (room, room)
+            ).fetchall()
+        )
+        return [LabelRow(*row) for row in rows]
 
     async def save_model(self, room: str, model: str) -> None:
         """What a room has learned from its labels, as JSON."""
