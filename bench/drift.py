@@ -62,17 +62,26 @@ def peer(life: Life, detector: str) -> Peer:
 
 
 def false_alarms(measured: Sequence[Measured], beside: Mapping[str, Sequence[Peer]]) -> Sheet:
-    headings = ("detector", "node-months", "alarms", "a node-month", *(f"{name} in 24 h" for name in PROMISED))
+    headings = (
+        "detector",
+        "node-months",
+        "alarms",
+        "a node-month",
+        "days in alarm",
+        *(f"{name} in 24 h" for name in PROMISED),
+    )
     events = [event for one in measured for event in one.quiet.events if event.node]
     months = sum(one.quiet.judged for one in measured) / MONTH_DAYS
     shares = [f"{_all(measured, name).share(1):.2f}" for name in PROMISED]
-    rows = [["Attune", f"{months:.1f}", str(len(events)), f"{len(events) / months:.2f}", *shares]]
+    rows = [["Attune", f"{months:.1f}", str(len(events)), f"{len(events) / months:.2f}", "", *shares]]
     for name, found in beside.items():
-        raised, judged = (sum(getattr(one.quiet, what) for one in found) for what in ("raised", "judged"))
+        raised, alarmed, judged = (
+            sum(getattr(one.quiet, what) for one in found) for what in ("raised", "days", "judged")
+        )
         hits = [[one.found[change] for one in found] for change in PROMISED]
         shares = [f"{sum(h for h, _ in pairs) / sum(n for _, n in pairs):.2f}" for pairs in hits]
         months = judged / MONTH_DAYS
-        rows.append([name, f"{months:.1f}", str(raised), f"{raised / months:.2f}", *shares])
+        rows.append([name, f"{months:.1f}", str(raised), f"{raised / months:.2f}", f"{alarmed / judged:.2f}", *shares])
     return Sheet("Alarms without a change, and what the same thresholds find on the first day", headings, rows)
 
 

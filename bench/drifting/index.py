@@ -60,7 +60,8 @@ def quiet(name: str, building: Recorded, first: int) -> Alarms:
 
 
 def found_at_once(name: str, building: Recorded, node: Node, after: Values) -> bool:
-    """Whether it alarms on day CHANGE, whose values `after` are."""
+    """Whether it alarms on day CHANGE, whose values `after` are, and did not in the three days before."""
     whole = joined(building, node, after)
     seen = counts(node, days(node, whole, building.life.start_utc_ms))
-    return len(seen) > CHANGE and INDICES[name](seen[CHANGE - REFERENCE_DAYS : CHANGE], seen[CHANGE])
+    alarms = [INDICES[name](seen[max(0, n - REFERENCE_DAYS) : n], seen[n]) for n in range(CHANGE - 3, CHANGE + 1)]
+    return alarms == [False, False, False, True]

@@ -24,9 +24,10 @@ DETECTORS: dict[str, Callable[[], drift.ADWIN | drift.PageHinkley]] = {
 
 @dataclass
 class Alarms:
-    """Days with an alarm that no alarm of the three days before announced, and the node-days that were looked at."""
+    """Alarms: days that alarm after three that did not; days in alarm; and the node-days that were looked at."""
 
     raised: int = 0
+    days: int = 0
     judged: int = 0
 
     def add(self, days: Sequence[bool]) -> None:
@@ -35,6 +36,7 @@ class Alarms:
         for number, alarm in enumerate(days):
             self.judged += 1
             if alarm:
+                self.days += 1
                 self.raised += number - last > 3
                 last = number
 
