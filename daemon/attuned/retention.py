@@ -25,7 +25,7 @@ REST_S = 0.02
 
 
 class Retention:
-    """Drops windows, hours and what was said when their time has come. `room_of` gives a node's room."""
+    """Drops windows, hours, days and what was said when their time has come. `room_of` gives a node's room."""
 
     def __init__(
         self,
@@ -77,10 +77,11 @@ class Retention:
         while row is not None:
             yield
             row = await self._store.drop_windows(row, until, spans)
-        room = await self._store.drop_hours("", history_until)
-        while room is not None:
-            yield
-            room = await self._store.drop_hours(room, history_until)
+        for drop in (self._store.drop_hours, self._store.drop_days):
+            name = await drop("", history_until)
+            while name is not None:
+                yield
+                name = await drop(name, history_until)
         while await self._store.drop_said(history_until):
             yield
         while await self._store.return_pages():

@@ -119,6 +119,13 @@ def test_labels_are_told_again_and_counted_once(installation: Installation) -> N
         assert (node.core.head().export(), node.core.facts.label_windows) == first
         status = installation.status()
         assert (status.windows_lost, status.refused) == (0, 0)
+        # Each labelled minute was judged once, by what had been said of it: 10 free, 15 + 8 occupied.
+        judged = status.accuracy
+        assert (judged.days, status.rooms_judged) == (1, 1)
+        assert (60 * judged.free_hours, 60 * judged.occupied_hours) == pytest.approx((10, 23))
+        # The air was the same all the time, so the room cannot have been right in both.
+        assert 0 <= judged.balanced_accuracy < 1
+        assert not judged.HasField("least")
 
 
 def test_windows_that_come_after_their_label_are_learned_once(installation: Installation) -> None:

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from attuned.presence.belief import RoomState
 from attuned.presence.rooms import Late
 from attuned.site import Site
 from attuned.store.beliefs import BeliefHour, SaidRow
+from attuned.store.days import DayRow
 from attuned.store.site import LabelRow
 from attuned.store.windows import WindowStore
 from daemon_world import HOUR, MINUTE, NOON, A, B, FakeClock, opened_site, site_settings, window
@@ -109,6 +111,19 @@ async def test_hours_go_after_five_years(tmp_path: Path, step: int, monkeypatch:
             limit + 1,
             limit + 2,
         ]
+    await site.close()
+
+
+@pytest.mark.parametrize("step", [1, 500])
+async def test_days_of_nodes_go_after_five_years(tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.store.retention.STEP_ROWS", step)
+    site = await opened_site(tmp_path, FakeClock(), {"r": [A], "s": [B]})
+    days = [str(datetime.fromtimestamp((NOON - 5 * YEAR) / 1000, UTC).date() + timedelta(i)) for i in range(-3, 3)]
+    for day in days:
+        await site.window_store.days.add(day, [DayRow(node, day, 0, 1, "", "{}") for node in (A, B)])
+    await site.retention.sweep()
+    kept_days = [(row.node, row.day) for row in await site.window_store.days.since("")]
+    assert kept_days == [(node, day) for node in (A, B) for day in days[3:]]
     await site.close()
 
 

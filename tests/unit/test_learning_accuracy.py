@@ -52,7 +52,7 @@ def label(first: int, last: int, class_name: str, number: int = 1, *, told: int 
 
 
 def judged(labels: Sequence[LabelRow], rows: Sequence[SaidRow], releases: Sequence[RoomRelease] = ()) -> AccuracyDay:
-    (day,) = judge_day("r", TODAY, labels, Spoken(rows, releases), MINUTE)
+    (day,) = judge_day("r", TODAY, labels, Spoken.of(rows, releases), MINUTE)
     return day
 
 
@@ -112,7 +112,7 @@ def test_superseded_labels_do_not_count() -> None:
 
 def test_each_release_answers_for_its_own_time() -> None:
     releases = [RoomRelease("r", NOON - HOUR, "aa"), RoomRelease("r", NOON + 4 * MINUTE, "bb")]
-    first, second = judge_day("r", TODAY, [label(-1, 6, "free")], Spoken([said(-99, FREE, 0.1)], releases), MINUTE)
+    first, second = judge_day("r", TODAY, [label(-1, 6, "free")], Spoken.of([said(-99, FREE, 0.1)], releases), MINUTE)
     assert (first.release, first.seconds[0], second.release, second.seconds[0]) == ("aa", 300, "bb", 120)
 
 
@@ -120,7 +120,7 @@ def test_a_step_that_ends_at_midnight_belongs_to_the_day_before() -> None:
     night = label(700, 730, "free", told=900)
     assert sorted(label_days([night])) == [TODAY, TODAY + 1]
     rows = [said(0, FREE, 0.1)]
-    days = [judge_day("r", day, [night], Spoken(rows, ()), MINUTE)[0].seconds[0] for day in (TODAY, TODAY + 1)]
+    days = [judge_day("r", day, [night], Spoken.of(rows, ()), MINUTE)[0].seconds[0] for day in (TODAY, TODAY + 1)]
     assert days == [20 * 60, 10 * 60]
     assert sorted(label_days([label(700, 720, "free", told=900)])) == [TODAY]
 

@@ -115,7 +115,7 @@ class AccuracyBook:
         if not changed:
             return
         first, last = min(changed) * DAY_MS, (max(changed) + 1) * DAY_MS
-        spoken = Spoken(await self._beliefs.said(room, first, last), tuple(self._releases[room]))
+        spoken = Spoken.of(await self._beliefs.said(room, first, last), tuple(self._releases[room]))
         judged = await asyncio.to_thread(self._judge, room, changed, spoken)
         await self._store.replace(room, changed, [row for rows in judged.values() for row in rows])
         for day in changed:

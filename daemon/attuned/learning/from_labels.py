@@ -12,7 +12,7 @@ from attuned.presence.rooms import occupied_nats
 from attuned.presence.timeline import HORIZON_MS
 from attuned.store.site import LabelRow
 
-# As long as windows are kept.
+# Rooms change: how they are judged is learned from what people said of the last weeks.
 MEMORY_MS = 28 * 24 * 3_600_000
 
 Span = tuple[int, int]  # (from, to] of UTC in ms

@@ -33,10 +33,30 @@ Times = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Spoken:
-    """All that was said of a room in a stretch of time and just before it, in order of saying; and its releases."""
+    """All that was said of a room in a stretch of time and just before it, in order of saying, n rows; its releases.
 
-    said: Sequence[SaidRow]
+    at_ms int64 [n] is the event time; by_ms int64 [n] ascending, when it was said; states int8 [n], as in a confusion;
+    probability float64 [n] of occupied, 0.5 where the state was unknown.
+    """
+
+    at_ms: Times
+    by_ms: Times
+    states: npt.NDArray[np.int8]
+    probability: Reals
     releases: Sequence[RoomRelease]
+
+    @classmethod
+    def of(cls, said: Sequence[SaidRow], releases: Sequence[RoomRelease]) -> "Spoken":
+        states = np.array([_SAID[RoomState(row.state)] for row in said], dtype=np.int8)
+        probability = np.array([row.probability for row in said], dtype=np.float64)
+        return cls(
+            np.array([row.utc_ms for row in said], dtype=np.int64),
+            # A clock that was put back between two rows does not change their order.
+            np.maximum.accumulate(np.array([row.spoken_utc_ms for row in said], dtype=np.int64)),
+            states,
+            np.where(states == UNKNOWN, 0.5, probability),
+            releases,
+        )
 
 
 def label_days(labels: Iterable[LabelRow]) -> dict[int, list[LabelRow]]:
@@ -60,22 +80,18 @@ def judge_day(room: str, day: int, labels: Sequence[LabelRow], spoken: Spoken, s
     One row without seconds where nothing can be judged: that is known then.
     """
     ends_ms = np.arange(day * DAY_MS, (day + 1) * DAY_MS, step_ms, dtype=np.int64) + step_ms
-    truth = label_classes([row for row in labels if row.in_force], ends_ms)
-    first_told = _first_told(labels, ends_ms)
-    standing = _standing(spoken.said, ends_ms, first_told)
-    judged = (truth != UNLABELLED) & (first_told >= ends_ms) & (standing >= 0)
+    truth, told_ms = label_classes([row for row in labels if row.in_force], ends_ms), _first_told(labels, ends_ms)
+    labelled = (truth != UNLABELLED) & (told_ms >= ends_ms)
+    ends_ms, truth = ends_ms[labelled], truth[labelled]
+    standing = _standing(spoken, ends_ms, told_ms[labelled])
+    judged = standing >= 0
     releases = _releases(spoken.releases, ends_ms)
     by_release = {name: judged & (releases == name) for name in np.unique(releases[judged]).tolist()} or {"": judged}
+    labels_print = fingerprint(labels)
     return [
-        AccuracyDay(
-            room, day, name, fingerprint(labels), *_sums(truth[here], _rows(spoken, standing[here]), step_ms // 1000)
-        )
+        AccuracyDay(room, day, name, labels_print, *_sums(truth[here], spoken, standing[here], step_ms // 1000))
         for name, here in by_release.items()
     ]
-
-
-def _rows(spoken: Spoken, rows: npt.NDArray[np.intp]) -> list[SaidRow]:
-    return [spoken.said[row] for row in rows.tolist()]
 
 
 def _first_told(labels: Iterable[LabelRow], ends_ms: Times) -> Times:
@@ -87,19 +103,16 @@ def _first_told(labels: Iterable[LabelRow], ends_ms: Times) -> Times:
     return first
 
 
-def _standing(said: Sequence[SaidRow], ends_ms: Times, told_ms: Times) -> npt.NDArray[np.intp]:
+def _standing(spoken: Spoken, ends_ms: Times, told_ms: Times) -> npt.NDArray[np.intp]:
     """For each step the last row of event times up to its end that was said by the time it was told of [n]; or -1."""
-    at = np.array([row.utc_ms for row in said], dtype=np.int64)
-    # A clock that was put back while speaking does not change the order.
-    spoken = np.maximum.accumulate(np.array([row.spoken_utc_ms for row in said], dtype=np.int64))
     standing = np.full(len(ends_ms), -1, dtype=np.intp)
     for told in np.unique(told_ms):
-        count = int(np.searchsorted(spoken, told, side="right"))
+        at_ms = spoken.at_ms[: np.searchsorted(spoken.by_ms, told, side="right")]
         # Rows that no later one makes obsolete from their own time on.
-        later = np.minimum.accumulate(np.append(at[:count], np.iinfo(np.int64).max)[::-1])[::-1][1:]
-        rows = np.flatnonzero(at[:count] < later)
+        later = np.minimum.accumulate(np.append(at_ms, np.iinfo(np.int64).max)[::-1])[::-1][1:]
+        rows = np.flatnonzero(at_ms < later)
         steps = told_ms == told
-        found = np.searchsorted(at[rows], ends_ms[steps], side="right") - 1
+        found = np.searchsorted(at_ms[rows], ends_ms[steps], side="right") - 1
         standing[steps] = np.append(rows, -1)[found]
     return standing
 
@@ -113,20 +126,19 @@ def _releases(releases: Sequence[RoomRelease], ends_ms: Times) -> npt.NDArray[np
 
 
 def _sums(
-    truth: npt.NDArray[np.int8], said: Sequence[SaidRow], step_s: int
+    truth: npt.NDArray[np.int8], spoken: Spoken, rows: npt.NDArray[np.intp], step_s: int
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Seconds by truth and what was said, and the gaps of the calibration, of steps."""
-    states = np.array([_SAID[RoomState(row.state)] for row in said], dtype=np.int8)
-    known = states != UNKNOWN
-    p = np.where(known, np.array([row.probability for row in said], dtype=np.float64), 0.5)
+    """Seconds by truth and by what was said in these rows, and the gaps of the calibration, of as many steps."""
+    states, p = spoken.states[rows], spoken.probability[rows]
+    right = (states != UNKNOWN) & ((p > 0.5) == truth)
     seconds = confusion(truth, states) * step_s
-    gaps = calibration_gaps(np.maximum(p, 1 - p), known & ((p > 0.5) == truth)) * step_s
+    gaps = calibration_gaps(np.maximum(p, 1 - p), right) * step_s
     return tuple(seconds.reshape(-1).tolist()), tuple(gaps.round(6).tolist())
 
 
 def by_day(days: Iterable[AccuracyDay]) -> tuple[Times, Reals]:
     """The days that were judged [n] ascending, and the sums of each: [n, SUMS]."""
-    sums: dict[int, Reals] = defaultdict(lambda: np.zeros(CONFUSION[0] * CONFUSION[1] + CALIBRATION_BINS))
+    sums: dict[int, Reals] = defaultdict(lambda: np.zeros(SUMS))
     for row in days:
         if sum(row.seconds):
             sums[row.day] += np.array([*row.seconds, *row.gaps])

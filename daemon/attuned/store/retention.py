@@ -3,6 +3,7 @@
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from attuned.nodes.window import Window, pack, unpack_all
 from attuned.store.beliefs import HOUR_MS
@@ -42,7 +43,16 @@ class RetentionStore:
 
         The room to go on after, which is the same where it has more; None where there is no further room.
         """
-        return await self._database.run(lambda connection: _drop_hours(connection, after, until_utc_ms // HOUR_MS))
+        return await self._database.run(
+            lambda connection: _drop_of_next(connection, ("beliefs", "room", "hour"), after, until_utc_ms // HOUR_MS)
+        )
+
+    async def drop_days(self, after: str, until_utc_ms: int) -> str | None:
+        """Drops the statistics of days before `until` of the first node after `after`; likewise."""
+        day = datetime.fromtimestamp(until_utc_ms / 1000, UTC).date().isoformat()
+        return await self._database.run(
+            lambda connection: _drop_of_next(connection, ("node_days", "node", "day"), after, day)
+        )
 
     async def drop_said(self, until_utc_ms: int) -> bool:
         """Drops what was said before `until`, but for the last thing of each room; whether there may be more."""
@@ -73,17 +83,20 @@ def _wanted(window: Window, spans: Spans) -> bool:
     return not window.refused and place < len(spans) and spans[place][0] < window.end_utc_ms
 
 
-def _drop_hours(connection: sqlite3.Connection, after: str, hour: int) -> str | None:
-    # A room that has more is found again: what is dropped comes before the name that the step returns.
-    room = connection.execute("SELECT min(room) FROM beliefs WHERE room > ?", (after,)).fetchone()[0]
-    if room is None:
+def _drop_of_next(
+    connection: sqlite3.Connection, columns: tuple[str, str, str], after: str, until: int | str
+) -> str | None:
+    """A step in a table whose key is a name and a time: `columns` are the table, the name and the time."""
+    table, name, time = columns
+    found = connection.execute(f"SELECT min({name}) FROM {table} WHERE {name} > ?", (after,)).fetchone()[0]  # noqa: S608
+    if found is None:
         return None
     dropped = connection.execute(
-        "DELETE FROM beliefs WHERE room = ? AND hour IN"
-        " (SELECT hour FROM beliefs WHERE room = ? AND hour < ? ORDER BY hour LIMIT ?)",
-        (room, room, hour, STEP_ROWS),
+        f"DELETE FROM {table} WHERE {name} = ? AND {time} IN"  # noqa: S608 (names of this file)
+        f" (SELECT {time} FROM {table} WHERE {name} = ? AND {time} < ? ORDER BY {time} LIMIT ?)",
+        (found, found, until, STEP_ROWS),
     ).rowcount
-    return after if dropped == STEP_ROWS else str(room)
+    return after if dropped == STEP_ROWS else str(found)
 
 
 def _drop_said(connection: sqlite3.Connection, until_utc_ms: int) -> bool:
