@@ -14,10 +14,10 @@ import numpy as np
 from attuned.drift.life import DriftEvent
 from rich.console import Console
 
+from bench.drifting import index, peers
 from bench.drifting.buildings import AFTER, CHANGE, LIVES, PERIOD, Life, recorded
 from bench.drifting.cases import CHANGES
 from bench.drifting.measured import FIRST, PROMISED, Found, Measured, measure
-from bench.drifting.peers import DETECTORS, Alarms, found_at_once, quiet
 from bench.drifting.recordings import SPECS, Heard, heard
 from bench.ladder.tables import Sheet, printed
 
@@ -38,15 +38,17 @@ CAUSES = {
 
 @dataclass(frozen=True)
 class Peer:
-    """A detector of river in one building: alarms without a change, and (found, tried) of the promised changes."""
+    """Another detector in one building: alarms without a change, and (found, tried) of the promised changes."""
 
-    quiet: Alarms
+    quiet: peers.Alarms
     found: Mapping[str, tuple[int, int]]
 
 
 def peer(life: Life, detector: str) -> Peer:
-    """The first node of each type only after a change: rates come out of few, and every one costs seconds."""
+    """Ten nodes after each change: rates come out of few, and every one costs a second."""
     building = recorded(life)
+    # Indices and river's detectors are asked alike.
+    asked = peers if detector in peers.DETECTORS else index
     found = {}
     for name in PROMISED:
         rng, hits = np.random.default_rng(life.seed), []
@@ -54,23 +56,32 @@ def peer(life: Life, detector: str) -> Peer:
             before = building.values[node.index][(CHANGE - 1) * PERIOD : (CHANGE + AFTER) * PERIOD].copy()
             after = CHANGES[name](building, node, before, rng)
             if after is not None:
-                hits.append(found_at_once(detector, building, node, after[PERIOD : 2 * PERIOD]))
+                hits.append(asked.found_at_once(detector, building, node, after[PERIOD : 2 * PERIOD]))
         found[name] = (sum(hits), len(hits))
-    return Peer(quiet(detector, building, FIRST), found)
+    return Peer(asked.quiet(detector, building, FIRST), found)
 
 
-def false_alarms(measured: Sequence[Measured], peers: Mapping[str, Sequence[Peer]]) -> Sheet:
-    headings = ("detector", "node-months", "alarms", "a node-month", *(f"{name} in 24 h" for name in PROMISED))
+def false_alarms(measured: Sequence[Measured], beside: Mapping[str, Sequence[Peer]]) -> Sheet:
+    headings = (
+        "detector",
+        "node-months",
+        "alarms",
+        "a node-month",
+        "days in alarm",
+        *(f"{name} in 24 h" for name in PROMISED),
+    )
     events = [event for one in measured for event in one.quiet.events if event.node]
     months = sum(one.quiet.judged for one in measured) / MONTH_DAYS
     shares = [f"{_all(measured, name).share(1):.2f}" for name in PROMISED]
-    rows = [["Attune", f"{months:.1f}", str(len(events)), f"{len(events) / months:.2f}", *shares]]
-    for name, found in peers.items():
-        raised, judged = (sum(getattr(one.quiet, what) for one in found) for what in ("raised", "judged"))
+    rows = [["Attune", f"{months:.1f}", str(len(events)), f"{len(events) / months:.2f}", "", *shares]]
+    for name, found in beside.items():
+        raised, alarmed, judged = (
+            sum(getattr(one.quiet, what) for one in found) for what in ("raised", "days", "judged")
+        )
         hits = [[one.found[change] for one in found] for change in PROMISED]
         shares = [f"{sum(h for h, _ in pairs) / sum(n for _, n in pairs):.2f}" for pairs in hits]
         months = judged / MONTH_DAYS
-        rows.append([name, f"{months:.1f}", str(raised), f"{raised / months:.2f}", *shares])
+        rows.append([name, f"{months:.1f}", str(raised), f"{raised / months:.2f}", f"{alarmed / judged:.2f}", *shares])
     return Sheet("Alarms without a change, and what the same thresholds find on the first day", headings, rows)
 
 
@@ -143,11 +154,13 @@ def main() -> int:
     """Prints the tables and writes them to `results/`."""
     with ProcessPoolExecutor(WORKERS) as pool:
         buildings = [pool.submit(measure, life) for life in LIVES]
-        others = {name: [pool.submit(peer, life, name) for life in LIVES] for name in DETECTORS}
+        others = {
+            name: [pool.submit(peer, life, name) for life in LIVES] for name in (*peers.DETECTORS, *index.INDICES)
+        }
         measured = [one.result() for one in buildings]
-        peers = {name: [one.result() for one in found] for name, found in others.items()}
+        beside = {name: [one.result() for one in found] for name, found in others.items()}
     listed = recordings([heard(name) for name in SPECS])
-    sheets = (false_alarms(measured, peers), detections(measured), confusion(measured), site_alarms(measured), listed)
+    sheets = (false_alarms(measured, beside), detections(measured), confusion(measured), site_alarms(measured), listed)
     console = Console(width=200)
     for sheet in sheets:
         console.print(printed(sheet))

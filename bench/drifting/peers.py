@@ -1,6 +1,6 @@
 """river's detectors on the same nodes: hourly means of every level, one detector each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,10 +24,21 @@ DETECTORS: dict[str, Callable[[], drift.ADWIN | drift.PageHinkley]] = {
 
 @dataclass
 class Alarms:
-    """Days with an alarm that no alarm of the three days before announced, and the node-days that were looked at."""
+    """Alarms: days that alarm after three that did not; days in alarm; and the node-days that were looked at."""
 
     raised: int = 0
+    days: int = 0
     judged: int = 0
+
+    def add(self, days: Sequence[bool]) -> None:
+        """A node's days, in order."""
+        last = -9
+        for number, alarm in enumerate(days):
+            self.judged += 1
+            if alarm:
+                self.days += 1
+                self.raised += number - last > 3
+                last = number
 
 
 def hourly(node: Node, values: Values, start_utc_ms: int) -> Values:
@@ -66,17 +77,16 @@ def quiet(detector: str, building: Recorded, first: int) -> Alarms:
     found = Alarms()
     for node in building.nodes:
         days = alarm_days(detector, hourly(node, building.values[node.index], building.life.start_utc_ms))
-        last = -9
-        for number in range(first, len(days)):
-            found.judged += 1
-            if days[number]:
-                found.raised += number - last > 3
-                last = number
+        found.add(days[first:].tolist())
     return found
 
 
 def found_at_once(detector: str, building: Recorded, node: Node, after: Values) -> bool:
     """Whether it alarms on day CHANGE, whose values `after` are, and did not in the three days before."""
-    whole = np.concatenate([building.values[node.index][: CHANGE * PERIOD], after])
-    days = alarm_days(detector, hourly(node, whole, building.life.start_utc_ms))
+    days = alarm_days(detector, hourly(node, joined(building, node, after), building.life.start_utc_ms))
     return bool(days[CHANGE]) and not days[CHANGE - 3 : CHANGE].any()
+
+
+def joined(building: Recorded, node: Node, after: Values) -> Values:
+    """A node's values up to day CHANGE, and what followed then."""
+    return np.concatenate([building.values[node.index][: CHANGE * PERIOD], after])

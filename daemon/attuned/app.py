@@ -12,10 +12,11 @@ from typing import Annotated
 
 import grpc
 import typer
-from attune_proto.v1 import admin_pb2_grpc, link_pb2_grpc
+from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, link_pb2_grpc
 from systemd import daemon as systemd
 
 from attuned.api.admin import AdminService
+from attuned.api.drift import DriftService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.config import ClockSettings, MqttSettings, Settings, load
@@ -83,6 +84,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             group.create_task(site.retraining.run(), name="retraining")
             group.create_task(site.retraining.watch(site.labels.in_force), name="triggers")
             group.create_task(site.detector.run(), name="drift")
+            group.create_task(site.retention.run(), name="retention")
             if publisher is not None:
                 group.create_task(publisher.run(), name="broker")
             group.create_task(_until_signal(), name="signal")
@@ -100,6 +102,7 @@ async def _servers(site: Site, links: LinkService) -> AsyncIterator[None]:
     gateways, admin = grpc.aio.server(), grpc.aio.server()
     link_pb2_grpc.add_NodeLinkServicer_to_server(links, gateways)
     admin_pb2_grpc.add_AdminServicer_to_server(AdminService(site, links), admin)
+    drift_pb2_grpc.add_DriftServicer_to_server(DriftService(site), admin)
     for address in site.settings.gateways.listen:
         _listen(gateways, address)
     _listen(admin, f"unix:{site.settings.api.socket}")

@@ -89,7 +89,11 @@ class SiteSettings(_Table):
 
 
 class StoreSettings(_Table):
+    """Where the store lies, and for how long it keeps windows, and the hours of rooms and what was said of them."""
+
     path: Path = Field(Path("/var/lib/attune"), description='a folder, such as path = "/var/lib/attune"')
+    windows_days: int = Field(28, ge=1, le=3650, description="whole days from 1 to 3650, such as windows_days = 28")
+    history_years: int = Field(5, ge=1, le=100, description="whole years from 1 to 100, such as history_years = 5")
 
 
 class MqttSettings(_Table):

@@ -20,8 +20,10 @@ from attuned.drift.detector import Detector
 from attuned.drift.life import DriftEvent, State
 from attuned.drift.words import alert
 from attuned.errors import StoreError
-from attuned.labels.labels import Labels
+from attuned.labels.labels import Labels, merged
+from attuned.labels.questions import AROUND_MS, RoomNow
 from attuned.labels.teaching import Teaching
+from attuned.learning.accuracy import AccuracyBook
 from attuned.learning.from_labels import room_record, spans
 from attuned.learning.retraining import Retraining
 from attuned.learning.rooms import learn_room
@@ -32,9 +34,11 @@ from attuned.nodes.hub import Hub
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief, RoomState, unknown_after_steps
 from attuned.presence.correction import correct
+from attuned.presence.history import history
 from attuned.presence.model import RoomModel, threshold
 from attuned.presence.rooms import Late, Rooms, checkpoint_from_json
 from attuned.presence.watcher import Watcher
+from attuned.retention import Retention
 from attuned.store.beliefs import HOUR_MS, BeliefHour, SaidRow
 from attuned.store.site import SiteStore
 from attuned.store.windows import WindowStore
@@ -75,6 +79,16 @@ class Site:
         self.started_utc_ms = clock.utc_ms()
         self.site_store = SiteStore(settings.store.path)
         self.window_store = WindowStore(settings.store.path)
+        self.accuracy = AccuracyBook(
+            clock, site=self.site_store, beliefs=self.window_store.beliefs, step_ms=settings.site.step_s * 1000
+        )
+        self.retention = Retention(
+            clock,
+            settings.store,
+            site=self.site_store,
+            store=self.window_store.retention,
+            room_of=settings.room_of,
+        )
         self.room_settings: dict[str, RoomSettings] = {room.id: room for room in settings.rooms}
         self.commits = Commits(clock, self)
         self.watchers: set[Watcher] = set()
@@ -134,6 +148,8 @@ class Site:
         for room in self.room_settings:
             if self.labels.taught(room) and room not in models:
                 self._on_labels(room)
+        for room in await self.accuracy.load():
+            self._errands.put_nowait(partial(self.accuracy.refresh, room))
         await self._restore_rooms()
 
     async def close(self) -> None:
@@ -239,7 +255,7 @@ class Site:
         saying = self.rooms.to_say(now)
         if windows or saying:
             try:
-                await self.window_store.commit(windows, [_said_row(room, belief) for room, belief in saying])
+                await self.window_store.commit(windows, [_said_row(room, belief, now) for room, belief in saying])
             except StoreError:
                 self.rooms.touched |= touched
                 raise
@@ -288,7 +304,11 @@ class Site:
             self._errands.put_nowait(partial(self._correct, room, stretch))
 
     async def _correct(self, room: str, late: Late) -> None:
-        nodes = self.room_settings[room].nodes
+        nodes, kept_from = self.room_settings[room].nodes, self.retention.windows_from_utc_ms
+        if late.until_utc_ms <= kept_from:
+            return
+        # Hours whose windows are gone stay as they are known: they could only be computed from what is left.
+        late = Late(max(late.from_utc_ms, kept_from + HOUR_MS), late.until_utc_ms)
         whole = await correct(self.window_store, room, nodes, self.rooms.new_timeline, late)
         if not whole:
             known = self._half_corrected.get(room, late)
@@ -296,8 +316,9 @@ class Site:
             self._half_corrected[room] = Late(first, last)
 
     async def _learn_room(self, room: str) -> None:
-        """Learns from a room's labels how to judge it, beside the event loop."""
+        """Judges a room by its labels, and learns from them how to judge it, beside the event loop."""
         self._to_learn.discard(room)
+        await self.accuracy.refresh(room)
         labels, nodes, step_ms = self.labels.in_force(room), self.room_settings[room].nodes, self.rooms.step_ms
         windows = await self.window_store.windows_in(nodes, spans(labels, self.clock.utc_ms()))
         sensors = {node: self._sensors_of(node) for node in nodes}
@@ -315,6 +336,7 @@ class Site:
         self._to_greet.discard(conversation.node)
         if conversation.facts is not None:
             await self.site_store.save_facts({conversation.node: conversation.facts.to_json()})
+            await self.accuracy.note_release(conversation.room, self.releases(conversation.room).values())
             await self.site_store.releases.note_running(conversation.node, conversation.facts.release)
             await self.labels.greet(conversation)
 
@@ -357,6 +379,19 @@ class Site:
             saying.append((room.room, current if current.state is room.said.state else room.said))
         self._say(saying)
 
+    async def room_now(self, room: str, from_utc_ms: int, to_utc_ms: int) -> RoomNow:
+        """What questions about a stretch of a room's time are chosen from."""
+        nodes, labels = self.room_settings[room].nodes, self.labels.in_force(room)
+        around = (from_utc_ms - AROUND_MS, to_utc_ms)
+        return RoomNow(
+            room,
+            windows=await self.window_store.windows_between(nodes, *around),
+            history=await history(self.window_store.beliefs, self.rooms.rooms[room], *around),
+            labels=labels,
+            labelled=await self.window_store.windows_in(nodes, merged((r.from_utc_ms, r.to_utc_ms) for r in labels)),
+            schemas=self.labels.schemas(room),
+        )
+
     def nodes_of(self, room: str) -> frozenset[str]:
         """The nodes of a room; none where it is not in the configuration any more."""
         return frozenset(self.room_settings[room].nodes if room in self.room_settings else ())
@@ -389,10 +424,10 @@ class Site:
         }
 
 
-def _said_row(room: str, belief: Belief) -> SaidRow:
+def _said_row(room: str, belief: Belief, now_utc_ms: int) -> SaidRow:
     # A room that fell silent became unknown after its newest step.
     utc_ms = max(belief.as_of_utc_ms, belief.since_utc_ms)
-    return SaidRow(room, utc_ms, int(belief.state), round(belief.probability, 4), belief.since_utc_ms)
+    return SaidRow(room, utc_ms, int(belief.state), round(belief.probability, 4), belief.since_utc_ms, now_utc_ms)
 
 
 def _belief(row: SaidRow, step_ms: int) -> Belief:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc
-from attune_proto.v1 import admin_pb2, admin_pb2_grpc
+from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc
 
 MINUTE, HOUR = 60_000, 3_600_000
 # Saturday 21 November 2026, 14:32:10 in Brussels, which is at UTC+1 then.
@@ -52,6 +52,23 @@ def room(name: str, title: str, floor: str, log_odds: float, minutes: int, **mor
     return admin_pb2.Room(**(facts | more))
 
 
+def accuracy(release: str = "5f3a09c1", **more: Any) -> admin_pb2.Accuracy:
+    """A release that is right in most of 41 labelled hours on nine days."""
+    figures: dict[str, Any] = {
+        "days": 9,
+        "free_hours": 30.25,
+        "occupied_hours": 10.75,
+        "balanced_accuracy": 0.9375,
+        "least": 0.905,
+        "most": 0.962,
+        "calibration_error": 0.0425,
+        "false_free_min_per_day": 4.5,
+        "false_occupied_min_per_day": 31.0,
+        "unknown_share": 0.0,
+    }
+    return admin_pb2.Accuracy(release=release, **(figures | more))
+
+
 def few_rooms() -> list[admin_pb2.Room]:
     """Five rooms on two floors in every state, one with two nodes that disagree."""
     shares = [
@@ -60,12 +77,14 @@ def few_rooms() -> list[admin_pb2.Room]:
         admin_pb2.Share(source="00a1b2c3d4e51213", log_odds=-0.654, release="5f3a09c1", note="stuck: counts half"),
     ]
     nodes = ["00a1b2c3d4e50213", "00a1b2c3d4e51213"]
+    few: dict[str, Any] = {"days": 3, "least": None, "most": None, "unknown_share": 0.125}
+    right = [accuracy(), accuracy("00ab", **few)]
     nothing: dict[str, Any] = {"state": UNKNOWN, "since_utc_ms": 0, "as_of_utc_ms": 0, "shares": [], "taught": False}
     return [
         room("0.01", "Reception", "Ground floor", 3.1, 393),
         room("0.02", "Workshop", "Ground floor", -5.2, 3 * 24 * 60, taught=False),
         room("2.12", "Office of the caretaker", "Second floor", -1.8, 52),
-        room("2.13", "Meeting north", "Second floor", 2.804, 33, shares=shares, nodes=nodes),
+        room("2.13", "Meeting north", "Second floor", 2.804, 33, shares=shares, nodes=nodes, accuracy=right),
         room("2.14", "Archive", "Second floor", 0.0, 0, nodes=[], **nothing),
     ]
 
@@ -140,6 +159,23 @@ def some_labels() -> list[admin_pb2.LabelRow]:
     ]  # fmt: skip
 
 
+def some_drift() -> list[drift_pb2.DriftEvent]:
+    """An open event of a node with a plot, and a resolved one of the site without."""
+    return [
+        drift_pb2.DriftEvent(
+            number=2, node="00a1b2c3d4e50213", room="2.13", since="2026-11-19", cause="sensor stuck or covered",
+            sensors=["light"], score=2.41, state="open", raised_utc_ms=NOW - 38 * HOUR, changed_utc_ms=NOW - 38 * HOUR,
+            text=["Light is lower in working hours.", "See whether something covers the sensor."],
+            plotted="light.mean day", then=[3.0, 3.2, math.nan, 2.9], now=[0.4, 0.5],
+        ),
+        drift_pb2.DriftEvent(
+            number=1, since="2026-11-02", cause="season or weather", sensors=["temperature", "light"], score=1.9,
+            state="resolved", done="measures as before again", raised_utc_ms=NOW - 18 * 24 * HOUR,
+            changed_utc_ms=NOW - 15 * 24 * HOUR, text=["Most nodes measured differently."],
+        ),
+    ]  # fmt: skip
+
+
 def a_day(end: int = NOW) -> list[admin_pb2.BeliefPoint]:
     """A day in steps of a minute that ends now: in use in the morning and again just now, two silent hours between."""
     points = []
@@ -196,13 +232,15 @@ def a_page(verdict: str = "better") -> admin_pb2.ReleasePage:
 
 
 @dataclass
-class Site(admin_pb2_grpc.AdminServicer):
+class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
     """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
 
     rooms: list[admin_pb2.Room] = field(default_factory=few_rooms)
     nodes: list[admin_pb2.Node] = field(default_factory=some_nodes)
     labels: list[admin_pb2.LabelRow] = field(default_factory=some_labels)
+    drift: list[drift_pb2.DriftEvent] = field(default_factory=some_drift)
     timezone: str = "Europe/Brussels"
+    accuracy: admin_pb2.Accuracy = field(default_factory=lambda: accuracy(""))
     broker: str = ""
     refuse: dict[str, tuple[grpc.StatusCode, str]] = field(default_factory=dict)
     asked: list[Any] = field(default_factory=list)
@@ -212,7 +250,8 @@ class Site(admin_pb2_grpc.AdminServicer):
 
     def empty(self) -> None:
         """Take away all that somebody would first have to set up."""
-        self.rooms, self.nodes, self.labels = [], [], []
+        self.rooms, self.nodes, self.labels, self.drift = [], [], [], []
+        self.accuracy = admin_pb2.Accuracy()
 
     def GetStatus(self, request: Any, context: Any) -> admin_pb2.SiteStatus:
         self._note(request, context, "GetStatus")
@@ -225,6 +264,7 @@ class Site(admin_pb2_grpc.AdminServicer):
             windows=sum(node.windows for node in self.nodes), windows_lost=sum(n.windows_lost for n in self.nodes),
             refused=sum(node.refused for node in self.nodes), labels=len(self.labels),
             mqtt_messages=512 if self.nodes else 0, commit_delay_ms=2.5, publish_delay_ms=41.0,
+            accuracy=self.accuracy, rooms_judged=3 if self.accuracy.days else 0,
         )  # fmt: skip
 
     def ListRooms(self, request: Any, context: Any) -> admin_pb2.ListRoomsReply:
@@ -270,6 +310,32 @@ class Site(admin_pb2_grpc.AdminServicer):
             ]
             yield admin_pb2.ImportLabelsReply(stored=len(part.labels) - len(refused), refused=refused)
 
+    def CheckLabels(self, request: Any, context: Any) -> admin_pb2.CheckLabelsReply:
+        self._note(request, context, "CheckLabels")
+        doubted = [
+            admin_pb2.DoubtedLabel(label=label, chance=0.03 + 0.3 * i, contradicted_by=[7, 8] if i else [])
+            for i, label in enumerate(self.labels[: request.limit])
+            if request.room in ("", label.room)
+        ]
+        return admin_pb2.CheckLabelsReply(labels=doubted, checked=40, now_utc_ms=NOW)
+
+    def AskLabels(self, request: Any, context: Any) -> admin_pb2.AskLabelsReply:
+        self._note(request, context, "AskLabels")
+        end = NOW - 10_000
+        co2 = [600 + 10 * abs(i - 30) for i in range(60)]
+        signals = [
+            admin_pb2.Signal(name="co2 (0213)", values=co2, from_utc_ms=end - 40 * MINUTE, step_ms=MINUTE),
+            admin_pb2.Signal(name="pir (0213)", values=[0, math.nan, 1], from_utc_ms=end - MINUTE, step_ms=MINUTE),
+        ]
+        ends = [end - i * 10 * MINUTE for i in range(min(request.budget, 3))] if self.rooms else []
+        questions = [
+            admin_pb2.Question(
+                room="2.13", from_utc_ms=at - 10 * MINUTE, to_utc_ms=at, probability=0.52, signals=signals
+            )
+            for at in ends
+        ]
+        return admin_pb2.AskLabelsReply(questions=questions, now_utc_ms=NOW)
+
     def WithdrawLabel(self, request: Any, context: Any) -> admin_pb2.WithdrawLabelReply:
         self._note(request, context, "WithdrawLabel")
         label = next(label for label in self.labels if request.number in (0, label.number))
@@ -281,6 +347,23 @@ class Site(admin_pb2_grpc.AdminServicer):
         labels = [label for label in self.labels if request.room in ("", label.room)]
         labels = [label for label in labels if label.to_utc_ms > request.since_utc_ms]
         return admin_pb2.ListLabelsReply(labels=labels[: request.limit], now_utc_ms=NOW)
+
+    def ListDrift(self, request: Any, context: Any) -> drift_pb2.ListDriftReply:
+        self._note(request, context, "ListDrift")
+        events = [event for event in self.drift if request.number in (0, event.number)]
+        mutes = [drift_pb2.DriftMute(node="00a1b2c3d4e51213", reason="is being moved", author="ann", told_utc_ms=NOW)]
+        return drift_pb2.ListDriftReply(events=events, mutes=mutes if self.drift else [], now_utc_ms=NOW)
+
+    def AckDrift(self, request: Any, context: Any) -> drift_pb2.DriftEvent:
+        self._note(request, context, "AckDrift")
+        event = drift_pb2.DriftEvent()
+        event.CopyFrom(self.drift[0])
+        event.state, event.done = "acknowledged", f"acknowledged by {request.author}: {request.note}"
+        return event
+
+    def MuteDrift(self, request: Any, context: Any) -> drift_pb2.MuteDriftReply:
+        self._note(request, context, "MuteDrift")
+        return drift_pb2.MuteDriftReply()
 
     def Retrain(self, request: Any, context: Any) -> Iterator[admin_pb2.RetrainReply]:
         self._note(request, context, "Retrain")
@@ -326,6 +409,7 @@ def served(site: Site, socket: str) -> Iterator[Site]:
     """The site behind a Unix socket, until the block ends."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
     admin_pb2_grpc.add_AdminServicer_to_server(site, server)
+    drift_pb2_grpc.add_DriftServicer_to_server(site, server)
     server.add_insecure_port(f"unix:{socket}")
     server.start()
     try:

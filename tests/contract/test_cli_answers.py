@@ -103,6 +103,20 @@ class TestJson:
             "version": "0.1.0",
             "now": "2026-11-21T14:32:10.000+01:00",
             "started": "2026-11-18T10:32:10.000+01:00",
+            "accuracy": {
+                "release": None,
+                "days": 9,
+                "free_hours": 30.25,
+                "occupied_hours": 10.75,
+                "balanced_accuracy": 0.9375,
+                "least": 0.905,
+                "most": 0.962,
+                "calibration_error": 0.0425,
+                "false_free_min_per_day": 4.5,
+                "false_occupied_min_per_day": 31.0,
+                "unknown_share": 0.0,
+            },
+            "rooms_judged": 3,
             "rooms": 5,
             "rooms_with_state": 4,
             "nodes": 3,
@@ -118,6 +132,12 @@ class TestJson:
             "commit_delay_ms": 2.5,
             "publish_delay_ms": 41.0,
         }
+
+    def test_what_is_not_known_of_accuracy_is_null(self, attune: CommandLine) -> None:
+        attune.site.accuracy = admin_pb2.Accuracy()
+        found = attune.answer("status")["accuracy"]
+        assert (found.pop("days"), found.pop("free_hours"), found.pop("occupied_hours")) == (0, 0, 0)
+        assert set(found.values()) == {None}
 
     def test_rooms(self, attune: CommandLine) -> None:
         answer = attune.answer("rooms")
@@ -135,8 +155,11 @@ class TestJson:
             "shares": [],
             "taught": False,
             "nodes": [],
+            "accuracy": [],
         }
         meeting = answer["rooms"][3]
+        assert [found["release"] for found in meeting["accuracy"]] == ["5f3a09c1", "00ab"]
+        assert meeting["accuracy"][1]["least"] is None
         assert meeting["since"] == "2026-11-21T13:59:10.000+01:00"
         assert sum(share["log_odds"] for share in meeting["shares"]) == pytest.approx(meeting["log_odds"])
         assert meeting["shares"][2] == {

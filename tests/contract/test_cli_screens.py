@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from attune_proto.v1 import admin_pb2
 from cli_run import CommandLine
-from cli_site import NOW, few_rooms, many_rooms, room
+from cli_site import NOW, accuracy, few_rooms, many_rooms, room
 
 Golden = Callable[[str, str], None]
 
@@ -30,6 +30,7 @@ class TestGoldenScreens:
             ("node", ["nodes", "00a1b2c3d4e51213"], 80),
             ("labels", ["label", "list"], 80),
             ("labels-40", ["label", "list"], 40),
+            ("label-check", ["label", "check"], 80),
             ("label-undone", ["label", "undo", "3"], 80),
             ("label-added", ["label", "add", "2.13", "free", "-20m", "now"], 80),
         ],
@@ -64,6 +65,31 @@ class TestGoldenScreens:
         weak.weight, weak.source, weak.author = 0.3, "booking", ""
         gone.withdrawn_utc_ms, gone.withdrawn_by, gone.source = NOW, "bob", "mqtt"
         golden("labels-weak.txt", attune("label", "list")[1])
+
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            (
+                {"days": 6, "free_hours": 0.2, "occupied_hours": 0.3, "least": 0.94, "most": 0.999},
+                "94 % balanced (94 to >99 %), 30 labelled minutes on 6 days in 3 of 5 rooms",
+            ),
+            ({"days": 0}, "no labels yet that speak of what the nodes run now"),
+            (
+                {"days": 2, "occupied_hours": 0, "balanced_accuracy": None},
+                "not known: only free was labelled yet, 30 labelled hours on 2 days",
+            ),
+            (
+                {"days": 4, "least": None, "most": None, "balanced_accuracy": 0.999},
+                ">99 % balanced, 41 labelled hours on 4 days in 3 of 5 rooms: too few days for an interval",
+            ),
+        ],
+    )
+    def test_no_more_is_said_of_accuracy_than_is_known(
+        self, attune: CommandLine, more: dict[str, object], expected: str
+    ) -> None:
+        attune.site.accuracy = accuracy("", **more)
+        lines = attune("status", width=200)[1].splitlines()
+        assert lines[2].removeprefix("  accuracy").strip().startswith(expected)
 
     def test_colour(self, attune: CommandLine, golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FORCE_COLOR", "1")

@@ -138,6 +138,12 @@ class Installation:
         with self.admin() as admin:
             return admin.ListNodes(admin_pb2.ListNodesRequest(nodes=[node]), timeout=5).nodes[0]
 
+    def withdraw_label(self, number: int) -> admin_pb2.WithdrawLabelReply:
+        """Takes a label back and waits until the room's nodes have forgotten it."""
+        request = admin_pb2.WithdrawLabelRequest(number=number, author="test", wait_ms=10_000)
+        with self.admin() as admin:
+            return admin.WithdrawLabel(request, timeout=15)
+
     def add_label(
         self,
         room: str,

@@ -119,6 +119,13 @@ def test_labels_are_told_again_and_counted_once(installation: Installation) -> N
         assert (node.core.head().export(), node.core.facts.label_windows) == first
         status = installation.status()
         assert (status.windows_lost, status.refused) == (0, 0)
+        # Each labelled minute was judged once, by what had been said of it: 10 free, 15 + 8 occupied.
+        judged = status.accuracy
+        assert (judged.days, status.rooms_judged) == (1, 1)
+        assert (60 * judged.free_hours, 60 * judged.occupied_hours) == pytest.approx((10, 23))
+        # The air was the same all the time, so the room cannot have been right in both.
+        assert 0 <= judged.balanced_accuracy < 1
+        assert not judged.HasField("least")
 
 
 def test_windows_that_come_after_their_label_are_learned_once(installation: Installation) -> None:
@@ -141,3 +148,24 @@ def test_windows_that_come_after_their_label_are_learned_once(installation: Inst
         installation.restart("daemon")
         node.live_until(lambda: learned(installation) == [node.core.facts.label_windows], "The label's return")
         assert node.core.head().export() == head
+
+
+def test_a_label_taken_back_leaves_the_node_as_it_was(installation: Installation) -> None:
+    with dialled(installation, NODE, SENSORS, readings=stale_air) as node:
+        live_for(node, 75 * 60)
+        label(installation, node, "free", START_UTC_MS + 30 * MINUTE, START_UTC_MS + 40 * MINUTE)
+        before = node.core.head().export()
+        label(installation, node, "occupied", START_UTC_MS + 25 * MINUTE, START_UTC_MS + 50 * MINUTE)
+        assert node.core.head().export() != before
+
+        with ThreadPoolExecutor(1) as people:
+            answer = people.submit(installation.withdraw_label, 2)
+            node.live_until(answer.done, "The answer to the undoing")
+            reply = answer.result()
+        assert (reply.nodes_unlearned, reply.nodes_waiting, list(reply.in_force_again)) == (1, 0, [1])
+        node.live_until(lambda: learned(installation) == [10, 0], "The first label's return")
+        assert (node.core.head().export(), node.core.facts.label_windows) == (before, 10)
+
+        installation.restart("daemon")
+        node.live_until(lambda: learned(installation) == [10, 0], "The first label's return after a restart")
+        assert node.core.head().export() == before

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from attune_proto.v1 import node_pb2
 from attuned.errors import NotFoundError, RequestError, StoreError
+from attuned.labels.labels import _last_taught
 from attuned.labels.names import no_room
 from attuned.labels.teaching import CLASSES, PART_WINDOWS, UNLEARN_TRIES, Teaching, thin
 from attuned.nodes.boot import BootRecord
@@ -679,3 +680,25 @@ async def test_no_two_rows_of_an_import_contradict_each_other(lines: list[tuple[
             kept += [] if against else [row]
         assert len(await room.site.site_store.labels()) == len(kept)
         await room.site.close()
+
+
+async def test_after_an_import_a_node_is_told_what_its_log_can_hold(room: Room) -> None:
+    """Its log has room for 64 windows, and a full one lets go of the lowest number: older labels would come and go."""
+    await room.greet()
+    await room.commit(minutes(0, 115))
+    async with room.site.labels.importing() as importing:
+        for first in range(0, 900, 300):
+            lines = [Line(i, i - 800, i - 799) for i in range(first, first + 300)]
+            assert await importing.add(lines, "import", "ann") == []
+    parts = [part for part in room.learn() if part.windows]
+    # Labels 801 to 900 have windows: minutes 1 to 100. All of them are fewer than twice 64.
+    assert [part.number for part in parts] == list(range(801, 901))
+    assert [part.windows[0].seq for part in parts] == list(range(1, 101))
+
+
+def test_only_the_last_labels_that_fill_a_log_are_told() -> None:
+    rows = [label(i, i + 1, number=i + 1) for i in range(100)]
+    chosen = _last_taught(rows, minutes(0, 100), 8, NOON)
+    assert [row.number for row in chosen] == list(range(85, 101))
+    # Without windows at the daemon, those count that the node may still hold.
+    assert [row.number for row in _last_taught(rows, [], 8, NOON + 98 * MINUTE)] == [99, 100]

@@ -53,13 +53,12 @@ async def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
     assert schema(tmp_path / "windows.db") == before
 
 
-async def test_commits_are_synced_to_a_log(tmp_path: Path) -> None:
+async def test_commits_are_synced_to_a_log_and_what_is_deleted_goes(tmp_path: Path) -> None:
     store = await opened(tmp_path)
-    pragmas = await store._database.run(
-        lambda c: [c.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
-    )
+    names = ("journal_mode", "synchronous", "auto_vacuum", "secure_delete")
+    pragmas = await store._database.run(lambda c: [c.execute(f"PRAGMA {name}").fetchone()[0] for name in names])
     await store.close()
-    assert pragmas == ["wal", 2]  # 2 is FULL
+    assert pragmas == ["wal", 2, 2, 2]  # FULL, INCREMENTAL, FAST
 
 
 @pytest.mark.parametrize("name", ["windows.db", "attune.db"])

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from attuned.learning.figures import UNKNOWN
 from attuned.learning.replay.following import FREE, HOLD_S, OCCUPIED, Delays, Track, delays, held
-from attuned.learning.replay.scores import UNKNOWN, Beliefs, score
+from attuned.learning.replay.scores import Beliefs, score
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from attuned.learning.replay.scores import UNKNOWN, Beliefs, calibration_error, covered_days, score
+from attuned.learning.figures import UNKNOWN
+from attuned.learning.replay.scores import Beliefs, calibration_error, covered_days, score
 
 # Six windows of a minute, one unknown, then (after two hours) two more.
 #   end      60   120   180   240   300   360 | 7560  7620

@@ -57,6 +57,8 @@ class AdminService(LabelCalls, ReleaseCalls):
             publish_delay_ms=messages.percentile_ms(published),
             commit_delay_worst_ms=1000 * max(site.commits.delays_s, default=0.0),
             publish_delay_worst_ms=1000 * max(published, default=0.0),
+            accuracy=messages.accuracy(await site.accuracy.whole(site.room_settings)),
+            rooms_judged=site.accuracy.labelled(site.room_settings),
         )
 
     @answers

@@ -1,5 +1,6 @@
 """Calls of attune.v1.Admin that concern labels."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 import grpc
@@ -8,8 +9,10 @@ from attune_proto.v1 import admin_pb2, admin_pb2_grpc
 from attuned.api import messages
 from attuned.api.answers import Context, answers
 from attuned.errors import AttuneError
+from attuned.labels.checking import Doubt, chance_against
 from attuned.labels.labels import IMPORT, PERSON
 from attuned.labels.names import no_room
+from attuned.labels.questions import questions, signals
 from attuned.site import Site
 from attuned.store.site import LabelRow
 
@@ -17,6 +20,14 @@ from attuned.store.site import LabelRow
 WAIT_LIMIT_MS = 10_000
 
 LABELS_AT_ONCE = 100
+DOUBTS_AT_ONCE = 20
+QUESTIONS_AT_ONCE = 5
+
+# Questions in one answer: nobody answers more in one go, and choosing each looks at all that are left.
+QUESTIONS_LIMIT = 50
+
+# Nobody knows how a room was longer ago than this.
+ASK_LIMIT_MS = 24 * 3_600_000
 
 
 class LabelCalls(admin_pb2_grpc.AdminServicer):
@@ -73,6 +84,38 @@ class LabelCalls(admin_pb2_grpc.AdminServicer):
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
 
     @answers
+    async def CheckLabels(  # noqa: N802
+        self, request: admin_pb2.CheckLabelsRequest, context: Context
+    ) -> admin_pb2.CheckLabelsReply:
+        found: list[Doubt] = []
+        checked = 0
+        for room in self._chosen(request.room):
+            count, doubts = await self._site.labels.doubted(room)
+            checked, found = checked + count, found + doubts
+        found.sort(key=lambda doubt: -chance_against(doubt))
+        labels = [
+            admin_pb2.DoubtedLabel(
+                label=messages.label(doubt.label, 0),
+                chance=1 - chance_against(doubt),
+                contradicted_by=doubt.contradicted_by,
+            )
+            for doubt in found[: request.limit or DOUBTS_AT_ONCE]
+        ]
+        return admin_pb2.CheckLabelsReply(labels=labels, checked=checked, now_utc_ms=self._site.clock.utc_ms())
+
+    @answers
+    async def AskLabels(  # noqa: N802
+        self, request: admin_pb2.AskLabelsRequest, context: Context
+    ) -> admin_pb2.AskLabelsReply:
+        site, now = self._site, self._site.clock.utc_ms()
+        since = max(request.from_utc_ms, now - ASK_LIMIT_MS)
+        rooms = {room: await site.room_now(room, since, now) for room in self._chosen(request.room)}
+        budget = min(request.budget or QUESTIONS_AT_ONCE, QUESTIONS_LIMIT)
+        chosen = await asyncio.to_thread(questions, list(rooms.values()), since, now, budget)
+        asked = [messages.question(one, signals(rooms[one.room], one)) for one in chosen]
+        return admin_pb2.AskLabelsReply(questions=asked, now_utc_ms=now)
+
+    @answers
     async def ListLabels(  # noqa: N802
         self, request: admin_pb2.ListLabelsRequest, context: Context
     ) -> admin_pb2.ListLabelsReply:
@@ -83,6 +126,11 @@ class LabelCalls(admin_pb2_grpc.AdminServicer):
         teaching = self._site.teaching
         labels = [messages.label(row, sum(teaching.learned(row.number).values())) for row in rows]
         return admin_pb2.ListLabelsReply(labels=labels, now_utc_ms=self._site.clock.utc_ms())
+
+    def _chosen(self, room: str) -> list[str]:
+        """One room, or all of them."""
+        self._check_rooms([room] if room else [])
+        return [room] if room else list(self._site.rooms.rooms)
 
     def _check_rooms(self, rooms: Iterable[str]) -> None:
         for room in rooms:

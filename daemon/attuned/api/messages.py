@@ -1,9 +1,12 @@
 """From the daemon's values to messages of admin.proto."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from attune_proto.v1 import admin_pb2
 
+from attuned.labels.asking import Candidate
+from attuned.labels.questions import Signal
+from attuned.learning.accuracy import Accuracy
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.hub import Hub
 from attuned.presence.history import HistoryPoint
@@ -12,6 +15,8 @@ from attuned.store.site import LabelRow
 
 # The share of delays that an operator is told about.
 PERCENTILE = 0.99
+
+HOUR_S = 3600
 
 
 def room(site: Site, name: str) -> admin_pb2.Room:
@@ -38,6 +43,25 @@ def room(site: Site, name: str) -> admin_pb2.Room:
         shares=shares,
         taught=site.labels.taught(name),
         nodes=settings.nodes,
+        accuracy=[accuracy(figures) for figures in site.accuracy.room(name)],
+    )
+
+
+def accuracy(found: Accuracy) -> admin_pb2.Accuracy:
+    """What cannot be told stays absent."""
+    least, most = found.interval or (None, None)
+    return admin_pb2.Accuracy(
+        release=found.release,
+        days=found.days,
+        free_hours=found.free_s / HOUR_S,
+        occupied_hours=found.occupied_s / HOUR_S,
+        balanced_accuracy=found.balanced_accuracy,
+        least=least,
+        most=most,
+        calibration_error=found.calibration_error,
+        false_free_min_per_day=found.false_free_min_per_day,
+        false_occupied_min_per_day=found.false_occupied_min_per_day,
+        unknown_share=found.unknown_share,
     )
 
 
@@ -81,6 +105,19 @@ def label(row: LabelRow, windows_learned: int) -> admin_pb2.LabelRow:
         windows_learned=windows_learned,
         withdrawn_utc_ms=row.withdrawn_utc_ms,
         withdrawn_by=row.withdrawn_by,
+    )
+
+
+def question(asked: Candidate, shown: Iterable[Signal]) -> admin_pb2.Question:
+    return admin_pb2.Question(
+        room=asked.room,
+        from_utc_ms=asked.from_utc_ms,
+        to_utc_ms=asked.to_utc_ms,
+        probability=asked.probability,
+        signals=[
+            admin_pb2.Signal(name=one.name, values=one.values, from_utc_ms=one.from_utc_ms, step_ms=one.step_ms)
+            for one in shown
+        ],
     )
 
 

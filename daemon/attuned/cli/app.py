@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 import attuned
-from attuned.cli import label, label_import, nodes, output, release, retrain, rooms, status
+from attuned.cli import (
+    drift,
+    label,
+    label_ask,
+    label_check,
+    label_import,
+    nodes,
+    output,
+    release,
+    retrain,
+    rooms,
+    status,
+)
 from attuned.cli.errors import CliError
 from attuned.cli.options import Socket, help_alone
 
@@ -25,7 +37,10 @@ app.command("status")(status.status)
 app.command("rooms")(rooms.rooms)
 app.command("nodes")(nodes.nodes)
 label.app.command("import")(label_import.import_labels)
+label.app.command("check")(label_check.check_labels)
+label.app.command("ask")(label_ask.ask_labels)
 app.add_typer(label.app, name="label")
+app.add_typer(drift.app, name="drift")
 app.command("retrain")(retrain.retrain)
 app.add_typer(release.app, name="release")
 

@@ -14,13 +14,15 @@ from attuned.cli.errors import CliError, NotReachableError
 
 if TYPE_CHECKING:
     import grpc
-    from attune_proto.v1 import admin_pb2, admin_pb2_grpc
+    from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc
 
 DEFAULT_SOCKET = "/run/attune/attune.sock"
 # The daemon answers from memory in milliseconds; five seconds means that it hangs.
 DEADLINE_S = 5.0
 # The nodes of a local link learn a label within a second; those that need longer are told of as waiting.
 LABEL_WAIT_MS = 1_000
+# A check trains heads for each room: about a second for a room of a thousand labels.
+CHECK_S = 300.0
 # A release is compared or rebuilt in seconds, by a process of its own.
 WORK_S = 60.0
 
@@ -31,8 +33,9 @@ _Reply = TypeVar("_Reply")
 class Daemon:
     """The daemon's questions as methods. All of them raise NotReachableError or CliError and nothing of gRPC."""
 
-    def __init__(self, stub: admin_pb2_grpc.AdminStub, path: str) -> None:
+    def __init__(self, stub: admin_pb2_grpc.AdminStub, path: str, drift: drift_pb2_grpc.DriftStub) -> None:
         self._stub = stub
+        self._drift = drift
         self._path = path
 
     def status(self) -> admin_pb2.SiteStatus:
@@ -105,11 +108,38 @@ class Daemon:
         if failed:
             raise failed[0]
 
+    def check_labels(self, room: str, limit: int) -> admin_pb2.CheckLabelsReply:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.CheckLabels, admin_pb2.CheckLabelsRequest(room=room, limit=limit), CHECK_S)
+
+    def ask_labels(self, room: str, budget: int, from_utc_ms: int) -> admin_pb2.AskLabelsReply:
+        from attune_proto.v1 import admin_pb2
+
+        request = admin_pb2.AskLabelsRequest(room=room, budget=budget, from_utc_ms=from_utc_ms)
+        return self._ask(self._stub.AskLabels, request, CHECK_S)
+
     def labels(self, room: str, limit: int, since_utc_ms: int) -> admin_pb2.ListLabelsReply:
         from attune_proto.v1 import admin_pb2
 
         request = admin_pb2.ListLabelsRequest(room=room, limit=limit, since_utc_ms=since_utc_ms)
         return self._ask(self._stub.ListLabels, request)
+
+    def drift(self, node: str = "", since_utc_ms: int = 0, number: int = 0) -> drift_pb2.ListDriftReply:
+        from attune_proto.v1 import drift_pb2
+
+        request = drift_pb2.ListDriftRequest(node=node, since_utc_ms=since_utc_ms, number=number)
+        return self._ask(self._drift.ListDrift, request)
+
+    def ack_drift(self, number: int, author: str, note: str) -> drift_pb2.DriftEvent:
+        from attune_proto.v1 import drift_pb2
+
+        return self._ask(self._drift.AckDrift, drift_pb2.AckDriftRequest(number=number, author=author, note=note))
+
+    def mute_drift(self, node: str, reason: str, author: str) -> None:
+        from attune_proto.v1 import drift_pb2
+
+        self._ask(self._drift.MuteDrift, drift_pb2.MuteDriftRequest(node=node, reason=reason, author=author))
 
     def retrain(self, rooms: Sequence[str], dry_run: bool) -> Iterator[admin_pb2.RetrainReply]:
         """A reply for each room that is done. Closing the iterator ends the work."""
@@ -178,10 +208,10 @@ def connect(path: str) -> Iterator[Daemon]:
     # gRPC's own remarks would stand between a person and the one sentence that helps.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
-    from attune_proto.v1 import admin_pb2_grpc
+    from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc
 
     with grpc.insecure_channel(f"unix:{path}", options=[("grpc.enable_http_proxy", 0)]) as channel:
-        yield Daemon(admin_pb2_grpc.AdminStub(channel), path)
+        yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift_pb2_grpc.DriftStub(channel))
 
 
 def zone_of(status: admin_pb2.SiteStatus) -> ZoneInfo:

@@ -16,6 +16,16 @@ from attune_proto.v1 import admin_pb2
 from attuned.cli import clock
 from attuned.cli.look import state_word
 
+_FIGURES = (
+    "balanced_accuracy",
+    "least",
+    "most",
+    "calibration_error",
+    "false_free_min_per_day",
+    "false_occupied_min_per_day",
+    "unknown_share",
+)
+
 
 def status(reply: admin_pb2.SiteStatus, zone: tzinfo) -> dict[str, Any]:
     """`attune status --json`. `broker` and `store` are null when well, else a sentence.
@@ -28,6 +38,8 @@ def status(reply: admin_pb2.SiteStatus, zone: tzinfo) -> dict[str, Any]:
         "version": reply.version,
         "now": clock.iso(reply.now_utc_ms, zone),
         "started": clock.iso(reply.started_utc_ms, zone),
+        "accuracy": _accuracy(reply.accuracy),
+        "rooms_judged": reply.rooms_judged,
         "rooms": reply.rooms,
         "rooms_with_state": reply.rooms_with_state,
         "nodes": reply.nodes,
@@ -72,7 +84,16 @@ def room(one: admin_pb2.Room, zone: tzinfo) -> dict[str, Any]:
         "shares": [_share(share) for share in one.shares],
         "taught": one.taught,
         "nodes": list(one.nodes),
+        "accuracy": [_accuracy(found) for found in one.accuracy],
     }
+
+
+def _accuracy(found: admin_pb2.Accuracy) -> dict[str, Any]:
+    """What was said against labels, while a release ran; what cannot be told is null."""
+    known = {"days": found.days, "free_hours": found.free_hours, "occupied_hours": found.occupied_hours}
+    told = {field.name: value for field, value in found.ListFields()}
+    figures = {name: told.get(name) for name in _FIGURES}
+    return {"release": found.release or None, **known, **figures}
 
 
 def nodes(reply: admin_pb2.ListNodesReply, zone: tzinfo) -> dict[str, Any]:
@@ -98,6 +119,29 @@ def withdrawn(reply: admin_pb2.WithdrawLabelReply, zone: tzinfo) -> dict[str, An
         "nodes_unlearned": reply.nodes_unlearned,
         "nodes_waiting": reply.nodes_waiting,
     }
+
+
+def doubted(reply: admin_pb2.CheckLabelsReply, zone: tzinfo) -> dict[str, Any]:
+    """`attune label check --json`, the likeliest mistakes first; `chance` is that of the label's being right."""
+    labels = [
+        {"label": _label(one.label, zone), "chance": one.chance, "contradicted_by": list(one.contradicted_by)}
+        for one in reply.labels
+    ]
+    return {"now": clock.iso(reply.now_utc_ms, zone), "checked": reply.checked, "labels": labels}
+
+
+def questions(reply: admin_pb2.AskLabelsReply, zone: tzinfo) -> dict[str, Any]:
+    """`attune label ask --json`, what teaches most first; `probability` as it is known now."""
+    asked = [
+        {
+            "room": one.room,
+            "from": clock.iso(one.from_utc_ms, zone),
+            "to": clock.iso(one.to_utc_ms, zone),
+            "probability": one.probability,
+        }
+        for one in reply.questions
+    ]
+    return {"now": clock.iso(reply.now_utc_ms, zone), "questions": asked}
 
 
 def labels(reply: admin_pb2.ListLabelsReply, zone: tzinfo) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from attune_proto.v1 import admin_pb2
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from attuned.cli import clock, look, plots
+from attuned.cli import accuracy, clock, look, plots
 from attuned.cli.grid import Column, Facts, Grid, Row, Section
 from attuned.cli.tables import node_state, nodes_table, stacked, stretch
 
@@ -28,7 +28,7 @@ def status_screen(status: admin_pb2.SiteStatus, zone: tzinfo) -> RenderableType:
     title.no_wrap, title.overflow = True, "ellipsis"
     gateways = Text(", ".join(status.gateways)) if status.gateways else _warning("none attached: start attune-gateway")
     running = f"{clock.span(status.now_utc_ms - status.started_utc_ms)}, version {status.version}"
-    facts = {
+    facts = accuracy.site_facts(status) | {
         "rooms": _part_of(status.rooms_with_state, status.rooms, "with a state"),
         "nodes": _part_of(status.nodes_online, status.nodes, "online"),
         "gateways": gateways,
@@ -63,6 +63,7 @@ class RoomScreen:
         yield Text()
         yield _room_state(self.room, self.now_utc_ms, self.zone)
         yield Text()
+        yield from accuracy.room_lines(self.room)
         yield from _why(self.room, width)
         yield from _last_day(self.history, self.now_utc_ms, self.zone, width)
         if self.nodes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -100,18 +100,20 @@ class Detector:
 
     async def _judge(self, day: date, today: Sequence[NodeDay]) -> None:
         """Raises, keeps and resolves events by what a day was like."""
-        history = await self.history(day - timedelta(days=KEPT_DAYS))
+        history = await self.history(day - timedelta(days=KEPT_DAYS), self._schemas())
         for one in today:
             history.add(one)
         bounds = spans(self.events.values())
         findings = await asyncio.to_thread(judge, history, day, bounds)
         await self._keep(next_events(self.events.values(), findings, self.mutes))
 
-    async def history(self, first: date) -> History:
-        """The days since `first` that are stored, of nodes as they are now."""
-        rows = await self._windows.days.since(first.isoformat())
+    async def history(self, first: date, nodes: Iterable[str]) -> History:
+        """The days since `first` that are stored, of these nodes as they are now."""
         history = History(dict(self._schemas()))
-        await asyncio.to_thread(_fill, history, rows)
+        for node in nodes:
+            # A node at a time: the rows of all of them are far larger than what is kept of them.
+            rows = await self._windows.days.since(node, first.isoformat())
+            await asyncio.to_thread(_fill, history, rows)
         return history
 
     async def _keep(self, events: Sequence[DriftEvent]) -> None:

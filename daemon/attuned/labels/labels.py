@@ -1,12 +1,17 @@
 """The label service: stores labels, and sees that the nodes of the room learn them."""
 
+import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
+from attune_core import Schema
+
 from attuned.clock import Clock
 from attuned.errors import RequestError
+from attuned.labels.checking import CHECKED_LABELS, Doubt, check
 from attuned.labels.names import no_room
 from attuned.labels.teaching import CLASSES, Teaching
 from attuned.nodes.conversation import Conversation
@@ -140,6 +145,19 @@ class Labels:
         """A room's labels that are not weak, in order of their numbers: where they overlap, the last one counts."""
         return tuple(self._in_force[room])
 
+    async def doubted(self, room: str) -> tuple[int, list[Doubt]]:
+        """How many labels of the last weeks a room has, and which of them are likely mistakes, the likeliest first."""
+        since = self._clock.utc_ms() - MEMORY_MS
+        rows = await self._site.labels(room, since_utc_ms=since, limit=CHECKED_LABELS, in_force=True)
+        nodes = self.schemas(room)
+        spans = merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
+        windows = await self._windows.windows_in(nodes, spans)
+        return len(rows), await asyncio.to_thread(check, rows[::-1], windows, nodes)
+
+    def schemas(self, room: str) -> dict[str, Schema]:
+        """The feature schemas of a room's nodes that are known."""
+        return {node: c.facts.make_schema() for node, c in self._nodes_of[room].items() if c.kinds and c.facts}
+
     async def greet(self, conversation: Conversation) -> None:
         """A node is back: what it cannot know any more is told again."""
         if self._teaching.needs_all(conversation):
@@ -157,7 +175,7 @@ class Labels:
             spans = merged((row.from_utc_ms, row.to_utc_ms) for row in labels)
             windows = await self._windows.windows_in([conversation.node], spans)
         self._teaching.begin(conversation, withdrawn=self._withdrawn[conversation.room])
-        for label in labels:
+        for label in _last_taught(labels, windows, _capacity(conversation), self._clock.utc_ms() - MEMORY_MS):
             self._plan(conversation, label, windows)
 
     def on_committed(self, conversation: Conversation, window: Window) -> None:
@@ -167,10 +185,9 @@ class Labels:
             # They stand in order of their numbers, and the newest one counts.
             self._teaching.plan(conversation, labels[-1], [window], held=False)
 
-    def _plan(self, conversation: Conversation, label: LabelRow, windows: Iterable[Window]) -> None:
-        own = (window for window in windows if window.node == conversation.node)
-        inside = [window for window in own if label.covers(window.end_utc_ms)]
-        newer = [row for row in self._in_force[conversation.room] if row.number > label.number]
+    def _plan(self, conversation: Conversation, label: LabelRow, windows: Sequence[Window]) -> None:
+        inside = [window for window in _inside(label, windows) if window.node == conversation.node]
+        newer = [row for row in self._in_force[conversation.room] if row.number > label.number and _overlap(row, label)]
         self._teaching.plan(conversation, label, inside, newer=newer)
 
     def check(self, label: LabelRow, *, force: bool = False) -> None:
@@ -273,12 +290,51 @@ def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
+def _capacity(conversation: Conversation) -> int:
+    return conversation.facts.label_capacity if conversation.facts else 0
+
+
+def _inside(label: LabelRow, windows: Sequence[Window]) -> Sequence[Window]:
+    """The windows of a label, of windows in order of their ends."""
+    first = bisect_right(windows, label.from_utc_ms, key=lambda window: window.end_utc_ms)
+    last = bisect_right(windows, label.to_utc_ms, key=lambda window: window.end_utc_ms)
+    return windows[first:last]
+
+
+def _last_taught(
+    labels: Sequence[LabelRow], windows: Sequence[Window], capacity: int, since_utc_ms: int
+) -> list[LabelRow]:
+    """The labels that a node's log of that capacity may end up with, told all of them in order of their numbers.
+
+    A full log lets go of the lowest number, so only the newest labels with windows of one node stay in it. Counted is
+    twice what it holds, since a long label is thinned before windows that newer ones speak of are left out. Of labels
+    from before `since` the node holds no window that the daemon has not.
+    """
+    chosen: list[LabelRow] = []
+    taken: set[tuple[int, int]] = set()
+    filled = 0
+    for label in reversed(labels):
+        if filled >= 2 * max(capacity, 1):
+            break
+        inside = _inside(label, windows)
+        fresh = {(window.boot, window.seq) for window in inside} - taken
+        taken |= fresh
+        filled += min(len(fresh), max(capacity // 2, 1))
+        if inside or label.to_utc_ms > since_utc_ms:
+            chosen.append(label)
+    return chosen[::-1]
+
+
 def _standing(rows: Sequence[LabelRow], label: LabelRow) -> list[LabelRow]:
     """The newest labels that no newer one covers, in order of their numbers: `rows`, which are such, and one more."""
     if any(row.number > label.number and _covers(row, label) for row in rows):
         return list(rows)
     kept = [row for row in rows if row.number > label.number or not _covers(label, row)]
     return sorted([*kept, label], key=lambda row: row.number)[-KEPT_LABELS:]
+
+
+def _overlap(one: LabelRow, other: LabelRow) -> bool:
+    return one.from_utc_ms < other.to_utc_ms and other.from_utc_ms < one.to_utc_ms
 
 
 def _covers(newer: LabelRow, older: LabelRow) -> bool:

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from attuned.learning.effective import DAY_S
-from attuned.learning.replay.scores import CALIBRATION_BINS, Beliefs, starts
+from attuned.learning.figures import CALIBRATION_BINS, calibration_gaps
+from attuned.learning.replay.scores import Beliefs, starts
 
 Reals = npt.NDArray[np.float64]
 
@@ -42,8 +43,7 @@ class DaySums:
         p = np.where(told, beliefs.probability[chosen], 0.5)
         right = told & ((p > 0.5) == truth)
         confidence = np.maximum(p, 1 - p)
-        bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
-        over = np.bincount(day * CALIBRATION_BINS + bins, weights=right - confidence, minlength=days * CALIBRATION_BINS)
+        over = [calibration_gaps(confidence[day == each], right[day == each]) for each in range(days)]
         between = np.zeros(len(beliefs.ends_s), dtype=bool)
         between[1:] = ~starts(beliefs) & chosen[1:] & chosen[:-1] & (np.diff(beliefs.said) != 0)
         return cls(
@@ -52,7 +52,7 @@ class DaySums:
                 [np.bincount(day[(truth == k) & (said == k)], minlength=days) for k in (0, 1)], axis=1
             ).astype(float),
             squares=np.bincount(day, weights=(p - truth) ** 2, minlength=days).astype(float),
-            over=over.reshape(days, CALIBRATION_BINS).astype(float),
+            over=np.array(over).reshape(days, CALIBRATION_BINS),
             changes=np.bincount(day[between[chosen]], minlength=days).astype(float),
             covered=np.bincount(day, minlength=days) * window_s / DAY_S,
         )

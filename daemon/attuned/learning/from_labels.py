@@ -12,7 +12,7 @@ from attuned.presence.rooms import occupied_nats
 from attuned.presence.timeline import HORIZON_MS
 from attuned.store.site import LabelRow
 
-# As long as windows are kept.
+# Rooms change: how they are judged is learned from what people said of the last weeks.
 MEMORY_MS = 28 * 24 * 3_600_000
 
 Span = tuple[int, int]  # (from, to] of UTC in ms
@@ -52,7 +52,7 @@ def room_record(
         nodes=tuple(nodes),
         ends_s=steps * step_ms // 1000,
         stretch=np.concatenate([np.zeros(min(len(steps), 1), np.int64), np.cumsum(gaps)]),
-        labels=_classes(labels, steps * step_ms),
+        labels=label_classes(labels, steps * step_ms),
         nats=np.array([_means(told[step], nodes) for step in steps.tolist()]).reshape(len(steps), len(nodes)),
         told=said_by.reshape(len(steps), len(nodes)),
     )
@@ -63,8 +63,8 @@ def _means(said: Mapping[str, Sequence[float]], nodes: Iterable[str]) -> list[fl
     return [sum(said[node]) / len(said[node]) if node in said else 0.0 for node in nodes]
 
 
-def _classes(labels: Iterable[LabelRow], ends_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
-    """What the labels say of steps that end then, ascending."""
+def label_classes(labels: Iterable[LabelRow], ends_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+    """What labels, in order of their numbers, say of steps that end then, ascending; nothing after they were told."""
     classes = np.full(len(ends_ms), UNLABELLED, np.int8)
     for row in labels:
         first, last, told = np.searchsorted(ends_ms, [row.from_utc_ms, row.to_utc_ms, row.told_utc_ms], side="right")

@@ -8,16 +8,22 @@ from attuned.store.database import Database
 
 HOUR_MS = 3_600_000
 
+_SAID = "room, utc_ms, state, probability, since_utc_ms, spoken_utc_ms"
+
 
 @dataclass(frozen=True)
 class SaidRow:
-    """What was said of a room at an event time; `state` as in attune.v1.RoomState. Never rewritten."""
+    """What was said of a room at an event time; `state` as in attune.v1.RoomState. Never rewritten.
+
+    `spoken_utc_ms` is when it was said, by the daemon's clock; 0 in rows from before that was written down.
+    """
 
     room: str
     utc_ms: int
     state: int
     probability: float
     since_utc_ms: int
+    spoken_utc_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class BeliefStore:
                 "SELECT id FROM said WHERE room = ? AND utc_ms <= ? ORDER BY id DESC LIMIT 1", (room, from_utc_ms)
             ).fetchone()
             rows = connection.execute(
-                "SELECT room, utc_ms, state, probability, since_utc_ms FROM said"
+                f"SELECT {_SAID} FROM said"  # noqa: S608 (column names of this file)
                 " WHERE room = ? AND id >= ? AND utc_ms <= ? ORDER BY id",
                 (room, earlier[0] if earlier else 0, to_utc_ms),
             )
@@ -90,15 +96,15 @@ class BeliefStore:
         """The last thing that was said of each room."""
         rows = await self._database.run(
             lambda connection: connection.execute(
-                "SELECT room, utc_ms, state, probability, since_utc_ms, max(id) FROM said GROUP BY room"
+                f"SELECT {_SAID}, max(id) FROM said GROUP BY room"  # noqa: S608
             ).fetchall()
         )
-        return {row[0]: SaidRow(*row[:5]) for row in rows}
+        return {row[0]: SaidRow(*row[:-1]) for row in rows}
 
 
 def write_said(connection: sqlite3.Connection, said: Sequence[SaidRow]) -> None:
     connection.executemany(
-        "INSERT INTO said (room, utc_ms, state, probability, since_utc_ms) VALUES (?, ?, ?, ?, ?)",
+        f"INSERT INTO said ({_SAID}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
         [astuple(row) for row in said],
     )
 

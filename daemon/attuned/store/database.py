@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,12 @@ from sqlite_utils.migrations import Migrations
 
 from attuned.errors import StoreError
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+# Of PRAGMA auto_vacuum: free pages can be given back in steps.
+INCREMENTAL = 2
 
 # Pages of the log after which a commit also checkpoints: 4 MB, so that pages written often reach the file once.
 CHECKPOINT_PAGES = 1000
@@ -65,11 +71,16 @@ class Database:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
             connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            # Before anything is written: what is free shall be given back in steps, and hold nothing that was deleted
+            # where that costs no further page.
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            connection.execute("PRAGMA secure_delete=FAST")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             self._check(connection)
             self._migrate(connection)
+            _make_shrinkable(connection)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"The store {self._path} cannot be opened ({error}): check the folder's owner and free space, "
@@ -122,3 +133,14 @@ class Database:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _make_shrinkable(connection: sqlite3.Connection) -> None:
+    """Files of versions that never shrank are written anew once; where that fails they go on as they are."""
+    if connection.execute("PRAGMA auto_vacuum").fetchone()[0] == INCREMENTAL:
+        return
+    try:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        log.warning("A store cannot give free pages back (%s): make room on the disk and restart.", error)

@@ -42,13 +42,13 @@ class DayStore:
         )
         return None if row[0] is None else str(row[0])
 
-    async def since(self, day: str) -> list[DayRow]:
-        """All node-days from a day on, in order of (node, day)."""
+    async def since(self, node: str, day: str) -> list[DayRow]:
+        """A node's days from a day on, in order."""
         rows = await self._database.run(
             lambda connection: connection.execute(
-                "SELECT node, day, from_utc_ms, to_utc_ms, schema, statistics FROM node_days WHERE day >= ?"
-                " ORDER BY node, day",
-                (day,),
+                "SELECT node, day, from_utc_ms, to_utc_ms, schema, statistics FROM node_days"
+                " WHERE node = ? AND day >= ? ORDER BY day",
+                (node, day),
             ).fetchall()
         )
         return [DayRow(*row) for row in rows]

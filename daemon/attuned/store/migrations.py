@@ -4,10 +4,10 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 3
+WINDOWS_VERSION = 4
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 5
+ATTUNE_VERSION = 6
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -69,6 +69,12 @@ def _windows_3(database: sqlite_utils.Database) -> None:
     )
 
 
+@windows(name="4_when_it_was_said")
+def _windows_4(database: sqlite_utils.Database) -> None:
+    # The daemon's clock when it was said; 0 where that was not written down.
+    _run(database, "ALTER TABLE said ADD COLUMN spoken_utc_ms INTEGER NOT NULL DEFAULT 0")
+
+
 @attune(name="1_first_tables")
 def _attune_1(database: sqlite_utils.Database) -> None:
     _run(
@@ -112,8 +118,26 @@ def _attune_4(database: sqlite_utils.Database) -> None:
     )
 
 
-@attune(name="5_releases")
+@attune(name="5_accuracy")
 def _attune_5(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # What a room said on a day of UTC under a release, against its labels: labelled seconds by truth and by what
+        # was said, and for the calibration error the seconds right less those expected, a number a bin (a JSON list).
+        # labels: fingerprint of the labels of the day.
+        "CREATE TABLE accuracy_days (room TEXT NOT NULL, day INTEGER NOT NULL, release TEXT NOT NULL,"
+        " labels TEXT NOT NULL, free_said_free_s INTEGER NOT NULL, free_said_occupied_s INTEGER NOT NULL,"
+        " free_said_unknown_s INTEGER NOT NULL, occupied_said_free_s INTEGER NOT NULL,"
+        " occupied_said_occupied_s INTEGER NOT NULL, occupied_said_unknown_s INTEGER NOT NULL, gaps TEXT NOT NULL,"
+        " PRIMARY KEY (room, day, release)) WITHOUT ROWID",
+        # Which release a room's nodes run since when; the first one of a room counts for all time before, too.
+        "CREATE TABLE room_releases (room TEXT NOT NULL, since_utc_ms INTEGER NOT NULL, release TEXT NOT NULL,"
+        " PRIMARY KEY (room, since_utc_ms)) WITHOUT ROWID",
+    )
+
+
+@attune(name="6_releases")
+def _attune_6(database: sqlite_utils.Database) -> None:
     _run(
         database,
         # What rooms' nodes are to run. body: the canonical bytes that id is the digest of; running: what a node that

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attuned.errors import NotFoundError, RequestError
 from attuned.store import migrations
+from attuned.store.accuracy import AccuracyStore
 from attuned.store.database import Database
 from attuned.store.drift import DriftStore
 from attuned.store.releases import ReleaseStore
@@ -66,6 +67,7 @@ class SiteStore:
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
         self.drift = DriftStore(self._database)
+        self.accuracy = AccuracyStore(self._database)
         self.releases = ReleaseStore(self._database)
 
     async def open(self) -> None:
@@ -126,12 +128,15 @@ class SiteStore:
 
         return await self._database.run(work)
 
-    async def labels(self, room: str = "", limit: int = 0, since_utc_ms: int = 0) -> list[LabelRow]:
+    async def labels(
+        self, room: str = "", limit: int = 0, since_utc_ms: int = 0, *, in_force: bool = False
+    ) -> list[LabelRow]:
         """Labels of a room, or of all, of stretches that end after `since`; newest first, at most `limit` (0: all)."""
         rows = await self._database.run(
             lambda connection: connection.execute(
-                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ? ORDER BY number DESC LIMIT ?",
-                (room, room, since_utc_ms, limit or -1),
+                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ?"
+                " AND (NOT ? OR superseded_by = 0 AND withdrawn_utc_ms = 0) ORDER BY number DESC LIMIT ?",
+                (room, room, since_utc_ms, in_force, limit or -1),
             ).fetchall()
         )
         return [LabelRow(*row) for row in rows]
@@ -162,6 +167,15 @@ class SiteStore:
         return await self._database.run(
             lambda connection: int(connection.execute("SELECT count(*) FROM labels").fetchone()[0])
         )
+
+    async def words(self, room: str = "") -> list[LabelRow]:
+        """Every label of a room, or of all, that is somebody's word, those that count no longer included, by number."""
+        rows = await self._database.run(
+            lambda connection: connection.execute(
+                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND weight >= 1 ORDER BY number", (room, room)
+            ).fetchall()
+        )
+        return [LabelRow(*row) for row in rows]
 
     async def save_model(self, room: str, model: str) -> None:
         """What a room has learned from its labels, as JSON."""

@@ -19,15 +19,12 @@ from attuned.store import migrations
 from attuned.store.beliefs import HOUR_MS, BeliefHour, BeliefStore, SaidRow, write_hours, write_said
 from attuned.store.database import Database
 from attuned.store.days import DayStore
+from attuned.store.retention import HOUR_BITS, PART_BITS, RetentionStore
 
 BootKey = tuple[str, int]  # node, boot
 
 # Windows that are packed in one transaction: so many take less than a tenth of a second, and a commit may have to wait.
 PACK_WINDOWS = 10_000
-
-# An id of the table `packed` holds hour, part and node key, from high to low.
-PART_BITS = 24
-HOUR_BITS = 40
 
 
 class WindowStore:
@@ -37,6 +34,7 @@ class WindowStore:
         self._database = Database(folder / "windows.db", migrations.windows, migrations.WINDOWS_VERSION)
         self.beliefs = BeliefStore(self._database)
         self.days = DayStore(self._database)
+        self.retention = RetentionStore(self._database)
 
     async def open(self) -> None:
         await self._database.open()

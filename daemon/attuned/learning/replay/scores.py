@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from attuned.learning.figures import UNKNOWN, calibration_gaps, confusion, recall
 from attuned.learning.replay.following import FREE, OCCUPIED, Delays, Track, delays
 from attuned.learning.replay.windows import GAP_MS
 
-CALIBRATION_BINS = 15
 DAY_S = 86_400
-UNKNOWN = 2
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def steadiness(rooms: Sequence[Beliefs], states: Sequence[npt.NDArray[np.int8]],
 
 def balanced_accuracy(truth: npt.NDArray[np.int8], said: npt.NDArray[np.int8]) -> float:
     """Mean over the classes that occur of the share of their windows that was recognised."""
-    return float(np.mean([np.mean(said[truth == label] == label) for label in np.unique(truth)]))
+    return float(np.nanmean(recall(confusion(truth, said))))
 
 
 def macro_f1(truth: npt.NDArray[np.int8], said: npt.NDArray[np.int8]) -> float:
@@ -141,15 +140,13 @@ def _f1(true: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> float:
 
 def calibration_error(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> float:
     """Expected calibration error over equal-width bins (low, high] of the confidence of a chosen class."""
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
-    difference = np.bincount(bins, weights=right.astype(float) - confidence, minlength=CALIBRATION_BINS)
-    return float(np.sum(np.abs(difference)) / len(confidence))
+    return float(np.sum(np.abs(calibration_gaps(confidence, right))) / len(confidence))
 
 
 def starts(room: Beliefs) -> npt.NDArray[np.bool_]:
     """Where a labelled window does not follow on the one before it [n - 1]."""
-    starts: npt.NDArray[np.bool_] = (np.diff(room.stretch) != 0) | (np.diff(room.ends_s) * 1000 > GAP_MS)
-    return starts
+    breaks: npt.NDArray[np.bool_] = (np.diff(room.stretch) != 0) | (np.diff(room.ends_s) * 1000 > GAP_MS)
+    return breaks
 
 
 def changes(states: npt.NDArray[np.int8], room: Beliefs) -> int:
