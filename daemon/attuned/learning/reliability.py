@@ -1,9 +1,10 @@
 """How far weak sources of labels are to be believed: by how often people said the same of the same time."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from attuned.store.site import LabelRow
+from attuned.store.site import LONGEST_MS, LabelRow
 
 # A source that nobody has checked is held to be right in three of four labels, as if four had been compared.
 PRIOR_RIGHT, PRIOR_WRONG = 3.0, 1.0
@@ -23,14 +24,14 @@ class Reliability:
         """
         rows = list(labels)
         people: dict[str, list[LabelRow]] = {}
-        for row in rows:
+        for row in sorted(rows, key=_start):
             if row.weight >= 1:
                 people.setdefault(row.room, []).append(row)
         counts: dict[str, list[float]] = {}
         for row in rows:
             if row.weight < 1:
                 tally = counts.setdefault(row.source, [PRIOR_RIGHT, PRIOR_WRONG])
-                agreed = _agreement(row, people.get(row.room, ()))
+                agreed = _agreement(row, _around(row, people.get(row.room, ())))
                 if agreed is not None:
                     tally[0] += agreed
                     tally[1] += 1 - agreed
@@ -40,6 +41,16 @@ class Reliability:
         """What a label of the source counts: 0 where it is right by chance, 1 where it always is."""
         prior = PRIOR_RIGHT / (PRIOR_RIGHT + PRIOR_WRONG)
         return max(0.0, 2 * self.right.get(source, prior) - 1)
+
+
+def _start(row: LabelRow) -> int:
+    return row.from_utc_ms
+
+
+def _around(weak: LabelRow, people: Sequence[LabelRow]) -> Sequence[LabelRow]:
+    """Those of some labels, by their beginnings, that may overlap another: an import may have a million rows."""
+    first = bisect_left(people, weak.from_utc_ms - LONGEST_MS, key=_start)
+    return people[first : bisect_left(people, weak.to_utc_ms, key=_start)]
 
 
 def _agreement(weak: LabelRow, people: Sequence[LabelRow]) -> float | None:
