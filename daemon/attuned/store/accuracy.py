@@ -45,7 +45,7 @@ class AccuracyStore:
 
     async def days(self) -> list[AccuracyDay]:
         """Every day that was judged, by room and day."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute("SELECT * FROM accuracy_days ORDER BY room, day, release").fetchall()
         )
         return [_day(row) for row in rows]
@@ -63,7 +63,7 @@ class AccuracyStore:
 
     async def releases(self) -> list[RoomRelease]:
         """The releases of all rooms, in order of time."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT room, since_utc_ms, release FROM room_releases ORDER BY since_utc_ms"
             ).fetchall()

@@ -48,7 +48,7 @@ class BeliefStore:
 
     async def checkpoints(self) -> dict[str, str]:
         """The checkpoint at which each room's settled history ends."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT room, max(hour), checkpoint FROM beliefs GROUP BY room"
             ).fetchall()
@@ -57,7 +57,7 @@ class BeliefStore:
 
     async def checkpoint_before(self, room: str, hour: int) -> str | None:
         """The checkpoint after the newest stored hour before `hour`."""
-        row = await self._database.run(
+        row = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT checkpoint FROM beliefs WHERE room = ? AND hour < ? ORDER BY hour DESC LIMIT 1", (room, hour)
             ).fetchone()
@@ -66,7 +66,7 @@ class BeliefStore:
 
     async def known(self, room: str, from_hour: int, to_hour: int) -> list[tuple[int, bytes]]:
         """(hour, log-odds as packed in BeliefHour) of a room, in order."""
-        return await self._database.run(
+        return await self._database.read(
             lambda connection: connection.execute(
                 "SELECT hour, known FROM beliefs WHERE room = ? AND hour BETWEEN ? AND ? ORDER BY hour",
                 (room, from_hour, to_hour),
@@ -90,11 +90,11 @@ class BeliefStore:
             )
             return [SaidRow(*row) for row in rows]
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def last_said(self) -> dict[str, SaidRow]:
         """The last thing that was said of each room."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 f"SELECT {_SAID}, max(id) FROM said GROUP BY room"  # noqa: S608
             ).fetchall()

@@ -52,6 +52,13 @@ class Database:
         """Runs `work` in one transaction on the database's thread; sqlite3 errors become StoreError."""
         return await self._on_thread(lambda: self._transact(work))
 
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `work`, which only reads, on the database's thread; sqlite3 errors become StoreError.
+
+        It needs no transaction, since only that thread writes.
+        """
+        return await self._on_thread(lambda: self._attempt(work, "read", "check the disk, or restore a backup"))
+
     async def close(self) -> None:
         await self._on_thread(self._close)
         self._thread.shutdown()
@@ -110,10 +117,7 @@ class Database:
         connection.execute(f"PRAGMA user_version={self._version}")
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._connection
-        if connection is None:
-            raise self._closed()
-        try:
+        def whole(connection: sqlite3.Connection) -> T:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(connection)
@@ -122,9 +126,17 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            return result
+
+        return self._attempt(whole, "written", "make room on the disk")
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], T], done: str, advice: str) -> T:
+        if self._connection is None:
+            raise self._closed()
+        try:
+            return work(self._connection)
         except sqlite3.Error as error:
-            raise StoreError(f"The store {self._path} cannot be written ({error}): make room on the disk.") from error
-        return result
+            raise StoreError(f"The store {self._path} cannot be {done} ({error}): {advice}.") from error
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -37,14 +37,14 @@ class DayStore:
 
     async def last(self) -> str | None:
         """The last day that was looked at."""
-        row = await self._database.run(
+        row = await self._database.read(
             lambda connection: connection.execute("SELECT max(day) FROM judged_days").fetchone()
         )
         return None if row[0] is None else str(row[0])
 
     async def since(self, node: str, day: str) -> list[DayRow]:
         """A node's days from a day on, in order."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT node, day, from_utc_ms, to_utc_ms, schema, statistics FROM node_days"
                 " WHERE node = ? AND day >= ? ORDER BY day",

@@ -52,7 +52,7 @@ class DriftStore:
 
     async def events(self) -> list[DriftRow]:
         """All events in order of their numbers."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute("SELECT * FROM drift_events ORDER BY number").fetchall()
         )
         return [DriftRow(*row) for row in rows]
@@ -70,7 +70,7 @@ class DriftStore:
         )
 
     async def mutes(self) -> list[MuteRow]:
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute("SELECT * FROM drift_mutes ORDER BY node").fetchall()
         )
         return [MuteRow(*row) for row in rows]

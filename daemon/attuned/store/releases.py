@@ -63,7 +63,7 @@ class ReleaseStore:
 
     async def newest(self, room: str = "", limit: int = 100) -> list[ReleaseRow]:
         """Releases of a room, or of all; newest first."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 f"{_SELECT} WHERE room = ? OR ? = '' ORDER BY made_utc_ms DESC, node LIMIT ?", (room, room, limit)
             ).fetchall()
@@ -77,7 +77,7 @@ class ReleaseStore:
         """
         if len(digits) < LEAST_DIGITS or not set(digits) <= set("0123456789abcdef"):
             raise RequestError(f"A release is named by {LEAST_DIGITS} or more hex digits of its id, not {digits!r}.")
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(f"{_SELECT} WHERE id GLOB ? LIMIT 2", (digits + "*",)).fetchall()
         )
         if not rows:
@@ -88,7 +88,7 @@ class ReleaseStore:
 
     async def last(self) -> dict[str, tuple[int, int]]:
         """When each room got its newest release, and the highest label number of its releases."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT room, max(made_utc_ms), max(through_label) FROM releases GROUP BY room"
             ).fetchall()

@@ -132,7 +132,7 @@ class SiteStore:
         self, room: str = "", limit: int = 0, since_utc_ms: int = 0, *, in_force: bool = False
     ) -> list[LabelRow]:
         """Labels of a room, or of all, of stretches that end after `since`; newest first, at most `limit` (0: all)."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ?"
                 " AND (NOT ? OR superseded_by = 0 AND withdrawn_utc_ms = 0) ORDER BY number DESC LIMIT ?",
@@ -143,7 +143,7 @@ class SiteStore:
 
     async def teaching_labels(self, room: str, limit: int) -> list[LabelRow]:
         """The newest `limit` labels of a room that are in force and not weak, in order of their numbers."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT * FROM labels WHERE room = ? AND superseded_by = 0 AND withdrawn_utc_ms = 0 AND weight >= 1"
                 " ORDER BY number DESC LIMIT ?",
@@ -154,7 +154,7 @@ class SiteStore:
 
     async def withdrawn_labels(self, room: str, since_utc_ms: int) -> list[int]:
         """Numbers of a room's labels that were taken back after `since`."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT number FROM labels WHERE room = ? AND withdrawn_utc_ms > ? ORDER BY number",
                 (room, since_utc_ms),
@@ -164,13 +164,13 @@ class SiteStore:
 
     async def count_labels(self) -> int:
         """Every label that was ever told."""
-        return await self._database.run(
+        return await self._database.read(
             lambda connection: int(connection.execute("SELECT count(*) FROM labels").fetchone()[0])
         )
 
     async def words(self, room: str = "") -> list[LabelRow]:
         """Every label of a room, or of all, that is somebody's word, those that count no longer included, by number."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute(
                 "SELECT * FROM labels WHERE (room = ? OR ? = '') AND weight >= 1 ORDER BY number", (room, room)
             ).fetchall()
@@ -185,7 +185,7 @@ class SiteStore:
 
     async def models(self) -> dict[str, str]:
         """What was saved last of each room."""
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute("SELECT room, model FROM room_models").fetchall()
         )
         return dict(rows)
@@ -197,7 +197,7 @@ class SiteStore:
         )
 
     async def facts(self) -> dict[str, str]:
-        rows = await self._database.run(
+        rows = await self._database.read(
             lambda connection: connection.execute("SELECT node, facts FROM nodes").fetchall()
         )
         return dict(rows)

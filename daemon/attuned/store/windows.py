@@ -61,7 +61,7 @@ class WindowStore:
 
     async def boots(self) -> dict[BootKey, BootRecord]:
         """Every boot that is remembered, as of the last commit."""
-        return await self._database.run(_boots)
+        return await self._database.read(_boots)
 
     async def pack_part(self) -> bool:
         """Packs the oldest windows of the inbox; whether there are more than a pack should find."""
@@ -93,7 +93,7 @@ class WindowStore:
                     found[window.node] = min(window.end_utc_ms, found.get(window.node, window.end_utc_ms))
             return found
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def windows_between(self, nodes: Iterable[str], from_utc_ms: int, to_utc_ms: int) -> list[Window]:
         """Windows of these nodes that end in (from, to], in order of (end, node, boot, seq)."""
@@ -113,7 +113,7 @@ class WindowStore:
                 found += [window for window in inside if not window.refused]
             return sorted(found, key=lambda w: (w.end_utc_ms, w.node, w.boot, w.seq))
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
 
 def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
