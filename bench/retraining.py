@@ -21,7 +21,7 @@ from attuned.config import Settings
 from attuned.learning.retraining import Retraining
 from attuned.nodes.facts import NodeFacts
 from attuned.store.reading import record_type
-from attuned.store.retention import HOUR_BITS
+from attuned.store.dropping import HOUR_BITS
 from attuned.store.site import SiteStore
 from attuned.store.windows import WindowStore
 from rich.console import Console

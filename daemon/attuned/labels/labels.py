@@ -71,11 +71,13 @@ class Labels:
         self._changed = changed
         self._in_force: dict[str, list[LabelRow]] = {room: [] for room in nodes_of}
         self._withdrawn: dict[str, list[int]] = {room: [] for room in nodes_of}
+        self._unlearning: dict[str, set[int]] = {}
         self.count = 0
 
     async def load(self) -> None:
         """Reads the labels that are in force."""
         self.count = await self._site.count_labels()
+        self._unlearning = await self._site.unlearning()
         for room in self._in_force:
             await self._load(room)
 
@@ -126,15 +128,46 @@ class Labels:
         """A room's labels have changed in more than one place."""
         await self._flush()
         await self._load(room)
+        await self._tell_room(room)
+        self._changed(room)
+
+    async def _tell_room(self, room: str) -> None:
         for conversation in self._nodes_of[room].values():
             # A node that has not said hello is told everything when it does.
             if not self._teaching.needs_all(conversation):
                 await self._tell_all(conversation)
-        self._changed(room)
+
+    async def forget(self, rooms: Iterable[str]) -> None:
+        """Labels of these rooms went, or windows of theirs: nodes unlearn them, and are told what is left."""
+        self.count = await self._site.count_labels()
+        self._unlearning = await self._site.unlearning()
+        for room in rooms:
+            if room in self._in_force:
+                await self._load(room)
+                await self._tell_room(room)
+
+    def has_unlearned(self, node: str) -> bool:
+        """Whether a node has unlearned something since that was last written down."""
+        return bool(self._unlearning.get(node, set()) & self._teaching.forgotten(node))
+
+    async def note_unlearned(self, node: str) -> None:
+        """Writes down what a node has unlearned by now."""
+        gone = self._unlearning.get(node, set()) & self._teaching.forgotten(node)
+        if gone:
+            self._unlearning[node] -= gone
+            await self._site.note_unlearned(node, gone)
+
+    @property
+    def to_unlearn(self) -> dict[str, set[int]]:
+        """The labels that each node has yet to say that it has unlearned."""
+        known = {node: numbers - self._teaching.forgotten(node) for node, numbers in self._unlearning.items()}
+        return {node: numbers for node, numbers in known.items() if numbers}
 
     async def _teach(self, stored: LabelRow) -> None:
         await self._flush()
         windows = await self._windows.windows_between(self._nodes_of[stored.room], stored.from_utc_ms, stored.to_utc_ms)
+        if not await self._site.has_label(stored.number):  # it was forgotten while the windows were read
+            return
         # From here on windows that are committed find the label in force: no pause may come before the last plan.
         self._in_force[stored.room] = _standing(self._in_force[stored.room], stored)
         for conversation in self._nodes_of[stored.room].values():
@@ -174,7 +207,9 @@ class Labels:
             labels = self._in_force[conversation.room]
             spans = merged((row.from_utc_ms, row.to_utc_ms) for row in labels)
             windows = await self._windows.windows_in([conversation.node], spans)
-        self._teaching.begin(conversation, withdrawn=self._withdrawn[conversation.room])
+        forgotten = self._unlearning.get(conversation.node, set())
+        withdrawn = sorted({*self._withdrawn[conversation.room], *forgotten})
+        self._teaching.begin(conversation, withdrawn=withdrawn, again=forgotten)
         for label in _last_taught(labels, windows, _capacity(conversation), self._clock.utc_ms() - MEMORY_MS):
             self._plan(conversation, label, windows)
 
@@ -188,7 +223,10 @@ class Labels:
     def _plan(self, conversation: Conversation, label: LabelRow, windows: Sequence[Window]) -> None:
         inside = [window for window in _inside(label, windows) if window.node == conversation.node]
         newer = [row for row in self._in_force[conversation.room] if row.number > label.number and _overlap(row, label)]
-        self._teaching.plan(conversation, label, inside, newer=newer)
+        # Windows that the node has not yet reported may be of a time that was forgotten: those that are not come, and
+        # are taught then.
+        held = not any(first < label.to_utc_ms and label.from_utc_ms < last for first, last in conversation.forgotten)
+        self._teaching.plan(conversation, label, inside, held=held, newer=newer)
 
     def check(self, label: LabelRow, *, force: bool = False) -> None:
         """Raises NotFoundError for an unknown room, RequestError for an interval, class or weight that cannot be."""

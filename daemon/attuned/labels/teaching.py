@@ -5,7 +5,7 @@ A node learns a window of a label once, however often it is told, so anything ma
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from attune_proto.v1 import node_pb2
@@ -45,13 +45,14 @@ Send = Callable[[Conversation, node_pb2.DaemonMessage], bool]
 class Pupil:
     """One node's queue of label parts, and what it has learned of each label since it was last planned.
 
-    `unlearned` are the labels that this boot is known to have forgotten; `tries` counts how often the first part was
-    sent.
+    `unlearned` are the labels that this boot is known to have forgotten, `held` those that it has answered that it
+    knows; `tries` counts how often the first part was sent.
     """
 
     conversation: Conversation
     queue: deque[Part] = field(default_factory=deque)
     unlearned: set[int] = field(default_factory=set)
+    held: set[int] = field(default_factory=set)
     tries: int = 0
     parts: dict[int, int] = field(default_factory=dict)
     learned: dict[int, int] = field(default_factory=dict)
@@ -93,21 +94,28 @@ class Teaching:
         facts = conversation.facts
         return facts is not None and self._pupil(conversation).boot != facts.boot
 
-    def begin(self, conversation: Conversation, withdrawn: Sequence[int] = ()) -> None:
+    def begin(
+        self, conversation: Conversation, withdrawn: Sequence[int] = (), again: Collection[int] = frozenset()
+    ) -> None:
         """Forgets what was queued: everything is planned again.
 
-        What was withdrawn is taken out of the node's log first, unless the log has held nothing since the boot.
+        What was withdrawn is taken out of the node's log first, unless the log has held nothing since the boot; those
+        of `again` also if the node had forgotten them before.
         """
         facts, before = conversation.facts, self._pupil(conversation)
         boot = facts.boot if facts else None
         fresh = before.boot != boot
-        pupil = Pupil(conversation, boot=boot, unlearned=set() if fresh else before.unlearned)
+        known = Pupil(conversation) if fresh else before
+        pupil = Pupil(conversation, boot=boot, unlearned=known.unlearned - set(again), held=known.held)
         self._pupils[conversation.node] = pupil
         if fresh and not conversation.label_windows:
             pupil.unlearned.update(withdrawn)
         for number in withdrawn:
             if number not in pupil.unlearned:
-                pupil.queue.append(node_pb2.Unlearn(number=number, part=before.parts.get(number, 0)))
+                part = before.parts.get(number, 0)
+                pupil.queue.append(node_pb2.Unlearn(number=number, part=part))
+                # What is told of the label afterwards is answered under other numbers.
+                pupil.parts[number] = part + 1
         self._send_first(pupil)
 
     def resume(self, conversation: Conversation) -> None:
@@ -123,12 +131,15 @@ class Teaching:
         pupil.tries = 0
         if isinstance(part, node_pb2.Unlearn):
             pupil.unlearned.add(part.number)
+            pupil.held.discard(part.number)
         else:
             self._count(pupil, part, ack)
         self._answered.set()
         self._send_first(pupil)
 
     def _count(self, pupil: Pupil, part: node_pb2.Label, ack: node_pb2.LabelAck) -> None:
+        if ack.learned:
+            pupil.held.add(ack.number)
         # Windows that the node holds come to the daemon later, and count then.
         learned = min(ack.learned, len(part.windows))
         pupil.learned[ack.number] = pupil.learned.get(ack.number, 0) + learned
@@ -141,6 +152,14 @@ class Teaching:
     def learned(self, number: int) -> dict[str, int]:
         """Windows that each node has learned with a label."""
         return {node: pupil.learned[number] for node, pupil in self._pupils.items() if number in pupil.learned}
+
+    def held(self, node: str) -> set[int]:
+        """Labels that a node has answered that it knows, since it or this daemon started."""
+        return set(self._pupils[node].held) if node in self._pupils else set()
+
+    def forgotten(self, node: str) -> set[int]:
+        """Labels that a node is known to have forgotten, or never to have held, since it or this daemon started."""
+        return set(self._pupils[node].unlearned) if node in self._pupils else set()
 
     def unlearned(self, number: int) -> set[str]:
         """Nodes that are known to have forgotten a label."""

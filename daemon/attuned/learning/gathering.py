@@ -144,7 +144,7 @@ def find_again(reader: Reader, release: Release) -> Found:
         again = None
         if not block.windows:
             again = factory_block(block.node, schemas[block.node])
-        elif found := _find(block, stored[_source(block)], places[_source(block)], rows):
+        elif found := _find(block, stored[source_of(block)], places[source_of(block)], rows):
             again = make_block(block.name, block.node, block.weight, found)
             parts[block.node].append((block, found))
         if again != block:
@@ -158,10 +158,10 @@ def _stored(
 ) -> dict[str, Columns]:
     """All windows that the labels of some blocks speak of, by the node that measured them."""
     spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows.values())
-    return reader.windows({_source(block): len(schemas[block.node]) for block in blocks}, spans)
+    return reader.windows({source_of(block): len(schemas[block.node]) for block in blocks}, spans)
 
 
-def _source(block: Block) -> str:
+def source_of(block: Block) -> str:
     """The node that measured a block's windows: of a cohort block, the twin in the other room."""
     return block.name.split()[2] if block.name.startswith("cohort ") else block.node
 

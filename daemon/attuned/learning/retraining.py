@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -29,6 +29,8 @@ LOOK_S = 600.0
 DAY_MS = 24 * 3_600_000
 
 REPORT = TypeAdapter(Report)
+
+_BUSY = "A retraining is under way: wait until it is done, and ask again."
 
 
 @dataclass(frozen=True)
@@ -159,9 +161,20 @@ class Retraining:
             for each in answer.releases
         ]  # fmt: skip
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Lets no retraining begin. Raises RequestError while one is under way."""
+        if self._busy:
+            raise RequestError(_BUSY)
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
     async def _answers(self, job: Job) -> AsyncGenerator[Answer, None]:
         if self._busy:
-            raise RequestError("A retraining is under way: wait until it is done, and ask again.")
+            raise RequestError(_BUSY)
         self._busy = True
         try:
             process = await asyncio.create_subprocess_exec(

@@ -56,6 +56,7 @@ class Conversation:
         self.refused = 0
         self.last_refusal = ""
         self.bad_frames = 0
+        self.forgotten: list[tuple[int, int]] = []  # stretches (from, to] of UTC in ms
         self.pending: set[tuple[int, int]] = set()  # boot, seq
         self._features_size = 0
         self._boot = BootRecord()
@@ -215,6 +216,8 @@ class Conversation:
             return f"a report with the state {report.state}, which is more than a byte"
         if end_utc_ms > now_utc_ms + FUTURE_MS:
             return f"a window that ends {(end_utc_ms - now_utc_ms) // 1000} s in the future"
+        if any(first < end_utc_ms <= last for first, last in self.forgotten):
+            return "a window of a time that was forgotten"
         if end_utc_ms < now_utc_ms - PAST_MS:
             return f"a window that ended {(now_utc_ms - end_utc_ms) // (24 * 3_600_000)} days ago"
         return ""

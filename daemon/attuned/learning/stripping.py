@@ -1,0 +1,39 @@
+"""Releases without what was forgotten: the blocks go, and with them all that was learned from them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from attuned.learning.blocks import Block
+from attuned.learning.flips import Flips
+from attuned.learning.gates import Findings
+from attuned.learning.gathering import source_of
+from attuned.learning.jobs import Report
+from attuned.learning.releases import Release
+from attuned.learning.retraining import REPORT
+from attuned.learning.verdict import TOO_LITTLE, Verdict
+from attuned.presence.model import RoomModel
+from attuned.store.releases import ReleaseRow
+
+_VERDICT = Verdict(TOO_LITTLE, "Do not let it go out: inputs of it were forgotten. Retrain the room.", ())
+_FINDINGS = Findings(0, 0, (), Flips(0, 0, 0, 0, 1.0))
+
+
+def strip(row: ReleaseRow, labels: Collection[int], nodes: Collection[str]) -> tuple[ReleaseRow, Sequence[str]]:
+    """The release without the blocks of these labels, measured by these nodes (none: by any); the names of those blocks.
+
+    What is left says which inputs it still has, and holds no head, no room's model and no figures.
+    """
+    release = Release.model_validate_json(row.body)
+    gone = [block for block in release.blocks if _rests_on(block, labels, nodes)]
+    if not gone:
+        return row, ()
+    kept = tuple(block for block in release.blocks if block not in gone)
+    body = release.model_copy(update={"blocks": kept, "state": "", "model": RoomModel()}).canonical()
+    against = REPORT.validate_json(row.report).against
+    report = REPORT.dump_json(Report(against, _FINDINGS, _VERDICT)).decode()
+    return replace(row, body=body, report=report, verdict=TOO_LITTLE), [block.name for block in gone]
+
+
+def _rests_on(block: Block, labels: Collection[int], nodes: Collection[str]) -> bool:
+    measured = not nodes or source_of(block) in nodes
+    return bool(block.windows) and measured and any(number in labels for number in block.labels)
