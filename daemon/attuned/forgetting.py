@@ -1,7 +1,7 @@
 """Forgetting beside the running daemon: alone with the stores while rows go, then memory, nodes and broker follow."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from attuned.bms.announcing import Announcing
@@ -10,6 +10,7 @@ from attuned.gate import Gate
 from attuned.labels.labels import Labels
 from attuned.learning.accuracy import AccuracyBook
 from attuned.learning.forgetting import Forgetting
+from attuned.learning.jobs import Check
 from attuned.learning.lessons import Lessons
 from attuned.learning.retraining import Retraining
 from attuned.nodes.commits import Commits
@@ -113,6 +114,21 @@ class Oblivion:
             self._knowers.announcing.forget(selection.rooms, selection.nodes, entry.alerts)
         self._say_again(rooms)
         self._commits.hurry()
+
+    async def prove(self, ids: Collection[str], wait_s: float) -> Sequence[Check]:
+        """Compares what is in force with what never saw what these entries (none: all) forgot.
+
+        Waits so long for nodes that have yet to unlearn. Raises NotFoundError for entries that there are not.
+        """
+        entries = await self._forgetting.found(ids)
+        labels, conversations = self._knowers.labels, self._knowers.conversations
+        await labels.wait_unlearned(wait_s)
+        async with self._gate.alone():
+            here = {room for entry in entries for room in entry.selection.rooms} & self._knowers.rooms.rooms.keys()
+            for room in () if ids else sorted(here):
+                await self._knowers.lessons.learn_now(room)
+            held = {node: labels.held(node) for node in conversations}
+            return await self._retraining.prove([entry.id for entry in entries], held, labels.to_unlearn)
 
     async def complete(self, entry: AuditEntry) -> None:
         """After a start that took up an entry: what the rows do not show, then its end."""

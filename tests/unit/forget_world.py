@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
+from attune_proto.v1 import node_pb2
 from attuned.nodes.window import Window
 from attuned.site import Site
 from attuned.store.audit import AuditEntry
 from attuned.store.beliefs import BeliefHour, SaidRow
+from attuned.store.days import DayRow
 from attuned.store.drift import DriftRow, MuteRow
 from attuned.learning.forgetting import Request
 from daemon_world import FakeClock, errands, hello, site_settings
@@ -49,6 +52,9 @@ async def history(site: Site, room: str, node: str, days: int, author: str) -> N
     await bulk.beliefs.write(rows)
     said = [SaidRow(room, h * 3_600_000, 1 + h % 2, 0.5, h * 3_600_000, h * 3_600_000) for h in hours]
     await bulk.commit([], said)
+    for number in range(START // DAY_MS, START // DAY_MS + days):
+        day = DayRow(node, day_name(number), number * DAY_MS, (number + 1) * DAY_MS, SCHEMA.hash.hex(), "{}")
+        await bulk.days.add(day.day, [day])
     since = (START + 4 * DAY_MS) // DAY_MS
     event = DriftRow(0, node, day_name(since), "moved", "[]", "[]", 9.0, "open", 0, 0, author, NOW, NOW)
     await site.site_store.drift.save([event])
@@ -56,8 +62,6 @@ async def history(site: Site, room: str, node: str, days: int, author: str) -> N
 
 
 def day_name(day: int) -> str:
-    from datetime import date, timedelta
-
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
@@ -81,16 +85,34 @@ async def lived(folder: Path, days: Days, *, mark: bool = False) -> None:
     async with running(folder) as site:
         for room, node, author in (("r", A, AUTHOR), ("s", B, "bob")):
             await history(site, room, node, days.days, author)
-        await site.detector.look()
         await errands(site)
         async for _ in site.retraining.retrain(["r", "s"], "a person asked"):
             pass
+
+
+async def greeted(site: Site) -> None:
+    """Both nodes have a link, and learn all that they are told."""
+    for conversation in site.hub.conversations.values():
+        conversation.label_windows = 1
+        await site.labels.greet(conversation)
+    answer(site)
+
+
+def answer(site: Site) -> None:
+    """Nodes answer all that they were told."""
+    for node, pupil in site.teaching._pupils.items():
+        while pupil.queue:
+            part = pupil.queue[0]
+            learned = len(part.windows) if isinstance(part, node_pb2.Label) else 0
+            ack = node_pb2.LabelAck(number=part.number, part=part.part, learned=learned)
+            site.on_label_ack(site.hub.conversations[node], ack)
 
 
 async def forget(site: Site, **what: object) -> AuditEntry:
     selection = await site.forgetting.select(Request(**what))  # type: ignore[arg-type]
     entry = await site.oblivion.forget(selection, "ann")
     await errands(site)
+    answer(site)
     return entry
 
 

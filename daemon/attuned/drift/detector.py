@@ -124,7 +124,7 @@ class Detector:
                 continue
             windows = await self._windows.windows_between([node], *stretch_of(day, self._zone))
             if windows:
-                made = await asyncio.to_thread(_day_of_node, node, day, self._zone, schema, windows)
+                made = await asyncio.to_thread(day_of_windows, node, day, self._zone, schema, windows)
                 found += [made] if made else []
         return found
 
@@ -181,7 +181,7 @@ def _fill(history: History, rows: Sequence[DayRow]) -> None:
         history.add(day_of(row))
 
 
-def _day_of_node(node: str, day: date, zone: tzinfo, schema: Schema, windows: Sequence[Window]) -> NodeDay | None:
+def day_of_windows(node: str, day: date, zone: tzinfo, schema: Schema, windows: Sequence[Window]) -> NodeDay | None:
     """The statistics of a node's windows, leaving out those that an earlier schema of the node wrote."""
     width = 2 * len(schema)
     fitting = [window for window in windows if len(window.features) == width]

@@ -146,6 +146,17 @@ class Labels:
                 await self._load(room)
                 await self._tell_room(room)
 
+    async def wait_unlearned(self, seconds: float) -> None:
+        """Waits until every node that can has unlearned what it has to, at most so many seconds of real time."""
+        for number in {number for numbers in self.to_unlearn.values() for number in numbers}:
+            began = asyncio.get_running_loop().time()
+            await self._teaching.wait(number, max(seconds, 0.0))
+            seconds -= asyncio.get_running_loop().time() - began
+
+    def held(self, node: str) -> set[int]:
+        """The labels that a node has said that it knows, by number."""
+        return self._teaching.held(node)
+
     def has_unlearned(self, node: str) -> bool:
         """Whether a node has unlearned something since that was last written down."""
         return bool(self._unlearning.get(node, set()) & self._teaching.forgotten(node))

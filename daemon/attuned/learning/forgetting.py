@@ -57,6 +57,13 @@ class Forgetting:
         """What was forgotten so far, by time."""
         return list((await self._site.audit.entries()).values())
 
+    async def found(self, ids: Collection[str]) -> list[AuditEntry]:
+        """The entries of these ids, or all. Raises NotFoundError."""
+        entries = await self.entries()
+        for number in ids:
+            _check(number, [entry.id for entry in entries], "entry", "`attune forget --log` lists them")
+        return [entry for entry in entries if not ids or entry.id in ids]
+
     async def select(self, request: Request) -> Selection:
         """What a request comes to. Raises NotFoundError for what there is not, RequestError for what cannot be."""
         now = self._clock.utc_ms()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from attuned.clock import Clock
 from attuned.config import Settings
 from attuned.errors import AttuneError, RequestError, StoreError
-from attuned.learning.jobs import Answer, Job, Report
+from attuned.learning.jobs import Answer, Check, Job, Report
 from attuned.learning.releases import Release
 from attuned.learning.verdict import BETTER, WORSE
 from attuned.store.releases import CANDIDATE, REFUSED, ReleaseRow, ReleaseStore
@@ -127,6 +127,23 @@ class Retraining:
     async def rebuild(self, release: Release) -> Answer:
         """The release made anew, or the names of the blocks that are gone."""
         return await self._one(self._job("rebuild", releases=(release,)))
+
+    async def prove(
+        self,
+        entries: Sequence[str],
+        held: Mapping[str, Collection[int]],
+        unlearning: Mapping[str, Collection[int]],
+    ) -> Sequence[Check]:
+        """What is in force beside what it would be had it never seen what these entries forgot."""
+        job = self._job("prove", targets=tuple(entries)).model_copy(
+            update={
+                "now_utc_ms": self._clock.utc_ms(),
+                "windows_from_utc_ms": self._clock.utc_ms() - self._settings.store.windows_days * DAY_MS,
+                "held": {node: tuple(sorted(numbers)) for node, numbers in held.items()},
+                "unlearning": {node: tuple(sorted(numbers)) for node, numbers in unlearning.items()},
+            }
+        )
+        return (await self._one(job)).checks
 
     async def _one(self, job: Job) -> Answer:
         async with contextlib.aclosing(self._answers(job)) as answers:

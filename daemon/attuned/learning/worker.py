@@ -16,6 +16,7 @@ from attuned.learning.flips import Flips
 from attuned.learning.gates import Contest, Findings
 from attuned.learning.gathering import Gathering, find_again
 from attuned.learning.jobs import FACTORY, Answer, Job, Report
+from attuned.learning.proof import prove
 from attuned.learning.releases import Release, RoomInputs, build, rebuilt
 from attuned.learning.verdict import decide
 from attuned.store.reading import Reader
@@ -50,6 +51,8 @@ def work(job: Job) -> Iterator[Answer]:
             yield _retrain(job, gathering, room, [deployed[node] for node in job.rooms[room] if node in deployed])
     elif job.what == "compare":
         yield _compare(job, reader)
+    elif job.what == "prove":
+        yield Answer(checks=tuple(prove(job)))
     else:
         yield _rebuild(reader, job.releases[0])
 

@@ -83,14 +83,16 @@ class AuditStore:
 
     async def entries(self) -> dict[str, AuditEntry]:
         """All entries by id, in order of time."""
-        rows = await self._database.read(
-            lambda connection: connection.execute("SELECT * FROM audit ORDER BY utc_ms, id").fetchall()
-        )
-        return {row[0]: _entry(row) for row in rows}
+        return {entry.id: entry for entry in await self._database.read(read_entries)}
 
     async def write(self, entry: AuditEntry) -> None:
         """Adds an entry, or writes one anew."""
         await self._database.run(lambda connection: write_entry(connection, entry))
+
+
+def read_entries(connection: sqlite3.Connection) -> list[AuditEntry]:
+    """All entries in order of time."""
+    return [_entry(row) for row in connection.execute("SELECT * FROM audit ORDER BY utc_ms, id")]
 
 
 def write_entry(connection: sqlite3.Connection, entry: AuditEntry) -> None:
