@@ -15,8 +15,8 @@ from attuned.store.beliefs import BeliefHour, SaidRow
 from attuned.store.days import DayRow
 from attuned.store.drift import DriftRow, MuteRow
 from attuned.learning.forgetting import Request
-from daemon_world import FakeClock, errands, hello, site_settings
-from release_world import DAY_MS, KINDS, SCHEMA, START, Days, facts, fill, node_id
+from daemon_world import FakeClock, errands, site_settings
+from release_world import DAY_MS, SCHEMA, START, Days, fill, node_id
 
 ROOMS = {"r": [node_id(1)], "s": [node_id(2)]}
 A, B = node_id(1), node_id(2)
@@ -121,4 +121,3 @@ def bytes_of(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".lock")
 
 
-__all__ = ["KINDS", "facts", "hello"]

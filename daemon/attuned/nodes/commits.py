@@ -5,6 +5,7 @@ so that one commit serves many.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -101,10 +102,10 @@ class Commits:
             raise
 
     async def _linger(self) -> None:
-        try:
-            await asyncio.wait_for(self._urgent.wait(), PATIENCE_S / self._clock.rate)
-        except TimeoutError:
-            pass
+        # Not wait_for: in Python 3.11 it loses a cancellation that comes as the event does.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S / self._clock.rate):
+                await self._urgent.wait()
         rest = self._last + REST_S - time.monotonic()
         if rest > 0:
             await asyncio.sleep(rest)

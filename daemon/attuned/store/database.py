@@ -24,6 +24,9 @@ INCREMENTAL = 2
 # Pages of the log after which a commit also checkpoints: 4 MB, so that pages written often reach the file once.
 CHECKPOINT_PAGES = 1000
 
+# How long a statement waits for a file that somebody else holds.
+BUSY_MS = 5_000
+
 _ROOM = "make room on the disk"
 
 
@@ -103,7 +106,7 @@ class Database:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
-            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
             # Before anything is written: what is free shall be given back in steps, and hold nothing that was deleted
             # where that costs no further page.
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -175,7 +178,11 @@ class Database:
 
 def _scrub(connection: sqlite3.Connection) -> bool:
     connection.execute("VACUUM")
-    return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    # Who reads is waited for elsewhere: commits of windows have to go on.
+    connection.execute("PRAGMA busy_timeout=0")
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    return not busy
 
 
 def _make_shrinkable(connection: sqlite3.Connection) -> None:

@@ -105,7 +105,7 @@ class SiteStore:
                     f"Label {other}, told in the same second, says otherwise of {label.room} in that time: "
                     "find out which is right, and say that again."
                 )
-            return _insert(connection, label)
+            return insert_label(connection, label)
 
         return await self._database.run(work)
 
@@ -121,7 +121,7 @@ class SiteStore:
             for label in labels:
                 against.append(_contradiction(connection, label, longest_ms))
                 if not against[-1]:
-                    _insert(connection, label)
+                    insert_label(connection, label)
             return against
 
         return await self._database.run(work)
@@ -266,7 +266,8 @@ def _column(connection: sqlite3.Connection, text: str) -> frozenset[str]:
     return frozenset(value for (value,) in connection.execute(text))
 
 
-def _insert(connection: sqlite3.Connection, label: LabelRow) -> LabelRow:
+def insert_label(connection: sqlite3.Connection, label: LabelRow) -> LabelRow:
+    """Stores a label under the next number; those that it covers wholly are superseded."""
     values = (label.room, label.class_name, label.from_utc_ms, label.to_utc_ms, label.weight)
     # Nodes know labels by their numbers: none is given twice, even if the newest labels were forgotten.
     cursor = connection.execute(
