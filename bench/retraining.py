@@ -20,8 +20,8 @@ from attuned.clock import SystemClock
 from attuned.config import Settings
 from attuned.learning.retraining import Retraining
 from attuned.nodes.facts import NodeFacts
-from attuned.store.reading import record_type
 from attuned.store.dropping import HOUR_BITS
+from attuned.store.reading import record_type
 from attuned.store.site import SiteStore
 from attuned.store.windows import WindowStore
 from rich.console import Console

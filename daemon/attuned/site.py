@@ -245,7 +245,9 @@ class Site:
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None:
         self.teaching.answer(conversation, ack)
         if self.labels.has_unlearned(conversation.node):
-            self.errands.put(partial(self.labels.note_unlearned, conversation.node), once=f"unlearned {conversation.node}")
+            self.errands.put(
+                partial(self.labels.note_unlearned, conversation.node), once=f"unlearned {conversation.node}"
+            )
 
     def on_health(self, conversation: Conversation) -> None:
         self.announcing.health(conversation, online=self.hub.online(conversation))

@@ -8,13 +8,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from attune_proto.v1 import node_pb2
+from attuned.learning.forgetting import Request
 from attuned.nodes.window import Window
 from attuned.site import Site
 from attuned.store.audit import AuditEntry
 from attuned.store.beliefs import BeliefHour, SaidRow
 from attuned.store.days import DayRow
 from attuned.store.drift import DriftRow, MuteRow
-from attuned.learning.forgetting import Request
 from daemon_world import FakeClock, errands, site_settings
 from release_world import DAY_MS, SCHEMA, START, Days, fill, node_id
 
@@ -119,5 +119,3 @@ async def forget(site: Site, **what: object) -> AuditEntry:
 def bytes_of(folder: Path) -> bytes:
     """All that the files of the store hold."""
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".lock")
-
-

@@ -10,7 +10,7 @@ from attuned.store import migrations
 from attuned.store.audit import AuditEntry, Selection
 from attuned.store.forgetting_labels import forget_labels, keep_numbers
 from attuned.store.site import LabelRow, insert_label
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 MINUTE = 60_000
@@ -51,11 +51,13 @@ def in_force(connection: sqlite3.Connection) -> list[LabelRow]:
 
 
 @given(said=said, span=stretches)
-def test_what_is_left_says_the_same_of_all_other_time(said: list[tuple[tuple[int, int], bool, bool]], span: tuple[int, int]) -> None:
+def test_what_is_left_says_the_same_of_all_other_time(
+    said: list[tuple[tuple[int, int], bool, bool]], span: tuple[int, int]
+) -> None:
     rows = [row(i, stretch, occupied=kind, button=button) for i, (stretch, kind, button) in enumerate(said)]
     selection = Selection(span[0] * MINUTE, span[1] * MINUTE, rooms=("r",))
     before, after, _ = cut(rows, selection)
-    inside = (span[0] * MINUTE < HORIZON) & (HORIZON <= span[1] * MINUTE)
+    inside = (span[0] * MINUTE < HORIZON) & (span[1] * MINUTE >= HORIZON)
     expected = np.where(inside, -1, label_classes(before, HORIZON))
     assert label_classes(after, HORIZON).tolist() == expected.tolist()
 

@@ -25,7 +25,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def windows(seed: int) -> Windows:
-    """Up to 60 windows of both classes whose features have scales from 10 to 3,000 steps; the first two have a class each."""
+    """Up to 60 windows of both classes, the first two one of each; the scales of features go from 10 to 3,000 steps."""
     source = np.random.default_rng(seed)
     n = int(source.integers(6, 60))
     x = source.normal(0, 1, (n, D)) * 10 ** source.uniform(1, 3.5, D)

@@ -14,8 +14,8 @@ from attuned.learning.retraining import Retraining
 from attuned.learning.worker import work
 from attuned.site import Site
 from attuned.store import forgetting, forgetting_site
-from forget_world import A, NOW, forget, greeted, lived, running
 from daemon_world import window
+from forget_world import NOW, A, forget, greeted, lived, running
 from release_world import DAY_MS, START, Days
 
 HOUR = 3_600_000
@@ -49,7 +49,7 @@ async def proof(site: Site, ids: Collection[str]) -> list[Check]:
     return [check for check in await site.oblivion.prove(ids, 0) if not check.same]
 
 
-SELECTIONS = {
+SELECTIONS: dict[str, dict[str, object]] = {
     "room": {"room": "r"},
     "node": {"node": A},
     "source": {"source": "person"},
@@ -78,7 +78,9 @@ async def test_is_made_by_a_process_of_its_own(folder: Path) -> None:
         checks = await site.oblivion.prove([entry.id], 0)
         assert len(checks) > 10
         # No link, no answer: whether the node has unlearned is not known.
-        assert [check.name for check in checks if not check.same] == [f"head of {A}, which has yet to unlearn 30 labels"]
+        assert [check.name for check in checks if not check.same] == [
+            f"head of {A}, which has yet to unlearn 30 labels"
+        ]
         with pytest.raises(NotFoundError, match="There is no entry 'x'"):
             await site.oblivion.prove(["x"], 0)
 

@@ -74,7 +74,9 @@ class ReleaseCalls(admin_pb2_grpc.AdminServicer):
             )
         for row in (before, now):
             if row.forgotten != "[]":
-                raise RequestError(f"Inputs of release {row.id[:8]} were forgotten: there is nothing to compare any more.")
+                raise RequestError(
+                    f"Inputs of release {row.id[:8]} were forgotten: there is nothing to compare any more."
+                )
         bodies = [Release.model_validate_json(row.body) for row in (before, now)]
         return page(now, await self._site.retraining.compare(*bodies))
 

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 _Room = Annotated[str, typer.Option("--room", metavar="R", help="Of this room.")]
 _Node = Annotated[str, typer.Option("--node", metavar="N", help="What this node measured.")]
-_Source = Annotated[str, typer.Option("--source", metavar="S", help="Labels of this source: person, button, import ...")]
+_Source = Annotated[
+    str, typer.Option("--source", metavar="S", help="Labels of this source: person, button, import ...")
+]
 _From = Annotated[
-    str, typer.Option("--from", metavar="TIME", help="Of the time since then: -2d, yesterday, 14:00, '2026-11-21 14:00'.")
+    str,
+    typer.Option("--from", metavar="TIME", help="Of the time since then: -2d, yesterday, 14:00, '2026-11-21 14:00'."),
 ]
 _To = Annotated[str, typer.Option("--to", metavar="TIME", help="Of the time until then. [default: now]")]
 _Yes = Annotated[bool, typer.Option("--yes", help="Do not ask again.")]
@@ -47,8 +50,10 @@ def forget(
 ) -> None:
     """Forget what you select, for good: it also goes out of everything that was learned from it."""
     selected = any((room, node, source, since, until))
-    if log and (selected or prove) or not (log or prove or selected):
-        raise WrongUsageError("Say what is to be forgotten with --room, --node, --source, --from and --to, or --log alone.")
+    if (log and (selected or prove)) or not (log or prove or selected):
+        raise WrongUsageError(
+            "Say what is to be forgotten with --room, --node, --source, --from and --to, or --log alone."
+        )
     with connect(socket_path(ctx, socket)) as daemon:
         site = daemon.status()
         zone = zone_of(site)
@@ -57,7 +62,7 @@ def forget(
             return
         entry = None
         if selected:
-            request = _request(room, node, source, (since, until), site.now_utc_ms, zone)
+            request = _request((room, node, source), (since, until), site.now_utc_ms, zone)
             entry = _forgotten(daemon, request, zone, yes=yes, as_json=as_json)
         proof = daemon.prove_forgotten([entry.id] if entry else []) if prove else None
     _show(entry, proof, zone, as_json=as_json)
@@ -66,12 +71,13 @@ def forget(
 
 
 def _request(
-    room: str, node: str, source: str, times: tuple[str, str], now_utc_ms: int, zone: ZoneInfo
+    what: tuple[str, str, str], times: tuple[str, str], now_utc_ms: int, zone: ZoneInfo
 ) -> admin_pb2.ForgetRequest:
     from attune_proto.v1 import admin_pb2
 
     from attuned.cli.times import parse_moment
 
+    room, node, source = what
     since, until = (parse_moment(words, now_utc_ms, zone) if words else 0 for words in times)
     return admin_pb2.ForgetRequest(
         room=room, node=node, source=source, from_utc_ms=since, to_utc_ms=until, author=author()

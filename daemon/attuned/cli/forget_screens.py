@@ -83,7 +83,9 @@ def proof(reply: admin_pb2.ProveForgottenReply) -> Group:
         if wrong
         else f"Proved: all {len(rows)} are as if it had never been there."
     )
-    return Group(Grid(_PROOF, [Section("", rows)]), Text(verdict)) if rows else Group(Text("Nothing was forgotten yet."))
+    return (
+        Group(Grid(_PROOF, [Section("", rows)]), Text(verdict)) if rows else Group(Text("Nothing was forgotten yet."))
+    )
 
 
 def entry_json(entry: admin_pb2.ForgetEntry, zone: tzinfo) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class Forgetting:
     async def preview(self, selection: Selection) -> dict[str, int]:
         """How many rows of each kind would go; changes nothing."""
         entry = AuditEntry("", self._clock.utc_ms(), "", selection)
-        return await self._rows.counts(entry) | await self._knowledge.counts(self._task(entry))
+        return await self._knowledge.counts(self._task(entry)) | await self._rows.counts(entry)
 
     async def begin(self, selection: Selection, author: str) -> AuditEntry:
         """Writes down in both files what is about to be forgotten."""
@@ -136,10 +136,10 @@ class Forgetting:
             states = [table[number].state if number in table else RUNNING for table in (here, there)]
             if states != [DONE, DONE]:
                 log.info("What was forgotten by entry %s is taken out of the store again.", number)
-                entry = replace(entry, state=RUNNING)
-                await self._site.audit.write(entry)
-                await self._windows.audit.write(entry)
-                found.append((await self.carry_out(entry))[0])
+                again = replace(entry, state=RUNNING)
+                await self._site.audit.write(again)
+                await self._windows.audit.write(again)
+                found.append((await self.carry_out(again))[0])
         return found
 
     def _task(self, entry: AuditEntry) -> Task:

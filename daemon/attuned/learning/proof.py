@@ -7,7 +7,6 @@ selections even if it were still there. Whatever was not forgotten makes a diffe
 import hashlib
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -141,7 +140,11 @@ def _events(proof: Proof) -> Iterator[Check]:
                 found += [row] if row.raised_utc_ms <= entry.utc_ms else []
     yield proof.left("drift events", found)
     selections = [entry.selection for entry in proof.entries]
-    mutes = [row for row in proof.in_force.mutes if any(row.node in s.nodes and s.covers(row.told_utc_ms) for s in selections)]
+    mutes = [
+        row
+        for row in proof.in_force.mutes
+        if any(row.node in s.nodes and s.covers(row.told_utc_ms) for s in selections)
+    ]
     yield proof.left("muted nodes", mutes)
 
 
@@ -163,12 +166,17 @@ def _accuracy(proof: Proof) -> Iterator[Check]:
         days = {
             day
             for day in range(_first_day(proof), _last_day(proof) + 1)
-            if any(e.selection.from_utc_ms < (day + 1) * DAY_MS and day * DAY_MS < e.selection.to_utc_ms for e in proof.entries)
+            if any(
+                e.selection.from_utc_ms < (day + 1) * DAY_MS and day * DAY_MS < e.selection.to_utc_ms
+                for e in proof.entries
+            )
         }
         told = {day: rows for day, rows in label_days(proof.remaining.words(room)).items() if day in days}
         said = proof.remaining.said(room, (0, (max(told) + 1) * DAY_MS)) if told else []
         spoken = Spoken.of(said, tuple(proof.remaining.room_releases(room)))
-        judged = [row for day in sorted(told) for row in judge_day(room, day, told[day], spoken, 1000 * proof.job.step_s)]
+        judged = [
+            row for day in sorted(told) for row in judge_day(room, day, told[day], spoken, 1000 * proof.job.step_s)
+        ]
         stored = [row for row in proof.in_force.accuracy if row.room == room and row.day in days]
         never_saw = sorted(judged, key=lambda row: (row.day, row.release))
         yield Check(name=f"accuracy of room {room}", in_force=digest(stored), never_saw=digest(never_saw))

@@ -19,7 +19,7 @@ _FINDINGS = Findings(0, 0, (), Flips(0, 0, 0, 0, 1.0))
 
 
 def strip(row: ReleaseRow, labels: Collection[int], nodes: Collection[str]) -> tuple[ReleaseRow, Sequence[str]]:
-    """The release without the blocks of these labels, measured by these nodes (none: by any); the names of those blocks.
+    """The release without the blocks of these labels that these nodes measured (none: any), and those blocks' names.
 
     What is left says which inputs it still has, and holds no head, no room's model and no figures.
     """

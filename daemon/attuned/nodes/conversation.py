@@ -214,10 +214,13 @@ class Conversation:
             return f"a report with {len(report.evidence)} bytes of evidence"
         if report.state > 0xFF:
             return f"a report with the state {report.state}, which is more than a byte"
-        if end_utc_ms > now_utc_ms + FUTURE_MS:
-            return f"a window that ends {(end_utc_ms - now_utc_ms) // 1000} s in the future"
+        return self._time_objection(end_utc_ms, now_utc_ms)
+
+    def _time_objection(self, end_utc_ms: int, now_utc_ms: int) -> str:
         if any(first < end_utc_ms <= last for first, last in self.forgotten):
             return "a window of a time that was forgotten"
+        if end_utc_ms > now_utc_ms + FUTURE_MS:
+            return f"a window that ends {(end_utc_ms - now_utc_ms) // 1000} s in the future"
         if end_utc_ms < now_utc_ms - PAST_MS:
             return f"a window that ended {(now_utc_ms - end_utc_ms) // (24 * 3_600_000)} days ago"
         return ""

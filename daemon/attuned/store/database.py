@@ -106,7 +106,9 @@ class Database:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
-            connection = sqlite3.connect(self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+            )
             # Before anything is written: what is free shall be given back in steps, and hold nothing that was deleted
             # where that costs no further page.
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")

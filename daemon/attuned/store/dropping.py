@@ -42,7 +42,11 @@ def _drop_of_row(connection: sqlite3.Connection, row: int, records: bytes, stays
 
 
 def drop_times(
-    connection: sqlite3.Connection, columns: tuple[str, str, str], of: str, span: tuple[int | str, int | str], limit: int
+    connection: sqlite3.Connection,
+    columns: tuple[str, str, str],
+    of: str,
+    span: tuple[int | str, int | str],
+    limit: int,
 ) -> int:
     """Drops the first rows of a name from a time on and before another, at most `limit`; how many went.
 

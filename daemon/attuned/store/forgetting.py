@@ -144,13 +144,11 @@ def forget_days(connection: sqlite3.Connection, entry: AuditEntry) -> int:
     selection = entry.selection
     if not selection.takes_windows:
         return 0
-    return _deleted(
-        connection, _DAYS, [(node, selection.to_utc_ms, selection.from_utc_ms) for node in selection.nodes]
-    )
+    return _deleted(connection, _DAYS, [(node, selection.to_utc_ms, selection.from_utc_ms) for node in selection.nodes])
 
 
 def _deleted(connection: sqlite3.Connection, rest: str, rows: list[tuple[str | int, ...]]) -> int:
-    return sum(connection.execute(f"DELETE {rest}", row).rowcount for row in rows)  # noqa: S608 (text of this file)
+    return sum(connection.execute(f"DELETE {rest}", row).rowcount for row in rows)
 
 
 # What is forgotten in one transaction, after the windows.

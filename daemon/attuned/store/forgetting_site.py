@@ -21,7 +21,8 @@ Strip = Callable[[ReleaseRow, Collection[int], Collection[str]], tuple[ReleaseRo
 class Task:
     """One forgetting under way. `labels` are those that lost windows, `rooms` those whose knowledge has changed.
 
-    `events` the drift events that went. `nodes_of` gives the nodes of each room; a drift event rests on so many days before it, too.
+    `events` the drift events that went. `nodes_of` gives the nodes of each room; a drift event rests on so many days
+    before it, too.
     """
 
     entry: AuditEntry

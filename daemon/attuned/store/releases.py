@@ -19,10 +19,10 @@ class ReleaseRow:
     """A release as it is stored; `body` changes only where its inputs are forgotten, `state` does.
 
     `state`: a `candidate` waits, a `deployed` one runs on its node, a `refused` one was worse, a `superseded` one has
-    been followed by a newer one, of a `forgotten` one inputs were forgotten. `verdict`: better, worse, too little evidence.
-    `running` is what a node that runs it says in its hello, `trigger` why it was built, `report` the gate's findings as
-    JSON. `forgotten` names the blocks that were forgotten since, each with when (UTC in ms), as JSON; the body has lost
-    them, and all that was learned.
+    been followed by a newer one, inputs of a `forgotten` one were forgotten. `verdict`: better, worse, too little
+    evidence. `running` is what a node that runs it says in its hello, `trigger` why it was built, `report` the gate's
+    findings as JSON. `forgotten` names the blocks that were forgotten since, each with when (UTC in ms), as JSON; the
+    body has lost them, and all that was learned.
     """
 
     id: str

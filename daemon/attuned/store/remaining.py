@@ -58,7 +58,9 @@ class Remaining(Reader):
 
     def said(self, room: str, span: Span) -> list[SaidRow]:
         """All that was said of a room by then, in order of saying."""
-        text = "SELECT room, utc_ms, state, probability, since_utc_ms, spoken_utc_ms FROM said WHERE room = ? ORDER BY id"
+        text = (
+            "SELECT room, utc_ms, state, probability, since_utc_ms, spoken_utc_ms FROM said WHERE room = ? ORDER BY id"
+        )
         with opened(self.bulk) as connection:
             rows = [SaidRow(*row) for row in connection.execute(text, (room,))]
         return [row for row in rows if row.utc_ms <= span[1] and not _said_of(row, self._entries)]
