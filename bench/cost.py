@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Timer
 
+from attune_core import Head
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGE = ROOT / "build/mps2_an386/mcu_firmware/ports/mps2_an386/attune-cost.elf"
 RESULTS = Path(__file__).parent / "results" / "cost.csv"
 PARTS = ("window", "learner", "filter", "real")
-DEFAULT = "mixture"
+DEFAULT = Head.factory_kind
 LONGEST_S = 120.0
 
 BUDGETS = {
