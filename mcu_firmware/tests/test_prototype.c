@@ -54,9 +54,9 @@ static void a_class_of_one_label_leans_on_the_other(void **state) {
     assert_true(head.state.prototype.means[1].mean[0] == 5);
 }
 
-/* Four labels each at -4 (free), 0 and 8, one at 7, all spreads 0: variance 4 / (13 - 4 + 4) + 0.001. The middle is 2.75, so class 3 lies at
- * 4.25 of it, on the side of class 2 (5.25), away from class 0 (-6.75) and 1 (-2.75): cosines 1, -1, -1. All three have
- * four labels, so the shares are as e^4 : e^-4 : e^-4 of a pull of 3/4. */
+/* Four labels each at -4 (free), 0 and 8, one at 7, all spreads 0: variance 4 / (13 - 4 + 4) + 0.001. The middle is 2.75, so
+ * class 3 lies at 4.25 of it, on the side of class 2 (5.25), away from class 0 (-6.75) and 1 (-2.75): cosines 1, -1, -1. All
+ * three have four labels, so the shares are as e^4 : e^-4 : e^-4 of a pull of 3/4. */
 static void similar_classes_pull_most(void **state) {
     (void)state;
     attune_head head = made(1);

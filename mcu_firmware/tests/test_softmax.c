@@ -27,8 +27,9 @@ static void expect_evidence(const attune_head *head, double x, uint8_t k, double
 }
 
 /* Free at 1: one neuron alone has probability 1, and nothing is to be learned.
- * Occupied at 3: mean 2, M2 2, variance 1.001, input 1 / sqrt(1.001) = 0.9995; shares are equal, so p = 1/2, and the difference of the two
- *   gradients is 1: weight 0.05 * 0.9995 = 0.049975, bias 0.05. At 3: 0.05 / 1.001 + 0.05; at 1: 0.05 - 0.05 / 1.001.
+ * Occupied at 3: mean 2, M2 2, variance 1.001, input 1 / sqrt(1.001) = 0.9995; shares are equal, so p = 1/2, and the
+ *   difference of the two gradients is 1: weight 0.05 * 0.9995 = 0.049975, bias 0.05.
+ *   At 3: 0.05 / 1.001 + 0.05; at 1: 0.05 - 0.05 / 1.001.
  * Occupied at 5: mean 3, M2 8, variance 8 / 3 + 0.001, input 1.2245146, logit 0.1111952; shares are 1 to 2, so
  *   p = 2 e^z / (1 + 2 e^z) = 0.6909026: weight 0.049975 + 0.1 * 0.3090974 * 1.2245146 = 0.0878245, bias 0.0809097. */
 static void three_steps_by_hand(void **state) {
