@@ -7,7 +7,6 @@ faster than real time, so that windows of ten seconds end every second. Where ot
 figures per CPU second hold and the delays suffer; the load is printed.
 """
 
-import csv
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,8 +19,7 @@ from bench.load import parts
 from bench.load.bare import bare_rate
 from bench.load.counters import load, machine
 from bench.load.fleet import FEATURES, SEED
-
-RESULTS = Path(__file__).parent / "results" / "ingest.csv"
+from bench.output import results
 
 BARE_REPORTS = 50_000
 
@@ -145,22 +143,13 @@ def _places(value: float) -> int:
     return 1 if abs(value) >= 10 else 2
 
 
-def write_csv(rows: Sequence[Row], facts: dict[str, str]) -> None:
-    """Figures with what they were measured with."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*asdict(rows[0]), "met", *facts])
-        writer.writeheader()
-        writer.writerows(asdict(row) | {"met": row.met} | facts for row in rows)
-
-
 def main() -> int:
     """Measures, prints a table and writes it to `results/ingest.csv`."""
     before = load()
     rows = [*steady_rows(parts.steady()), *retraining_rows(), *saturated_rows(), *quiet_rows()]
     facts = {"seed": str(SEED), **machine(), "load before": f"{before:.1f}", "load after": f"{load():.1f}"}
     show(rows, facts)
-    write_csv(rows, facts)
+    results.write("ingest", (asdict(row) | {"met": row.met} for row in rows), facts)
     return 0
 
 
