@@ -4,7 +4,6 @@ The time that is measured begins with the command and ends when the releases are
 """
 
 import asyncio
-import csv
 import resource
 import tempfile
 import time
@@ -22,8 +21,7 @@ from rich.table import Table
 
 from bench.load.counters import load, machine
 from bench.load.past import DAY_MS, SEED, Past
-
-RESULTS = Path(__file__).parent / "results" / "retraining.csv"
+from bench.output import results
 
 ROOMS = 200
 KINDS = ("temperature", "humidity", "light", "co2", "pir", "sound", "co2", "temperature")
@@ -100,11 +98,7 @@ def main() -> int:
         table.add_row(row.what, f"{row.measured:,.2f}", row.unit, f"{row.budget:,.0f}", "yes" if row.met else "NO")
     Console(width=110).print(table)
     facts = {"seed": str(SEED), **machine(), "load before": f"{before:.1f}", "load after": f"{load():.1f}"}
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*asdict(found[0]), "met", *facts])
-        writer.writeheader()
-        writer.writerows(asdict(row) | {"met": row.met} | facts for row in found)
+    results.write("retraining", (asdict(row) | {"met": row.met} for row in found), facts)
     return 0
 
 
