@@ -104,8 +104,11 @@ class Oblivion:
         await knowers.accuracy.forget(rooms)
         for room in here:
             await knowers.lessons.learn_now(room)
-            # Hours that were only touched are computed again from what is left.
-            knowers.rooms.note_late(room, Late(selection.from_utc_ms, selection.to_utc_ms))
+            if selection.takes_windows:
+                # Hours that were only touched are computed again from what is left.
+                knowers.rooms.note_late(room, Late(selection.from_utc_ms, selection.to_utc_ms))
+            if entry.counts.get("releases") and knowers.labels.taught(room):
+                self._retraining.ask(room, "inputs of its release were forgotten")
         self._announce(entry, here)
 
     def _announce(self, entry: AuditEntry, rooms: Collection[str]) -> None:
