@@ -1,4 +1,4 @@
-"""Forgetting through every process: the node's head is as if it had never been told, and a kill changes nothing of that."""
+"""Forgetting through every process: a node is as if it had never been told, and a kill changes nothing of that."""
 
 import time
 from collections.abc import Iterator

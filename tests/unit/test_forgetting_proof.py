@@ -23,9 +23,9 @@ HOUR = 3_600_000
 
 @pytest.fixture(scope="module")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of six days, for tests to copy."""
+    """A store of three days, for tests to copy."""
     folder = tmp_path_factory.mktemp("lived")
-    asyncio.run(lived(folder, Days(6, every=12)))
+    asyncio.run(lived(folder, Days(3, every=20)))
     return folder
 
 
@@ -67,7 +67,7 @@ async def test_holds_for_every_selection(folder: Path, name: str) -> None:
         entry = await forget(site, **SELECTIONS[name])
         assert sum(entry.counts.values()) > 0
         assert await proof(site, [entry.id]) == []
-    async with running(folder) as site:
+    async with running(folder, now=NOW + 60_000) as site:
         await greeted(site)
         assert await proof(site, []) == []
 
@@ -79,7 +79,7 @@ async def test_is_made_by_a_process_of_its_own(folder: Path) -> None:
         assert len(checks) > 10
         # No link, no answer: whether the node has unlearned is not known.
         assert [check.name for check in checks if not check.same] == [
-            f"head of {A}, which has yet to unlearn 30 labels"
+            f"head of {A}, which has yet to unlearn 15 labels"
         ]
         with pytest.raises(NotFoundError, match="There is no entry 'x'"):
             await site.oblivion.prove(["x"], 0)

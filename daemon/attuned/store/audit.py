@@ -105,7 +105,7 @@ def write_entry(connection: sqlite3.Connection, entry: AuditEntry) -> None:
             entry.utc_ms,
             entry.author,
             entry.selection.to_json(),
-            json.dumps(dict(entry.counts), sort_keys=True),
+            json.dumps(dict(entry.counts)),
             entry.through_label,
             json.dumps(entry.alerts),
             entry.state,
