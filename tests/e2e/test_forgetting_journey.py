@@ -35,9 +35,10 @@ def live_for(node: DialledNode, seconds: float) -> None:
 
 
 def forget(installation: Installation, from_min: int, to_min: int) -> admin_pb2.ForgetReply:
-    span = {"from_utc_ms": START_UTC_MS + from_min * MINUTE, "to_utc_ms": START_UTC_MS + to_min * MINUTE}
+    first, last = (START_UTC_MS + minute * MINUTE for minute in (from_min, to_min))
+    request = admin_pb2.ForgetRequest(room=ROOM, author="ann", from_utc_ms=first, to_utc_ms=last)
     with installation.admin() as admin:
-        return admin.Forget(admin_pb2.ForgetRequest(room=ROOM, author="ann", **span), timeout=30)
+        return admin.Forget(request, timeout=30)
 
 
 def inside(installation: Installation, from_min: int, to_min: int) -> int:

@@ -65,10 +65,18 @@ def day_name(day: int) -> str:
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
+class Ticking(FakeClock):
+    """Goes on by a millisecond whenever it is looked at: no two things happen at once."""
+
+    def utc_ms(self) -> int:
+        self.now += 1
+        return self.now
+
+
 @asynccontextmanager
-async def running(folder: Path, *, now: int = NOW) -> AsyncIterator[Site]:
+async def running(folder: Path, clock: FakeClock | None = None) -> AsyncIterator[Site]:
     """A site with its commits; errands are done by `errands`."""
-    site = Site(site_settings(folder, ROOMS), FakeClock(now), None)
+    site = Site(site_settings(folder, ROOMS), clock or FakeClock(NOW), None)
     await site.open()
     commits = asyncio.create_task(site.commits.run())
     try:

@@ -15,7 +15,7 @@ from attuned.learning.worker import work
 from attuned.site import Site
 from attuned.store import forgetting, forgetting_site
 from daemon_world import window
-from forget_world import NOW, A, forget, greeted, lived, running
+from forget_world import NOW, A, Ticking, forget, greeted, lived, running
 from release_world import DAY_MS, START, Days
 
 HOUR = 3_600_000
@@ -62,12 +62,12 @@ SELECTIONS: dict[str, dict[str, object]] = {
 @pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize("name", SELECTIONS)
 async def test_holds_for_every_selection(folder: Path, name: str) -> None:
-    async with running(folder) as site:
+    async with running(folder, Ticking(NOW)) as site:
         await greeted(site)
         entry = await forget(site, **SELECTIONS[name])
         assert sum(entry.counts.values()) > 0
         assert await proof(site, [entry.id]) == []
-    async with running(folder, now=NOW + 60_000) as site:
+    async with running(folder, Ticking(NOW + 60_000)) as site:
         await greeted(site)
         assert await proof(site, []) == []
 
