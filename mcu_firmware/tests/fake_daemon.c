@@ -82,6 +82,16 @@ static void take_label_ack(fake_daemon *daemon, const attune_v1_LabelAck *ack) {
     daemon->refused += ack->refused;
 }
 
+static void take_button(fake_daemon *daemon, const attune_v1_Button *button) {
+    daemon->presses++;
+    daemon->button = *button;
+    if (!daemon->keeps_silent_on_presses) {
+        attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_button_ack_tag};
+        message.body.button_ack = (attune_v1_ButtonAck){.boot = daemon->hello.boot, .press = button->press};
+        fake_daemon_say(daemon, &message);
+    }
+}
+
 static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
     switch (message->which_body) {
     case attune_v1_NodeMessage_hello_tag:
@@ -96,6 +106,9 @@ static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
         break;
     case attune_v1_NodeMessage_label_ack_tag:
         take_label_ack(daemon, &message->body.label_ack);
+        break;
+    case attune_v1_NodeMessage_button_tag:
+        take_button(daemon, &message->body.button);
         break;
     case attune_v1_NodeMessage_health_tag:
         daemon->healths++;

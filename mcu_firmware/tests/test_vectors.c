@@ -159,8 +159,26 @@ static void health(void **state) {
     assert_int_equal(m.refused_samples, 2);
     assert_int_equal(m.refused_labels, 1);
     assert_int_equal(m.backlog, 128);
+    assert_int_equal(m.dropped_presses, 2);
     attune_v1_HelloRequest request = attune_v1_HelloRequest_init_zero;
     decode_and_encode("HelloRequest", attune_v1_HelloRequest_fields, &request);
+}
+
+static void expect_button(const attune_v1_Button *m) {
+    assert_int_equal(m->press, 7);
+    assert_int_equal(m->class_index, 1);
+    assert_true(m->tick_ms == 600000);
+}
+
+static void button_and_its_answer(void **state) {
+    (void)state;
+    attune_v1_Button button = attune_v1_Button_init_zero;
+    decode_and_encode("Button", attune_v1_Button_fields, &button);
+    expect_button(&button);
+    attune_v1_ButtonAck ack = attune_v1_ButtonAck_init_zero;
+    decode_and_encode("ButtonAck", attune_v1_ButtonAck_fields, &ack);
+    assert_int_equal(ack.boot, 0xDEADBEEF);
+    assert_int_equal(ack.press, 7);
 }
 
 static attune_v1_NodeMessage node_message(const char *stem, pb_size_t body) {
@@ -182,6 +200,8 @@ static void every_body_of_a_node_message(void **state) {
     assert_int_equal(m.body.label_ack.learned, 7);
     m = node_message("NodeMessage.health", attune_v1_NodeMessage_health_tag);
     assert_int_equal(m.body.health.reset_reason, attune_v1_ResetReason_RESET_REASON_POWER_ON);
+    m = node_message("NodeMessage.button", attune_v1_NodeMessage_button_tag);
+    expect_button(&m.body.button);
 }
 
 static attune_v1_DaemonMessage daemon_message(const char *stem, pb_size_t body) {
@@ -206,6 +226,8 @@ static void every_body_of_a_daemon_message(void **state) {
     attune_v1_Unlearn unlearn = attune_v1_Unlearn_init_zero;
     decode_and_encode("Unlearn", attune_v1_Unlearn_fields, &unlearn);
     assert_int_equal(unlearn.part, 3);
+    m = daemon_message("DaemonMessage.button_ack", attune_v1_DaemonMessage_button_ack_tag);
+    assert_int_equal(m.body.button_ack.press, 7);
 }
 
 static void fields_of_a_newer_version_are_skipped(void **state) {
@@ -223,6 +245,7 @@ int main(void) {
         cmocka_unit_test(report_and_its_answer),
         cmocka_unit_test(label_and_its_answer),
         cmocka_unit_test(health),
+        cmocka_unit_test(button_and_its_answer),
         cmocka_unit_test(every_body_of_a_node_message),
         cmocka_unit_test(every_body_of_a_daemon_message),
         cmocka_unit_test(fields_of_a_newer_version_are_skipped),

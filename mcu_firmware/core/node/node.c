@@ -78,6 +78,10 @@ attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint6
     return result;
 }
 
+void attune_node_press(attune_node *node, uint64_t tick_ms, uint8_t class_index) {
+    attune_button_press(&node->button, tick_ms, class_index);
+}
+
 void attune_node_poll(attune_node *node, uint64_t now_ms) {
     /* After a sample, time may still stand just before its tick: its window is open for more of that tick. */
     if (now_ms >= node->now_ms) {

@@ -190,10 +190,6 @@ static void set_time(fleet *f, uint64_t tick_ms) {
 }
 
 static void take_sample(fleet *f, const attune_feed *line) {
-    if (line->node >= f->setup.nodes) {
-        f->misdirected++;
-        return;
-    }
     attune_node *node = &f->node[line->node];
     /* Retries follow the feed without lines that set the time. A window ends with all samples of its last tick, so that time
      * is known to have passed up to just before this one's, and not further. */
@@ -203,6 +199,18 @@ static void take_sample(fleet *f, const attune_feed *line) {
     /* A node counts the readings that it refuses and says so in its health message. */
     (void)attune_node_sample(node, line->sensor, line->tick_ms, line->value);
     f->ready[line->node] = 1;
+}
+
+/* Samples and presses. */
+static void take_fact(fleet *f, attune_feed_event event, const attune_feed *line) {
+    if (line->node >= f->setup.nodes) {
+        f->misdirected++;
+    } else if (event == ATTUNE_FEED_PRESS) {
+        attune_node_press(&f->node[line->node], line->tick_ms, line->class_index);
+        f->ready[line->node] = 1;
+    } else {
+        take_sample(f, line);
+    }
 }
 
 static bool busy(const fleet *f, uint32_t index, uint16_t waiting) {
@@ -232,11 +240,11 @@ static void take_feed(fleet *f, uint64_t now_ms) {
         if (event == ATTUNE_FEED_TIME) {
             set_time(f, feed->feed.tick_ms);
         }
-        if (event != ATTUNE_FEED_SAMPLE) {
+        if (event != ATTUNE_FEED_SAMPLE && event != ATTUNE_FEED_PRESS) {
             return;
         }
-        take_sample(f, &feed->feed);
-        /* Only the node of the sample can have become busy. */
+        take_fact(f, event, &feed->feed);
+        /* Only the node of the line can have become busy. */
         waits = f->setup.hold > 0 && feed->feed.node < f->setup.nodes && busy(f, feed->feed.node, f->setup.hold);
     }
 }
