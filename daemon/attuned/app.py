@@ -79,7 +79,8 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
         async with _servers(site, links), asyncio.TaskGroup() as group:
             group.create_task(site.commits.run(), name="commits")
             group.create_task(site.teaching.run(), name="teaching")
-            group.create_task(site.run_errands(), name="errands")
+            group.create_task(site.errands.run(), name="errands")
+            group.create_task(site.lessons.errands.run(), name="lessons")
             group.create_task(site.run_rounds(), name="rounds")
             group.create_task(site.retraining.run(), name="retraining")
             group.create_task(site.retraining.watch(site.labels.in_force), name="triggers")

@@ -114,8 +114,9 @@ async def commit(site: Site, *windows: Window) -> None:
 
 
 async def errands(site: Site) -> None:
-    while not site._errands.empty():
-        await site._errands.get_nowait()()
+    """Does what waits to be done, and what follows from it."""
+    while site.errands or site.lessons.errands:
+        await (site.errands if site.errands else site.lessons.errands).next()
 
 
 assert set(SENSORS) <= set(KINDS)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from attuned.errands import Errands
 from attuned.errors import StoreError
 from attuned.nodes.window import Window
 from attuned.presence.belief import RoomState
@@ -181,18 +182,18 @@ async def test_what_was_said_before_a_restart_is_not_said_again_as_news(tmp_path
     await again.close()
 
 
-async def test_an_errand_that_the_disk_refuses_is_done_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attuned.site.TROUBLE_S", 0.01)
-    site = await opened_site(tmp_path, FakeClock())
-    tries = []
+async def test_an_errand_that_the_disk_refuses_is_done_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.errands.TROUBLE_S", 0.01)
+    waiting = Errands()
+    tries: list[int] = []
 
     async def errand() -> None:
         tries.append(1)
         if len(tries) < 3:
             raise StoreError("The disk is full.")
 
-    await site._carry_out(errand)
-    await site.close()
+    waiting.put(errand)
+    await waiting.next()
     assert len(tries) == 3
 
 

@@ -218,8 +218,8 @@ async def test_late_windows_do_not_rewrite_hours_whose_windows_are_gone(tmp_path
     hours = [BeliefHour("r", at // HOUR, b"\x00\x01" * 60, checkpoint) for at in (old, recent)]
     await site.window_store.beliefs.write(hours)
     await site.retention.sweep()
-    await site._correct("r", Late(old + MINUTE, old + HOUR))
-    await site._correct("r", Late(old + MINUTE, recent + HOUR))
+    await site.keeping.correct("r", Late(old + MINUTE, old + HOUR))
+    await site.keeping.correct("r", Late(old + MINUTE, recent + HOUR))
     known = dict(await site.window_store.beliefs.known("r", 0, 1 << 31))
     assert known[old // HOUR] == b"\x00\x01" * 60
     # The recent hour was computed from its windows, which are there.

@@ -101,7 +101,7 @@ async def test_a_label_teaches_its_room_for_good(tmp_path: Path) -> None:
     site = await taught_site(tmp_path)
     before = site.rooms.rooms["r"].timeline.belief().probability
     await teach(site)
-    assert site._errands.qsize() == 1, "labels that follow each other are learned at once"
+    assert len(site.lessons.errands) == 1, "labels that follow each other are learned at once"
     await errands(site)
     model = site.rooms.model("r")
     assert model.trust[A] > 1 > model.trust[B]
@@ -110,7 +110,7 @@ async def test_a_label_teaches_its_room_for_good(tmp_path: Path) -> None:
     await site.close()
     again = await opened_site(tmp_path, FakeClock(NOON + 3 * HOUR))
     assert again.rooms.model("r") == model
-    assert again._errands.empty()
+    assert not again.lessons.errands
     await again.close()
 
 
