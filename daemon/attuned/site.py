@@ -19,6 +19,7 @@ from attuned.drift.life import DriftEvent
 from attuned.errands import Errands
 from attuned.errors import StoreError
 from attuned.labels.labels import Labels, merged
+from attuned.labels.presses import Presses
 from attuned.labels.questions import AROUND_MS, RoomNow
 from attuned.labels.teaching import Teaching
 from attuned.learning.accuracy import AccuracyBook
@@ -26,7 +27,7 @@ from attuned.learning.lessons import Lessons
 from attuned.learning.retraining import Retraining
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.commits import Commits
-from attuned.nodes.conversation import Conversation, Tie
+from attuned.nodes.conversation import Conversation, Press, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.hub import Hub
 from attuned.nodes.window import Window
@@ -52,6 +53,7 @@ class Site:
     labels: Labels
     retraining: Retraining
     teaching: Teaching
+    presses: Presses
     detector: Detector
     lessons: Lessons
     keeping: Keeping
@@ -139,6 +141,7 @@ class Site:
             flush=self.commits.flush,
             changed=self._on_labels,
         )
+        self.presses = Presses(self.labels, self.hub.send)
         self.lessons = Lessons(
             self.clock,
             self.rooms,
@@ -203,6 +206,11 @@ class Site:
 
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None:
         self.teaching.answer(conversation, ack)
+
+    def on_press(self, conversation: Conversation, press: Press) -> None:
+        # The node sends it until it is answered.
+        once = f"{press.node} {press.boot} {press.number}"
+        self.errands.put(partial(self.presses.take, conversation, press), once=once)
 
     def on_health(self, conversation: Conversation) -> None:
         self.announcing.health(conversation, online=self.hub.online(conversation))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from attune_proto.v1 import link_pb2, node_pb2
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import Conversation, Tie
+from attuned.nodes.conversation import Conversation, Press, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.hub import STRANGER_LIMIT, Hub
 from attuned.nodes.sequence import SeqTracker
@@ -42,6 +42,9 @@ class Listener:
 
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None:
         self.heard.append("label_ack")
+
+    def on_press(self, conversation: Conversation, press: Press) -> None:
+        self.heard.append("press")
 
     def on_health(self, conversation: Conversation) -> None:
         self.heard.append("health")

@@ -36,6 +36,21 @@ class Tie:
     utc_ms: int
 
 
+@dataclass(frozen=True)
+class Press:
+    """A press of a node's button at a time in UTC. `(node, boot, number)` is its identity."""
+
+    node: str
+    boot: int
+    number: int
+    class_index: int
+    utc_ms: int
+
+    def acknowledgement(self) -> node_pb2.DaemonMessage:
+        """What lets the node forget it."""
+        return node_pb2.DaemonMessage(button_ack=node_pb2.ButtonAck(boot=self.boot, press=self.number))
+
+
 class Conversation:
     """What the daemon knows of one node, and what to answer.
 
@@ -93,11 +108,13 @@ class Conversation:
 
     def take_health(self, health: node_pb2.Health) -> None:
         """Keeps how the node is; readings that it refused itself count here as well."""
-        known = self.health.refused_samples
-        new = health.refused_samples - (known if health.refused_samples >= known else 0)
+        samples = _more(self.health.refused_samples, health.refused_samples)
+        presses = _more(self.health.dropped_presses, health.dropped_presses)
         self.health.CopyFrom(health)
-        if new:
-            self.refuse(f"{new} readings were not finite, out of range or too late", new)
+        if samples:
+            self.refuse(f"{samples} readings were not finite, out of range or too late", samples)
+        if presses:
+            self.refuse(f"{presses} presses of its button made room for newer ones before anybody took them", presses)
 
     def hello(self, hello: node_pb2.Hello, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
         """A node presents itself; it gets the time if it may go on."""
@@ -162,6 +179,27 @@ class Conversation:
         state, evidence, features = report.state, report.evidence, report.features
         return Window(self.node, self.facts.boot, seq, report.end_s, end_utc_ms, state, evidence, features)
 
+    def press(self, button: node_pb2.Button, now_utc_ms: int) -> tuple[list[node_pb2.DaemonMessage], Press | None]:
+        """A press of the node's button if it can be used. What never can be is refused and answered.
+
+        One that cannot be dated yet is refused without an answer: the node sends it again.
+        """
+        if self.facts is None or not self._tick_fits(button.tick_ms):
+            return [], None
+        ties = self._boot.ties
+        utc_ms = ties.utc_ms(button.tick_ms) if ties.ticks_ms else now_utc_ms
+        press = Press(self.node, self.facts.boot, button.press, button.class_index, min(utc_ms, now_utc_ms))
+        if not self.room:
+            self.refuse("a press of its button, but it is in no room: add it to a room in the configuration")
+        elif not ties.ticks_ms:
+            self.refuse("a press of its button before its clock was known: it comes again")
+            return [], None
+        elif not now_utc_ms - PAST_MS <= utc_ms <= now_utc_ms + FUTURE_MS:
+            self.refuse("a press of its button long ago or in the future: it counts for nothing")
+        else:
+            return [], press
+        return [press.acknowledgement()], None
+
     def committed(self, window: Window) -> None:
         """The window is on the disk."""
         self.boots[window.boot].count(window)
@@ -218,3 +256,8 @@ class Conversation:
         if end_utc_ms < now_utc_ms - PAST_MS:
             return f"a window that ended {(now_utc_ms - end_utc_ms) // (24 * 3_600_000)} days ago"
         return ""
+
+
+def _more(known: int, told: int) -> int:
+    """What has been added to a count that begins again at 0 when its node does."""
+    return told - (known if told >= known else 0)

@@ -10,7 +10,7 @@ from attune_proto.v1 import link_pb2, node_pb2
 from attuned.clock import Clock
 from attuned.nodes import session
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import EAGER_REPORTS, Conversation, Tie
+from attuned.nodes.conversation import EAGER_REPORTS, Conversation, Press, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.session import HEADER_SIZE
 from attuned.nodes.window import Window
@@ -67,6 +67,7 @@ class Listener(Protocol):
     def on_hello(self, conversation: Conversation) -> None: ...
     def on_tie(self, conversation: Conversation, tie: Tie) -> None: ...
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None: ...
+    def on_press(self, conversation: Conversation, press: Press) -> None: ...
     def on_health(self, conversation: Conversation) -> None: ...
 
 
@@ -175,6 +176,11 @@ class Hub:
                 self._listener.on_tie(conversation, tie)
         elif body == "label_ack":
             self._listener.on_label_ack(conversation, message.label_ack)
+        elif body == "button":
+            replies, press = conversation.press(message.button, now)
+            self._answer(conversation, replies)
+            if press is not None:
+                self._listener.on_press(conversation, press)
         elif body == "health":
             conversation.take_health(message.health)
             self._listener.on_health(conversation)

@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 4
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 6
+ATTUNE_VERSION = 7
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -147,4 +147,14 @@ def _attune_6(database: sqlite_utils.Database) -> None:
         " through_label INTEGER NOT NULL, trigger TEXT NOT NULL, report TEXT NOT NULL, body BLOB NOT NULL)"
         " WITHOUT ROWID",
         "CREATE INDEX releases_node ON releases (node, made_utc_ms)",
+    )
+
+
+@attune(name="8_presses_of_buttons")
+def _attune_8(database: sqlite_utils.Database) -> None:
+    # Which press of a node's button made which label: a node sends a press until it is acknowledged.
+    _run(
+        database,
+        "CREATE TABLE presses (node TEXT NOT NULL, boot INTEGER NOT NULL, press INTEGER NOT NULL,"
+        " label INTEGER NOT NULL, PRIMARY KEY (node, boot, press)) WITHOUT ROWID",
     )

@@ -213,8 +213,10 @@ static void take_fact(fleet *f, attune_feed_event event, const attune_feed *line
     }
 }
 
+/* Reports and presses wait for acknowledgements. */
 static bool busy(const fleet *f, uint32_t index, uint16_t waiting) {
-    return attune_backlog_waiting(&f->node[index].backlog) >= waiting;
+    const attune_node *node = &f->node[index];
+    return attune_backlog_waiting(&node->backlog) + node->button.waiting >= waiting;
 }
 
 /* True if a node has at least that many reports. The node found last is looked at first: while it is the reason to wait,
