@@ -27,9 +27,11 @@ from attuned.learning.lessons import Lessons
 from attuned.learning.retraining import Retraining
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.commits import Commits
-from attuned.nodes.conversation import Conversation, Press, Tie
+from attuned.nodes.conversation import Conversation, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.hub import Hub
+from attuned.nodes.press import Press
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief
 from attuned.presence.history import history
@@ -88,7 +90,8 @@ class Site:
         await self.window_store.open()
         room_of = self.settings.room_of
         facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
-        self.hub = Hub(self.clock, room_of, facts, await self.window_store.boots(), self)
+        boots = await self.window_store.boots()
+        self.hub = Hub(self.clock, room_of, facts, boots, self, quiet=self.settings.quiet_nodes)
         models = {room: RoomModel.model_validate_json(text) for room, text in (await self.site_store.models()).items()}
         self.rooms = Rooms(
             self.room_settings,
@@ -97,6 +100,7 @@ class Site:
             self._sensors_of,
             threshold=threshold(self.settings.site.cost_ratio),
             models=models,
+            quiet=self.settings.quiet_nodes,
         )
         self.keeping = Keeping(
             self.clock,
@@ -209,8 +213,16 @@ class Site:
 
     def on_press(self, conversation: Conversation, press: Press) -> None:
         # The node sends it until it is answered.
-        once = f"{press.node} {press.boot} {press.number}"
+        once = f"press {press.node} {press.boot} {press.number}"
         self.errands.put(partial(self.presses.take, conversation, press), once=once)
+
+    def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
+        once = f"sketch {sketch.node} {sketch.boot} {sketch.number}"
+        self.errands.put(partial(self._keep_sketch, conversation, sketch), once=once)
+
+    async def _keep_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
+        await self.window_store.days.add_sketch(sketch)
+        self.hub.send(conversation, sketch.acknowledgement())
 
     def on_health(self, conversation: Conversation) -> None:
         self.announcing.health(conversation, online=self.hub.online(conversation))

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 from attune_proto.v1 import link_pb2, node_pb2
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import Conversation, Press, Tie
+from attuned.nodes.conversation import Conversation, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.hub import STRANGER_LIMIT, Hub
+from attuned.nodes.press import Press
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.session import FRAME_LIMIT, FrameError, open_frame, seal
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.ties import Ties
 from attuned.nodes.window import Window
 from daemon_world import MINUTE, NOON, A, B, FakeClock, FakeGateway, hello, report, up
@@ -45,6 +47,9 @@ class Listener:
 
     def on_press(self, conversation: Conversation, press: Press) -> None:
         self.heard.append("press")
+
+    def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
+        self.heard.append("sketch")
 
     def on_health(self, conversation: Conversation) -> None:
         self.heard.append("health")

@@ -14,7 +14,8 @@ from attuned.errors import RequestError
 from attuned.labels.checking import CHECKED_LABELS, Doubt, check
 from attuned.labels.names import no_room
 from attuned.labels.teaching import CLASSES, Teaching
-from attuned.nodes.conversation import Conversation, Press
+from attuned.nodes.conversation import Conversation
+from attuned.nodes.press import Press
 from attuned.nodes.window import Window
 from attuned.store.site import LONGEST_MS, LabelRow, SiteStore, Withdrawn
 from attuned.store.windows import WindowStore

@@ -7,7 +7,8 @@ from attune_proto.v1 import node_pb2
 from attuned.errors import RequestError
 from attuned.labels.labels import Labels
 from attuned.labels.teaching import CLASSES
-from attuned.nodes.conversation import Conversation, Press
+from attuned.nodes.conversation import Conversation
+from attuned.nodes.press import Press
 from attuned.store.site import LabelRow
 
 BUTTON = "button"

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from attune_core import Sketch
 from attune_proto.v1 import node_pb2
 
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.facts import NodeFacts
+from attuned.nodes.press import Press
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.ties import TieAttempt
 from attuned.nodes.window import Window
 
@@ -36,31 +39,20 @@ class Tie:
     utc_ms: int
 
 
-@dataclass(frozen=True)
-class Press:
-    """A press of a node's button at a time in UTC. `(node, boot, number)` is its identity."""
-
-    node: str
-    boot: int
-    number: int
-    class_index: int
-    utc_ms: int
-
-    def acknowledgement(self) -> node_pb2.DaemonMessage:
-        """What lets the node forget it."""
-        return node_pb2.DaemonMessage(button_ack=node_pb2.ButtonAck(boot=self.boot, press=self.number))
-
-
 class Conversation:
     """What the daemon knows of one node, and what to answer.
 
-    `room` is empty for a node that is not assigned to a room: it gets no time, so it sends nothing and keeps all.
+    `room` is empty for a node that is not assigned to a room: it gets no time, so it sends nothing and keeps all. A
+    `quiet` node is told so with the time.
     """
 
-    def __init__(self, node: str, room: str, facts: NodeFacts | None, boots: dict[int, BootRecord]) -> None:
+    def __init__(
+        self, node: str, room: str, facts: NodeFacts | None, boots: dict[int, BootRecord], *, quiet: bool = False
+    ) -> None:
         self.node = node
         self.hint = bytes.fromhex(node)[:4]
         self.room = room
+        self.quiet = quiet
         self.facts = facts
         self.boots = boots
         self.kinds: Sequence[str] = ()
@@ -200,6 +192,28 @@ class Conversation:
             return [], press
         return [press.acknowledgement()], None
 
+    def sketch(
+        self, sketch: node_pb2.DriftSketch, now_utc_ms: int
+    ) -> tuple[list[node_pb2.DaemonMessage], NodeSketch | None]:
+        """A quiet node's sketch if it can be used. What never can be is refused and answered.
+
+        One that cannot be dated yet has no answer: the node sends it again.
+        """
+        facts, ties = self.facts, self._boot.ties
+        if facts is None or not self.room or not ties.ticks_ms:
+            return [], None
+        to_utc_ms = ties.utc_ms(sketch.end_s * 1000)
+        from_utc_ms = to_utc_ms - sketch.windows * facts.window_s * 1000
+        stretch = from_utc_ms, to_utc_ms
+        found = NodeSketch(self.node, facts.boot, sketch.number, *stretch, facts.schema, sketch.windows, sketch.counts)
+        if not now_utc_ms - PAST_MS <= from_utc_ms < to_utc_ms <= now_utc_ms + FUTURE_MS:
+            self.refuse("a drift sketch of a time long ago, in the future, or without windows")
+        elif not _is_sketch(facts, sketch.counts):
+            self.refuse(f"a drift sketch of {len(sketch.counts)} bytes that do not fit its features")
+        else:
+            return [], found
+        return [found.acknowledgement()], None
+
     def committed(self, window: Window) -> None:
         """The window is on the disk."""
         self.boots[window.boot].count(window)
@@ -215,7 +229,7 @@ class Conversation:
 
     def _time(self, tick_ms: int, now_utc_ms: int) -> node_pb2.DaemonMessage:
         self._attempt.ask(tick_ms, now_utc_ms)
-        return node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick_ms, utc_ms=now_utc_ms))
+        return node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick_ms, utc_ms=now_utc_ms, quiet=self.quiet))
 
     def _give_up_below(self, first_seq: int) -> None:
         boot = self.facts.boot if self.facts else 0
@@ -256,6 +270,15 @@ class Conversation:
         if end_utc_ms < now_utc_ms - PAST_MS:
             return f"a window that ended {(now_utc_ms - end_utc_ms) // (24 * 3_600_000)} days ago"
         return ""
+
+
+def _is_sketch(facts: NodeFacts, counts: bytes) -> bool:
+    schema = facts.make_schema()
+    try:
+        Sketch(len(schema), schema.sensors.tolist()).load(counts)
+    except ValueError:
+        return False
+    return True
 
 
 def _more(known: int, told: int) -> int:

@@ -15,6 +15,7 @@ static void begin(attune_node *node) {
     node->label_acks = 0;
     node->sent_seq = 0;
     attune_button_restart(&node->button, node->now_ms);
+    attune_quiet_restart(&node->quiet, node->now_ms);
     attune_retry_start(&node->hello_retry, node->now_ms, ATTUNE_HELLO_RETRY_MS);
     attune_retry_start(&node->report_retry, node->now_ms, ATTUNE_REPORT_RETRY_MS);
 }
@@ -31,6 +32,7 @@ void attune_node_link_poll(attune_node *node) {
         return;
     }
     attune_button_poll(&node->button, node->now_ms);
+    attune_quiet_poll(&node->quiet, node->now_ms);
     if (!node->timed) {
         if (!node->hello_due && attune_retry_due(&node->hello_retry, node->now_ms)) {
             node->hello_due = true;
@@ -62,6 +64,7 @@ static void take_time(attune_node *node, const attune_v1_Time *time) {
         attune_button_restart(&node->button, node->now_ms);
     }
     node->timed = true;
+    attune_quiet_set(&node->quiet, time->quiet, time->utc_ms, time->echo_tick_ms);
 }
 
 static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack) {
@@ -82,7 +85,13 @@ static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack) {
     }
 }
 
-/* It names its boot, so it can be taken at any time. */
+/* These name their boot, so they can be taken at any time. */
+static void take_sketch_ack(attune_node *node, const attune_v1_SketchAck *ack) {
+    if (ack->boot == node->identity.boot) {
+        attune_quiet_acknowledge(&node->quiet, ack->number);
+    }
+}
+
 static void take_button_ack(attune_node *node, const attune_v1_ButtonAck *ack) {
     if (ack->boot == node->identity.boot) {
         attune_button_acknowledge(&node->button, ack->press);
@@ -110,6 +119,8 @@ void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size) {
         attune_node_unlearn(node, &message.body.unlearn);
     } else if (message.which_body == attune_v1_DaemonMessage_button_ack_tag) {
         take_button_ack(node, &message.body.button_ack);
+    } else if (message.which_body == attune_v1_DaemonMessage_sketch_ack_tag) {
+        take_sketch_ack(node, &message.body.sketch_ack);
     }
 }
 
@@ -181,6 +192,11 @@ static void fill_report(const attune_node *node, const attune_report *report, at
     }
 }
 
+/* Sketches go when reports may: they have to be dated. */
+static const attune_v1_DriftSketch *next_sketch(const attune_node *node) {
+    return node->timed ? attune_quiet_next(&node->quiet) : NULL;
+}
+
 static const attune_report *next_report(const attune_node *node) {
     if (!node->timed || in_flight(node) >= ATTUNE_IN_FLIGHT) {
         return NULL;
@@ -190,6 +206,7 @@ static const attune_report *next_report(const attune_node *node) {
 
 static bool fill_next(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message) {
     const attune_press *press = attune_button_next(&node->button);
+    const attune_v1_DriftSketch *sketch = next_sketch(node);
     if (node->hello_due) {
         fill_hello(node, message);
     } else if (node->time_ack_due) {
@@ -204,6 +221,9 @@ static bool fill_next(const attune_node *node, const attune_report *report, attu
         fill_health(node, message);
     } else if (report != NULL) {
         fill_report(node, report, message);
+    } else if (sketch != NULL) {
+        message->which_body = attune_v1_NodeMessage_drift_sketch_tag;
+        message->body.drift_sketch = *sketch;
     } else {
         return false;
     }
@@ -235,7 +255,10 @@ static void message_sent(attune_node *node, const attune_report *report, const a
         break;
     case attune_v1_NodeMessage_health_tag:
         node->health_due = false;
-        node->health_ms = node->now_ms + ATTUNE_HEALTH_MS;
+        node->health_ms = node->now_ms + (node->quiet.on ? ATTUNE_QUIET_HEALTH_MS : ATTUNE_HEALTH_MS);
+        break;
+    case attune_v1_NodeMessage_drift_sketch_tag:
+        attune_quiet_sent(&node->quiet);
         break;
     default:
         report_sent(node, report);

@@ -10,6 +10,7 @@
 #include "learner/label_log.h"
 #include "node/backlog.h"
 #include "node/button.h"
+#include "node/quiet.h"
 #include "session/session.h"
 #include "window/window.h"
 
@@ -18,8 +19,9 @@
 #define ATTUNE_HELLO_RETRY_MS 5000u
 #define ATTUNE_REPORT_RETRY_MS 15000u
 
-/* Health goes out after the first time message and then every ten minutes. */
+/* Health goes out after the first time message and then every ten minutes, in quiet mode every hour. */
 #define ATTUNE_HEALTH_MS 600000u
+#define ATTUNE_QUIET_HEALTH_MS 3600000u
 
 /* After a jump of more than this past the open window's end, window and filter start cold; shorter ones close each window. */
 #define ATTUNE_GAP_MS 3600000u
@@ -59,6 +61,7 @@ typedef struct attune_node {
     attune_label_log log;
     attune_backlog backlog;
     attune_button button;
+    attune_quiet quiet;
     attune_session session;
     attune_counters counters;
     uint8_t release_digest[16];
