@@ -189,7 +189,7 @@ static void the_mode_ends_when_it_is_told(void **state) {
     attune_node_link(&node, true);
     fake_daemon_exchange(&daemon_);
     run_windows(10, 2, 430);
-    assert_int_equal(daemon_.arrivals, 13); /* its first window, and the hour's */
+    assert_int_equal(daemon_.arrivals, 13);  /* its first window, and the hour's */
     assert_int_equal(node.quiet.windows, 4); /* since the hour began, in the sixth of them */
 }
 
