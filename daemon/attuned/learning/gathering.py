@@ -58,8 +58,9 @@ class Gathering:
     def room(self, room: str) -> RoomInputs:
         """The blocks of each node of a room: cohort, weak sources, then its own labels."""
         rows = self.labels.get(room, [])
-        said = self._labelled(room, rows)
-        moved = self._motion(room, said, rows)
+        found = self._windows(room, rows)
+        said = {node: labelled(found[node], rows) for node in found}
+        moved = self._motion(found, said, rows)
         nodes = {}
         for node in self._known(room):
             schema = self.schema(node)
@@ -75,12 +76,13 @@ class Gathering:
     def _known(self, room: str) -> list[str]:
         return sorted(node for node in self.rooms[room] if node in self.facts)
 
-    def _labelled(self, room: str, rows: Sequence[LabelRow]) -> dict[str, Labelled]:
-        """The windows of each node that a label speaks of."""
-        nodes = self._known(room)
-        features = {node: len(self.schema(node)) for node in nodes}
-        found = self.reader.windows(features, _merged((row.from_utc_ms, row.to_utc_ms) for row in rows))
-        return {node: labelled(found[node], rows) for node in nodes}
+    def _windows(self, room: str, rows: Sequence[LabelRow]) -> dict[str, Columns]:
+        """The windows of each node that a label speaks of; all that there are where motion may teach."""
+        schemas = {node: self.schema(node) for node in self._known(room)}
+        spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
+        if any(map(motion.has_motion, schemas.values())) and any(map(_says_free, rows)):
+            spans = [(0, EVER_MS)]
+        return self.reader.windows({node: len(schema) for node, schema in schemas.items()}, spans)
 
     def _weak(self, node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
         """A block for each day and weak source, as reliable as the source has been."""
@@ -100,22 +102,18 @@ class Gathering:
                 found.append(_summand(name, node, weight, of_day[evenly(len(of_day), WEAK_WINDOWS)]))
         return found
 
-    def _motion(self, room: str, said: Mapping[str, Labelled], rows: Sequence[LabelRow]) -> dict[str, list[Summand]]:
+    def _motion(
+        self, found: Mapping[str, Columns], said: Mapping[str, Labelled], rows: Sequence[LabelRow]
+    ) -> dict[str, list[Summand]]:
         """By node a block for each day in which the room's motion sensors saw somebody; none before people have told
         any node what the free room is like."""
-        schemas = {node: self.schema(node) for node in said}
-        free = {node: _free_weight(windows, rows) for node, windows in said.items()}
-        if not any(free.values()) or not any(map(motion.has_motion, schemas.values())):
-            return {node: [] for node in said}
-        found = self.reader.windows({node: len(schema) for node, schema in schemas.items()}, [(0, EVER_MS)])
-        steps = motion.steps_with_motion({node: (schemas[node], found[node]) for node in said}, self.step_s)
+        steps = motion.steps_with_motion({node: (self.schema(node), found[node]) for node in said}, self.step_s)
         believed = motion.reliability(steps, self.step_s, rows)
-        return {
-            node: _motion_blocks(
-                node, motion.in_motion(found[node], steps, self.step_s, said[node]), believed, free[node]
-            )
-            for node in said
-        }
+        blocks = {}
+        for node, told in said.items():
+            seen = motion.in_motion(found[node], steps, self.step_s, told)
+            blocks[node] = _motion_blocks(node, seen, believed, _free_weight(told, rows))
+        return blocks
 
     def _cohort(self, room: str, node: str, schema: Schema) -> list[Summand]:
         """What people said of other rooms with a node of this schema, down-weighted."""
@@ -246,6 +244,10 @@ def _own(node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
     people = {row.number: row.weight for row in rows if row.weight >= 1}
     numbers = [number for number in np.unique(said.label).tolist() if number in people]
     return [_summand(f"label {n} {node}", node, people[n], said[said.label == n]) for n in numbers]
+
+
+def _says_free(row: LabelRow) -> bool:
+    return row.weight >= 1 and row.class_name == "free"
 
 
 def _free_weight(said: Labelled, rows: Sequence[LabelRow]) -> float:

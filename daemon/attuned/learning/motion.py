@@ -67,12 +67,9 @@ def reliability(steps: Steps, step_s: int, rows: Iterable[LabelRow]) -> float:
 
 def in_motion(windows: Columns, steps: Steps, step_s: int, said: Labelled) -> Labelled:
     """A node's windows that end in such a step and of which nobody has said anything."""
-    told = set(zip(said.boot.tolist(), said.seq.tolist(), strict=True))
     inside = np.isin(steps_of(windows.ends_ms, step_s), steps)
-    kept = np.array(
-        [i for i in np.flatnonzero(inside).tolist() if (int(windows.boot[i]), int(windows.seq[i])) not in told],
-        np.int64,
-    )
+    told = np.isin(_identity(windows), _identity(said))
+    kept = np.flatnonzero(inside & ~told)
     return Labelled(
         windows.ends_ms[kept],
         windows.boot[kept],
@@ -81,6 +78,11 @@ def in_motion(windows: Columns, steps: Steps, step_s: int, said: Labelled) -> La
         np.ones(len(kept), np.uint8),
         windows.features[kept],
     )
+
+
+def _identity(windows: Columns | Labelled) -> Steps:
+    """One number for (boot, seq), which have 32 bits each."""
+    return np.asarray(windows.boot << 32 | windows.seq)
 
 
 def by_day(windows: Labelled, limit: int) -> dict[int, Labelled]:
