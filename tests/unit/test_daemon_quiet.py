@@ -253,3 +253,14 @@ def test_a_node_that_is_told_something_has_a_room_and_one_table(
     with pytest.raises(ValueError, match=reason.replace("[", r"\[")):
         site_settings(tmp_path, nodes=nodes)
     assert Settings.model_validate({"site": {"name": "s"}}).quiet_nodes == frozenset()
+
+
+async def test_sketches_are_kept_as_long_as_windows(world: World) -> None:
+    await greet(world)
+    world.clock.now = NOON + 2 * HOUR
+    for number in (1, 2):
+        await world.sketch(number=number, end_s=3600 * number)
+    # 28 days unless configured; then the first of them has ended before that.
+    world.clock.now = NOON - 100_000 + HOUR + 28 * 24 * HOUR + 1
+    await world.site.retention.sweep()
+    assert [row.number for row in await world.site.window_store.days.sketches(A, 0, 1 << 62)] == [2]
