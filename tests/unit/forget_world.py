@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attune_proto.v1 import node_pb2
 from attuned.learning.forgetting import Request
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.window import Window
 from attuned.site import Site
 from attuned.store.audit import AuditEntry
@@ -55,6 +56,9 @@ async def history(site: Site, room: str, node: str, days: int, author: str) -> N
     for number in range(START // DAY_MS, START // DAY_MS + days):
         day = DayRow(node, day_name(number), number * DAY_MS, (number + 1) * DAY_MS, SCHEMA.hash.hex(), "{}")
         await bulk.days.add(day.day, [day])
+        await bulk.days.add_sketch(
+            NodeSketch(node, 1, number, day.from_utc_ms, day.to_utc_ms, day.schema, 60, b"counts")
+        )
     since = (START + 4 * DAY_MS) // DAY_MS
     event = DriftRow(0, node, day_name(since), "moved", "[]", "[]", 9.0, "open", 0, 0, author, NOW, NOW)
     await site.site_store.drift.save([event])

@@ -14,6 +14,7 @@ from attuned.drift.day import NodeDay, Windows, node_day, stretch_of
 from attuned.drift.judge import REFERENCE_DAYS, History, judge
 from attuned.drift.life import DriftEvent, State, acknowledged, next_events, spans
 from attuned.drift.rows import day_of, day_row, event_of, event_row
+from attuned.drift.sketches import sketched_day
 from attuned.errors import NotFoundError, RequestError, StoreError
 from attuned.gate import Gate
 from attuned.nodes.window import EVIDENCE_STEPS, Window
@@ -122,10 +123,14 @@ class Detector:
         for node, schema in self._schemas().items():
             if nodes and node not in nodes:
                 continue
-            windows = await self._windows.windows_between([node], *stretch_of(day, self._zone))
-            if windows:
+            stretch = stretch_of(day, self._zone)
+            windows = await self._windows.windows_between([node], *stretch)
+            sketches = await self._windows.days.sketches(node, *stretch)
+            # A quiet node's sketches hold every window of which it reported a few.
+            made = await asyncio.to_thread(sketched_day, node, day, self._zone, schema, sketches) if sketches else None
+            if made is None and windows:
                 made = await asyncio.to_thread(day_of_windows, node, day, self._zone, schema, windows)
-                found += [made] if made else []
+            found += [made] if made else []
         return found
 
     async def _judge(self, day: date, today: Sequence[NodeDay]) -> None:

@@ -15,6 +15,7 @@ from attuned.drift.day import stretch_of
 from attuned.drift.detector import day_of_windows
 from attuned.drift.judge import REFERENCE_DAYS
 from attuned.drift.rows import day_row
+from attuned.drift.sketches import sketched_day
 from attuned.labels.labels import KEPT_LABELS
 from attuned.learning.from_labels import room_record, spans
 from attuned.learning.gathering import Gathering, find_again
@@ -101,6 +102,13 @@ def _known(proof: Proof) -> Iterator[Check]:
     yield proof.left("known history of rooms", found)
 
 
+def _sketches(proof: Proof) -> Iterator[Check]:
+    every = Remaining(Path(proof.job.store), [])
+    for entry in proof.entries:
+        span = (entry.selection.from_utc_ms, entry.selection.to_utc_ms)
+        yield proof.left("sketches", [row for node in entry.selection.nodes for row in every.sketches(node, span)])
+
+
 def _node_days(proof: Proof) -> Iterator[Check]:
     for entry in proof.entries:
         selection = entry.selection
@@ -123,8 +131,12 @@ def _day_again(proof: Proof, row: DayRow) -> DayRow | None:
     if row.node not in proof.facts:
         return None
     day = date.fromisoformat(row.day)
-    windows = proof.remaining.whole_windows([row.node], [stretch_of(day, proof.zone)])
-    made = day_of_windows(row.node, day, proof.zone, proof.facts[row.node].make_schema(), windows)
+    schema, stretch = proof.facts[row.node].make_schema(), stretch_of(day, proof.zone)
+    sketches = proof.remaining.sketches(row.node, stretch)
+    made = sketched_day(row.node, day, proof.zone, schema, sketches) if sketches else None
+    if made is None:
+        windows = proof.remaining.whole_windows([row.node], [stretch])
+        made = day_of_windows(row.node, day, proof.zone, schema, windows)
     return day_row(made) if made else None
 
 
@@ -209,7 +221,8 @@ def _releases(proof: Proof) -> Iterator[Check]:
         release = Release.model_validate_json(row.body)
         if row.forgotten != "[]":
             yield Check(name=f"release {row.id[:8]}, head", in_force=release.state or NOTHING, never_saw=NOTHING)
-        gone = sorted({number for block in release.blocks for number in block.labels} - numbers)
+        # Motion teaches without a label, under the number 0.
+        gone = sorted({number for block in release.blocks for number in block.labels} - numbers - {0})
         if gone:
             yield proof.left(f"release {row.id[:8]}, labels", gone)
         elif row.forgotten == "[]" and row.state in (CANDIDATE, DEPLOYED) and release.room in proof.rooms:
@@ -247,6 +260,7 @@ PARTS: tuple[Callable[[Proof], Iterator[Check]], ...] = (
     _labels,
     _sayings,
     _known,
+    _sketches,
     _node_days,
     _events,
     _models,

@@ -6,7 +6,7 @@ asked for them a second time.
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,8 +20,9 @@ from attuned.store.windows import count_in_boots, inbox_records, packed_records
 # Rows of packed windows that are looked at in one transaction.
 STEP_ROWS = 500
 
-# Steps of an hour after the stretch follow from it through the room's filter.
-HOURS_AFTER = 1
+# What follows from the stretch: steps of an hour through the room's filter, and what a quiet node said last holds for
+# a little more than an hour.
+HOURS_AFTER = 2
 
 _DAYS = "FROM node_days WHERE node = ? AND from_utc_ms < ? AND to_utc_ms > ?"
 _SAID = "FROM said WHERE room = ? AND utc_ms > ? AND utc_ms <= ? AND spoken_utc_ms <= ?"
@@ -147,7 +148,16 @@ def forget_days(connection: sqlite3.Connection, entry: AuditEntry) -> int:
     return _deleted(connection, _DAYS, [(node, selection.to_utc_ms, selection.from_utc_ms) for node in selection.nodes])
 
 
-def _deleted(connection: sqlite3.Connection, rest: str, rows: list[tuple[str | int, ...]]) -> int:
+def forget_sketches(connection: sqlite3.Connection, entry: AuditEntry) -> int:
+    """Drops sketches of quiet nodes that the stretch touches: nothing can be taken out of them."""
+    selection = entry.selection
+    if not selection.takes_windows:
+        return 0
+    rows = [(node, selection.to_utc_ms, selection.from_utc_ms) for node in selection.nodes]
+    return _deleted(connection, "FROM sketches WHERE node = ? AND from_utc_ms < ? AND to_utc_ms > ?", rows)
+
+
+def _deleted(connection: sqlite3.Connection, rest: str, rows: Sequence[tuple[str | int, ...]]) -> int:
     return sum(connection.execute(f"DELETE {rest}", row).rowcount for row in rows)
 
 
@@ -156,4 +166,5 @@ ROWS: dict[str, Callable[[sqlite3.Connection, AuditEntry], int]] = {
     "sayings": forget_said,
     "known hours": forget_known,
     "days of nodes": forget_days,
+    "sketches": forget_sketches,
 }

@@ -54,6 +54,8 @@ def _cut(connection: sqlite3.Connection, row: LabelRow, span: Span) -> None:
     pieces = [piece for piece in (before, after) if piece[0] < piece[1]]
     if not pieces:
         connection.execute("DELETE FROM labels WHERE number = ?", (row.number,))
+        # The press of a button stays known: it makes no second label.
+        connection.execute("UPDATE presses SET label = 0 WHERE label = ?", (row.number,))
         return
     connection.execute("UPDATE labels SET from_utc_ms = ?, to_utc_ms = ? WHERE number = ?", (*pieces[0], row.number))
     if len(pieces) > 1 and row.in_force:

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
 
-from attuned.store.audit import AuditEntry, write_entry
+from attuned.store.audit import AuditEntry, Selection, write_entry
 from attuned.store.database import Database
 from attuned.store.forgetting_labels import forget_labels, keep_numbers
 from attuned.store.releases import DEPLOYED, FORGOTTEN, ReleaseRow
@@ -13,8 +13,8 @@ from attuned.store.site import LabelRow
 
 DAY_MS = 86_400_000
 
-# Takes out of a release what came from labels and nodes; the row without it and the names of its blocks that went.
-Strip = Callable[[ReleaseRow, Collection[int], Collection[str]], tuple[ReleaseRow, Sequence[str]]]
+# Takes out of a release what came from labels and windows; the row without it and the names of its blocks that went.
+Strip = Callable[[ReleaseRow, Collection[int], Selection], tuple[ReleaseRow, Sequence[str]]]
 
 
 @dataclass
@@ -93,11 +93,10 @@ def _unlearning(connection: sqlite3.Connection, task: Task) -> int:
 
 def _releases(connection: sqlite3.Connection, task: Task) -> int:
     labels = {row.number for row in task.labels}
-    nodes = {task.entry.selection.node} - {""}
     columns = ", ".join(each.name for each in fields(ReleaseRow))
     marked = 0
     for values in connection.execute(f"SELECT {columns} FROM releases").fetchall():  # noqa: S608
-        row, gone = task.strip(ReleaseRow(*values), labels, nodes)
+        row, gone = task.strip(ReleaseRow(*values), labels, task.entry.selection)
         if gone:
             _replace(connection, row, [(name, task.entry.utc_ms) for name in gone])
             marked += 1

@@ -4,10 +4,10 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 5
+WINDOWS_VERSION = 6
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 7
+ATTUNE_VERSION = 8
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -87,6 +87,17 @@ def _windows_4(database: sqlite_utils.Database) -> None:
 @windows(name="5_audit")
 def _windows_5(database: sqlite_utils.Database) -> None:
     _run(database, _AUDIT)
+
+
+@windows(name="6_sketches_of_quiet_nodes")
+def _windows_6(database: sqlite_utils.Database) -> None:
+    # What quiet nodes counted, an hour a row: the sketch as the core exports it.
+    _run(
+        database,
+        "CREATE TABLE sketches (node TEXT NOT NULL, to_utc_ms INTEGER NOT NULL, boot INTEGER NOT NULL,"
+        " number INTEGER NOT NULL, from_utc_ms INTEGER NOT NULL, schema TEXT NOT NULL, windows INTEGER NOT NULL,"
+        " counts BLOB NOT NULL, PRIMARY KEY (node, to_utc_ms, boot, number)) WITHOUT ROWID",
+    )
 
 
 @attune(name="1_first_tables")
@@ -177,4 +188,14 @@ def _attune_7(database: sqlite_utils.Database) -> None:
         "INSERT INTO label_numbers SELECT coalesce(max(number), 0) FROM labels",
         # Names of blocks that were forgotten, each with when (a JSON list of pairs).
         "ALTER TABLE releases ADD COLUMN forgotten TEXT NOT NULL DEFAULT '[]'",
+    )
+
+
+@attune(name="8_presses_of_buttons")
+def _attune_8(database: sqlite_utils.Database) -> None:
+    # Which press of a node's button made which label: a node sends a press until it is acknowledged.
+    _run(
+        database,
+        "CREATE TABLE presses (node TEXT NOT NULL, boot INTEGER NOT NULL, press INTEGER NOT NULL,"
+        " label INTEGER NOT NULL, PRIMARY KEY (node, boot, press)) WITHOUT ROWID",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.window import Window, unpack_all
 from attuned.store.accuracy import AccuracyDay, RoomRelease, day_of_row
 from attuned.store.audit import AuditEntry
@@ -55,6 +56,16 @@ class Remaining(Reader):
         every = {(w.end_utc_ms, w.node, w.boot, w.seq): w for part in records for w in unpack_all(part)}
         inside = (w for _, w in sorted(every.items()) if any(a < w.end_utc_ms <= b for a, b in spans))
         return [w for w in inside if not w.refused and not self._saw(w.node, w.end_utc_ms)]
+
+    def sketches(self, node: str, span: Span) -> list[NodeSketch]:
+        """A quiet node's sketches that a stretch touches, by time."""
+        text = (
+            "SELECT node, boot, number, from_utc_ms, to_utc_ms, schema, windows, counts FROM sketches"
+            " WHERE node = ? AND to_utc_ms > ? AND from_utc_ms < ? ORDER BY to_utc_ms, boot, number"
+        )
+        with opened(self.bulk) as connection:
+            found = [NodeSketch(*row) for row in connection.execute(text, (node, *span))]
+        return [row for row in found if not any(counted_in(row, entry) for entry in self._entries)]
 
     def said(self, room: str, span: Span) -> list[SaidRow]:
         """All that was said of a room by then, in order of saying."""
@@ -131,6 +142,13 @@ def speaks_of(row: LabelRow, entry: AuditEntry) -> bool:
         and row.to_utc_ms > selection.from_utc_ms
         and row.told_utc_ms <= entry.utc_ms
     )
+
+
+def counted_in(row: NodeSketch, entry: AuditEntry) -> bool:
+    """Whether a sketch counts windows of what an entry forgot."""
+    selection = entry.selection
+    met = row.from_utc_ms < selection.to_utc_ms and selection.from_utc_ms < row.to_utc_ms
+    return row.node in selection.nodes and met
 
 
 def _said_of(row: SaidRow, entries: Sequence[AuditEntry]) -> bool:
