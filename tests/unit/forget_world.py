@@ -57,7 +57,7 @@ async def history(site: Site, room: str, node: str, days: int, author: str) -> N
         day = DayRow(node, day_name(number), number * DAY_MS, (number + 1) * DAY_MS, SCHEMA.hash.hex(), "{}")
         await bulk.days.add(day.day, [day])
         await bulk.days.add_sketch(
-            NodeSketch(node, 1, number, day.from_utc_ms, day.to_utc_ms, day.schema, 60, b"counts")
+            NodeSketch(node, 1, number, day.from_utc_ms, day.to_utc_ms, "another", 60, b"counts")
         )
     since = (START + 4 * DAY_MS) // DAY_MS
     event = DriftRow(0, node, day_name(since), "moved", "[]", "[]", 9.0, "open", 0, 0, author, NOW, NOW)
