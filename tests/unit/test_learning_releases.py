@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,12 @@ async def two_rooms(folder: Path) -> Gathering:
     other = Days(2, every=4, seed=2)
     windows = sorted([*SHORT.windows(A), *other.windows(B)], key=lambda window: window.end_utc_ms)
     await fill(folder, windows, [*SHORT.labels("r"), *other.labels("s")])
-    return Gathering(Reader(folder), ROOMS, 60)
+    return Gathering(Reader(folder), ROOMS, 60, UTC)
 
 
 async def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
     first = build((await two_rooms(tmp_path)).room("r"))
-    again = build(Gathering(Reader(tmp_path), ROOMS, 60).room("r"))
+    again = build(Gathering(Reader(tmp_path), ROOMS, 60, UTC).room("r"))
     assert [each.canonical() for each in first] == [each.canonical() for each in again]
     (release,) = first
     assert release.id == hashlib.blake2b(release.canonical(), digest_size=16).hexdigest()
@@ -72,7 +73,7 @@ async def test_rebuilding_gives_the_same_bytes_when_more_has_come(tmp_path: Path
     found = find_again(Reader(tmp_path), release)
     assert found.missing == ()
     assert rebuilt(found.inputs, release).canonical() == release.canonical()
-    assert build(Gathering(Reader(tmp_path), ROOMS, 60).room("r"))[0].id != release.id
+    assert build(Gathering(Reader(tmp_path), ROOMS, 60, UTC).room("r"))[0].id != release.id
 
 
 NEWEST_OF_A = "DELETE FROM inbox WHERE id = (SELECT max(id) FROM inbox WHERE hex(record) LIKE 'A1B2C3D400000001%')"
@@ -103,7 +104,7 @@ async def test_another_factory_is_named(tmp_path: Path) -> None:
 async def test_a_room_without_labels_is_the_factory_and_its_cohort(tmp_path: Path) -> None:
     gathering = await two_rooms(tmp_path)
     await fill(tmp_path, Days(1, every=60).windows(C), [])
-    (release,) = build(Gathering(gathering.reader, ROOMS, 60).room("t"))
+    (release,) = build(Gathering(gathering.reader, ROOMS, 60, UTC).room("t"))
     assert [block.name.split()[0] for block in release.blocks] == ["factory", "cohort", "cohort"]
     assert release.through_label == 0
 
@@ -116,7 +117,7 @@ async def test_weak_labels_count_by_how_often_they_were_right(tmp_path: Path) ->
     labels = SHORT.labels("r")[:5]
     more = [weak(600, 660, "occupied"), weak(750, 770, "occupied"), weak(2000, 2060, "occupied")]
     await fill(tmp_path, SHORT.windows(A), [*labels, *more])
-    (release,) = build(Gathering(Reader(tmp_path), {"r": [A]}, 60).room("r"))
+    (release,) = build(Gathering(Reader(tmp_path), {"r": [A]}, 60, UTC).room("r"))
     found = [block for block in release.blocks if block.name.startswith("weak")]
     # Right once, wrong once, beside a prior of 3 : 1, so right in 4 of 6. What people said is not taught twice.
     assert [block.name for block in found] == [

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from attune_core import Schema
 
+from attuned.drift.life import breaks
+from attuned.drift.rows import event_of
 from attuned.labels.teaching import CLASSES
 from attuned.learning.blocks import Block, Labelled, factory_block, make_block
 from attuned.learning.effective import DAY_S
 from attuned.learning.releases import NodePart, Release, RoomInputs, Summand
 from attuned.learning.reliability import Reliability
 from attuned.nodes.facts import NodeFacts
-from attuned.store.reading import Columns, Reader, Span
+from attuned.store.drift import DriftRow
+from attuned.store.reading import Columns, Span
 from attuned.store.site import LabelRow
 
 DAY_MS = DAY_S * 1000
@@ -32,21 +37,41 @@ COHORT_WEIGHT = 30.0
 WEAK_WINDOWS = 120
 
 
+class Source(Protocol):
+    """Where windows, labels and releases are read from: the store (store/reading.py), or what a replay keeps of one."""
+
+    def facts(self) -> dict[str, str]: ...
+
+    def labels_in_force(self) -> dict[str, list[LabelRow]]: ...
+
+    def labels(self, numbers: Iterable[int]) -> dict[int, LabelRow]: ...
+
+    def deployed(self) -> dict[str, bytes]: ...
+
+    def drift(self) -> list[DriftRow]: ...
+
+    def windows(self, features: Mapping[str, int], spans: Sequence[Span]) -> dict[str, Columns]: ...
+
+
 @dataclass
 class Gathering:
-    """Gathers for many rooms in turn; what one room tells the others is kept. `rooms` are their nodes."""
+    """Gathers for many rooms in turn; what one room tells the others is kept. `rooms` are their nodes, `zone` the
+    site's."""
 
-    reader: Reader
+    reader: Source
     rooms: Mapping[str, Sequence[str]]
     step_s: int
+    zone: tzinfo
     facts: dict[str, NodeFacts] = field(init=False)
     labels: dict[str, list[LabelRow]] = field(init=False)
+    changed: dict[str, int] = field(init=False)
     _told: dict[str, dict[str, Labelled]] = field(default_factory=dict)
     _reliability: Reliability | None = None
 
     def __post_init__(self) -> None:
         self.facts = {node: NodeFacts.from_json(text) for node, text in self.reader.facts().items()}
         self.labels = self.reader.labels_in_force()
+        self.changed = breaks(map(event_of, self.reader.drift()), self.zone)
 
     def room(self, room: str) -> RoomInputs:
         """The blocks of each node of a room: cohort, weak sources, then its own labels."""
@@ -55,7 +80,7 @@ class Gathering:
         nodes = {}
         for node in self._known(room):
             schema = self.schema(node)
-            own = _own(node, said[node], rows)
+            own = _own(node, said[node], rows, self.changed.get(node, 0))
             weak = self._weak(node, said[node], rows) if any(row.weight < 1 for row in rows) else []
             nodes[node] = NodePart(schema, (*self._cohort(room, node, schema), *weak, *own))
         return RoomInputs(room, self.step_s, nodes)
@@ -132,7 +157,7 @@ class Found:
     missing: tuple[str, ...]
 
 
-def find_again(reader: Reader, release: Release) -> Found:
+def find_again(reader: Source, release: Release) -> Found:
     """The blocks of a release, by their names and windows."""
     rows = reader.labels(number for block in release.blocks for number in block.labels)
     schemas = {node: kind.features for node, kind in release.types.items()}
@@ -154,7 +179,7 @@ def find_again(reader: Reader, release: Release) -> Found:
 
 
 def _stored(
-    reader: Reader, blocks: Sequence[Block], rows: Mapping[int, LabelRow], schemas: Mapping[str, Schema]
+    reader: Source, blocks: Sequence[Block], rows: Mapping[int, LabelRow], schemas: Mapping[str, Schema]
 ) -> dict[str, Columns]:
     """All windows that the labels of some blocks speak of, by the node that measured them."""
     spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows.values())
@@ -206,11 +231,20 @@ def _labelled(
     return Labelled(*identity, label, classes[which], windows.features[kept])
 
 
-def _own(node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
-    """A block for each label that people gave, in order of their numbers."""
+def _own(node: str, said: Labelled, rows: Sequence[LabelRow], changed_utc_ms: int) -> list[Summand]:
+    """A block for each label that people gave, in order of their numbers.
+
+    What was measured before the node changed is worth what a cohort is: it is another room's word by now.
+    """
     people = {row.number: row.weight for row in rows if row.weight >= 1}
-    numbers = [number for number in np.unique(said.label).tolist() if number in people]
-    return [_summand(f"label {n} {node}", node, people[n], said[said.label == n]) for n in numbers]
+    past = said.ends_ms <= changed_utc_ms
+    count = int(np.sum(past & np.isin(said.label, list(people))))
+    found = []
+    for name, part, share in (("before", past, min(1.0, COHORT_WEIGHT / max(count, 1))), ("label", ~past, 1.0)):
+        windows = said[part]
+        numbers = [number for number in np.unique(windows.label).tolist() if number in people]
+        found += [_summand(f"{name} {n} {node}", node, share * people[n], windows[windows.label == n]) for n in numbers]
+    return found
 
 
 def _summand(name: str, node: str, weight: float, windows: Labelled) -> Summand:
