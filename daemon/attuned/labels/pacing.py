@@ -24,28 +24,23 @@ class Pace:
 
     budget: int
     hours: int
-    spent: int = 0
     gone: int = 0
     lately: deque[float] = field(default_factory=lambda: deque(maxlen=DAY_H))
 
-    @property
-    def most(self) -> int:
-        """Labels that one hour may ask for."""
-        return int(np.ceil(self.left / max(self.hours - self.gone, 1)))
+    def most(self, left: int) -> int:
+        """Labels that the next hour may ask for, when so many are left."""
+        return int(np.ceil(self._share(left)))
 
-    @property
-    def left(self) -> int:
-        return self.budget - self.spent
-
-    def asks(self, worths: Sequence[float]) -> int:
+    def asks(self, worths: Sequence[float], left: int) -> int:
         """How many of an hour's questions are asked, by what they are worth, the best first; the hour is gone then."""
-        share = self.left / max(self.hours - self.gone, 1)
+        share, most = self._share(left), self.most(left)
         self.gone += 1
         if not worths:
             return 0
         self.lately.append(worths[0])
-        ahead = self.spent - self.budget * self.gone / self.hours
+        ahead = self.budget - left - self.budget * self.gone / self.hours
         worthy = share >= 1 or worths[0] >= float(np.quantile(list(self.lately), 1 - share))
-        if not worthy or ahead >= AHEAD + AHEAD_SHARE * self.budget:
-            return 0
-        return min(len(worths), int(np.ceil(share)), self.left)
+        return min(len(worths), most, left) if worthy and ahead < AHEAD + AHEAD_SHARE * self.budget else 0
+
+    def _share(self, left: int) -> float:
+        return left / max(self.hours - self.gone, 1)

@@ -11,7 +11,7 @@ from attune_core import Schema
 
 from attuned.drift.life import breaks
 from attuned.drift.rows import event_of
-from attuned.labels.teaching import CLASSES
+from attuned.labels.teaching import CLASSES, label_share
 from attuned.learning.blocks import Block, Labelled, factory_block, make_block
 from attuned.learning.effective import DAY_S
 from attuned.learning.releases import NodePart, Release, RoomInputs, Summand
@@ -237,14 +237,20 @@ def _own(node: str, said: Labelled, rows: Sequence[LabelRow], changed_utc_ms: in
     What was measured before the node changed is worth what a cohort is: it is another room's word by now.
     """
     people = {row.number: row.weight for row in rows if row.weight >= 1}
-    past = said.ends_ms <= changed_utc_ms
-    count = int(np.sum(past & np.isin(said.label, list(people))))
-    found = []
-    for name, part, share in (("before", past, min(1.0, COHORT_WEIGHT / max(count, 1))), ("label", ~past, 1.0)):
-        windows = said[part]
-        numbers = [number for number in np.unique(windows.label).tolist() if number in people]
-        found += [_summand(f"{name} {n} {node}", node, share * people[n], windows[windows.label == n]) for n in numbers]
-    return found
+    kept = said[np.isin(said.label, list(people))]
+    numbers, counts = np.unique(kept.label, return_counts=True)
+    weights = {n: people[n] * label_share(k) for n, k in zip(numbers.tolist(), counts.tolist(), strict=True)}
+    past = kept.ends_ms <= changed_utc_ms
+    share = min(1.0, COHORT_WEIGHT / max(sum(weights[n] for n in kept.label[past].tolist()), 1.0))
+    return [
+        *_by_label("before", node, kept[past], {n: share * weight for n, weight in weights.items()}),
+        *_by_label("label", node, kept[~past], weights),
+    ]
+
+
+def _by_label(name: str, node: str, windows: Labelled, weights: Mapping[int, float]) -> list[Summand]:
+    numbers = np.unique(windows.label).tolist()
+    return [_summand(f"{name} {n} {node}", node, weights[n], windows[windows.label == n]) for n in numbers]
 
 
 def _summand(name: str, node: str, weight: float, windows: Labelled) -> Summand:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from attune_core import Schema
 
 from attuned.labels.questions import COMPARED, RoomNow
+from attuned.labels.teaching import CLASSES, label_share
 from attuned.learning.from_labels import label_classes
 from attuned.learning.record import UNLABELLED, RoomRecord, joined
 from attuned.learning.replay.core import CoreHead
@@ -101,12 +102,12 @@ class LoopRoom:
         self.study()
 
     def teach(self, node: str, rows: Sequence[LabelRow]) -> None:
-        """Has a node learn windows of this split that labels speak of."""
+        """Has a node learn the windows of this split that labels speak of."""
         seen = self.windows[node]
-        said = label_classes(rows, seen.ends_s * 1000)
-        taught = said != UNLABELLED
-        if taught.any():
-            self.known.heads[node].learn(seen.features[taught], said[taught].astype(np.uint8))
+        for row in rows:
+            first, last = np.searchsorted(seen.ends_s * 1000, [row.from_utc_ms, row.to_utc_ms], side="right").tolist()
+            classes = np.full(last - first, CLASSES[row.class_name], np.uint8)
+            self.known.heads[node].learn(seen.features[first:last], classes, label_share(last - first))
 
     def note(self, node: str, row: LabelRow) -> None:
         """Remembers a label's windows: questions are to be unlike them."""

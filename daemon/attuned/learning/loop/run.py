@@ -38,9 +38,10 @@ LABELS_A_DAY = 5
 
 CLASS_NAMES = ("free", "occupied")
 
-# Of an hour's windows those to ask about, at most so many (room, from, to): the daemon's choice, or what it is compared
-# with.
-Ask = Callable[[Sequence[LoopRoom], int, int], list[tuple[LoopRoom, int, int]]]
+# Of rooms' windows in (from, to] those to ask about, as (room, from, to), when so many labels are left: the daemon's
+# choice, or what it is compared with.
+Asked = list[tuple[LoopRoom, int, int]]
+Ask = Callable[[Sequence[LoopRoom], int, int, int], Asked]
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,11 @@ class Chosen:
     pace: Pace
     stretch_ms: int
 
-    def __call__(self, rooms: Sequence[LoopRoom], from_utc_ms: int, to_utc_ms: int) -> list[tuple[LoopRoom, int, int]]:
+    def __call__(self, rooms: Sequence[LoopRoom], from_utc_ms: int, to_utc_ms: int, left: int) -> Asked:
         by_name = {room.stream.room: room for room in rooms}
         now = [room.now(from_utc_ms, to_utc_ms) for room in rooms]
-        ranked = rank_questions(now, from_utc_ms, to_utc_ms, self.pace.most, self.stretch_ms)
-        asked = ranked[: self.pace.asks([worth for worth, _ in ranked])]
+        ranked = rank_questions(now, from_utc_ms, to_utc_ms, self.pace.most(left), self.stretch_ms)
+        asked = ranked[: self.pace.asks([worth for worth, _ in ranked], left)]
         return [(by_name[one.room], one.from_utc_ms, one.to_utc_ms) for _, one in asked]
 
 
@@ -142,7 +143,8 @@ class Loop:
 
     def _ask(self, now_utc_ms: int) -> None:
         """Asks about the last hour."""
-        for room, first, last in self.ask(self._rooms, now_utc_ms - HOUR_MS, now_utc_ms):
+        left = self.budget - self.figures.labels_asked
+        for room, first, last in self.ask(self._rooms, now_utc_ms - HOUR_MS, now_utc_ms, left):
             truth = room.truth(first, last)[: self.budget - self.figures.labels_asked]
             for end, label in truth:
                 start = end - 1000 * self.step_s

@@ -19,8 +19,8 @@ class CoreHead:
     def __init__(self, head: Head) -> None:
         self._head = head
 
-    def learn(self, features: Features, classes: npt.NDArray[np.uint8]) -> None:
-        self._head.learn(features, classes)
+    def learn(self, features: Features, classes: npt.NDArray[np.uint8], weight: float = 1.0) -> None:
+        self._head.learn(features, classes, np.full(len(classes), weight, np.float32))
 
     def predict(self, features: Features) -> Evidence:
         evidence, told = self._head.predict(features)
