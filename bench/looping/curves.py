@@ -104,3 +104,25 @@ def area(counts: Sequence[int], reached: Sequence[float]) -> float:
     """Mean accuracy between the first and the last count, over the logarithm of the count."""
     x, y = np.log(counts), np.array(reached)
     return float(np.sum((y[1:] + y[:-1]) / 2 * np.diff(x)) / (x[-1] - x[0]))
+
+
+def shifts() -> Iterator[tuple[Stretch, Stretch]]:
+    """A stretch that teaches, and another time of the same room that is judged."""
+    for name, drop, title in (("candanedo", ("light",), "candanedo without light"), ("robod", (), "robod")):
+        found = list(stretches(name, drop))
+        for _, train in (each for each in found if each[0] == "train"):
+            for split, test in found:
+                if split != "train" and test.stream.room == train.stream.room:
+                    yield _named(train, f"{title} {train.stream.room}: train, judged {split}"), test
+
+
+def across(train: Stretch, test: Stretch) -> list[Point]:
+    """All points of a shift; the daemon's choice has no seed. The last one learned every label there is."""
+    found, labelled = [], np.flatnonzero(train.stream.labels != UNLABELLED)
+    for count in COUNTS:
+        found.append(Point(train.name, "chosen", 0, count, *after(train, test, count, None)))
+        for seed in range(SEEDS):
+            order = np.random.default_rng((seed, 1)).permutation(labelled)
+            drawn = frozenset(train.stream.ends_s[order[:count]].tolist())
+            found.append(Point(train.name, "random", seed, count, *after(train, test, count, drawn)))
+    return found

@@ -30,7 +30,7 @@ def recording(seed: int = 0, covered: int = COVERED) -> tuple[RoomStream, NodeWi
     """People from 8 to 12 and from 13 to 17; they move every feature, and light by five units until it is covered."""
     ends_s = START_S + (np.arange(DAYS * DAY_S // STEP_S) + 1) * STEP_S
     hour = (ends_s - 1) % DAY_S / 3600
-    busy = ((8 <= hour) & (hour < 12)) | ((13 <= hour) & (hour < 17))
+    busy = ((hour >= 8) & (hour < 12)) | ((hour >= 13) & (hour < 17))
     noise = np.random.default_rng(seed).normal(0, 0.5, (len(ends_s), len(SCHEMA)))
     x = noise + 0.4 * busy[:, None]
     x[:, LIGHT] += 5.0 * busy

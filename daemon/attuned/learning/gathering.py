@@ -33,6 +33,9 @@ MOMENT = 5
 # What the cohort weighs in all: that of half an hour of the room's own labels, which soon outweigh it.
 COHORT_WEIGHT = 30.0
 
+# What labels from before a change of a node weigh in all: that of five hours, which a few days of answers outweigh.
+PAST_WEIGHT = 300.0
+
 # Weak windows of one source and day: a source that speaks all day says no more than this.
 WEAK_WINDOWS = 120
 
@@ -234,14 +237,15 @@ def _labelled(
 def _own(node: str, said: Labelled, rows: Sequence[LabelRow], changed_utc_ms: int) -> list[Summand]:
     """A block for each label that people gave, in order of their numbers.
 
-    What was measured before the node changed is worth what a cohort is: it is another room's word by now.
+    What was measured before the node changed counts for less: it is a prior for what it measures now, like the labels
+    of earlier studies (the power prior of Ibrahim and Chen, Statistical Science 15, 2000).
     """
     people = {row.number: row.weight for row in rows if row.weight >= 1}
     kept = said[np.isin(said.label, list(people))]
     numbers, counts = np.unique(kept.label, return_counts=True)
     weights = {n: people[n] * label_share(k) for n, k in zip(numbers.tolist(), counts.tolist(), strict=True)}
     past = kept.ends_ms <= changed_utc_ms
-    share = min(1.0, COHORT_WEIGHT / max(sum(weights[n] for n in kept.label[past].tolist()), 1.0))
+    share = min(1.0, PAST_WEIGHT / max(sum(weights[n] for n in kept.label[past].tolist()), 1.0))
     return [
         *_by_label("before", node, kept[past], {n: share * weight for n, weight in weights.items()}),
         *_by_label("label", node, kept[~past], weights),

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -59,14 +59,17 @@ class Retraining:
             self._waiting.add(room)
             self._asked.put_nowait((room, trigger))
 
-    async def watch(self, labels_of: Callable[[str], Sequence[LabelRow]]) -> None:
+    async def watch(
+        self, labels_of: Callable[[str], Sequence[LabelRow]], drifting: Callable[[], Collection[str]]
+    ) -> None:
         """Asks for rooms that have got enough new labels, or some and an old release, for ever."""
         while True:
             await asyncio.sleep(LOOK_S / self._clock.rate)
-            await self.look(labels_of)
+            await self.look(labels_of, drifting())
 
-    async def look(self, labels_of: Callable[[str], Sequence[LabelRow]]) -> None:
-        """Asks for the rooms that are due. `labels_of` gives the labels of a room that are in force."""
+    async def look(self, labels_of: Callable[[str], Sequence[LabelRow]], drifting: Collection[str] = ()) -> None:
+        """Asks for the rooms that are due. `labels_of` gives the labels of a room that are in force; `drifting` are
+        the rooms that have an open event."""
         try:
             last = await self._store.last()
         except StoreError as error:
@@ -76,7 +79,7 @@ class Retraining:
             made, through = last.get(room, (0, 0))
             new = [row for row in labels_of(room) if row.number > through]
             age_ms = self._clock.utc_ms() - (made or min((row.told_utc_ms for row in new), default=0))
-            if trigger := due(self._settings.retraining, len(new), age_ms):
+            if trigger := due(self._settings.retraining, len(new), age_ms, drifting=room in drifting):
                 self.ask(room, trigger)
 
     async def run(self) -> None:
@@ -174,10 +177,15 @@ async def _lines(process: asyncio.subprocess.Process, job: Job) -> AsyncGenerato
         raise AttuneError(f"The retraining process ended with {code}; see `journalctl -u attuned` and try again.")
 
 
-def due(settings: RetrainingSettings, new: int, age_ms: int) -> str:
-    """Why a room is to be retrained that has so many new labels since a release of that age; empty if it is not."""
+def due(settings: RetrainingSettings, new: int, age_ms: int, *, drifting: bool = False) -> str:
+    """Why a room is to be retrained that has so many new labels since a release of that age; empty if it is not.
+
+    A room that is drifting waits for a release: a day's labels are enough.
+    """
     if settings.labels and new >= settings.labels:
         return f"{new} new labels"
+    if drifting and new and age_ms >= DAY_MS:
+        return f"{new} new labels after drift"
     return "the schedule" if settings.days and new and age_ms >= settings.days * DAY_MS else ""
 
 

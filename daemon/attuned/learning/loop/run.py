@@ -11,6 +11,7 @@ from attuned.config import RetrainingSettings
 from attuned.drift.day import NodeDay, Windows, node_day, stretch_of
 from attuned.drift.detector import GRACE_MS
 from attuned.drift.judge import History
+from attuned.drift.life import State
 from attuned.labels.pacing import Pace
 from attuned.labels.questions import rank_questions
 from attuned.learning.blocks import as_node
@@ -170,7 +171,9 @@ class Loop:
     def _due(self, room: str, now_utc_ms: int) -> str:
         made, through = self._last.get(room, (0, 0))
         new = [row for row in self.source.rows if row.room == room and row.number > through]
-        return due(self.settings, len(new), now_utc_ms - (made or min((row.told_utc_ms for row in new), default=0)))
+        age_ms = now_utc_ms - (made or min((row.told_utc_ms for row in new), default=0))
+        open_in = {self._room_of(event.node) for event in self.watch.events if event.state is State.OPEN}
+        return due(self.settings, len(new), age_ms, drifting=room in open_in)
 
     def _retrain(self, room: LoopRoom, trigger: str, now_utc_ms: int) -> None:
         name = room.stream.room

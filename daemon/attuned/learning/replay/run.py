@@ -14,7 +14,7 @@ import numpy.typing as npt
 from attuned.labels.pacing import Pace
 from attuned.learning.blocks import HEAD
 from attuned.learning.loop.room import Known, LoopRoom
-from attuned.learning.loop.run import LABELS_A_DAY, Chosen, Loop, LoopFigures, hours_of
+from attuned.learning.loop.run import LABELS_A_DAY, Ask, Chosen, Loop, LoopFigures, hours_of
 from attuned.learning.record import RoomRecord
 from attuned.learning.replay.core import new_head, schema
 from attuned.learning.replay.errors import SpecError
@@ -301,11 +301,7 @@ def _loop(
     hours = sum(len(hours_of(rooms)) for rooms in splits.values())
     most = round(hours / 24 * LABELS_A_DAY) if budget is None else budget
     spec = replay.spec
-    loop = Loop(spec.zone, spec.timezone, spec.window_s, Chosen(Pace(most, hours), 1000 * spec.window_s), most)
-    taught = [replay.loop_room(room) for room in train.rooms] if train is not None and label_count(train) else []
-    for room in taught:
-        loop.learned(room, replay.judges[room.stream.room].past[-1][0])
-    loop.commission(taught)
+    loop = begun(replay, train, Chosen(Pace(most, hours), 1000 * spec.window_s), most)
     judged = {}
     for name, rooms in splits.items():
         progress(f"looping through {name}")
@@ -313,6 +309,17 @@ def _loop(
             loop.run(rooms)
         judged[name] = _scored(spec, {room.stream.room: looped(room) for room in rooms})
     return judged, loop.figures
+
+
+def begun(replay: Replay, train: Split | None, ask: Ask, budget: int) -> Loop:
+    """A loop whose nodes run what the train split, learned by the replay already, has taught."""
+    spec = replay.spec
+    loop = Loop(spec.zone, spec.timezone, spec.window_s, ask, budget)
+    taught = [replay.loop_room(room) for room in train.rooms] if train is not None and label_count(train) else []
+    for room in taught:
+        loop.learned(room, replay.judges[room.stream.room].past[-1][0])
+    loop.commission(taught)
+    return loop
 
 
 def looped(room: LoopRoom) -> Beliefs:

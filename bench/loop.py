@@ -1,0 +1,139 @@
+"""The loop: what chosen labels are worth, five of them a day against drift, and recovery after a change.
+
+About five minutes on one core. `make bench BENCH=loop`.
+"""
+
+import csv
+import platform
+import subprocess
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from bench.ladder.tables import Sheet, printed
+from bench.looping.budget import Compared, compared
+from bench.looping.curves import COUNTS, SEEDS, WHO, Point, across, area, points, rows, shifts
+from bench.looping.recovery import JUDGED, LABELS, LOOPED, Recovered, recovered
+
+RESULTS = Path(__file__).parent / "results" / "loop.csv"
+
+Record = tuple[str, str, str, int, int, float]
+"""Part, row, who or what, seed, labels, figure."""
+
+
+def means(found: Sequence[Point], who: str) -> list[float]:
+    """Mean accuracy after each count of labels."""
+    return [float(np.mean([one.accuracy for one in found if (one.who, one.labels) == (who, n)])) for n in COUNTS]
+
+
+def needed(level: float, reached: Sequence[float]) -> int | None:
+    """The fewest of COUNTS that reach a level."""
+    return next((count for count, one in zip(COUNTS, reached, strict=True) if one >= level), None)
+
+
+def curves(title: str, by_row: dict[str, list[Point]]) -> Sheet:
+    """A line a row and way of choosing; the level is what random labels reach with the most."""
+    lines = []
+    for name, found in by_row.items():
+        level = means(found, "random")[-1]
+        for who in WHO:
+            reached = means(found, who)
+            few = needed(level, reached)
+            figures = [f"{one:.3f}" for one in (*reached, area(COUNTS, reached))]
+            lines.append([name, who, *figures, str(few) if few else f"over {COUNTS[-1]}"])
+    headings = ("row", "labels", *map(str, COUNTS), "area", f"labels for random's {COUNTS[-1]}")
+    return Sheet(title, headings, lines)
+
+
+def budgets(found: Sequence[Compared]) -> Sheet:
+    lines = [
+        [one.row, one.split, one.room, str(one.labels), *(f"{x:.3f}" for x in (one.frozen, one.online, one.loop)),
+         f"{one.loop - one.frozen:+.3f}"]
+        for one in found
+    ]  # fmt: skip
+    mean = [float(np.mean([getattr(one, what) for one in found])) for what in ("frozen", "online", "loop")]
+    lines.append(["mean", "", "", "", *(f"{one:.3f}" for one in mean), f"{mean[2] - mean[0]:+.3f}"])
+    headings = ("row", "split", "room", "labels", "frozen", "every label, 24 h late", "loop, 5 a day", "gain")
+    return Sheet("Balanced accuracy with five labels a day", headings, lines)
+
+
+def recoveries(found: Sequence[Recovered]) -> Sheet:
+    who, detectors = list(found[0].accuracy), list(found[0].detectors)
+    lines = [
+        [one.room, one.change, str(one.labels), _when(one.event), *(f"{one.accuracy[name]:.3f}" for name in who),
+         *(_when(one.detectors[name]) for name in detectors)]
+        for one in found
+    ]  # fmt: skip
+    headings = ("room", "change", "labels", "found after h (before)", *who, *detectors)
+    title = (
+        f"Recovery: {LABELS} labels in the {LOOPED} days after a change, balanced accuracy in the {JUDGED} that follow"
+    )
+    return Sheet(title, headings, lines)
+
+
+def _when(alarm: tuple[float | None, int]) -> str:
+    delay, early = alarm
+    return ("never" if delay is None else f"{delay:.0f}") + (f" ({early})" if early else "")
+
+
+def main() -> int:
+    """Measures, prints the tables and writes every figure to `results/loop.csv`."""
+    start = time.perf_counter()
+    same = {stretch.name: points(stretch) for stretch in rows()}
+    over = {train.name: across(train, test) for train, test in shifts()}
+    beside, back = list(compared()), list(recovered())
+    sheets = (
+        curves(f"Balanced accuracy on held-back days of the same stretch, mean of {SEEDS} seeds; area over log", same),
+        curves("The same across a shift", over),
+        budgets(beside),
+        recoveries(back),
+    )
+    console = Console(width=200)
+    for sheet in sheets:
+        console.print(printed(sheet))
+        console.print()
+    console.print(f"{time.perf_counter() - start:.0f} s")
+    _write([*_points("same stretch", same), *_points("shift", over), *_compared(beside), *_recovered(back)])
+    return 0
+
+
+def _points(part: str, by_row: dict[str, list[Point]]) -> list[Record]:
+    return [(part, one.row, one.who, one.seed, one.asked, one.accuracy) for found in by_row.values() for one in found]
+
+
+def _compared(found: Sequence[Compared]) -> list[Record]:
+    return [
+        ("budget", f"{one.row}, {one.split}, {one.room}", who, 0, one.labels, getattr(one, who))
+        for one in found
+        for who in ("frozen", "online", "loop")
+    ]
+
+
+def _recovered(found: Sequence[Recovered]) -> list[Record]:
+    records: list[Record] = []
+    for one in found:
+        row = f"{one.room}, {one.change}"
+        records += [("recovery", row, who, 0, one.labels, figure) for who, figure in one.accuracy.items()]
+        for who, (delay, _) in {"event": one.event, **one.detectors}.items():
+            records.append(("hours to the first alarm", row, who, 0, 0, np.nan if delay is None else delay))
+    return records
+
+
+def _write(records: Sequence[Record]) -> None:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    facts = (platform.python_version(), np.__version__, version("river"), commit)
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["part", "row", "who", "seed", "labels", "figure", "python", "numpy", "river", "commit"])
+        writer.writerows((*record, *facts) for record in records)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
