@@ -3,13 +3,9 @@
 About five minutes on one core. `make bench BENCH=loop`.
 """
 
-import csv
-import platform
-import subprocess
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -18,11 +14,18 @@ from bench.ladder.tables import Sheet, printed
 from bench.looping.budget import Compared, compared
 from bench.looping.curves import COUNTS, SEEDS, WHO, Point, across, area, points, rows, shifts
 from bench.looping.recovery import JUDGED, LABELS, LOOPED, Recovered, recovered
+from bench.output.results import surroundings, write
 
-RESULTS = Path(__file__).parent / "results" / "loop.csv"
 
-Record = tuple[str, str, str, int, int, float]
-"""Part, row, who or what, seed, labels, figure."""
+class Record(NamedTuple):
+    """A line of the CSV: `figure` is a balanced accuracy, or hours."""
+
+    part: str
+    row: str
+    who: str
+    seed: int
+    labels: int
+    figure: float
 
 
 def means(found: Sequence[Point], who: str) -> list[float]:
@@ -97,17 +100,19 @@ def main() -> int:
         console.print(printed(sheet))
         console.print()
     console.print(f"{time.perf_counter() - start:.0f} s")
-    _write([*_points("same stretch", same), *_points("shift", over), *_compared(beside), *_recovered(back)])
+    records = [*_points("same stretch", same), *_points("shift", over), *_compared(beside), *_recovered(back)]
+    write("loop", (record._asdict() for record in records), surroundings("numpy", "river"))
     return 0
 
 
 def _points(part: str, by_row: dict[str, list[Point]]) -> list[Record]:
-    return [(part, one.row, one.who, one.seed, one.asked, one.accuracy) for found in by_row.values() for one in found]
+    every = (one for found in by_row.values() for one in found)
+    return [Record(part, one.row, one.who, one.seed, one.labels, one.accuracy) for one in every]
 
 
 def _compared(found: Sequence[Compared]) -> list[Record]:
     return [
-        ("budget", f"{one.row}, {one.split}, {one.room}", who, 0, one.labels, getattr(one, who))
+        Record("budget", f"{one.row}, {one.split}, {one.room}", who, 0, one.labels, getattr(one, who))
         for one in found
         for who in ("frozen", "online", "loop")
     ]
@@ -117,22 +122,10 @@ def _recovered(found: Sequence[Recovered]) -> list[Record]:
     records: list[Record] = []
     for one in found:
         row = f"{one.room}, {one.change}"
-        records += [("recovery", row, who, 0, one.labels, figure) for who, figure in one.accuracy.items()]
+        records += [Record("recovery", row, who, 0, one.labels, figure) for who, figure in one.accuracy.items()]
         for who, (delay, _) in {"event": one.event, **one.detectors}.items():
-            records.append(("hours to the first alarm", row, who, 0, 0, np.nan if delay is None else delay))
+            records.append(Record("hours to the first alarm", row, who, 0, 0, np.nan if delay is None else delay))
     return records
-
-
-def _write(records: Sequence[Record]) -> None:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    facts = (platform.python_version(), np.__version__, version("river"), commit)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["part", "row", "who", "seed", "labels", "figure", "python", "numpy", "river", "commit"])
-        writer.writerows((*record, *facts) for record in records)
 
 
 if __name__ == "__main__":

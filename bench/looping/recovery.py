@@ -29,7 +29,7 @@ from bench.drifting.peers import DETECTORS
 from bench.looping.rooms import DAY_S, SPECS, accuracy
 
 LABELS = 30
-TAUGHT, LOOPED, JUDGED = 10, 6, 3
+TAUGHT, LOOPED, JUDGED = 11, 5, 3
 """Days that teach before the change, days of the loop after it, days that judge."""
 
 HOUR_S = 3600

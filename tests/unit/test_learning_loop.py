@@ -164,7 +164,8 @@ def test_a_pace_keeps_to_its_budget(budget: int, worths: list[list[float]]) -> N
 
 
 def test_a_pace_spends_all_on_what_is_worth_most() -> None:
-    pace, asked = Pace(12, 240), []
+    pace = Pace(12, 240)
+    asked: list[int] = []
     for hour in range(240):
         worth = 0.9 if hour % 24 == 10 else 0.1 + 0.001 * (hour % 24)
         count = pace.asks([worth], 12 - len(asked))

@@ -26,7 +26,9 @@ class Mode(StrEnum):
 def replay(
     spec: Annotated[Path, typer.Argument(help="Spec in TOML: files, splits, columns, nodes.", metavar="SPEC")],
     *,
-    head: Annotated[str, typer.Option(help="Learner of the nodes.")] = "mixture",
+    head: Annotated[
+        str | None, typer.Option(help="Learner of the nodes, if not that of the factory release.", metavar="NAME")
+    ] = None,
     train_days: Annotated[
         float | None, typer.Option(min=0, help="See only the first days of the train split.", metavar="D")
     ] = None,
@@ -70,7 +72,8 @@ def replay(
     if loop and mode is not Mode.FROZEN:
         raise WrongUsageError("--loop is a mode of its own; leave --mode out.")
     learning: ReplayMode = "loop" if loop else mode.value
-    options = Options(head, train_days, labels, tuple(drop or ()), learning, seed, late, clock, label_budget)
+    kind = Options.head if head is None else head
+    options = Options(kind, train_days, labels, tuple(drop or ()), learning, seed, late, clock, label_budget)
     try:
         result = _run(spec, options)
     except SpecError as error:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import attune_core
 import numpy as np
 import numpy.typing as npt
 
@@ -47,7 +48,7 @@ class Options:
     are told the local time. label_budget: windows whose label the mode loop may ask for, None for LABELS_A_DAY.
     """
 
-    head: str = "mixture"
+    head: str = attune_core.Head.factory_kind
     train_days: float | None = None
     labels: int | None = None
     drop: tuple[str, ...] = ()
