@@ -114,3 +114,9 @@ async def test_rooms_with_news_are_retrained_by_themselves(tmp_path: Path) -> No
 )
 def test_what_makes_a_room_due(new: int, days: int, trigger: str) -> None:
     assert due(RetrainingSettings(), new, days * DAY_MS) == trigger
+
+
+@pytest.mark.parametrize(("new", "hours", "due_now"), [(3, 24, True), (3, 23, False), (0, 48, False)])
+def test_a_drifting_room_is_due_daily(new: int, hours: int, due_now: bool) -> None:
+    trigger = due(RetrainingSettings(), new, hours * DAY_MS // 24, drifting=True)
+    assert trigger == ("3 new labels after drift" if due_now else "")
