@@ -218,7 +218,9 @@ class Loop:
         record = held_back_record(find_again(self.source, releases[0]).inputs)
         room.take_up(heads, releases[0].model, record)
         for release in releases:
-            room.teach(release.node, [row for row in room.rows if row.number > release.through_label])
+            later = [row for row in room.rows if row.number > release.through_label]
+            if release.node in room.windows:
+                room.teach(release.node, later)
 
     def _gathering(self) -> Gathering:
         return Gathering(self.source, self._nodes, self.step_s, self.zone)
