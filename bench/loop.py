@@ -66,18 +66,20 @@ def budgets(found: Sequence[Compared]) -> Sheet:
 
 def recoveries(found: Sequence[Recovered]) -> Sheet:
     who, detectors = list(found[0].accuracy), list(found[0].detectors)
-    first = {
-        name: name.replace("river ", "river\n").replace(", ", ",\n").replace(" by", "\nby")
-        for name in (*who, *detectors)
-    }
+    titles = [_broken(name) for name in (*who, *detectors)]
     lines = [
         [one.room, one.change, str(one.labels), _when(one.event), *(f"{one.accuracy[name]:.3f}" for name in who),
          *(_when(one.detectors[name]) for name in detectors)]
         for one in found
     ]  # fmt: skip
-    headings = ("room", "change", "labels", "found\nafter h", *(first[name] for name in (*who, *detectors)))
-    title = f"Recovery: {LABELS} labels in the {LOOPED} days after a change, balanced accuracy in the {JUDGED} that follow; alarms before it in brackets"
+    headings = ("room", "change", "labels", "found\nafter h", *titles)
+    title = f"Recovery: {LABELS} labels in {LOOPED} days after a change, judged on {JUDGED} more (alarms before it)"
     return Sheet(title, headings, lines)
+
+
+def _broken(name: str) -> str:
+    """A heading in lines that are short enough for a terminal."""
+    return name.replace("river ", "river\n").replace(", ", ",\n").replace(" by", "\nby")
 
 
 def _when(alarm: tuple[float | None, int]) -> str:

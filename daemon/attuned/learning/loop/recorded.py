@@ -21,13 +21,14 @@ BOOT = 1
 @dataclass
 class Recorded:
     """A Source of retrainings (learning/gathering.py). `released` is what runs on nodes, `events` are those of drift by
-    their numbers."""
+    their numbers. Windows that end in `hidden` are still to come."""
 
     columns: dict[str, Columns] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)
     rows: list[LabelRow] = field(default_factory=list)
     released: dict[str, bytes] = field(default_factory=dict)
     events: list[DriftEvent] = field(default_factory=list)
+    hidden: Span = (0, 0)
 
     def add(self, node: str, schema: Schema, windows: NodeWindows) -> None:
         """Takes more windows of a node; those of one end are taken once."""
@@ -68,14 +69,16 @@ class Recorded:
         return [event_row(event) for event in self.events]
 
     def windows(self, features: Mapping[str, int], spans: Sequence[Span]) -> dict[str, Columns]:
-        return {node: _inside(self.columns[node], spans) for node in features}
+        return {node: _inside(self.columns[node], spans, self.hidden) for node in features}
 
 
-def _inside(columns: Columns, spans: Sequence[Span]) -> Columns:
+def _inside(columns: Columns, spans: Sequence[Span], hidden: Span) -> Columns:
     inside = np.zeros(len(columns), dtype=bool)
     for span in spans:
         first, last = np.searchsorted(columns.ends_ms, span, side="right")
         inside[first:last] = True
+    first, last = np.searchsorted(columns.ends_ms, hidden, side="right")
+    inside[first:last] = False
     return Columns(columns.ends_ms[inside], columns.boot[inside], columns.seq[inside], columns.features[inside])
 
 

@@ -126,8 +126,10 @@ class Loop:
         for room in rooms:
             self._put(room)
         self._rooms = list(rooms)
+        last_ms = max(int(room.stream.ends_s[-1]) for room in rooms) * 1000
         for hour in hours_of(rooms):
             until_s = (hour + 1) * HOUR_S
+            self.source.hidden = until_s * 1000, last_ms
             for room in rooms:
                 room.serve(until_s)
             self._ask(until_s * 1000)
