@@ -15,7 +15,7 @@ from attuned.bms.publisher import Publisher
 from attuned.clock import Clock
 from attuned.config import RoomSettings, Settings
 from attuned.drift.detector import Detector
-from attuned.drift.life import DriftEvent
+from attuned.drift.life import DriftEvent, State
 from attuned.errands import Errands
 from attuned.errors import StoreError
 from attuned.forgetting import Knowers, Oblivion
@@ -348,6 +348,12 @@ class Site:
             labelled=await self.window_store.windows_in(nodes, merged((r.from_utc_ms, r.to_utc_ms) for r in labels)),
             schemas=self.labels.schemas(room),
         )
+
+    def drifting_rooms(self) -> frozenset[str]:
+        """The rooms of which a node has an open event."""
+        room_of = self.settings.room_of
+        nodes = {event.node for event in self.detector.events.values() if event.state is State.OPEN}
+        return frozenset(room_of[node] for node in nodes if node in room_of)
 
     def nodes_of(self, room: str) -> frozenset[str]:
         """The nodes of a room; none where it is not in the configuration any more."""

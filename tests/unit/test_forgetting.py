@@ -131,7 +131,7 @@ async def test_a_release_says_what_was_forgotten_and_when(folder: Path) -> None:
         (mine,) = await site.site_store.releases.newest("r")
         assert mine.state == FORGOTTEN
         assert Release.model_validate_json(mine.body).state == ""
-        assert json.loads(mine.forgotten) == [[f"label {number} {A}", NOW] for number in sorted(numbers)]
+        assert json.loads(mine.forgotten) == [[f"before {number} {A}", NOW] for number in sorted(numbers)]
 
 
 async def test_what_comes_later_of_the_time_is_refused(folder: Path) -> None:

@@ -14,6 +14,7 @@ from attuned.learning.retraining import Retraining
 from attuned.learning.worker import work
 from attuned.site import Site
 from attuned.store import forgetting, forgetting_site
+from attuned.store.reading import Reader
 from daemon_world import window
 from forget_world import NOW, A, Ticking, forget, greeted, lived, running
 from release_world import DAY_MS, START, Days
@@ -39,7 +40,7 @@ def beside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proofs in a thread: a process of its own for each would take longer than the proof."""
 
     async def one(retraining: Retraining, job: Job) -> Answer:
-        return await asyncio.to_thread(lambda: next(work(job)))
+        return await asyncio.to_thread(lambda: next(work(job, Reader(Path(job.store)))))
 
     monkeypatch.setattr(Retraining, "_one", one)
 

@@ -22,6 +22,9 @@ CLASSES = {"free": 0, "occupied": 1}
 PERSON_WEIGHT = 256
 WEIGHT_LIMIT = 65_535
 
+# What a label weighs at least, in windows: a moment that somebody was asked about stands for the minutes around it.
+LEAST_WINDOWS = 5
+
 # The last second that a node's boot can have.
 LAST_S = (1 << 32) - 1
 
@@ -220,7 +223,8 @@ def _choose(
     """Thins the whole label first, so that the choice stays the same whatever is labelled later."""
     capacity = conversation.facts.label_capacity if conversation.facts else 0
     chosen = thin(windows, max(capacity // LOG_SHARE, PART_WINDOWS))
-    weight = label.weight * PERSON_WEIGHT * (len(windows) / len(chosen) if chosen else 1)
+    each = label.weight * label_share(len(windows)) * PERSON_WEIGHT
+    weight = each * (len(windows) / len(chosen) if chosen else 1)
     left = [window for window in chosen if not any(row.covers(window.end_utc_ms) for row in newer)]
     return Choice(left, max(1, min(round(weight), WEIGHT_LIMIT)))
 
@@ -240,6 +244,11 @@ def _parts(pupil: Pupil, label: LabelRow, choice: Choice, interval: tuple[int, i
             to_s=0 if i else interval[1],
             windows=_wire(chosen[i : i + PART_WINDOWS]),
         )
+
+
+def label_share(windows: int) -> float:
+    """What each of a label's windows weighs, in windows of a long label; 1 where none is known yet."""
+    return max(1.0, LEAST_WINDOWS / windows) if windows else 1.0
 
 
 def thin(windows: Sequence[Window], limit: int) -> list[Window]:

@@ -207,7 +207,8 @@ def _last_day(proof: Proof) -> int:
 
 def _next_releases(proof: Proof) -> Iterator[Check]:
     """What the rooms' nodes would get if they were retrained now: head and room's model from all the blocks."""
-    here, there = (Gathering(each, proof.job.rooms, proof.job.step_s) for each in (proof.reader, proof.remaining))
+    job, zone = proof.job, ZoneInfo(proof.job.timezone)
+    here, there = (Gathering(each, job.rooms, job.step_s, zone) for each in (proof.reader, proof.remaining))
     for room in proof.rooms:
         pairs = zip(build(here.room(room)), build(there.room(room)), strict=True)
         for now, never in pairs:
@@ -241,7 +242,7 @@ def _built_again(proof: Proof, number: str, release: Release) -> Check:
 
 def _of_people(name: str) -> bool:
     """Whether a block of this name holds windows that live as long as their label."""
-    return name.startswith(("label ", "cohort "))
+    return name.startswith(("label ", "before ", "cohort "))
 
 
 def _heads(proof: Proof) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from attuned.clock import Clock
-from attuned.config import Settings
+from attuned.config import RetrainingSettings, Settings
 from attuned.errors import AttuneError, RequestError, StoreError
 from attuned.learning.jobs import Answer, Check, Job, Report
 from attuned.learning.releases import Release
@@ -61,14 +61,17 @@ class Retraining:
             self._waiting.add(room)
             self._asked.put_nowait((room, trigger))
 
-    async def watch(self, labels_of: Callable[[str], Sequence[LabelRow]]) -> None:
+    async def watch(
+        self, labels_of: Callable[[str], Sequence[LabelRow]], drifting: Callable[[], Collection[str]]
+    ) -> None:
         """Asks for rooms that have got enough new labels, or some and an old release, for ever."""
         while True:
             await asyncio.sleep(LOOK_S / self._clock.rate)
-            await self.look(labels_of)
+            await self.look(labels_of, drifting())
 
-    async def look(self, labels_of: Callable[[str], Sequence[LabelRow]]) -> None:
-        """Asks for the rooms that are due. `labels_of` gives the labels of a room that are in force."""
+    async def look(self, labels_of: Callable[[str], Sequence[LabelRow]], drifting: Collection[str] = ()) -> None:
+        """Asks for the rooms that are due. `labels_of` gives the labels of a room that are in force; `drifting` are
+        the rooms that have an open event."""
         try:
             last = await self._store.last()
         except StoreError as error:
@@ -77,16 +80,9 @@ class Retraining:
         for room in (settings.id for settings in self._settings.rooms):
             made, through = last.get(room, (0, 0))
             new = [row for row in labels_of(room) if row.number > through]
-            if trigger := self._due(len(new), made or min((row.told_utc_ms for row in new), default=0)):
+            age_ms = self._clock.utc_ms() - (made or min((row.told_utc_ms for row in new), default=0))
+            if trigger := due(self._settings.retraining, len(new), age_ms, drifting=room in drifting):
                 self.ask(room, trigger)
-
-    def _due(self, new: int, since_utc_ms: int) -> str:
-        """Why a room with so many new labels is to be retrained; empty if it is not."""
-        settings = self._settings.retraining
-        if settings.labels and new >= settings.labels:
-            return f"{new} new labels"
-        old = self._clock.utc_ms() - since_utc_ms >= settings.days * DAY_MS
-        return "the schedule" if settings.days and new and old else ""
 
     async def run(self) -> None:
         """Retrains what was asked for, for ever."""
@@ -114,7 +110,7 @@ class Retraining:
         await self._flush()
         async with contextlib.aclosing(self._answers(self._job("retrain", targets=tuple(rooms)))) as answers:
             async for answer in answers:
-                rows = self._rows(answer, trigger)
+                rows = release_rows(answer, trigger, self._clock.utc_ms())
                 yield Retrained(answer.room, rows if dry_run else await self._store.add(rows))
 
     async def compare(self, before: Release, now: Release) -> Report:
@@ -164,20 +160,6 @@ class Retraining:
             }
         )
 
-    def _rows(self, answer: Answer, trigger: str) -> list[ReleaseRow]:
-        report = answer.report
-        if report is None:
-            return []
-        word, text = report.verdict.word, REPORT.dump_json(report).decode()
-        state, now = REFUSED if word == WORSE else CANDIDATE, self._clock.utc_ms()
-        return [
-            ReleaseRow(
-                each.id, each.room, each.node, now, state, word,
-                each.running_digest, each.through_label, trigger, text, each.canonical(),
-            )
-            for each in answer.releases
-        ]  # fmt: skip
-
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Lets no retraining begin. Raises RequestError while one is under way."""
@@ -223,6 +205,34 @@ async def _lines(process: asyncio.subprocess.Process, job: Job) -> AsyncGenerato
         yield answer
     if code := await process.wait():
         raise AttuneError(f"The retraining process ended with {code}; see `journalctl -u attuned` and try again.")
+
+
+def due(settings: RetrainingSettings, new: int, age_ms: int, *, drifting: bool = False) -> str:
+    """Why a room is to be retrained that has so many new labels since a release of that age; empty if it is not.
+
+    A room that is drifting waits for a release: a day's labels are enough.
+    """
+    if settings.labels and new >= settings.labels:
+        return f"{new} new labels"
+    if drifting and new and age_ms >= DAY_MS:
+        return f"{new} new labels after drift"
+    return "the schedule" if settings.days and new and age_ms >= settings.days * DAY_MS else ""
+
+
+def release_rows(answer: Answer, trigger: str, now_utc_ms: int) -> list[ReleaseRow]:
+    """A room's new releases as they are stored: what is worse is refused, the others wait."""
+    report = answer.report
+    if report is None:
+        return []
+    word, text = report.verdict.word, REPORT.dump_json(report).decode()
+    state = REFUSED if word == WORSE else CANDIDATE
+    return [
+        ReleaseRow(
+            each.id, each.room, each.node, now_utc_ms, state, word,
+            each.running_digest, each.through_label, trigger, text, each.canonical(),
+        )
+        for each in answer.releases
+    ]  # fmt: skip
 
 
 def ready(row: ReleaseRow) -> bool:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from attuned.errors import StoreError
 from attuned.nodes.window import unpack_all
 from attuned.store.audit import AuditEntry, read_entries
+from attuned.store.drift import DriftRow
 from attuned.store.releases import DEPLOYED
 from attuned.store.site import LabelRow
 from attuned.store.windows import inbox_records, packed_records
@@ -79,6 +80,11 @@ class Reader:
         """The canonical bytes of the release that each node runs; nodes on the factory release are not there."""
         with opened(self.attune) as connection:
             return dict(connection.execute("SELECT node, body FROM releases WHERE state = ?", (DEPLOYED,)))
+
+    def drift(self) -> list[DriftRow]:
+        """All drift events in order of their numbers."""
+        with opened(self.attune) as connection:
+            return [DriftRow(*values) for values in connection.execute("SELECT * FROM drift_events ORDER BY number")]
 
     def windows(self, features: Mapping[str, int], spans: Sequence[Span]) -> dict[str, Columns]:
         """Each node's windows of so many features that end in one of the spans, which do not overlap; by time."""
