@@ -5,13 +5,13 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Protocol
 
 from attune_core import Schema
 
 from attuned.clock import Clock
 from attuned.errors import RequestError
 from attuned.labels.checking import CHECKED_LABELS, Doubt, check
+from attuned.labels.importing import Import
 from attuned.labels.names import no_room
 from attuned.labels.teaching import CLASSES, Teaching
 from attuned.nodes.conversation import Conversation
@@ -37,10 +37,6 @@ MEMORY_MS = 28 * DAY_MS
 CLOCKS_MS = 60_000
 
 PERSON = "person"
-IMPORT = "import"
-
-# Labels in one part of an import: a transaction of so many holds up another label for some hundredths of a second.
-PART_LABELS = 1_000
 
 
 class Labels:
@@ -115,9 +111,9 @@ class Labels:
             await self._teach(stored)
 
     @asynccontextmanager
-    async def importing(self) -> AsyncIterator["Import"]:
+    async def importing(self) -> AsyncIterator[Import]:
         """An import, in whose end the rooms learn what it has brought, also where it is broken off."""
-        running = Import(self, self._site, self._clock.utc_ms())
+        running = Import(self.check, self._site, self._clock.utc_ms())
         try:
             yield running
         finally:
@@ -279,65 +275,6 @@ class Labels:
             raise RequestError(
                 "The label is longer than a day: see whether the days are right; --force says that it is meant."
             )
-
-
-class Row(Protocol):
-    """A label as an import brings it."""
-
-    @property
-    def line(self) -> int: ...
-    @property
-    def room(self) -> str: ...
-    @property
-    def class_name(self) -> str: ...
-    @property
-    def from_utc_ms(self) -> int: ...
-    @property
-    def to_utc_ms(self) -> int: ...
-    @property
-    def weight(self) -> float: ...
-
-
-class Import:
-    """Labels that are told together: all of them at the same moment, so none is newer than another."""
-
-    def __init__(self, labels: Labels, site: SiteStore, told_utc_ms: int) -> None:
-        self._labels = labels
-        self._site = site
-        self._told_utc_ms = told_utc_ms
-        self._longest_ms = 0
-        self.stored = 0
-        self.rooms: set[str] = set()
-
-    async def add(self, rows: Sequence[Row], source: str, author: str) -> list[tuple[int, str]]:
-        """Stores what can be; the lines of the others, with a sentence each. Raises RequestError for too many rows."""
-        if len(rows) > PART_LABELS:
-            raise RequestError(f"A part of an import has at most {PART_LABELS} labels: send it in smaller parts.")
-        good: list[tuple[int, LabelRow]] = []
-        refused: list[tuple[int, str]] = []
-        for row in rows:
-            interval = (row.from_utc_ms, row.to_utc_ms)
-            label = LabelRow(0, row.room, row.class_name, *interval, row.weight, source, author, self._told_utc_ms)
-            try:
-                self._labels.check(label)
-            except RequestError as error:
-                refused.append((row.line, str(error)))
-            else:
-                good.append((row.line, label))
-        return sorted(refused + await self._store(good))
-
-    async def _store(self, rows: Sequence[tuple[int, LabelRow]]) -> list[tuple[int, str]]:
-        lengths = (label.to_utc_ms - label.from_utc_ms for _, label in rows)
-        self._longest_ms = max(self._longest_ms, *lengths, 0)
-        against = await self._site.add_labels([label for _, label in rows], self._longest_ms)
-        refused = []
-        for (line, label), number in zip(rows, against, strict=True):
-            if number:
-                refused.append((line, f"It says otherwise of {label.room} than label {number} of the same file."))
-            else:
-                self.stored += 1
-                self.rooms |= set() if label.weak else {label.room}
-        return refused
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
