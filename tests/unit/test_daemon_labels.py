@@ -423,6 +423,7 @@ async def test_a_node_that_was_never_heard_is_told_when_it_comes(room: Room) -> 
         ),
         (label(121, 130), "The label lies in the future: label what has happened."),
         (label(100, 122), "The label ends in the future: label what has happened."),
+        (label(-NOON / MINUTE - 1, -NOON / MINUTE + 1), "of a time before 1970: see whether the year is right."),
         (label(0, 1, source="s" * 65), "at most 64 characters"),
         (label(0, 1, weight=0.0), "above 0 and at most 1"),
         (label(0, 1, weight=1.5), "above 0 and at most 1"),

@@ -265,6 +265,8 @@ class Labels:
             raise RequestError("The label has no length: give two different times.")
         if length_ms < 0:
             raise RequestError("The label ends before it begins: give the earlier time first.")
+        if label.from_utc_ms < 0:
+            raise RequestError("The label is of a time before 1970: see whether the year is right.")
         if label.from_utc_ms > now:
             raise RequestError("The label lies in the future: label what has happened.")
         if label.to_utc_ms > now + CLOCKS_MS:
