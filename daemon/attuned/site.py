@@ -92,6 +92,7 @@ class Site:
             site=self.site_store,
             windows=self.window_store,
             nodes_of={room.id: room.nodes for room in settings.rooms},
+            names={room.id: room.name for room in settings.rooms},
         )
         self._writing = asyncio.Lock()
         self.announcing = Announcing(settings.site.name, publisher)

@@ -450,11 +450,14 @@ async def test_a_label_of_more_than_a_day_is_taken_if_it_is_meant(room: Room) ->
     [
         ("2.31", "There is no room '2.31': did you mean 2.13 or 2.14? `attune rooms` lists them all."),
         ("meeting", "There is no room 'meeting': did you mean 2.13? `attune rooms` lists them all."),
+        ("kitchen", "There is no room 'kitchen': did you mean K? `attune rooms` lists them all."),
+        ("Kitchen Nroth", "There is no room 'Kitchen Nroth': did you mean K? `attune rooms` lists them all."),
+        ("", "There is no room '': `attune rooms` lists the rooms."),
         ("x" * 10_000, f"There is no room '{'x' * 64}': `attune rooms` lists the rooms."),
     ],
 )
 def test_the_nearest_rooms_are_named(name: str, sentence: str) -> None:
-    assert str(no_room(name, {"2.13": "Meeting", "2.14": "", "hall": ""})) == sentence
+    assert str(no_room(name, {"2.13": "Meeting", "2.14": "", "hall": "", "K": "Kitchen North"})) == sentence
 
 
 # Labels of one second, and weak ones.
