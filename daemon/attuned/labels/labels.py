@@ -199,12 +199,11 @@ class Labels:
 
     async def doubted(self, room: str) -> tuple[int, list[Doubt]]:
         """How many labels of the last weeks a room has, and which of them are likely mistakes, the likeliest first."""
-        since = self._clock.utc_ms() - MEMORY_MS
-        rows = await self._site.labels(room, since_utc_ms=since, limit=CHECKED_LABELS, in_force=True)
+        rows = await self._site.checked_labels(room, CHECKED_LABELS, self._clock.utc_ms() - MEMORY_MS)
         nodes = self.schemas(room)
         spans = merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
         windows = await self._windows.windows_in(nodes, spans)
-        return len(rows), await asyncio.to_thread(check, rows[::-1], windows, nodes)
+        return len(rows), await asyncio.to_thread(check, rows, windows, nodes)
 
     def schemas(self, room: str) -> dict[str, Schema]:
         """The feature schemas of a room's nodes that are known."""
