@@ -18,6 +18,7 @@ from attuned.nodes.conversation import Conversation
 from attuned.nodes.press import Press
 from attuned.nodes.window import Window
 from attuned.store.site import LONGEST_MS, LabelRow, SiteStore, Withdrawn
+from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
 
 # The longest label that needs no second thought: who says more of one room usually mistook a date.
@@ -276,17 +277,6 @@ class Labels:
             raise RequestError(
                 "The label is longer than a day: see whether the days are right; --force says that it is meant."
             )
-
-
-def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same stretches of time (from, to] without overlap, by time."""
-    found: list[tuple[int, int]] = []
-    for first, last in sorted(spans):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(last, found[-1][1])
-        else:
-            found.append((first, last))
-    return found
 
 
 def _capacity(conversation: Conversation) -> int:
