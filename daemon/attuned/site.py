@@ -20,7 +20,7 @@ from attuned.errands import Errands
 from attuned.errors import StoreError
 from attuned.forgetting import Knowers, Oblivion
 from attuned.gate import Gate
-from attuned.labels.labels import Labels, merged
+from attuned.labels.labels import Labels
 from attuned.labels.presses import Presses
 from attuned.labels.questions import AROUND_MS, RoomNow
 from attuned.labels.teaching import Teaching
@@ -45,6 +45,7 @@ from attuned.presence.watcher import Watcher
 from attuned.retention import Retention
 from attuned.store.audit import AuditEntry
 from attuned.store.site import SiteStore
+from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
 
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
@@ -92,6 +93,7 @@ class Site:
             site=self.site_store,
             windows=self.window_store,
             nodes_of={room.id: room.nodes for room in settings.rooms},
+            names={room.id: room.name for room in settings.rooms},
         )
         self._writing = asyncio.Lock()
         self.announcing = Announcing(settings.site.name, publisher)

@@ -195,10 +195,11 @@ def a_day(end: int = NOW) -> list[admin_pb2.BeliefPoint]:
     return points
 
 
-def a_page(verdict: str = "better") -> admin_pb2.ReleasePage:
+def a_page(verdict: str = "better", days: int = 9) -> admin_pb2.ReleasePage:
     """A release that is better, or worse, than what its node came with."""
     node, worse = "00a1b2c3d4e50213", verdict == "worse"
-    figures = (("balanced accuracy", 0.81, 0.93, 0.07, 0.16), ("Brier score", 0.14, 0.06, -0.1, -0.05))
+    figures = (("balanced accuracy", 0.81, 0.93, 0.07, 0.16), ("Brier score", 0.14, 0.06, -0.1, -0.05),
+               ("calibration error", 0.11, 0.04, -0.1, -0.02), ("changes a day", 12.0, 6.5, -8.0, -3.0))  # fmt: skip
     measures = [
         admin_pb2.Measure(
             measure=name, before=now if worse else before, now=before if worse else now,
@@ -215,8 +216,8 @@ def a_page(verdict: str = "better") -> admin_pb2.ReleasePage:
     return admin_pb2.ReleasePage(
         release=release, against="factory", days=9, changes=31, negative_flips=40, positive_flips=512, flips_p=0.0004,
         slices=[
-            admin_pb2.SliceFigures(name=name, days=9, windows=4000, measures=measures)
-            for name in ("all", "night", "without co2")
+            admin_pb2.SliceFigures(name=name, days=days, windows=4000, measures=measures)
+            for name in ("all", "first hour of presence", "without co2")
         ],
         verdict=verdict,
         recommendation="Refuse it: the nodes keep what they run." if worse

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from zoneinfo import ZoneInfo
 
 import pytest
 from attune_proto.v1 import admin_pb2
+from attuned.cli.release_screens import release_screen
 from cli_run import CommandLine
+from cli_site import a_page
+from rich.console import Console
 
 
 class TestRetrain:
@@ -54,10 +58,19 @@ class TestRelease:
         assert lines[0] == "Release " + "4f9a0c11" * 4
         assert "what people said of this room (140 windows)" in text
         assert "Compared with what its nodes came with" in text
-        assert "0.810 -> 0.930" in text
+        assert "  first hour of presence  0.810 -> 0.930     +0.070 to +0.160" in out
+        assert "changes a day 12.0 -> 6.5" in text
         end = text[text.index("Verdict: better") :]
         assert end.startswith("Verdict: better Let it go out: it is ready to be signed. 1. Balanced accuracy")
         assert end.endswith("512 the other way round.")
+
+    def test_no_interval_is_made_of_few_days(self) -> None:
+        console = Console(width=80)
+        with console.capture() as screen:
+            console.print(release_screen(a_page(days=4), ZoneInfo("Europe/Brussels")))
+        text = screen.get()
+        assert "+0.070" not in text[: text.index("Verdict")]
+        assert text.count("too few days") == 3
 
     def test_compare(self, attune: CommandLine) -> None:
         assert "Refuse it" in attune("release", "compare", "4f9a", "91c0")[1]

@@ -423,6 +423,7 @@ async def test_a_node_that_was_never_heard_is_told_when_it_comes(room: Room) -> 
         ),
         (label(121, 130), "The label lies in the future: label what has happened."),
         (label(100, 122), "The label ends in the future: label what has happened."),
+        (label(-NOON / MINUTE - 1, -NOON / MINUTE + 1), "of a time before 1970: see whether the year is right."),
         (label(0, 1, source="s" * 65), "at most 64 characters"),
         (label(0, 1, weight=0.0), "above 0 and at most 1"),
         (label(0, 1, weight=1.5), "above 0 and at most 1"),
@@ -449,11 +450,14 @@ async def test_a_label_of_more_than_a_day_is_taken_if_it_is_meant(room: Room) ->
     [
         ("2.31", "There is no room '2.31': did you mean 2.13 or 2.14? `attune rooms` lists them all."),
         ("meeting", "There is no room 'meeting': did you mean 2.13? `attune rooms` lists them all."),
+        ("kitchen", "There is no room 'kitchen': did you mean K? `attune rooms` lists them all."),
+        ("Kitchen Nroth", "There is no room 'Kitchen Nroth': did you mean K? `attune rooms` lists them all."),
+        ("", "There is no room '': `attune rooms` lists the rooms."),
         ("x" * 10_000, f"There is no room '{'x' * 64}': `attune rooms` lists the rooms."),
     ],
 )
 def test_the_nearest_rooms_are_named(name: str, sentence: str) -> None:
-    assert str(no_room(name, {"2.13": "Meeting", "2.14": "", "hall": ""})) == sentence
+    assert str(no_room(name, {"2.13": "Meeting", "2.14": "", "hall": "", "K": "Kitchen North"})) == sentence
 
 
 # Labels of one second, and weak ones.

@@ -109,7 +109,7 @@ class LabelCalls(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.AskLabelsRequest, context: Context
     ) -> admin_pb2.AskLabelsReply:
         site, now = self._site, self._site.clock.utc_ms()
-        since = max(request.from_utc_ms, now - ASK_LIMIT_MS)
+        since = min(max(request.from_utc_ms, now - ASK_LIMIT_MS), now)
         rooms = {room: await site.room_now(room, since, now) for room in self._chosen(request.room)}
         budget = min(request.budget or QUESTIONS_AT_ONCE, QUESTIONS_LIMIT)
         chosen = await asyncio.to_thread(questions, list(rooms.values()), since, now, budget)

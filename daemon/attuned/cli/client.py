@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attuned.cli.errors import CliError, NotReachableError
@@ -27,6 +27,8 @@ CHECK_S = 300.0
 WORK_S = 60.0
 # Files are written anew, and rooms learned anew: seconds for a floor, minutes for a campus on a slow card.
 FORGET_S = 1800.0
+# A list of a hundred thousand labels, the most that is asked for at a time, is 30 MB where names are as long as may be.
+REPLY_BYTES = 64 << 20
 # A node with a link unlearns within a second or two, even where it has many labels.
 UNLEARN_WAIT_MS = 5_000
 
@@ -54,16 +56,9 @@ class Daemon:
 
     def watch(self, rooms: Sequence[str]) -> Iterator[admin_pb2.ListRoomsReply]:
         """The rooms now, then each change, without end. Closing the iterator ends the call."""
-        import grpc
         from attune_proto.v1 import admin_pb2
 
-        call = self._stub.WatchRooms(admin_pb2.ListRoomsRequest(rooms=rooms))
-        try:
-            yield from call
-        except grpc.RpcError as error:
-            raise self._meaning(error) from None
-        finally:
-            call.cancel()
+        return self._replies(self._stub.WatchRooms, admin_pb2.ListRoomsRequest(rooms=rooms))
 
     def history(self, room: str, from_utc_ms: int, to_utc_ms: int) -> admin_pb2.RoomHistory:
         from attune_proto.v1 import admin_pb2
@@ -147,16 +142,9 @@ class Daemon:
 
     def retrain(self, rooms: Sequence[str], dry_run: bool) -> Iterator[admin_pb2.RetrainReply]:
         """A reply for each room that is done. Closing the iterator ends the work."""
-        import grpc
         from attune_proto.v1 import admin_pb2
 
-        call = self._stub.Retrain(admin_pb2.RetrainRequest(rooms=rooms, dry_run=dry_run))
-        try:
-            yield from call
-        except grpc.RpcError as error:
-            raise self._meaning(error) from None
-        finally:
-            call.cancel()
+        return self._replies(self._stub.Retrain, admin_pb2.RetrainRequest(rooms=rooms, dry_run=dry_run))
 
     def releases(self, room: str, limit: int) -> admin_pb2.ListReleasesReply:
         from attune_proto.v1 import admin_pb2
@@ -201,6 +189,18 @@ class Daemon:
         except grpc.RpcError as error:
             raise self._meaning(error) from None
 
+    def _replies(self, method: Callable[..., Any], request: _Request) -> Iterator[Any]:
+        """Reply by reply; closing the iterator ends the call."""
+        import grpc
+
+        call = method(request)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise self._meaning(error) from None
+        finally:
+            call.cancel()
+
     def _meaning(self, error: grpc.RpcError) -> CliError:
         import grpc
 
@@ -228,7 +228,8 @@ def connect(path: str) -> Iterator[Daemon]:
     import grpc
     from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc
 
-    with grpc.insecure_channel(f"unix:{path}", options=[("grpc.enable_http_proxy", 0)]) as channel:
+    options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", REPLY_BYTES)]
+    with grpc.insecure_channel(f"unix:{path}", options=options) as channel:
         yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift_pb2_grpc.DriftStub(channel))
 
 

@@ -18,6 +18,7 @@ from attuned.nodes.conversation import Conversation
 from attuned.nodes.press import Press
 from attuned.nodes.window import Window
 from attuned.store.site import LONGEST_MS, LabelRow, SiteStore, Withdrawn
+from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
 
 # The longest label that needs no second thought: who says more of one room usually mistook a date.
@@ -199,12 +200,11 @@ class Labels:
 
     async def doubted(self, room: str) -> tuple[int, list[Doubt]]:
         """How many labels of the last weeks a room has, and which of them are likely mistakes, the likeliest first."""
-        since = self._clock.utc_ms() - MEMORY_MS
-        rows = await self._site.labels(room, since_utc_ms=since, limit=CHECKED_LABELS, in_force=True)
+        rows = await self._site.checked_labels(room, CHECKED_LABELS, self._clock.utc_ms() - MEMORY_MS)
         nodes = self.schemas(room)
         spans = merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
         windows = await self._windows.windows_in(nodes, spans)
-        return len(rows), await asyncio.to_thread(check, rows[::-1], windows, nodes)
+        return len(rows), await asyncio.to_thread(check, rows, windows, nodes)
 
     def schemas(self, room: str) -> dict[str, Schema]:
         """The feature schemas of a room's nodes that are known."""
@@ -265,6 +265,8 @@ class Labels:
             raise RequestError("The label has no length: give two different times.")
         if length_ms < 0:
             raise RequestError("The label ends before it begins: give the earlier time first.")
+        if label.from_utc_ms < 0:
+            raise RequestError("The label is of a time before 1970: see whether the year is right.")
         if label.from_utc_ms > now:
             raise RequestError("The label lies in the future: label what has happened.")
         if label.to_utc_ms > now + CLOCKS_MS:
@@ -275,17 +277,6 @@ class Labels:
             raise RequestError(
                 "The label is longer than a day: see whether the days are right; --force says that it is meant."
             )
-
-
-def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same stretches of time (from, to] without overlap, by time."""
-    found: list[tuple[int, int]] = []
-    for first, last in sorted(spans):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(last, found[-1][1])
-        else:
-            found.append((first, last))
-    return found
 
 
 def _capacity(conversation: Conversation) -> int:

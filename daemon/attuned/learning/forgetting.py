@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from attuned.clock import Clock
 from attuned.drift.judge import REFERENCE_DAYS
 from attuned.errors import NotFoundError, RequestError, StoreError
+from attuned.labels.names import no_room
 from attuned.learning.stripping import strip
 from attuned.store.audit import DONE, RUNNING, AuditEntry, Selection
 from attuned.store.forgetting import WindowForgetting
@@ -41,15 +42,25 @@ class Request:
 
 
 class Forgetting:
-    """Selects, previews, carries out, and takes up what was interrupted. `nodes_of` gives the nodes of each room."""
+    """Selects, previews, carries out, and takes up what was interrupted.
+
+    `nodes_of` gives the nodes of each room, `names` the rooms' names.
+    """
 
     def __init__(
-        self, clock: Clock, *, site: SiteStore, windows: WindowStore, nodes_of: Mapping[str, Sequence[str]]
+        self,
+        clock: Clock,
+        *,
+        site: SiteStore,
+        windows: WindowStore,
+        nodes_of: Mapping[str, Sequence[str]],
+        names: Mapping[str, str],
     ) -> None:
         self._clock = clock
         self._site = site
         self._windows = windows
         self._nodes_of = nodes_of
+        self._names = names
         self._rows = WindowForgetting(windows.database)
         self._knowledge = SiteForgetting(site.database)
 
@@ -77,7 +88,8 @@ class Forgetting:
         known = await self._site.names()
         rooms = sorted({*self._nodes_of, *known.rooms, *await self._windows.rooms()})
         nodes = sorted({*self._room_of, *known.nodes, *await self._windows.nodes()})
-        _check(request.room, rooms, "room", "`attune rooms` lists them")
+        if request.room and request.room not in rooms:
+            raise no_room(request.room, {room: self._names.get(room, "") for room in rooms})
         _check(request.node, nodes, "node", "`attune nodes` lists them")
         _check(request.source, known.sources, "source of labels", "`attune label list` shows them")
         asked = Selection(first, last, request.room, request.node, request.source)

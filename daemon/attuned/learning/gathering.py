@@ -19,8 +19,9 @@ from attuned.learning.releases import NodePart, Release, RoomInputs, Summand
 from attuned.learning.reliability import Reliability
 from attuned.nodes.facts import NodeFacts
 from attuned.store.drift import DriftRow
-from attuned.store.reading import Columns, Span
+from attuned.store.reading import Columns
 from attuned.store.site import LabelRow
+from attuned.store.spans import Span, merged
 
 DAY_MS = DAY_S * 1000
 
@@ -107,7 +108,7 @@ class Gathering:
     def _windows(self, room: str, rows: Sequence[LabelRow]) -> dict[str, Columns]:
         """The windows of each node that a label speaks of; all that there are where motion may teach."""
         schemas = {node: self.schema(node) for node in self._known(room)}
-        spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
+        spans = merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
         if any(map(motion.has_motion, schemas.values())) and any(map(_says_free, rows)):
             spans = [(0, EVER_MS)]
         return self.reader.windows({node: len(schema) for node, schema in schemas.items()}, spans)
@@ -209,7 +210,7 @@ def _stored(
 ) -> dict[str, Columns]:
     """All windows that the labels of some blocks speak of, by the node that measured them."""
     told = ((row.from_utc_ms, row.to_utc_ms) for row in rows.values())
-    spans = _merged([*told, *(motion_day(block) for block in blocks if is_motion(block))])
+    spans = merged([*told, *(motion_day(block) for block in blocks if is_motion(block))])
     return reader.windows({source_of(block): len(schemas[block.node]) for block in blocks}, spans)
 
 
@@ -316,27 +317,16 @@ def _moments(rows: Sequence[LabelRow], length_ms: int) -> list[Span]:
     """Stretches of a length, as many in each class as the cohort needs windows, evenly spread over the labels."""
     found: list[Span] = []
     for name in CLASSES:
-        spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows if row.class_name == name)
+        spans = merged((row.from_utc_ms, row.to_utc_ms) for row in rows if row.class_name == name)
         ends = np.cumsum([last - first for first, last in spans], dtype=np.int64)
         for place in evenly(int(ends[-1]), COHORT_WINDOWS).tolist() if spans else ():
             index = int(np.searchsorted(ends, place, side="right"))
             start = spans[index][1] - int(ends[index]) + place
             found.append((start, min(start + length_ms, spans[index][1])))
-    return _merged(found)
+    return merged(found)
 
 
 def _balanced(windows: Labelled, each: int) -> Labelled:
     """At most `each` windows of either class, in order of time."""
     kept = [np.flatnonzero(windows.classes == k)[evenly(int(np.sum(windows.classes == k)), each)] for k in (0, 1)]
     return windows[np.sort(np.concatenate(kept))]
-
-
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    """The same time in stretches that do not overlap."""
-    found: list[Span] = []
-    for first, last in sorted(spans):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(last, found[-1][1])
-        else:
-            found.append((first, last))
-    return found

@@ -6,8 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 from attuned.store.audit import AuditEntry
 from attuned.store.site import LabelRow, free_superseded
-
-Span = tuple[int, int]  # (from, to] of UTC in ms
+from attuned.store.spans import Span
 
 _FIELDS = ", ".join(field.name for field in fields(LabelRow))
 

@@ -18,9 +18,9 @@ from attuned.store.audit import AuditEntry, read_entries
 from attuned.store.drift import DriftRow
 from attuned.store.releases import DEPLOYED
 from attuned.store.site import LabelRow
+from attuned.store.spans import Span
 from attuned.store.windows import inbox_records, packed_records
 
-Span = tuple[int, int]  # (from, to] of UTC in ms
 Table = npt.NDArray[np.void]
 
 # Where a record says how many bytes of evidence it has.

@@ -17,9 +17,10 @@ from attuned.store.audit import AuditEntry
 from attuned.store.beliefs import SaidRow
 from attuned.store.days import DayRow
 from attuned.store.drift import DriftRow, MuteRow
-from attuned.store.reading import Columns, Reader, Span, opened
+from attuned.store.reading import Columns, Reader, opened
 from attuned.store.releases import ReleaseRow
 from attuned.store.site import LabelRow
+from attuned.store.spans import Span
 from attuned.store.windows import inbox_records, packed_records
 
 

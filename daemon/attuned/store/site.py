@@ -151,18 +151,29 @@ class SiteStore:
 
         return await self._database.run(work)
 
-    async def labels(
-        self, room: str = "", limit: int = 0, since_utc_ms: int = 0, *, in_force: bool = False
-    ) -> list[LabelRow]:
+    async def labels(self, room: str = "", limit: int = 0, since_utc_ms: int = 0) -> list[LabelRow]:
         """Labels of a room, or of all, of stretches that end after `since`; newest first, at most `limit` (0: all)."""
         rows = await self._database.read(
             lambda connection: connection.execute(
-                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ?"
-                " AND (NOT ? OR superseded_by = 0 AND withdrawn_utc_ms = 0) ORDER BY number DESC LIMIT ?",
-                (room, room, since_utc_ms, in_force, limit or -1),
+                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ? ORDER BY number DESC LIMIT ?",
+                (room, room, since_utc_ms, limit or -1),
             ).fetchall()
         )
         return [LabelRow(*row) for row in rows]
+
+    async def checked_labels(self, room: str, limit: int, since_utc_ms: int) -> list[LabelRow]:
+        """At most `limit` labels of a room that are in force, of stretches that end after `since`, by number.
+
+        Words come before weak labels, or an import of bookings would leave no room for them, and the newest first.
+        """
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT * FROM labels WHERE room = ? AND superseded_by = 0 AND withdrawn_utc_ms = 0 AND to_utc_ms > ?"
+                " ORDER BY weight >= 1 DESC, number DESC LIMIT ?",
+                (room, since_utc_ms, limit),
+            ).fetchall()
+        )
+        return sorted((LabelRow(*row) for row in rows), key=lambda row: row.number)
 
     async def teaching_labels(self, room: str, limit: int) -> list[LabelRow]:
         """The newest `limit` labels of a room that are in force and not weak, in order of their numbers."""

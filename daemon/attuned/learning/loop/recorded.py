@@ -11,8 +11,9 @@ from attuned.drift.rows import event_row
 from attuned.learning.replay.observed import NodeWindows
 from attuned.nodes.facts import NodeFacts
 from attuned.store.drift import DriftRow
-from attuned.store.reading import Columns, Span
+from attuned.store.reading import Columns
 from attuned.store.site import LabelRow
+from attuned.store.spans import Span
 
 # The recording is one boot of each node: numbers tell its windows apart.
 BOOT = 1
