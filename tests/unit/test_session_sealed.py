@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from attune_core.session import NodeHandshake, Pattern, SealedPair, SessionError, SessionKeys
+from attune_proto.v1 import node_pb2
 from attuned.nodes import noise
 from attuned.nodes.sealed import (
     AROUND,
@@ -231,6 +232,13 @@ def test_a_frame_is_what_the_page_says() -> None:
         sealed = ChaCha20Poly1305(keys.send).encrypt(bytes(4) + counter.to_bytes(8, "little"), b"text", b"\x04" + HINT)
         assert node.seal(b"text") == b"\x04" + HINT + counter.to_bytes(4, "little") + sealed
     assert len(node.seal(b"")) == AROUND == 25
+
+
+def test_a_report_of_24_features_has_at_most_96_bytes() -> None:
+    """After eight years of a minute a window, with two classes."""
+    report = node_pb2.Report(seq=2**22, end_s=2**28 - 1, features=bytes(48), evidence=bytes(2), state=0xF1)
+    frame = connected().node.seal(node_pb2.NodeMessage(report=report).SerializeToString())
+    assert len(frame) <= 96
 
 
 def test_texts_are_bounded() -> None:
