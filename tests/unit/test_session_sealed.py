@@ -177,6 +177,17 @@ def test_a_recorded_handshake_does_not_push_out_one_on_its_way() -> None:
     pair.greet()
 
 
+def test_a_late_first_frame_does_not_push_out_the_handshake_after_it() -> None:
+    pair = Pair()
+    pair.shake_hands()
+    late = pair.node.seal(b"late")
+    pair.shake_hands()
+    assert pair.daemon.open(late) == b"late"
+    pair.greet()
+    with pytest.raises(FrameError):
+        pair.daemon.open(late)
+
+
 def test_the_daemon_says_nothing_before_the_node_has_used_the_keys() -> None:
     pair = Pair()
     pair.shake_hands()
