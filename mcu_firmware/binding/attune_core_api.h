@@ -159,7 +159,7 @@ int core_noise_write(struct attune_noise *noise, const uint8_t *payload, size_t 
 int core_noise_read(struct attune_noise *noise, const uint8_t *message, size_t message_size, uint8_t *payload,
                     size_t *size);
 /* 32 bytes each. */
-int core_noise_split(struct attune_noise *noise, uint8_t *send, uint8_t *receive, uint8_t *remote);
+int core_noise_finish(struct attune_noise *noise, uint8_t *send, uint8_t *receive, uint8_t *remote);
 
 /* The node's side, in frames; arguments and results as above. */
 void core_handshake_begin(struct attune_handshake *handshake, int pattern, const uint8_t *hint,

@@ -43,7 +43,7 @@ static int give_keys(attune_noise_result result, attune_noise_keys *keys, uint8_
     return (int)result;
 }
 
-int core_noise_split(struct attune_noise *noise, uint8_t *send, uint8_t *receive, uint8_t *remote) {
+int core_noise_finish(struct attune_noise *noise, uint8_t *send, uint8_t *receive, uint8_t *remote) {
     attune_noise_keys keys;
     return give_keys(attune_noise_split(noise, &keys), &keys, send, receive, remote);
 }

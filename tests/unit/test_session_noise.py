@@ -5,7 +5,7 @@ daemon does not play."""
 from collections.abc import Callable
 
 import pytest
-from attune_core.session import NoiseHandshake, Pattern, SessionError, SessionKeys
+from attune_core import NoiseHandshake, Pattern, SessionError, SessionKeys
 from attuned.nodes import noise
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -96,7 +96,7 @@ def test_the_daemon_answers_with_the_published_bytes(vector: Vector) -> None:
             first, own=[DAEMON, own], node=initiator, ephemeral=ephemeral, prologue=prologue, payload=payload
         )
         keys, at = answer.keys, 2
-        assert (answer.message, answer.payload, answer.own) == (second, said, own)
+        assert (answer.message, answer.payload, answer.own) == (second, said, public(own))
     else:
         psks = [PSK, vector.keys["preshared_key"]]
         begun = noise.answer_xxpsk0(first, psks=psks, own=own, ephemeral=ephemeral, prologue=prologue, payload=payload)
@@ -284,6 +284,17 @@ def test_a_key_that_all_secrets_make_zero_is_refused_by_the_daemon() -> None:
     with pytest.raises(noise.HandshakeError):
         answered("XXpsk0", bytes(begun.write_message()))
     assert len(answered("XXpsk0", node("XXpsk0").write())) == 96
+
+
+def test_what_may_be_logged_tells_no_secret() -> None:
+    begun = noise.answer_xxpsk0(
+        node("XXpsk0").write(), psks=[PSK], own=DAEMON, ephemeral=DAEMON_EPHEMERAL, prologue=PROLOGUE
+    )
+    answer = noise.answer_kk(
+        node("KK").write(), own=[DAEMON], node=public(NODE), ephemeral=DAEMON_EPHEMERAL, prologue=PROLOGUE
+    )
+    for secret in (PSK, DAEMON, DAEMON_EPHEMERAL):
+        assert repr(secret) not in repr(begun) + repr(answer)
 
 
 def test_payloads_are_bounded() -> None:

@@ -8,7 +8,7 @@ the Noise specification, revision 34; their payloads have at most PAYLOAD_LIMIT 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -72,7 +72,7 @@ class Answer:
     keys: SessionKeys
     payload: bytes
     own: bytes
-    """The secret key of ours that the node knows the public one of."""
+    """The public key of ours that the node knows."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def answer_kk(
         said = _read(connection, message)
         if said is not None:
             reply = _write(connection, payload)
-            return Answer(reply, _keys(connection), said, secret)
+            return Answer(reply, _keys(connection), said, public_key(secret))
     raise HandshakeError("a handshake with other keys than ours and the node's")
 
 
@@ -113,11 +113,12 @@ class Commissioning:
     starts from the beginning: forged messages change nothing."""
 
     first: bytes
-    psk: bytes
-    own: bytes
-    ephemeral: bytes
     prologue: bytes
     answer: bytes
+    """What our message says."""
+    psk: bytes = field(repr=False)
+    own: bytes = field(repr=False)
+    ephemeral: bytes = field(repr=False)
 
     @cached_property
     def payload(self) -> bytes:
@@ -154,7 +155,7 @@ def answer_xxpsk0(
     """Begins to commission the node that knows one of the secrets. HandshakeError if it knows none of them."""
     _check_size(message, _FIRST_SIZE)
     for psk in psks:
-        begun = Commissioning(message, psk, own, ephemeral, prologue, payload)
+        begun = Commissioning(message, prologue, payload, psk, own, ephemeral)
         try:
             begun.message  # noqa: B018  # opens the node's message
         except HandshakeError:

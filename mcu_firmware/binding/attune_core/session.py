@@ -59,12 +59,15 @@ def _expect(name: str, value: bytes, size: int) -> bytes:
     return bytes(value)
 
 
+def _keys(secret: bytes, ephemeral: bytes, other: bytes) -> tuple[bytes, ...]:
+    named = {"secret key": secret, "ephemeral secret": ephemeral, "other side's key": other}
+    return tuple(_expect(name, key, KEY_SIZE) for name, key in named.items())
+
+
 class _Handshake:
-    """What both kinds of handshake do; `prefix` names the core's functions."""
+    """What both kinds of handshake do; `_prefix` is that of the core's functions."""
 
     _prefix: str
-    _end: str
-    _largest: int
 
     def __init__(self, structure: str) -> None:
         self._core = library()
@@ -82,14 +85,14 @@ class _Handshake:
     def finish(self) -> SessionKeys:
         """After the last message: the keys. The handshake is gone. SessionError."""
         keys = [self._core.ffi.new(f"uint8_t[{KEY_SIZE}]") for _ in range(3)]
-        _check(self._call(self._end, *keys), _HANDSHAKE_ERRORS)
+        _check(self._call("finish", *keys), _HANDSHAKE_ERRORS)
         return SessionKeys(*map(bytes, keys))
 
 
 class NoiseHandshake(_Handshake):
     """One side of a handshake, as messages of the Noise specification."""
 
-    _prefix, _end = "noise", "split"
+    _prefix = "noise"
 
     def __init__(
         self, pattern: Pattern, *, initiator: bool, secret: bytes, ephemeral: bytes, other: bytes, prologue: bytes = b""
@@ -97,7 +100,7 @@ class NoiseHandshake(_Handshake):
         """`other` is the other side's public key (KK) or the shared secret (XXpsk0). ValueError for keys of other sizes
         than 32 bytes."""
         super().__init__("noise")
-        keys = [_expect(name, key, KEY_SIZE) for name, key in _named(secret, ephemeral, other)]
+        keys = _keys(secret, ephemeral, other)
         self._core.lib.core_noise_begin(self._memory.pointer, pattern, initiator, *keys, prologue, len(prologue))
 
     def write(self, payload: bytes = b"") -> bytes:
@@ -110,16 +113,14 @@ class NoiseHandshake(_Handshake):
 class NodeHandshake(_Handshake):
     """A node's side of a handshake, in frames."""
 
-    _prefix, _end = "handshake", "finish"
+    _prefix = "handshake"
 
     def __init__(self, pattern: Pattern, hint: bytes, *, secret: bytes, ephemeral: bytes, other: bytes) -> None:
         """As NoiseHandshake; the hint has 4 bytes."""
         super().__init__("handshake")
-        keys = [_expect(name, key, KEY_SIZE) for name, key in _named(secret, ephemeral, other)]
-        self._call_begin(pattern, _expect("hint", hint, HINT_SIZE), keys)
-
-    def _call_begin(self, pattern: Pattern, hint: bytes, keys: list[bytes]) -> None:
-        self._core.lib.core_handshake_begin(self._memory.pointer, pattern, hint, *keys)
+        keys = _keys(secret, ephemeral, other)
+        name = _expect("hint", hint, HINT_SIZE)
+        self._core.lib.core_handshake_begin(self._memory.pointer, pattern, name, *keys)
 
     def write(self, payload: bytes = b"") -> bytes:
         """The frame of the node's next message. SessionError."""
@@ -128,10 +129,6 @@ class NodeHandshake(_Handshake):
         if size == 0:
             raise SessionError("It is not the node's turn, or the payload is too long.")
         return bytes(frame[0:size])
-
-
-def _named(secret: bytes, ephemeral: bytes, other: bytes) -> list[tuple[str, bytes]]:
-    return [("secret key", secret), ("ephemeral secret", ephemeral), ("other side's key", other)]
 
 
 class SealedPair:
