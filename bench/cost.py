@@ -7,7 +7,6 @@ configuration alone is a second image, with no other head and room for two class
 """
 
 import argparse
-import csv
 import re
 import subprocess
 import sys
@@ -17,16 +16,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Timer
 
+from attune_core import Head
 from rich.console import Console
 from rich.table import Table
 
 from bench.ladder import page
+from bench.output import results
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGE = ROOT / "build/mps2_an386/mcu_firmware/ports/mps2_an386/attune-cost.elf"
-RESULTS = Path(__file__).parent / "results" / "cost.csv"
 PARTS = ("window", "learner", "filter", "real")
-DEFAULT = "mixture"
+DEFAULT = Head.factory_kind
 LONGEST_S = 120.0
 
 BUDGETS = {
@@ -174,15 +174,6 @@ def write_page(table_rows: list[Row]) -> None:
     page.write({"cost": page.markdown(HEADINGS, told)})
 
 
-def write_csv(table_rows: list[Row]) -> None:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*asdict(table_rows[0]), "commit"])
-        writer.writeheader()
-        writer.writerows({**asdict(row), "commit": commit.stdout.strip()} for row in table_rows)
-
-
 def main(words: Sequence[str] = ()) -> int:
     """Builds the images, prints the table and writes it to `results/`, and to the page if asked."""
     parser = argparse.ArgumentParser(prog="python -m bench.run cost", description=__doc__)
@@ -192,7 +183,7 @@ def main(words: Sequence[str] = ()) -> int:
     whole = measure(IMAGE)
     table_rows = list(rows(whole, measure(IMAGE.with_stem(f"{IMAGE.stem}-default"))))
     show(table_rows, whole.counted.figures["window features"])
-    write_csv(table_rows)
+    results.write("cost", map(asdict, table_rows), results.surroundings())
     if asked.page:
         write_page(table_rows)
     return 0

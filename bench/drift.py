@@ -3,12 +3,10 @@
 Buildings are simulated once and kept in build/ (about ten minutes); then a run takes about five minutes on two cores.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from attuned.drift.life import DriftEvent
@@ -20,8 +18,8 @@ from bench.drifting.cases import CHANGES
 from bench.drifting.measured import FIRST, PROMISED, Found, Measured, measure
 from bench.drifting.recordings import SPECS, Heard, heard
 from bench.ladder.tables import Sheet, printed
+from bench.output import results
 
-RESULTS = Path(__file__).parent / "results" / "drift.csv"
 WORKERS = 2
 MONTH_DAYS = 30
 
@@ -170,12 +168,15 @@ def main() -> int:
 
 
 def _write(sheets: Sequence[Sheet]) -> None:
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.writer(file)
-        for sheet in sheets:
-            writer.writerow([sheet.title])
-            writer.writerows([sheet.headings, *sheet.rows])
+    """A line a cell: the tables have different columns."""
+    cells = (
+        {"table": sheet.title, "line": number, "of": row[0], "what": heading, "value": value}
+        for sheet in sheets
+        for number, row in enumerate(sheet.rows)
+        for heading, value in zip(sheet.headings[1:], row[1:], strict=True)
+    )
+    seeds = " ".join(str(life.seed) for life in LIVES)
+    results.write("drift", cells, {"seeds": seeds, **results.surroundings("numpy", "river", "scipy")})
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 Accuracy is that of each window's own evidence, without a filter. Learned are all labels, or 20 drawn at random.
 """
 
-import csv
-import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,8 +18,9 @@ from attuned.learning.replay.streams import Split, load_splits
 from rich.console import Console
 from rich.table import Table
 
+from bench.output import results
+
 SPEC = Path(__file__).parent / "specs" / "candanedo.toml"
-RESULTS = Path(__file__).parent / "results" / "formats.csv"
 FORMATS = ("float32", "float16", "int8")
 FEW = 20
 SEED = 0
@@ -77,15 +76,6 @@ def show(rows: list[Row]) -> None:
     Console().print(table)
 
 
-def write_csv(rows: list[Row]) -> None:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*asdict(rows[0]), "seed", "commit"])
-        writer.writeheader()
-        writer.writerows({**asdict(row), "seed": SEED, "commit": commit.stdout.strip()} for row in rows)
-
-
 def main() -> int:
     """Prints the table and writes it to `results/`."""
     spec = load_spec(SPEC)
@@ -95,7 +85,7 @@ def main() -> int:
     train = windows.pop("train")
     rows = [row for kind in Head.kinds for row in measure(kind, schema, train, windows)]
     show(rows)
-    write_csv(rows)
+    results.write("formats", map(asdict, rows), {"seed": SEED, **results.surroundings("numpy")})
     return 0
 
 

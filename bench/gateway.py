@@ -6,10 +6,8 @@ own. At saturation many frames come with each read; the paced row, one frame a r
 """
 
 import asyncio
-import csv
 import math
 import multiprocessing
-import platform
 import random
 import socket
 import subprocess
@@ -19,9 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from multiprocessing.sharedctypes import Synchronized
-from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -32,7 +28,8 @@ from attune_proto.v1.link_pb2_grpc import NodeLinkServicer, add_NodeLinkServicer
 from rich.console import Console
 from rich.table import Table
 
-RESULTS = Path(__file__).parent / "results" / "gateway.csv"
+from bench.output import results
+
 CONNECTIONS = 1000
 FRAME_BYTES = 96
 ANSWER = encode(bytes(16))
@@ -184,22 +181,6 @@ def exchange(
     return total
 
 
-def write_csv(rows: list[Row]) -> None:
-    """Figures with what they were measured with."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    measured_with = {
-        "seed": SEED,
-        "python": platform.python_version(),
-        "grpcio": version("grpcio"),
-        "commit": commit.stdout.strip(),
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*asdict(rows[0]), *measured_with])
-        writer.writeheader()
-        writer.writerows(asdict(row) | measured_with for row in rows)
-
-
 def show(rows: list[Row]) -> None:
     table = Table(title=f"Gateway, frames of {FRAME_BYTES} bytes, {CONNECTIONS} connections")
     for heading in ("what", "frames", "frames/s", "frames/CPU s", "MiB"):
@@ -221,7 +202,7 @@ def main() -> int:
         through_process("process, 1 frame a read, 5,000/s, each answered", 1, answers=True, rate=5000),
     ]
     show(rows)
-    write_csv(rows)
+    results.write("gateway", map(asdict, rows), {"seed": SEED, **results.surroundings("grpcio")})
     return 0
 
 

@@ -1,12 +1,12 @@
 """The whole thread under load: node simulator, gateway, daemon and broker as processes of their own.
 
-Four parts: 1,000 nodes at one report a second; the same nodes with the feed as fast as it is acknowledged, beside a
-bare loop of parse and SQLite; a quiet site's writes to disk; and a label's way to its node. Nodes and daemon live
+Five parts: 1,000 nodes at one report a second; the same while rooms are retrained; the same nodes with the feed as fast
+as it is acknowledged, beside a bare loop of parse and SQLite; a quiet site's writes to disk; and a label's way to its
+node. Nodes and daemon live
 faster than real time, so that windows of ten seconds end every second. Where other work shares the machine, the
 figures per CPU second hold and the delays suffer; the load is printed.
 """
 
-import csv
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,10 +19,12 @@ from bench.load import parts
 from bench.load.bare import bare_rate
 from bench.load.counters import load, machine
 from bench.load.fleet import FEATURES, SEED
-
-RESULTS = Path(__file__).parent / "results" / "ingest.csv"
+from bench.output import results
 
 BARE_REPORTS = 50_000
+
+# Rooms with four labelled weeks, which are retrained one after the other beside the reports.
+RETRAINED_ROOMS = 50
 
 # What is tried first at saturation, in times real time; far more than a daemon can do.
 PROBE_RATE = 100.0
@@ -63,7 +65,7 @@ def steady_rows(run: parts.Steady) -> list[Row]:
         Row("reports in the store", run.stored, ""),
         Row("reports that change a room", 100 * run.changes / spent.reports, "%", 2, most=False),
         Row("reports that are published", 100 * run.published / spent.reports, "%"),
-        Row("arrival to disk, slowest", max(delays.commit_worst_ms for delays in run.delays), "ms", 1000),
+        Row("arrival to disk, slowest", worst_commit_ms(run), "ms", 1000),
         Row("arrival to disk, 99 %, in the worst second", max(delays.commit_ms for delays in run.delays), "ms"),
         Row("arrival to PUBACK, 99 %", last.publish_ms, "ms", 250),
         Row("arrival to PUBACK, slowest", max(delays.publish_worst_ms for delays in run.delays), "ms"),
@@ -76,6 +78,21 @@ def steady_rows(run: parts.Steady) -> list[Row]:
         Row("gateway's CPU", 1e6 * spent.gateway.cpu_s / spent.reports, "us/report"),
         Row("feed late at the end", 1000 * run.late_s, "ms"),
     ]
+
+
+def retraining_rows() -> list[Row]:
+    run = parts.steady(retrained=RETRAINED_ROOMS)
+    last = run.delays[-1]
+    return [
+        Row("while rooms are retrained: reports sent and not in the store", run.sent - run.stored, "", 0),
+        Row("while rooms are retrained: rooms done in the minute", run.retrained, "", 1, most=False),
+        Row("while rooms are retrained: arrival to disk, slowest", worst_commit_ms(run), "ms", 1000),
+        Row("while rooms are retrained: arrival to PUBACK, 99 %", last.publish_ms, "ms", 250),
+    ]
+
+
+def worst_commit_ms(run: parts.Steady) -> float:
+    return max(delays.commit_worst_ms for delays in run.delays)
 
 
 def saturated_rows() -> list[Row]:
@@ -126,22 +143,13 @@ def _places(value: float) -> int:
     return 1 if abs(value) >= 10 else 2
 
 
-def write_csv(rows: Sequence[Row], facts: dict[str, str]) -> None:
-    """Figures with what they were measured with."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*asdict(rows[0]), "met", *facts])
-        writer.writeheader()
-        writer.writerows(asdict(row) | {"met": row.met} | facts for row in rows)
-
-
 def main() -> int:
     """Measures, prints a table and writes it to `results/ingest.csv`."""
     before = load()
-    rows = [*steady_rows(parts.steady()), *saturated_rows(), *quiet_rows()]
+    rows = [*steady_rows(parts.steady()), *retraining_rows(), *saturated_rows(), *quiet_rows()]
     facts = {"seed": str(SEED), **machine(), "load before": f"{before:.1f}", "load after": f"{load():.1f}"}
     show(rows, facts)
-    write_csv(rows, facts)
+    results.write("ingest", (asdict(row) | {"met": row.met} for row in rows), facts)
     return 0
 
 

@@ -4,7 +4,6 @@ Labels are stretches of a recording in which the room did not change, ten minute
 half an hour where they are five, drawn at random over all of its days.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,8 +18,9 @@ from attuned.learning.replay.streams import NodeStream, RoomStream, load_splits
 from rich.console import Console
 from rich.table import Table
 
+from bench.output import results
+
 SPECS = Path(__file__).parent / "specs"
-RESULTS = Path(__file__).parent / "results" / "label_check.csv"
 ROWS = (("candanedo", ()), ("candanedo", ("light",)), ("robod", ()), ("robod", ("light",)))
 LABELS, PLANTED, SEEDS, BAR = 400, 20, 5, 12
 
@@ -38,11 +38,7 @@ class Row:
 
 def main() -> int:
     rows = [row for name, drop in ROWS for row in measure(name, drop)]
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])))
-        writer.writeheader()
-        writer.writerows(map(asdict, rows))
+    results.write("label_check", map(asdict, rows), results.surroundings("numpy"))
     Console().print(table(rows))
     return 0
 

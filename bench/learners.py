@@ -41,15 +41,14 @@ def measure(rows: Sequence[Row], quick: bool, ours_only: bool) -> list[Outcome]:
     return [last.beside(one) for one in outcomes] if ours_only else outcomes
 
 
-def choose(rows: Sequence[Row]) -> int:
-    """Prints by what the default may be chosen."""
+def choose(rows: Sequence[Row]) -> dict[str, tables.Sheet]:
+    """By what the default may be chosen."""
     able = [row for row in rows if not row.streamed and row.counted]
     people = (ours.DEFAULT, *ours.HEADS)
     with workers() as pool:
         todo = {(row, who): pool.submit(crossed, row, ours.head_of(who)) for row in able for who in people}
         found = {row.name: {who: todo[row, who].result() for who in people} for row in able}
-    show([tables.crossed(found)])
-    return 0
+    return {"choice": tables.crossed(found)}
 
 
 def forgotten() -> list[Forgetting]:
@@ -63,26 +62,29 @@ def show(sheets: Sequence[tables.Sheet]) -> None:
         console.print()
 
 
-def main(words: Sequence[str] = ()) -> int:
-    """Measures, prints, and writes CSV and, if asked, the page."""
-    asked = arguments(words)
-    rows = chosen(tuple(asked.row or (QUICK if asked.quick else ())))
-    shortcut.write()
-    if asked.choose:
-        return choose(rows)
-    outcomes = measure(rows, asked.quick, asked.ours)
+def compare(rows: Sequence[Row], quick: bool, ours_only: bool) -> dict[str, tables.Sheet]:
+    """Everyone on test splits, each figure as CSV, too."""
+    outcomes = measure(rows, quick, ours_only)
     lost = forgotten()
-    sheets = {
+    written.write(outcomes)
+    if not ours_only and not quick:
+        last.keep(outcomes)
+    return {
         "accuracy": tables.accuracy(outcomes),
         "detail": tables.detail(outcomes),
         "heads": tables.heads(outcomes),
         "forgetting": tables.forgetting(lost),
         "criteria": tables.criteria(criteria.criteria(outcomes, lost)),
     }
+
+
+def main(words: Sequence[str] = ()) -> int:
+    """Measures, prints, and writes CSV and, if asked, the page."""
+    asked = arguments(words)
+    rows = chosen(tuple(asked.row or (QUICK if asked.quick else ())))
+    shortcut.write()
+    sheets = choose(rows) if asked.choose else compare(rows, asked.quick, asked.ours)
     show(list(sheets.values()))
-    written.write(outcomes)
-    if not asked.ours and not asked.quick:
-        last.keep(outcomes)
     if asked.page:
         page.write({name: page.markdown(sheet.headings, sheet.rows) for name, sheet in sheets.items()})
     return 0

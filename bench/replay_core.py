@@ -4,21 +4,17 @@ The budget is one second for the float32 build. The rows are what a replay calls
 at a time from Python.
 """
 
-import csv
-import platform
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from attune_core import Filter, Head
 from rich.console import Console
 from rich.table import Table
 
-RESULTS = Path(__file__).parent / "results" / "replay_core.csv"
+from bench.output import results
+
 WINDOWS = 100_000
 FEATURES = 24
 LABELS = 1000
@@ -87,28 +83,11 @@ def show(rows: list[Row]) -> None:
     Console().print(table)
 
 
-def write_csv(rows: list[Row]) -> None:
-    """Figures with what they were measured with."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    measured_with = {
-        "seed": SEED,
-        "commit": commit.stdout.strip(),
-        "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "machine": platform.machine(),
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*asdict(rows[0]), *measured_with])
-        writer.writeheader()
-        writer.writerows({**asdict(row), **measured_with} for row in rows)
-
-
 def main() -> int:
     """Prints the table and writes it to `results/`."""
     rows = [row for precision in ("float32", "float64") for row in measure(precision)]
     show(rows)
-    write_csv(rows)
+    results.write("replay_core", map(asdict, rows), {"seed": SEED, **results.surroundings("numpy")})
     return 0
 
 

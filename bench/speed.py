@@ -5,15 +5,9 @@ test-then-train with every label. River takes a dictionary a sample, made before
 """
 
 import argparse
-import csv
-import platform
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +18,9 @@ from rich.table import Table
 from river import linear_model, naive_bayes, preprocessing
 
 from bench.ladder import page
+from bench.output import results
+from bench.replay_core import fastest
 
-RESULTS = Path(__file__).parent / "results" / "speed.csv"
 HEADS = ("gnb", "ridge", "mixture")
 WINDOWS = 100_000
 RIVER_SAMPLES = 2_000
@@ -56,12 +51,7 @@ def stream() -> Labelled:
 
 
 def rate(count: int, work: Callable[[], object]) -> float:
-    def once() -> float:
-        began = time.perf_counter()
-        work()
-        return time.perf_counter() - began
-
-    return count / min(once() for _ in range(3))
+    return count / fastest(work)
 
 
 def ours(kind: str, windows: Labelled) -> Iterator[Row]:
@@ -107,22 +97,6 @@ def show(rows: list[Row]) -> None:
     Console().print(table)
 
 
-def write_csv(rows: list[Row]) -> None:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    measured_with = {
-        "seed": SEED,
-        "commit": commit.stdout.strip(),
-        "python": platform.python_version(),
-        "river": version("river"),
-        "machine": platform.machine(),
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*asdict(rows[0]), *measured_with])
-        writer.writeheader()
-        writer.writerows({**asdict(row), **measured_with} for row in rows)
-
-
 def main(words: Sequence[str] = ()) -> int:
     """Prints the table and writes it to `results/`, and to the page if asked."""
     parser = argparse.ArgumentParser(prog="python -m bench.run speed", description=__doc__)
@@ -130,7 +104,7 @@ def main(words: Sequence[str] = ()) -> int:
     asked = parser.parse_args(words)
     rows = measure()
     show(rows)
-    write_csv(rows)
+    results.write("speed", map(asdict, rows), {"seed": SEED, **results.surroundings("river")})
     if asked.page:
         page.write({"speed": page.markdown(HEADINGS, [cells(row) for row in rows])})
     return 0

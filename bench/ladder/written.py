@@ -1,40 +1,18 @@
 """Every figure as CSV, with what it was measured with."""
 
-import csv
-import platform
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
-from pathlib import Path
 
 from bench.ladder import ours
 from bench.ladder.answers import HOLD
 from bench.ladder.judged import Judged, Outcome
-
-RESULTS = Path(__file__).parents[1] / "results" / "learners.csv"
+from bench.output import results
 
 
 def write(outcomes: Sequence[Outcome]) -> None:
     """A row for everyone on each line: the mean, then each seed and room."""
-    measured_with = {
-        "commit": commit(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "scikit-learn", "river")},
-        "machine": platform.machine(),
-    }
-    found = [{**row, **measured_with} for outcome in outcomes for row in _rows(outcome)]
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(found[0]))
-        writer.writeheader()
-        writer.writerows(found)
-
-
-def commit() -> str:
-    answer = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    rows = (row for outcome in outcomes for row in _rows(outcome))
+    results.write("learners", rows, results.surroundings("numpy", "scikit-learn", "river"))
 
 
 def _rows(outcome: Outcome) -> Iterator[dict[str, object]]:

@@ -3,10 +3,10 @@
 import os
 import platform
 import sqlite3
-import subprocess
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
+
+from bench.output import results
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,9 @@ def _number(path: Path, key: str) -> int:
 
 def machine() -> dict[str, str]:
     """What figures depend on."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
     return {
-        "commit": commit.stdout.strip(),
-        "python": platform.python_version(),
-        "grpcio": version("grpcio"),
-        "protobuf": version("protobuf"),
+        **results.surroundings("grpcio", "protobuf"),
         "sqlite": sqlite3.sqlite_version,
         "kernel": platform.release(),
         "cpu": names[0] if names else platform.machine(),

@@ -3,20 +3,25 @@
 import json
 import os
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
+from attune_core import Schema
 from attune_proto.v1 import admin_pb2
 from attuned.cli.client import Daemon, connect
 from attuned.demo.stage import Stage
 from attuned.nodes.window import unpack_all
-from attuned.site import PACK_AFTER_MS
+from attuned.presence.keeping import PACK_AFTER_MS
+from attuned.store.retention import HOUR_BITS
 
 from bench.load.counters import Counters, counters
 from bench.load.drive import Drive, Ear, listening
-from bench.load.fleet import Fleet, Traffic, draw
+from bench.load.fleet import SENSORS, Fleet, Traffic, draw
+from bench.load.past import DAY_MS, DAYS, Past
 
 NODES = 1000
 WINDOW_S = 10
@@ -65,6 +70,7 @@ class Steady:
     sent: int
     stored: int
     late_s: float
+    retrained: int  # rooms, one after the other
 
 
 @dataclass(frozen=True)
@@ -74,24 +80,31 @@ class Quiet:
     labels_s: list[float]
 
 
-def steady(seconds: int = 60) -> Steady:
-    """1,000 nodes, a report a second each; shortly before the end the daemon packs what it has so far."""
+def steady(seconds: int = 60, retrained: int = 0) -> Steady:
+    """1,000 nodes, a report a second each; shortly before the end the daemon packs what it has so far.
+
+    With `retrained`, that many rooms have four labelled weeks behind them, and are retrained all the while.
+    """
     rate = 10.0
     start_utc_ms = HOUR_MS + PACK_AFTER_MS - int((WARM_S + seconds - 3) * 1000 * rate)
     fleet = Fleet(NODES, start_utc_ms, WINDOW_S)
     traffic = draw(fleet, rate, WARM_S + seconds + 1, DWELL)
-    with _running(fleet, traffic, ("--drain", "10", "--stats")) as (stage, daemon, drive), listening(stage) as ear:
+    past = _past(fleet, retrained)
+    with (
+        _running(fleet, traffic, ("--drain", "10", "--stats"), past) as (stage, daemon, drive),
+        listening(stage) as ear,
+        _retraining(stage, list(past.node_of)) as retrainings,
+    ):
         time.sleep(WARM_S)
         heard, before = len(ear.heard), _snapshot(stage, daemon)
         delays = tuple(_watched(daemon, seconds))
-        spent = _snapshot(stage, daemon).since(before)
+        spent, done = _snapshot(stage, daemon).since(before), len(retrainings)
         published, changes = len(ear.heard) - heard, _changes_since(ear, heard)
         drive.finish(seconds)
         sent = int(json.loads(stage.end_feed(15))["reports"])
         time.sleep(1)
-        return Steady(
-            spent, delays, changes, published, ear.delays_s(fleet, traffic, drive), sent, stored(stage), drive.late_s
-        )
+        ends_s, arrived = ear.delays_s(fleet, traffic, drive), stored(stage, since_utc_ms=start_utc_ms)
+        return Steady(spent, delays, changes, published, ends_s, sent, arrived, drive.late_s, done)
 
 
 def saturated(rate: float, seconds: int) -> tuple[Spent, float]:
@@ -130,21 +143,26 @@ def quiet() -> Quiet:
         return Quiet(written / days, spent.reports / days, [_label(daemon, fleet, i) for i in range(5)])
 
 
-def stored(stage: Stage) -> int:
-    """Windows in the store of a stage, counted from its file."""
+def stored(stage: Stage, since_utc_ms: int) -> int:
+    """Windows in the store of a stage that end after a moment, counted from its file."""
     with _store(stage) as connection:
         rows = [
             *connection.execute("SELECT record FROM inbox"),
-            *connection.execute("SELECT records FROM packed"),
+            *connection.execute("SELECT records FROM packed WHERE id >= ?", (since_utc_ms // 3_600_000 << HOUR_BITS,)),
         ]
-    identities = {(w.node, w.boot, w.seq) for (records,) in rows for w in unpack_all(records) if not w.refused}
+    windows = [w for (records,) in rows for w in unpack_all(records) if not w.refused]
+    identities = {(w.node, w.boot, w.seq) for w in windows if w.end_utc_ms > since_utc_ms}
     return len(identities)
 
 
 @contextmanager
-def _running(fleet: Fleet, traffic: Traffic, node_options: tuple[str, ...]) -> Iterator[tuple[Stage, Daemon, Drive]]:
+def _running(
+    fleet: Fleet, traffic: Traffic, node_options: tuple[str, ...], past: Past | None = None
+) -> Iterator[tuple[Stage, Daemon, Drive]]:
     stage = Stage(fleet, traffic.rate, fleet.window_s, node_options)
     try:
+        if past is not None and past.node_of:
+            past.write(stage.folder / "store")
         stage.start()
         drive = Drive(stage, traffic)
         drive.start()
@@ -152,6 +170,37 @@ def _running(fleet: Fleet, traffic: Traffic, node_options: tuple[str, ...]) -> I
             yield stage, daemon, drive
     finally:
         stage.stop()
+
+
+def _past(fleet: Fleet, rooms: int) -> Past:
+    """The weeks before a run, of so many rooms with one node."""
+    alone = dict(islice(fleet.alone().items(), rooms))
+    schema = Schema(SENSORS, fleet.window_s)
+    start_utc_ms = (fleet.start_utc_ms // DAY_MS - DAYS) * DAY_MS
+    return Past({room: fleet.nodes[index].node_id for room, index in alone.items()}, schema, start_utc_ms)
+
+
+@contextmanager
+def _retraining(stage: Stage, rooms: Sequence[str]) -> Iterator[list[str]]:
+    """Has rooms retrained from beginning to end, again and again; the list grows with each that is done."""
+    done: list[str] = []
+    over = threading.Event()
+
+    def work() -> None:
+        with connect(str(stage.api_socket)) as daemon:
+            while rooms and not over.is_set():
+                for reply in daemon.retrain(rooms, dry_run=True):
+                    done.append(reply.room)
+                    if over.is_set():
+                        break
+
+    worker = threading.Thread(target=work, name="retraining")
+    worker.start()
+    try:
+        yield done
+    finally:
+        over.set()
+        worker.join()
 
 
 @dataclass(frozen=True)

@@ -247,10 +247,14 @@ class Site:
         return {(c.node, boot): record for c in conversations for boot, record in c.boots.items()}
 
     async def _greet(self, conversation: Conversation) -> None:
+        facts = conversation.facts
+        if facts is None:
+            return
+        await self.site_store.save_facts({conversation.node: facts.to_json()})
+        await self.accuracy.note_release(conversation.room, self.releases(conversation.room).values())
+        await self.site_store.releases.note_running(conversation.node, facts.release)
+        # Meanwhile the node may have said something that makes no sense.
         if conversation.facts is not None:
-            await self.site_store.save_facts({conversation.node: conversation.facts.to_json()})
-            await self.accuracy.note_release(conversation.room, self.releases(conversation.room).values())
-            await self.site_store.releases.note_running(conversation.node, conversation.facts.release)
             await self.labels.greet(conversation)
 
     def _say_again(self) -> None:

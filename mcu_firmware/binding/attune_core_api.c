@@ -117,6 +117,10 @@ size_t core_window_advance(struct attune_window *window, uint64_t tick_ms, uint3
 
 const char *core_head_kind_name(int kind) { return attune_head_kind_name((attune_head_kind)kind); }
 
+int core_factory_head_kind(void) { return ATTUNE_FACTORY_HEAD; }
+
+int core_head_kind(const struct attune_head *head) { return head->kind; }
+
 int core_head_init(struct attune_head *head, int kind, uint8_t features, const uint8_t *sensor) {
     return (int)attune_head_init(head, (attune_head_kind)kind, features, sensor);
 }

@@ -66,6 +66,10 @@ size_t core_window_advance(struct attune_window *window, uint64_t tick_ms, uint3
 /* Name of a kind of head by its number; NULL if there is none. */
 const char *core_head_kind_name(int kind);
 
+/* The kind that a node without any other release runs, and that of a head. */
+int core_factory_head_kind(void);
+int core_head_kind(const struct attune_head *head);
+
 /* attune_head_result. sensor may be NULL: a sensor of its own for each feature. */
 int core_head_init(struct attune_head *head, int kind, uint8_t features, const uint8_t *sensor);
 /* weights may be NULL: one each. Nothing is learned unless all classes and weights are good; *row is the first bad row. */

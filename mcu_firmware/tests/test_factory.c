@@ -80,7 +80,7 @@ static void it_knows_slopes_and_variations(void **state) {
     assert_true(evidence[0] < -0.5f);
 }
 
-/* It weighs as much as ten windows a class: forty people's words the other way outweigh it. */
+/* It weighs as much as two windows a class: forty people's words the other way outweigh it. */
 static void labels_outweigh_it(void **state) {
     (void)state;
     const uint8_t sensors[] = {ATTUNE_LIGHT};

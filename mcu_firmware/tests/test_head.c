@@ -1,38 +1,9 @@
 /* Heads against sums worked by hand and against plain two-pass statistics. Built for float32 and for float64. */
-#include "learner/head.h"
-#include "window/schema.h"
+#include "heads.h"
 
-#include "check.h"
-
-#include <math.h>
 #include <string.h>
 
-#define U(x) ((int16_t)((x)*ATTUNE_UNIT))
-
-#ifdef ATTUNE_REAL_DOUBLE
-#define CLOSE 1e-9
-#else
-#define CLOSE 2e-5
-#endif
-
-static attune_head made(uint8_t d) {
-    attune_head head;
-    assert_int_equal(attune_head_init(&head, ATTUNE_HEAD_GNB, d, NULL), ATTUNE_HEAD_OK);
-    return head;
-}
-
-static void teach(attune_head *head, uint8_t k, double a, double b, double weight) {
-    int16_t x[2] = {U(a), U(b)};
-    assert_int_equal(attune_head_learn(head, x, k, (attune_real)weight), ATTUNE_HEAD_OK);
-}
-
-static void expect_evidence(const attune_head *head, const int16_t *x, const double *expected) {
-    attune_real evidence[ATTUNE_MAX_CLASSES - 1];
-    assert_true(attune_head_predict(head, x, evidence));
-    for (uint8_t k = 1; k < attune_head_classes(head); k++) {
-        assert_true(fabs((double)evidence[k - 1] - expected[k - 1]) < CLOSE);
-    }
-}
+static attune_head made(uint8_t d) { return made_of(ATTUNE_HEAD_GNB, d); }
 
 /* Free has seen 0 and 4: mean 2, M2 8, variance 8 / 2 + 0.001 = 4.001. Occupied has seen 4 and 6: mean 5, variance 1.001.
  * At 5: (log(4.001 / 1.001) + 9 / 4.001 - 0) / 2 = (1.38554483 + 2.24943764) / 2 = 1.81749124
@@ -135,13 +106,6 @@ static void the_best_class_stays_the_best(void **state) {
     assert_true(one[0] == -3);
 }
 
-static void random_row(uint64_t *seed, int16_t *x, uint8_t d) {
-    for (uint8_t i = 0; i < d; i++) {
-        bool missing = random_below(seed, 10) == 0;
-        x[i] = missing ? ATTUNE_MISSING : (int16_t)((int32_t)random_below(seed, 6000) - 3000 + 500 * i);
-    }
-}
-
 /* Weighted means and sums of squares in two passes of double. */
 static void running_sums_equal_two_passes(void **state) {
     (void)state;
@@ -172,33 +136,20 @@ static void running_sums_equal_two_passes(void **state) {
     }
 }
 
-static void expect_near(attune_real a, attune_real b, double tolerance) {
-    assert_true(fabs((double)(a - b)) <= tolerance * (1 + fabs((double)a)));
-}
-
 static void expect_same_state(const attune_head *a, const attune_head *b, double tolerance) {
     for (uint8_t k = 0; k < attune_head_classes(a); k++) {
         const attune_gnb_class *p = &a->state.gnb.of[k];
         const attune_gnb_class *q = &b->state.gnb.of[k];
-        for (uint8_t i = 0; i < attune_head_features(a); i++) {
-            expect_near(p->means.n[i], q->means.n[i], tolerance);
-            expect_near(p->means.mean[i], q->means.mean[i], tolerance);
-            expect_near(p->m2[i], q->m2[i], tolerance);
-        }
+        expect_near(p->means.n, q->means.n, attune_head_features(a), tolerance);
+        expect_near(p->means.mean, q->means.mean, attune_head_features(a), tolerance);
+        expect_near(p->m2, q->m2, attune_head_features(a), tolerance);
     }
 }
 
 static void merging_is_learning_both(void **state) {
     (void)state;
     attune_head a = made(6), b = made(6), both = made(6);
-    uint64_t seed = 33;
-    for (int s = 0; s < 600; s++) {
-        int16_t x[6];
-        random_row(&seed, x, 6);
-        uint8_t k = (uint8_t)random_below(&seed, s % 2 ? 2 : 4);
-        assert_int_equal(attune_head_learn(s % 2 ? &a : &b, x, k, 1), ATTUNE_HEAD_OK);
-        assert_int_equal(attune_head_learn(&both, x, k, 1), ATTUNE_HEAD_OK);
-    }
+    teach_apart_and_together(&a, &b, &both);
     attune_head before = a;
     assert_int_equal(attune_head_merge(&a, &b), ATTUNE_HEAD_OK);
     assert_int_equal(attune_head_classes(&a), 4);

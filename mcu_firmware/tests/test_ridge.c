@@ -1,19 +1,11 @@
 /* The ridge head against sums worked by hand. Built for float32 and for float64. */
-#include "learner/head.h"
-#include "window/schema.h"
+#include "heads.h"
 
-#include "check.h"
-
-#include <math.h>
 #include <string.h>
 
-#define U(x) ((int16_t)((x)*ATTUNE_UNIT))
-
 #ifdef ATTUNE_REAL_DOUBLE
-#define CLOSE 1e-9
 #define SUMS 1e-9
 #else
-#define CLOSE 2e-5
 #define SUMS 2e-4
 #endif
 
@@ -32,23 +24,9 @@ static int without_drift(void **state) {
 }
 
 static attune_head made(uint8_t d) {
-    attune_head head;
-    assert_int_equal(attune_head_init(&head, ATTUNE_HEAD_RIDGE, d, NULL), ATTUNE_HEAD_OK);
+    attune_head head = made_of(ATTUNE_HEAD_RIDGE, d);
     head.state.ridge.drift = drift;
     return head;
-}
-
-static void teach(attune_head *head, uint8_t k, double a, double b, double weight) {
-    int16_t x[2] = {U(a), U(b)};
-    assert_int_equal(attune_head_learn(head, x, k, (attune_real)weight), ATTUNE_HEAD_OK);
-}
-
-static void expect_evidence(const attune_head *head, const int16_t *x, const double *expected) {
-    attune_real evidence[ATTUNE_MAX_CLASSES - 1];
-    assert_true(attune_head_predict(head, x, evidence));
-    for (uint8_t k = 1; k < attune_head_classes(head); k++) {
-        assert_true(fabs((double)evidence[k - 1] - expected[k - 1]) < CLOSE);
-    }
 }
 
 /* The same evidence on many windows, which may miss features. */

@@ -1,49 +1,29 @@
 /* The softmax layer against steps worked by hand. Built for float32 and for float64; numpy is in tests/unit/test_heads.py. */
-#include "learner/head.h"
-#include "window/schema.h"
+#include "heads.h"
 
-#include "check.h"
-
-#include <math.h>
 #include <string.h>
 
-#define U(x) ((int16_t)((x)*ATTUNE_UNIT))
-#define CLOSE 1e-6
-
-static attune_head made(uint8_t d) {
-    attune_head head;
-    assert_int_equal(attune_head_init(&head, ATTUNE_HEAD_SOFTMAX, d, NULL), ATTUNE_HEAD_OK);
-    return head;
-}
-
-static void teach(attune_head *head, uint8_t k, double x, double weight) {
-    assert_int_equal(attune_head_learn(head, (int16_t[]){U(x)}, k, (attune_real)weight), ATTUNE_HEAD_OK);
-}
-
-static void expect_evidence(const attune_head *head, double x, uint8_t k, double expected) {
-    attune_real evidence[ATTUNE_MAX_CLASSES - 1];
-    assert_true(attune_head_predict(head, (int16_t[]){U(x)}, evidence));
-    assert_true(fabs((double)evidence[k - 1] - expected) < CLOSE);
-}
+static attune_head made(uint8_t d) { return made_of(ATTUNE_HEAD_SOFTMAX, d); }
 
 /* Free at 1: one neuron alone has probability 1, and nothing is to be learned.
- * Occupied at 3: mean 2, M2 2, variance 1.001, input 1 / sqrt(1.001) = 0.9995; shares are equal, so p = 1/2, and the difference of the two
- *   gradients is 1: weight 0.05 * 0.9995 = 0.049975, bias 0.05. At 3: 0.05 / 1.001 + 0.05; at 1: 0.05 - 0.05 / 1.001.
+ * Occupied at 3: mean 2, M2 2, variance 1.001, input 1 / sqrt(1.001) = 0.9995; shares are equal, so p = 1/2, and the
+ *   difference of the two gradients is 1: weight 0.05 * 0.9995 = 0.049975, bias 0.05.
+ *   At 3: 0.05 / 1.001 + 0.05; at 1: 0.05 - 0.05 / 1.001.
  * Occupied at 5: mean 3, M2 8, variance 8 / 3 + 0.001, input 1.2245146, logit 0.1111952; shares are 1 to 2, so
  *   p = 2 e^z / (1 + 2 e^z) = 0.6909026: weight 0.049975 + 0.1 * 0.3090974 * 1.2245146 = 0.0878245, bias 0.0809097. */
 static void three_steps_by_hand(void **state) {
     (void)state;
     attune_head head = made(1);
     attune_real evidence[1];
-    teach(&head, 0, 1, 1);
+    teach(&head, 0, 1, 0, 1);
     assert_false(attune_head_predict(&head, (int16_t[]){U(1)}, evidence));
-    teach(&head, 1, 3, 1);
-    expect_evidence(&head, 3, 1, 0.05 / 1.001 + 0.05);
-    expect_evidence(&head, 1, 1, 0.05 - 0.05 / 1.001);
-    teach(&head, 1, 5, 1);
-    expect_evidence(&head, 5, 1, 0.18845214816731515);
-    expect_evidence(&head, 3, 1, 0.08090974140257096);
-    expect_evidence(&head, 1, 1, -0.026632665362173236);
+    teach(&head, 1, 3, 0, 1);
+    expect_evidence(&head, (int16_t[]){U(3)}, (double[]){0.05 / 1.001 + 0.05});
+    expect_evidence(&head, (int16_t[]){U(1)}, (double[]){0.05 - 0.05 / 1.001});
+    teach(&head, 1, 5, 0, 1);
+    expect_evidence(&head, (int16_t[]){U(5)}, (double[]){0.18845214816731515});
+    expect_evidence(&head, (int16_t[]){U(3)}, (double[]){0.08090974140257096});
+    expect_evidence(&head, (int16_t[]){U(1)}, (double[]){-0.026632665362173236});
 }
 
 /* After the three steps above, class 3 comes at 3, where the input is 0. Weights of 0 are half of class 1's from class 0's, which are
@@ -51,14 +31,13 @@ static void three_steps_by_hand(void **state) {
 static void a_new_neuron_starts_at_zero(void **state) {
     (void)state;
     attune_head head = made(1);
-    teach(&head, 0, 1, 1);
-    teach(&head, 1, 3, 1);
-    teach(&head, 1, 5, 1);
-    teach(&head, 3, 3, 1);
+    teach(&head, 0, 1, 0, 1);
+    teach(&head, 1, 3, 0, 1);
+    teach(&head, 1, 5, 0, 1);
+    teach(&head, 3, 3, 0, 1);
     assert_int_equal(attune_head_classes(&head), 4);
-    expect_evidence(&head, 3, 1, 0.0670309630254255);
-    expect_evidence(&head, 3, 2, 0.0899645384007297 - 16);
-    expect_evidence(&head, 3, 3, 0.0899645384007297);
+    const double one = 0.0670309630254255, three = 0.0899645384007297;
+    expect_evidence(&head, (int16_t[]){U(3)}, (double[]){one, three - 16, three});
     assert_true(fabs((double)head.state.softmax.row[2][0] - 0.087824469886 / 2) < CLOSE);
 }
 
@@ -66,13 +45,13 @@ static void a_new_neuron_starts_at_zero(void **state) {
 static void weight_scales_the_step_up_to_a_limit(void **state) {
     (void)state;
     attune_head head = made(1);
-    teach(&head, 0, 1, 0.5);
-    teach(&head, 1, 3, 0.5);
-    expect_evidence(&head, 3, 1, (0.05 / 1.001 + 0.05) / 2);
+    teach(&head, 0, 1, 0, 0.5);
+    teach(&head, 1, 3, 0, 0.5);
+    expect_evidence(&head, (int16_t[]){U(3)}, (double[]){(0.05 / 1.001 + 0.05) / 2});
     head = made(1);
-    teach(&head, 0, 1, 1e6);
-    teach(&head, 1, 3, 1e6);
-    expect_evidence(&head, 3, 1, 1 / 1.001 + 1);
+    teach(&head, 0, 1, 0, 1e6);
+    teach(&head, 1, 3, 0, 1e6);
+    expect_evidence(&head, (int16_t[]){U(3)}, (double[]){1 / 1.001 + 1});
 }
 
 /* A sensor that is missing counts as its mean: the bias alone speaks. */
@@ -92,7 +71,7 @@ static void a_missing_input_is_its_mean(void **state) {
 static void a_layer_is_no_sum(void **state) {
     (void)state;
     attune_head head = made(1), other = made(1);
-    teach(&head, 0, 1, 1);
+    teach(&head, 0, 1, 0, 1);
     attune_head before = head;
     assert_int_equal(attune_head_merge(&head, &other), ATTUNE_HEAD_NO_SUM);
     assert_int_equal(attune_head_unmerge(&head, &other), ATTUNE_HEAD_NO_SUM);

@@ -12,13 +12,14 @@ from attuned.learning.replay.spec import load_spec
 from attuned.learning.replay.streams import NodeStream, RoomStream
 
 from bench import learners, run
-from bench.ladder import last, page, shortcut, tables, written
+from bench.ladder import last, page, shortcut, tables
 from bench.ladder.criteria import Criterion, criteria
 from bench.ladder.figures import Figures, figures
 from bench.ladder.forgetting import Forgetting
 from bench.ladder.inputs import clock, raw_values, slots
 from bench.ladder.judged import Judged, Outcome, judge
 from bench.ladder.rows import ROWS, SPECS, Line, Row, chosen
+from bench.output import results
 
 MINUTE = 60
 
@@ -140,7 +141,7 @@ def test_markdown_between_markers() -> None:
 
 def test_every_table_has_its_place_on_the_page() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
-    for name in ("accuracy", "detail", "heads", "forgetting", "criteria"):
+    for name in ("accuracy", "detail", "heads", "forgetting", "criteria", "choice", "cost", "speed"):
         assert page.replaced(text, name, "x")
 
 
@@ -202,7 +203,7 @@ def test_tables_of_criteria_say_what_was_not_measured() -> None:
 
 @pytest.mark.slow
 def test_a_short_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(written, "RESULTS", tmp_path / "learners.csv")
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(learners, "forgotten", list)  # needs recordings
     assert run.main(["learners", "--quick", "--row", "shortcut, no clock"]) == 0
     printed = capsys.readouterr().out

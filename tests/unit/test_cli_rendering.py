@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from attune_proto.v1 import admin_pb2
-from attuned.cli import clock, look, plots
+from attuned.cli import accuracy, clock, look, plots
 from attuned.cli.grid import Column, Grid, Row, Section
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,3 +167,15 @@ class TestClock:
 
     def test_iso_keeps_the_offset_of_its_own_day(self) -> None:
         assert clock.iso(utc("2026-07-01T12:00:00") + 7, self.ZONE) == "2026-07-01T14:00:00.007+02:00"
+
+
+def test_little_labelled_time_says_nothing_of_days_and_chances() -> None:
+    # Half an hour, 4 minutes of it wrongly free: 4 / 30 * 1440 = 192 min a day.
+    figures = admin_pb2.Accuracy(days=1, free_hours=0.2, occupied_hours=0.3, false_free_min_per_day=192)
+    found = accuracy.site_facts(admin_pb2.SiteStatus(labels=1, rooms=1, rooms_judged=1, accuracy=figures))
+    assert set(found) == {"accuracy", "wrongly"}
+    assert found["wrongly"].plain == "free 4 min, occupied 0 min of the labelled time"
+    figures.free_hours = 29.7
+    found = accuracy.site_facts(admin_pb2.SiteStatus(labels=1, rooms=1, rooms_judged=1, accuracy=figures))
+    assert found["wrongly"].plain == "free 192 min, occupied 0 min a labelled day"
+    assert "chances" in found

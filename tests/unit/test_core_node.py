@@ -42,7 +42,7 @@ def reports(node: Node) -> list[node_pb2.Report]:
 def test_reports_hold_what_windower_head_and_filter_say() -> None:
     node = started(5)
     schema = Schema(SENSORS, 60)
-    head, digest = Head.factory(schema, "mixture")
+    head, digest = Head.factory(schema)
     assert (node.facts.release, node.facts.schema) == (digest, schema.hash)
     windower, steady = Windower(schema), Filter()
     ticks = np.repeat(np.arange(5) * 60_000 + 1, 2)
@@ -77,6 +77,7 @@ def test_a_label_changes_the_head_as_learning_does() -> None:
     window = node_pb2.LabelWindow(boot=77, seq=1, features=report.features)
     label = node_pb2.Label(number=5, class_index=1, weight=512, windows=[window])
     release = node.head()
+    assert release.kind == Head.factory_kind
     node.receive(frame(node_pb2.DaemonMessage(label=label)))
     assert node.facts.label_windows == 1
     release.learn(np.frombuffer(report.features, "<i2").reshape(1, -1), [1], [2.0])

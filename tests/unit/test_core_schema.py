@@ -102,7 +102,7 @@ def test_the_factory_release_is_the_same_in_both_builds(kind: str) -> None:
 
 
 def test_each_class_of_the_factory_release_weighs_as_much_as_two_windows() -> None:
-    head, _ = Head.factory(Schema(["temperature", "co2", "pir"]))
+    head, _ = Head.factory(Schema(["temperature", "co2", "pir"]), "gnb")
     # For each class weights of 3 sensors, then spreads and means of 9 features.
     state = np.frombuffer(head.export()[4:], "<f4").reshape(2, 3 + 9 + 9)
     assert (state[:, :3] == 2).all()

@@ -80,7 +80,7 @@ def test_the_table_in_the_repository_is_of_this_kind(small: dict[str, Moments]) 
 
 def test_a_node_on_the_factory_release_can_tell_a_meeting_from_the_night() -> None:
     schema = attune_core.Schema(["light", "co2", "sound", "pir"])
-    head, _ = attune_core.Head.factory(schema)
+    head, _ = attune_core.Head.factory(schema, "gnb")
     windower = attune_core.Windower(schema)
     ticks = np.arange(1, 3, dtype=np.uint64) * 20_000
     for sensor, value in enumerate((0.0, 450.0, 34.0, 0.0)):

@@ -12,6 +12,10 @@ from attuned.cli import look
 from attuned.cli.grid import Facts
 
 NO_LABELS = "no labels yet"
+
+# Labelled hours from which something can be said of chances: an hour is two or three stays.
+CALIBRATED_H = 1.0
+
 _NONE_THAT_COUNTS = f"{NO_LABELS} that speak of what the nodes run now"
 
 
@@ -21,7 +25,7 @@ def site_facts(status: admin_pb2.SiteStatus) -> dict[str, Text]:
     if not found.days:
         return {"accuracy": Text(_NONE_THAT_COUNTS if status.labels else NO_LABELS, style="yellow")}
     rooms = f" in {status.rooms_judged:,} of {look.count(status.rooms, 'room')}"
-    return {"accuracy": _right(found, rooms), "wrongly": _wrong(found), "chances": _chances(found)}
+    return _figures(found, rooms)
 
 
 def room_lines(room: admin_pb2.Room) -> Iterator[RenderableType]:
@@ -39,11 +43,18 @@ def room_lines(room: admin_pb2.Room) -> Iterator[RenderableType]:
 def _facts(found: admin_pb2.Accuracy) -> dict[str, Text]:
     if not found.days:
         return {"accuracy": Text(_NONE_THAT_COUNTS, style="yellow")}
-    return {"accuracy": _right(found, ""), "wrongly": _wrong(found), "chances": _chances(found)}
+    return _figures(found, "")
+
+
+def _figures(found: admin_pb2.Accuracy, where: str) -> dict[str, Text]:
+    figures = {"accuracy": _right(found, where), "wrongly": _wrong(found)}
+    if _hours(found) >= CALIBRATED_H:
+        figures["chances"] = _chances(found)
+    return figures
 
 
 def _right(found: admin_pb2.Accuracy, where: str) -> Text:
-    labels = f"{_labelled(found.free_hours + found.occupied_hours)} on {look.count(found.days, 'day')}{where}"
+    labels = f"{_labelled(_hours(found))} on {look.count(found.days, 'day')}{where}"
     if not found.HasField("balanced_accuracy"):
         word = "free" if found.free_hours else "occupied"
         return Text(f"not known: only {word} was labelled yet, {labels}", style="yellow")
@@ -64,9 +75,16 @@ def _labelled(hours: float) -> str:
 
 
 def _wrong(found: admin_pb2.Accuracy) -> Text:
-    free, occupied = _minutes(found.false_free_min_per_day), _minutes(found.false_occupied_min_per_day)
+    # Of less than a day nothing is said of a whole one.
+    days = min(_hours(found) / 24, 1)
+    free, occupied = (_minutes(a * days) for a in (found.false_free_min_per_day, found.false_occupied_min_per_day))
+    of = "a labelled day" if days == 1 else "of the labelled time"
     unknown = f"; unknown {look.percent(found.unknown_share)} of the time" if found.unknown_share else ""
-    return Text(f"free {free}, occupied {occupied} a labelled day{unknown}")
+    return Text(f"free {free}, occupied {occupied} {of}{unknown}")
+
+
+def _hours(found: admin_pb2.Accuracy) -> float:
+    return found.free_hours + found.occupied_hours
 
 
 def _chances(found: admin_pb2.Accuracy) -> Text:

@@ -25,7 +25,9 @@ class Mode(StrEnum):
 def replay(
     spec: Annotated[Path, typer.Argument(help="Spec in TOML: files, splits, columns, nodes.", metavar="SPEC")],
     *,
-    head: Annotated[str, typer.Option(help="Learner of the nodes.")] = "mixture",
+    head: Annotated[
+        str | None, typer.Option(help="Learner of the nodes, if not that of the factory release.", metavar="NAME")
+    ] = None,
     train_days: Annotated[
         float | None, typer.Option(min=0, help="See only the first days of the train split.", metavar="D")
     ] = None,
@@ -56,7 +58,8 @@ def replay(
     from attuned.learning.replay.errors import ReplayError, SpecError
     from attuned.learning.replay.run import Options
 
-    options = Options(head, train_days, labels, tuple(drop or ()), mode.value, seed, late, clock)
+    kind = Options.head if head is None else head
+    options = Options(kind, train_days, labels, tuple(drop or ()), mode.value, seed, late, clock)
     try:
         result = _run(spec, options)
     except SpecError as error:

@@ -23,6 +23,12 @@ def _kinds() -> dict[str, int]:
     return {core.ffi.string(name).decode(): number for number, name in names.items() if name != core.ffi.NULL}
 
 
+def kind_name(number: int) -> str:
+    """The name of a kind of this build."""
+    core = library()
+    return str(core.ffi.string(core.lib.core_head_kind_name(number)).decode())
+
+
 _REASONS = {
     1: "A class is a number from 0 to 7.",
     2: "A weight has to be a number from 1e-6 to 1e6.",
@@ -52,6 +58,9 @@ class Head:
     kinds: ClassVar[dict[str, int]] = _kinds()
     """The kinds of this build, by name, with their numbers on the wire."""
 
+    factory_kind: ClassVar[str] = kind_name(library().lib.core_factory_head_kind())
+    """The kind that a node without any other release runs."""
+
     def __init__(self, kind: str, features: int | Schema, precision: str = "float32") -> None:
         """A head that knows nothing, for windows of a schema or of so many features, each from a sensor of its own.
 
@@ -71,7 +80,7 @@ class Head:
         self._check(self._core.lib.core_head_init(self._pointer, self.kinds[kind], d, each))
 
     @classmethod
-    def factory(cls, schema: Schema, kind: str = "gnb", precision: str = "float32") -> tuple[Self, bytes]:
+    def factory(cls, schema: Schema, kind: str = factory_kind, precision: str = "float32") -> tuple[Self, bytes]:
         """The release of this kind that a node of this schema starts on, and its 16-byte digest.
 
         Kinds that the factory release is not made for start without knowledge.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from attune_core.head import Head
+from attune_core.head import Head, kind_name
 from attune_core.library import library
 from attune_core.schema import Schema
 
@@ -130,7 +130,8 @@ class Node:
 
     def head(self) -> Head:
         """A copy of the head as it is now: the release and what was learned since."""
-        head = Head("gnb", self.schema)
         core = self._core
-        core.ffi.memmove(head.memory.pointer, core.lib.core_node_head(self._pointer), head.memory.size)
+        own = core.lib.core_node_head(self._pointer)
+        head = Head(kind_name(core.lib.core_head_kind(own)), self.schema)
+        core.ffi.memmove(head.memory.pointer, own, head.memory.size)
         return head

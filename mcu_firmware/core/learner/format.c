@@ -1,6 +1,6 @@
 #include "learner/format.h"
 
-#include <string.h>
+#include "real/bits.h"
 
 #define INT8_STEPS 127
 
@@ -31,21 +31,11 @@ static uint32_t read_little(const uint8_t *bytes, int size) {
     return bits;
 }
 
-static uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
+static uint8_t *write_float32(attune_real x, uint8_t *bytes) {
+    return write_little(attune_bits_of_float((float)x), 4, bytes);
 }
 
-static float float_of(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static uint8_t *write_float32(attune_real x, uint8_t *bytes) { return write_little(bits_of((float)x), 4, bytes); }
-
-static attune_real read_float32(const uint8_t *bytes) { return (attune_real)float_of(read_little(bytes, 4)); }
+static attune_real read_float32(const uint8_t *bytes) { return (attune_real)attune_float_of(read_little(bytes, 4)); }
 
 /* Nearest multiple of the last place that is kept, ties to even: the carry may run into the exponent, which is right. */
 static uint32_t round_off(uint32_t bits, int places) {
@@ -57,12 +47,12 @@ static uint16_t half_of(attune_real x) {
     attune_real bounded = x > ATTUNE_FLOAT16_MAX    ? ATTUNE_FLOAT16_MAX
                           : x < -ATTUNE_FLOAT16_MAX ? -ATTUNE_FLOAT16_MAX
                                                     : x;
-    uint32_t bits = bits_of((float)bounded);
+    uint32_t bits = attune_bits_of_float((float)bounded);
     uint32_t sign = bits >> 16 & 0x8000u;
     bits &= 0x7FFFFFFFu;
     /* Below the smallest normal number, 2^-14, steps are 2^-24: adding 1/2 leaves just these in a float's last places. */
     if (bits < 0x38800000u) {
-        return (uint16_t)(sign | (bits_of(float_of(bits) + 0.5f) - bits_of(0.5f)));
+        return (uint16_t)(sign | (attune_bits_of_float(attune_float_of(bits) + 0.5f) - attune_bits_of_float(0.5f)));
     }
     return (uint16_t)(sign | (round_off(bits, 13) - ((127 - 15) << 10)));
 }
@@ -76,7 +66,7 @@ static attune_real of_half(uint16_t half) {
         return (attune_real)(sign != 0 ? -small : small);
     }
     uint32_t wide = exponent == 0x1F ? 0xFF : exponent + 127 - 15;
-    return (attune_real)float_of(sign | wide << 23 | fraction << 13);
+    return (attune_real)attune_float_of(sign | wide << 23 | fraction << 13);
 }
 
 static attune_real find_scale(const attune_real *values, size_t n) {

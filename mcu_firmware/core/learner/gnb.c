@@ -10,8 +10,8 @@ void attune_gnb_init(attune_gnb *gnb, const attune_sensors *sensors) {
 
 static attune_real at_most(attune_real square) { return square < ATTUNE_GNB_SQUARE ? square : ATTUNE_GNB_SQUARE; }
 
-/* Twice the evidence of class b against class a: twice log N(x; b) - log N(x; a), without the constant that cancels, over the features that
- * are present and that both know; *compared counts them. */
+/* Twice the evidence of class b against class a: twice log N(x; b) - log N(x; a), without the constant that cancels, over the
+ * features that are present and that both know; *compared counts them. */
 static attune_real compare(const attune_gnb_class *a, const attune_gnb_class *b, const attune_sensors *sensors,
                            const int16_t *x, uint32_t present, uint32_t *compared) {
     attune_real sum = 0;

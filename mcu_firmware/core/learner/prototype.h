@@ -16,8 +16,8 @@
  * whatever n is; here a = ATTUNE_PROTOTYPE_PULL * max_j (1 - n / n_j), so the shift is a half at one label among many and fades. Class 0,
  * free, is never new. The correction is computed anew in each predict; the state holds plain means and stays additive.
  *
- * Operations of a predict: about 30 d K; each pair of classes of which one has more labels adds 3 d, and 12 d + d K where a third has more
- * labels too. Of a learn: 6 d. */
+ * Operations of a predict: about 30 d K; each pair of classes of which one has more labels adds 3 d, and 12 d + d K where a third
+ * has more labels too. Of a learn: 6 d. */
 #ifndef ATTUNE_PROTOTYPE_H
 #define ATTUNE_PROTOTYPE_H
 

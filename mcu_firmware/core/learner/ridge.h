@@ -87,16 +87,16 @@ bool attune_ridge_unmerge(attune_ridge *ridge, const attune_ridge *other);
  * float32: D and U as they are, each row of U with 2 bytes a coefficient that hold what a float lacks; then z, a block a class from 1
  * on. The others hold the means in float16, log(D / N) in one block, U in a block a row, and in place of z for each class the
  * regression's weights times the features' remaining deviations sqrt(D / N), and at the end the Cholesky triangle of z'Dz (float32), a
- * row a class: as it was, because far classes hang on the little that is left of it. Evidence then differs by less than 0.005 nats (float16) or 0.1 nats (int8) on average,
- * tested on 24 features with a common cause. */
+ * row a class: as it was, because far classes hang on the little that is left of it. Evidence then differs by less than 0.005
+ * nats (float16) or 0.1 nats (int8) on average, tested on 24 features with a common cause. */
 size_t attune_ridge_size(const attune_sensors *sensors, uint8_t classes, attune_format format);
 
 /* The same for a ridge with drift, whose float32 coefficients have no 2 bytes more. */
 size_t attune_ridge_drifting_size(const attune_sensors *sensors, uint8_t classes, attune_format format);
 void attune_ridge_export(const attune_ridge *ridge, attune_format format, uint8_t *bytes);
 
-/* Reads what export wrote of a state with ridge's sensors, into a copy on the stack at first. False, and nothing changed, if it is no valid
- * state. */
+/* Reads what export wrote of a state with ridge's sensors, into a copy on the stack at first. False, and nothing changed, if it
+ * is no valid state. */
 bool attune_ridge_import(attune_ridge *ridge, uint8_t classes, attune_format format, const uint8_t *bytes);
 
 /* The ridge regression on the indicator of a class k < classes: weight[d] and intercept for features in units of q / 1024. */

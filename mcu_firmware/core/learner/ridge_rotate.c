@@ -1,20 +1,10 @@
 #include "learner/ridge_parts.h"
 
-#include <string.h>
+#include "real/bits.h"
 
-attune_real attune_ridge_widen(uint16_t low) {
-    uint32_t bits = (uint32_t)low << 16;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return (attune_real)x;
-}
+attune_real attune_ridge_widen(uint16_t low) { return (attune_real)attune_float_of((uint32_t)low << 16); }
 
-uint16_t attune_ridge_narrow(attune_real x) {
-    float number = (float)x;
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    return (uint16_t)((bits + 0x8000u) >> 16);
-}
+uint16_t attune_ridge_narrow(attune_real x) { return (uint16_t)((attune_bits_of_float((float)x) + 0x8000u) >> 16); }
 
 /* x -= x_i u, then u += share x, for count > 0 cells. */
 static void rotate_row(attune_real *u, attune_real *x, uint32_t count, attune_real x_i, attune_real share) {

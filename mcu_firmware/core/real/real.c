@@ -1,12 +1,15 @@
 #include "real/real.h"
 
+#include "real/bits.h"
+
 #include <math.h>
-#include <string.h>
 
 /* The one source has two shapes of number: bits of a significand, exponent bias, terms of each series. The terms are as
  * many as it takes for the first one left out to lie below a quarter of a unit in the last place. */
 #ifdef ATTUNE_REAL_DOUBLE
 typedef uint64_t real_bits;
+#define bits_of attune_bits_of_double
+#define real_of attune_double_of
 #define SIGNIFICAND 52
 #define BIAS 1023
 #define EXP_LIMIT 708.0
@@ -19,6 +22,8 @@ typedef uint64_t real_bits;
 #define LN2_LOW 1.90821492927058770002e-10
 #else
 typedef uint32_t real_bits;
+#define bits_of attune_bits_of_float
+#define real_of attune_float_of
 #define SIGNIFICAND 23
 #define BIAS 127
 #define EXP_LIMIT 87.0f
@@ -32,18 +37,6 @@ typedef uint32_t real_bits;
 
 #define LOG2_E ATTUNE_REAL(1.4426950408889634)
 #define SQRT_HALF ATTUNE_REAL(0.70710678118654752)
-
-static real_bits bits_of(attune_real x) {
-    real_bits bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static attune_real real_of(real_bits bits) {
-    attune_real x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
 
 static attune_real power_of_two(int32_t exponent) { return real_of((real_bits)(exponent + BIAS) << SIGNIFICAND); }
 

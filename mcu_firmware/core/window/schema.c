@@ -1,5 +1,7 @@
 #include "window/schema.h"
 
+#include "real/bits.h"
+
 #include <monocypher.h>
 #include <string.h>
 
@@ -157,9 +159,7 @@ static attune_schema_error add_sensor(attune_schema *schema, uint8_t byte) {
 }
 
 static void hash_float(crypto_blake2b_ctx *blake, attune_real value) {
-    float number = (float)value;
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
+    uint32_t bits = attune_bits_of_float((float)value);
     uint8_t bytes[4] = {(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16), (uint8_t)(bits >> 24)};
     crypto_blake2b_update(blake, bytes, sizeof bytes);
 }

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import attune_core
 import numpy as np
 import numpy.typing as npt
 
@@ -41,7 +42,7 @@ class Options:
     are told the local time.
     """
 
-    head: str = "mixture"
+    head: str = attune_core.Head.factory_kind
     train_days: float | None = None
     labels: int | None = None
     drop: tuple[str, ...] = ()
