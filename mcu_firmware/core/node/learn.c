@@ -14,7 +14,7 @@ static void load_release(const void *schema, attune_head *head) {
     (void)attune_factory_load(head, ATTUNE_FACTORY_HEAD, (const attune_schema *)schema);
 }
 
-attune_release attune_node_release(const attune_node *node) { return (attune_release){load_release, &node->schema}; }
+attune_release attune_node_release(const attune_node *node) { return (attune_release){load_release, &node->schema, 0}; }
 
 static void learn(attune_node *node, const attune_label_entry *entry, attune_v1_LabelAck *ack) {
     attune_release release = attune_node_release(node);
