@@ -9,8 +9,8 @@
 #include "learner/label_log.h"
 #include "store/store.h"
 
-/* Small files before a snapshot. Sixteen hold 48 windows: more erase less and take longer to read at the start. */
-#define ATTUNE_LABEL_FILES 16
+/* Small files before a snapshot. Eight hold a label of 24 windows; both fewer and more erase more. */
+#define ATTUNE_LABEL_FILES 8
 
 /* The log as it was last acknowledged; empty if there was none. Windows of another number of features are left out, as is what does not
  * pass its check. */

@@ -55,15 +55,29 @@ static attune_store_result remove_batch(attune_store *store, uint32_t number) {
     return result == ATTUNE_STORE_OK ? find_batches(store) : result == ATTUNE_STORE_NONE ? ATTUNE_STORE_DAMAGED : result;
 }
 
-/* Power may have failed between a summary and the removal of its batch, or between the making of a batch and its contents. */
-attune_store_result attune_reports_open(attune_store *store) {
+/* Power may have failed between the making of the newest file of a letter and its contents. */
+static attune_store_result drop_empty(attune_store *store, char letter, attune_range *range) {
     char name[ATTUNE_FILE_NAME];
+    size_t size = 0;
+    attune_store_result result = attune_file_range(store, letter, range);
+    if (result != ATTUNE_STORE_OK || range->count == 0) {
+        return result;
+    }
+    attune_file_name(name, letter, range->end - 1);
+    if (attune_file_check(store, name, &size) != ATTUNE_STORE_NONE) {
+        return ATTUNE_STORE_OK;
+    }
+    result = attune_file_remove(store, name);
+    return result == ATTUNE_STORE_OK ? attune_file_range(store, letter, range) : result;
+}
+
+/* Power may have failed between a summary and the removal of its batch. */
+attune_store_result attune_reports_open(attune_store *store) {
     attune_range range;
     attune_range summaries;
-    size_t size = 0;
-    attune_store_result result = attune_file_range(store, LETTER, &range);
+    attune_store_result result = drop_empty(store, LETTER, &range);
     if (result == ATTUNE_STORE_OK) {
-        result = attune_file_range(store, ATTUNE_SUMMARY_LETTER, &summaries);
+        result = drop_empty(store, ATTUNE_SUMMARY_LETTER, &summaries);
     }
     if (result != ATTUNE_STORE_OK) {
         return result;
@@ -73,10 +87,6 @@ attune_store_result attune_reports_open(attune_store *store) {
     store->next_batch = range.end > summaries.end ? range.end : summaries.end;
     while (result == ATTUNE_STORE_OK && store->batches > 0 && store->first_batch < summaries.end) {
         result = remove_batch(store, store->first_batch);
-    }
-    attune_file_name(name, LETTER, range.end - 1);
-    if (result == ATTUNE_STORE_OK && store->batches > 0 && attune_file_check(store, name, &size) == ATTUNE_STORE_NONE) {
-        result = remove_batch(store, range.end - 1);
     }
     return result;
 }

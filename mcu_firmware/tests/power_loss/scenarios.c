@@ -21,12 +21,10 @@ static bool on_trial(world *w) { return updated(w) && step_receive(w, 2, UINT32_
 static bool updated_twice(world *w) { return on_trial(w) && step_commit(w); }
 static bool half_received(world *w) { return updated(w) && step_receive(w, 2, 2500); }
 static bool offline(world *w) { return updated(w) && step_backlog(w, 60); }
+/* The smallest flash, in which four batches fit. */
 static bool full(world *w) {
-    bool fits = updated(w);
-    for (uint32_t i = 0; i < EMULATED_BLOCKS - ATTUNE_STORE_RESERVED && fits; i++) {
-        fits = step_backlog(w, 60);
-    }
-    return fits;
+    w->flash.port.blocks = ATTUNE_STORE_RESERVED + 4;
+    return updated(w) && step_backlog(w, 60) && step_backlog(w, 60) && step_backlog(w, 60) && step_backlog(w, 60);
 }
 
 static bool commission(world *w) { return start(w) && step_keys(w, 1) && step_keys(w, 2) && step_tie(w, 1); }
@@ -41,7 +39,10 @@ static bool stay_offline(world *w) { return step_backlog(w, 60) && step_backlog(
 static bool update_head(world *w) { return update(w, 3); }
 static bool update_full(world *w) { return update(w, 2); }
 static bool roll_back(world *w) { return step_roll_back(w, 2); }
-static bool refuse(world *w) { return step_splice(w, 4, 2); }
+static bool refuse(world *w) { return step_splice(w, 6, 4); }
+static bool live(world *w) {
+    return step_tie(w, 2) && step_label(w, 8) && update(w, 3) && step_backlog(w, 60) && step_keys(w, 2) && step_take(w);
+}
 static bool teach_both(world *w) { return step_label(w, 8) && step_commit(w) && step_label(w, 3); }
 static bool restart(world *w) { return step_restart(w) && step_restart(w) && step_restart(w) && step_restart(w); }
 
@@ -66,6 +67,7 @@ const scenario scenarios[] = {
     {"roll back a trial", on_trial, roll_back, FIRST | SECOND, TRIAL | NEW},
     {"roll back a commit", updated_twice, roll_back, FIRST | SECOND, OLD | NEW},
     {"deadline", on_trial, step_deadline, FIRST | SECOND, TRIAL | NEW},
+    {"a day of all", updated, live, FIRST | THIRD, OLD | TRIAL | NEW},
     {"three restarts", on_trial, restart, FIRST | SECOND, TRIAL | NEW},
 };
 

@@ -144,7 +144,7 @@ bool step_splice(world *world, uint32_t received, uint32_t said) {
         return false;
     }
     attune_store_result result = install(world, &info, bytes);
-    return result == ATTUNE_STORE_DAMAGED || result == ATTUNE_STORE_ORDER;
+    return result != ATTUNE_STORE_FLASH;
 }
 
 bool step_commit(world *world) {

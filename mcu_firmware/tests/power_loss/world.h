@@ -74,7 +74,7 @@ bool step_receive(world *world, uint32_t release, uint32_t through);
 bool step_install(world *world, uint32_t release);
 bool step_commit(world *world);
 
-/* The bytes that were received are said to be another release. True if they were refused. */
+/* The bytes that were received are said to be another release, of the same size. */
 bool step_splice(world *world, uint32_t received, uint32_t said);
 
 bool step_roll_back(world *world, uint32_t release);
