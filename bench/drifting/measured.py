@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import numpy as np
 from attuned.drift.day import NodeDay
-from attuned.drift.judge import FEWEST_DAYS, SITE, History, judge
+from attuned.drift.judge import FEWEST_DAYS, GUARD_DAYS, SITE, History, judge
 from attuned.drift.life import DriftEvent, next_events
 
 from bench.drifting.buildings import AFTER, CHANGE, DAY_S, DAYS, Life, Recorded, recorded
 from bench.drifting.cases import CHANGES, changed, days, first_day, rehomed, schema_of, unchanged
 from bench.drifting.trial import Outcome, judged, with_days
 
-FIRST = FEWEST_DAYS
+FIRST = FEWEST_DAYS + GUARD_DAYS
 """The first day that has a reference."""
 
 NOON_S = DAY_S // 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from attune_core import Schema
 from attuned.drift.day import NodeDay, Windows, node_day
-from attuned.drift.judge import FEWEST_DAYS
+from attuned.drift.judge import FEWEST_DAYS, GUARD_DAYS
 from attuned.drift.life import DriftEvent
 from attuned.learning.replay.core import CoreCode
 from attuned.learning.replay.observed import observe
@@ -40,7 +40,7 @@ def heard(name: str) -> Heard:
     schemas = {node.node: Schema(node.sensors, spec.window_s) for node in streams}
     days = [day for stream in streams for day in _days(spec, schemas[stream.node], stream)]
     every = sorted(day.day for day in days)
-    outcome = lived(schemas, days, every[0] + timedelta(days=FEWEST_DAYS), every[-1] + timedelta(days=1))
+    outcome = lived(schemas, days, every[0] + timedelta(days=FEWEST_DAYS + GUARD_DAYS), every[-1] + timedelta(days=1))
     return Heard(name, len(days), outcome.judged, outcome.events)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from attuned.drift.cause import Cause, likely_cause
 from attuned.drift.compare import FLOOR, MOST, Comparison, compare, day_values, statistics
-from attuned.drift.judge import ALARM, FEWEST_DAYS, SITE, Finding, Span, judge
+from attuned.drift.judge import ALARM, FEWEST_DAYS, GUARD_DAYS, SITE, Finding, Span, judge
 from attuned.drift.life import DriftEvent, State, acknowledged, next_events, spans
 from attuned.drift.rows import event_of, event_row
 from attuned.drift.words import alert, explain, headline
@@ -72,12 +72,22 @@ def test_what_all_nodes_do_is_the_sites() -> None:
 
 
 def test_too_few_days_are_no_reference() -> None:
-    history = a_history(days=FEWEST_DAYS + 1, raised=9.0)
-    last = MONDAY + timedelta(days=FEWEST_DAYS)
+    history = a_history(days=FEWEST_DAYS + GUARD_DAYS + 1, raised=9.0)
+    last = MONDAY + timedelta(days=FEWEST_DAYS + GUARD_DAYS)
     node = f"{0:016x}"
     assert judge(history, last)
     assert not judge(history, last, {node: Span(since=MONDAY + timedelta(days=1))})
     assert not judge(history, last, {node: Span(until=MONDAY + timedelta(days=9))})
+
+
+def test_a_change_at_noon_is_no_reference_for_the_day_after() -> None:
+    history, node, noon = a_history(), f"{0:016x}", 20
+    # The day of the change is half of it, and the one after it whole.
+    history.add(a_day(node, noon, co2=1.2))
+    before = judge(history, MONDAY + timedelta(days=noon + 1))
+    history.add(a_day(node, noon, co2=9.0))
+    after = judge(history, MONDAY + timedelta(days=noon + 1))
+    assert [f.score for f in before] == [f.score for f in after]
 
 
 def test_days_of_another_schema_are_left_out() -> None:

@@ -18,10 +18,13 @@ REFERENCE_DAYS = 21
 FEWEST_DAYS = 10
 """Days that a day is compared with: of the last three weeks, at least what two weeks have of working days."""
 
+GUARD_DAYS = 1
+"""Days before it that a day is not compared with: a change at noon must not become what is usual overnight."""
+
 PEERS = 5
 """Nodes that make a site's median: fewer would follow the one that drifts."""
 
-ALARM = 1.7
+ALARM = 1.8
 """Score from which a day is drift (`make bench BENCH=drift`)."""
 
 NORMAL = 1.0
@@ -106,7 +109,7 @@ def judge(history: History, day: date, spans: Mapping[str, Span] | None = None) 
 
 
 def _days_before(day: date) -> list[date]:
-    return [day - timedelta(days=number) for number in range(REFERENCE_DAYS, 0, -1)]
+    return [day - timedelta(days=number) for number in range(REFERENCE_DAYS, GUARD_DAYS, -1)]
 
 
 class _Medians:
