@@ -1,7 +1,5 @@
 #include "world.h"
 
-#include "check.h"
-
 #include <string.h>
 
 #define PART 200

@@ -1,6 +1,6 @@
 #include "world.h"
 
-#include "check.h"
+#include "random.h"
 
 #include <monocypher.h>
 #include <string.h>
