@@ -15,16 +15,16 @@
 
 typedef enum cut_way {
     CUT_BETWEEN = 0, /* the operation never began; everything before it is there */
-    CUT_WITHIN,      /* some units of it are done and one is half programmed; an erasure has reached a part of the block */
-    CUT_LAST_LOST,   /* the last program before it is gone as well, unless a sync came after */
-    CUT_REORDERED,   /* of all units since the last sync, and of its own, any are there and any are not */
+    CUT_WITHIN, /* some units of it are done and one is half programmed; an erasure has reached a part of the block */
+    CUT_LAST_LOST, /* the last program before it is gone as well, unless a sync came after */
+    CUT_REORDERED, /* of all units since the last sync, and of its own, any are there and any are not */
     CUT_WAYS
 } cut_way;
 
 typedef struct emulated_flash {
     attune_flash port;
-    uint8_t cells[EMULATED_SIZE]; /* what reads see */
-    uint8_t kept[EMULATED_SIZE];  /* without what was programmed since the last sync */
+    uint8_t cells[EMULATED_SIZE];       /* what reads see */
+    uint8_t kept[EMULATED_SIZE];        /* without what was programmed since the last sync */
     uint32_t pending[EMULATED_PENDING]; /* units programmed since then, by address */
     uint32_t pendings;
     uint32_t last_program; /* index of the first pending unit of the last program */

@@ -25,7 +25,8 @@ typedef struct attune_label_log {
 typedef struct attune_release {
     void (*load)(const void *from, attune_head *head); /* sets head to it */
     const void *from;
-    uint32_t through; /* the highest label number that it was built from: entries up to it are not replayed. 0 if none */
+    uint32_t
+        through; /* the highest label number that it was built from: entries up to it are not replayed. 0 if none */
 } attune_release;
 
 typedef enum attune_label_result {

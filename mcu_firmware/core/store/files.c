@@ -110,7 +110,8 @@ static int read_open(attune_file *file, size_t offset, uint8_t *bytes, size_t si
     return error < 0 || (size_t)error == size ? error : LFS_ERR_CORRUPT;
 }
 
-attune_store_result attune_file_read(attune_store *store, const char *name, size_t offset, uint8_t *bytes, size_t size) {
+attune_store_result attune_file_read(attune_store *store, const char *name, size_t offset, uint8_t *bytes,
+                                     size_t size) {
     attune_file file;
     int error = open_file(&file, store, name, LFS_O_RDONLY);
     if (error >= 0) {

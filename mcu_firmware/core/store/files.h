@@ -27,15 +27,17 @@ void attune_file_put(attune_file *file, const uint8_t *bytes, size_t size);
 ATTUNE_CHECKED attune_store_result attune_file_end(attune_file *file);
 
 /* Contents of up to ATTUNE_RECORD_MAX bytes in one go. Reading wants exactly size bytes: ATTUNE_STORE_DAMAGED for others. */
-ATTUNE_CHECKED attune_store_result attune_record_write(attune_store *store, const char *name, const uint8_t *bytes, size_t size);
-ATTUNE_CHECKED attune_store_result attune_record_read(attune_store *store, const char *name, uint8_t *bytes, size_t size);
+ATTUNE_CHECKED attune_store_result attune_record_write(attune_store *store, const char *name, const uint8_t *bytes,
+                                                       size_t size);
+ATTUNE_CHECKED attune_store_result attune_record_read(attune_store *store, const char *name, uint8_t *bytes,
+                                                      size_t size);
 
 /* Reads a file through and gives the size of its contents; ATTUNE_STORE_DAMAGED if its CRC is wrong. */
 ATTUNE_CHECKED attune_store_result attune_file_check(attune_store *store, const char *name, size_t *size);
 
 /* Reads bytes of the contents of a file that has been checked. ATTUNE_STORE_DAMAGED if there are not so many. */
-ATTUNE_CHECKED attune_store_result attune_file_read(attune_store *store, const char *name, size_t offset, uint8_t *bytes,
-                                                    size_t size);
+ATTUNE_CHECKED attune_store_result attune_file_read(attune_store *store, const char *name, size_t offset,
+                                                    uint8_t *bytes, size_t size);
 
 /* ATTUNE_STORE_NONE where there is no such file. */
 ATTUNE_CHECKED attune_store_result attune_file_remove(attune_store *store, const char *name);

@@ -13,7 +13,7 @@
 
 typedef enum attune_flash_result {
     ATTUNE_FLASH_OK = 0,
-    ATTUNE_FLASH_RANGE, /* outside the flash, or no multiple of the unit; nothing was done */
+    ATTUNE_FLASH_RANGE,      /* outside the flash, or no multiple of the unit; nothing was done */
     ATTUNE_FLASH_NOT_ERASED, /* a bit would have to go from 0 to 1; nothing was programmed */
     ATTUNE_FLASH_WORN,       /* the cells do not hold what was written */
     ATTUNE_FLASH_SILENT      /* the part does not answer; what it did is not known */

@@ -21,7 +21,8 @@ ATTUNE_CHECKED attune_store_result attune_incoming_write(attune_store *store, ui
                                                          size_t size);
 
 /* Reads bytes that are here; ATTUNE_STORE_DAMAGED for others. */
-ATTUNE_CHECKED attune_store_result attune_incoming_read(attune_store *store, uint32_t offset, uint8_t *bytes, size_t size);
+ATTUNE_CHECKED attune_store_result attune_incoming_read(attune_store *store, uint32_t offset, uint8_t *bytes,
+                                                        size_t size);
 
 /* Lets go of it: applied or refused. */
 ATTUNE_CHECKED attune_store_result attune_incoming_end(attune_store *store);

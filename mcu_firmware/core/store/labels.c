@@ -166,7 +166,8 @@ attune_store_result attune_labels_rewrite(attune_store *store, uint8_t features,
     return result;
 }
 
-static attune_store_result write_part(attune_store *store, uint8_t features, const attune_label_entry *entry, uint16_t count) {
+static attune_store_result write_part(attune_store *store, uint8_t features, const attune_label_entry *entry,
+                                      uint16_t count) {
     uint8_t bytes[ATTUNE_RECORD_MAX];
     char name[ATTUNE_FILE_NAME];
     size_t size = PART_HEADER;

@@ -18,10 +18,11 @@ ATTUNE_CHECKED attune_store_result attune_labels_load(attune_store *store, uint8
 
 /* Makes durable what attune_label_log_learn has put at the end of the log: the last learned entries, at most all. On a failure the next
  * call writes the whole log, so nothing that is in RAM is ever taken for durable. */
-ATTUNE_CHECKED attune_store_result attune_labels_append(attune_store *store, uint8_t features, const attune_label_log *log,
-                                                        uint16_t learned);
+ATTUNE_CHECKED attune_store_result attune_labels_append(attune_store *store, uint8_t features,
+                                                        const attune_label_log *log, uint16_t learned);
 
 /* Writes the whole log in place of what there is, as after attune_label_log_forget. */
-ATTUNE_CHECKED attune_store_result attune_labels_rewrite(attune_store *store, uint8_t features, const attune_label_log *log);
+ATTUNE_CHECKED attune_store_result attune_labels_rewrite(attune_store *store, uint8_t features,
+                                                         const attune_label_log *log);
 
 #endif

@@ -9,7 +9,9 @@
 #define REPORT_FIXED (4 + 4 + 1 + 1)
 #define REPORT_MAX (REPORT_FIXED + 2 * (ATTUNE_MAX_CLASSES - 1) + 2 * ATTUNE_MAX_FEATURES)
 
-static size_t report_size(const attune_batch *batch) { return REPORT_FIXED + 2u * batch->evidences + 2u * batch->features; }
+static size_t report_size(const attune_batch *batch) {
+    return REPORT_FIXED + 2u * batch->evidences + 2u * batch->features;
+}
 
 static size_t put_report(const attune_report *report, const attune_batch *batch, uint8_t *bytes) {
     uint8_t *at = bytes;
@@ -52,7 +54,9 @@ static attune_store_result remove_batch(attune_store *store, uint32_t number) {
     char name[ATTUNE_FILE_NAME];
     attune_file_name(name, LETTER, number);
     attune_store_result result = attune_file_remove(store, name);
-    return result == ATTUNE_STORE_OK ? find_batches(store) : result == ATTUNE_STORE_NONE ? ATTUNE_STORE_DAMAGED : result;
+    return result == ATTUNE_STORE_OK     ? find_batches(store)
+           : result == ATTUNE_STORE_NONE ? ATTUNE_STORE_DAMAGED
+                                         : result;
 }
 
 /* Power may have failed between the making of the newest file of a letter and its contents. */
@@ -198,7 +202,8 @@ attune_store_result attune_reports_oldest(attune_store *store, uint8_t features,
     return ATTUNE_STORE_NONE;
 }
 
-attune_store_result attune_reports_read(attune_store *store, const attune_batch *batch, uint8_t index, attune_report *report) {
+attune_store_result attune_reports_read(attune_store *store, const attune_batch *batch, uint8_t index,
+                                        attune_report *report) {
     uint8_t bytes[REPORT_MAX];
     char name[ATTUNE_FILE_NAME];
     if (index >= batch->reports) {

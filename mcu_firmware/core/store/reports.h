@@ -54,7 +54,8 @@ ATTUNE_CHECKED attune_store_result attune_reports_acknowledge(attune_store *stor
                                                               uint32_t through);
 
 /* The oldest summary; ATTUNE_STORE_NONE if there is none. */
-ATTUNE_CHECKED attune_store_result attune_summaries_oldest(attune_store *store, uint8_t features, attune_summary *summary);
+ATTUNE_CHECKED attune_store_result attune_summaries_oldest(attune_store *store, uint8_t features,
+                                                           attune_summary *summary);
 
 /* Lets go of a summary that has been delivered. */
 ATTUNE_CHECKED attune_store_result attune_summaries_remove(attune_store *store, uint32_t number);

@@ -77,7 +77,8 @@ static void finish_digest(crypto_blake2b_ctx *blake, uint8_t digest[ATTUNE_DIGES
     memcpy(digest, full, ATTUNE_DIGEST);
 }
 
-static attune_store_result digest_of_file(attune_store *store, const char *name, uint8_t digest[ATTUNE_DIGEST], size_t size) {
+static attune_store_result digest_of_file(attune_store *store, const char *name, uint8_t digest[ATTUNE_DIGEST],
+                                          size_t size) {
     crypto_blake2b_ctx blake;
     uint8_t piece[PIECE];
     crypto_blake2b_init(&blake, FULL_DIGEST);
@@ -112,7 +113,8 @@ static attune_store_result verify(attune_store *store, uint8_t slot, const attun
 }
 
 /* What does not pass becomes the factory release; only a flash that does not answer is an error. */
-static attune_store_result replace_damaged(attune_store *store, uint8_t *slot, const attune_slots *slots, uint8_t instead) {
+static attune_store_result replace_damaged(attune_store *store, uint8_t *slot, const attune_slots *slots,
+                                           uint8_t instead) {
     if (*slot >= ATTUNE_SLOTS) {
         return ATTUNE_STORE_OK;
     }
@@ -164,7 +166,8 @@ static bool bytes_fit(const uint8_t *bytes, const attune_slot_info *info) {
     return fits(digest, info);
 }
 
-static attune_store_result fill_slot(attune_store *store, uint8_t slot, const attune_slot_info *info, const uint8_t *bytes) {
+static attune_store_result fill_slot(attune_store *store, uint8_t slot, const attune_slot_info *info,
+                                     const uint8_t *bytes) {
     attune_file file;
     attune_file_begin(&file, store, slot_name[slot]);
     attune_file_put(&file, bytes, info->size);
@@ -183,7 +186,8 @@ static attune_store_result free_slot(attune_store *store, uint8_t *slot) {
     return write_slots(store, &next);
 }
 
-static attune_store_result start_trial(attune_store *store, uint8_t slot, const attune_slot_info *info, uint32_t trial_s) {
+static attune_store_result start_trial(attune_store *store, uint8_t slot, const attune_slot_info *info,
+                                       uint32_t trial_s) {
     attune_slots next = store->slots;
     next.info[slot] = *info;
     next.trial = slot;
@@ -249,7 +253,8 @@ attune_store_result attune_slots_roll_back(attune_store *store, uint32_t sequenc
         return drop_trial(store);
     }
     bool alone = store->slots.trial == ATTUNE_SLOT_NONE;
-    return alone && brought(&store->slots, store->slots.committed, sequence) ? drop_committed(store) : ATTUNE_STORE_ORDER;
+    return alone && brought(&store->slots, store->slots.committed, sequence) ? drop_committed(store)
+                                                                             : ATTUNE_STORE_ORDER;
 }
 
 attune_store_result attune_slots_poll(attune_store *store, uint32_t tick_s) {

@@ -40,6 +40,7 @@ ATTUNE_CHECKED attune_store_result attune_slots_poll(attune_store *store, uint32
 
 /* The bytes of a release, info.size of them. ATTUNE_STORE_SIZE if capacity is less, ATTUNE_STORE_DAMAGED if they do not have the
  * digest of the slot, ATTUNE_STORE_NONE for a slot that is no slot. */
-ATTUNE_CHECKED attune_store_result attune_slots_read(attune_store *store, attune_slot slot, uint8_t *bytes, size_t capacity);
+ATTUNE_CHECKED attune_store_result attune_slots_read(attune_store *store, attune_slot slot, uint8_t *bytes,
+                                                     size_t capacity);
 
 #endif

@@ -36,7 +36,7 @@ typedef enum attune_store_result {
     ATTUNE_STORE_NONE,    /* nothing of the kind is kept */
     ATTUNE_STORE_DAMAGED, /* what is kept does not pass its check */
     ATTUNE_STORE_SIZE,    /* larger than the place for it */
-    ATTUNE_STORE_ORDER    /* not now: a number that is not above the last one, an offset that is not the next, no trial to end */
+    ATTUNE_STORE_ORDER /* not now: a number that is not above the last one, an offset that is not the next, no trial to end */
 } attune_store_result;
 
 /* Keys by name; what they hold is the session's and the update's business. */
@@ -58,7 +58,12 @@ typedef struct attune_keys {
 } attune_keys;
 
 /* Where a release is kept. The factory release is part of the firmware and always there. */
-typedef enum attune_slot { ATTUNE_SLOT_A = 0, ATTUNE_SLOT_B = 1, ATTUNE_SLOT_FACTORY = 2, ATTUNE_SLOT_NONE = 3 } attune_slot;
+typedef enum attune_slot {
+    ATTUNE_SLOT_A = 0,
+    ATTUNE_SLOT_B = 1,
+    ATTUNE_SLOT_FACTORY = 2,
+    ATTUNE_SLOT_NONE = 3
+} attune_slot;
 
 #define ATTUNE_SLOTS 2
 
@@ -89,15 +94,16 @@ typedef struct attune_store {
     attune_slots slots;
     uint32_t trial_poll_s; /* tick of the last poll that was counted */
 
-    uint8_t label_parts;  /* in flash, beside the snapshot */
-    uint32_t label_part;  /* number of the next one */
-    bool labels_behind;   /* the log in RAM has more than flash has: only a snapshot helps */
+    uint8_t label_parts; /* in flash, beside the snapshot */
+    uint32_t label_part; /* number of the next one */
+    bool labels_behind;  /* the log in RAM has more than flash has: only a snapshot helps */
 
     uint32_t batches;            /* of reports */
     uint32_t first_batch;        /* number of the oldest, if there is one */
     uint32_t next_batch;         /* number of the next one */
     uint32_t summarised_reports; /* since the store was opened: reports that became part of a summary */
-    uint32_t lost_reports;       /* since the store was opened: reports whose summary made room for another, or whose batch was damaged */
+    uint32_t
+        lost_reports; /* since the store was opened: reports whose summary made room for another, or whose batch was damaged */
 
     lfs_t lfs;
     struct lfs_config config;
@@ -108,7 +114,7 @@ typedef struct attune_store {
 } attune_store;
 
 /* Mounts the file system, or makes one where there is none, reads what is small, and finishes what a loss of power cut short.
- * ATTUNE_STORE_SIZE for a flash of a shape that flash.h does not allow. A record that does not pass its check counts as absent,
+ * ATTUNE_STORE_SIZE for a flash of a shape that flash.h does not allow. After an error the store must not be used. A record that does not pass its check counts as absent,
  * except the one with the keys: ATTUNE_STORE_DAMAGED, and the node must not run as if it had never had any. */
 ATTUNE_CHECKED attune_store_result attune_store_open(attune_store *store, const attune_flash *flash);
 

@@ -114,5 +114,6 @@ attune_store_result attune_summary_write(attune_store *store, uint8_t features, 
         result = drop_oldest(store, features);
     }
     attune_file_name(name, ATTUNE_SUMMARY_LETTER, summary->number);
-    return result == ATTUNE_STORE_OK ? attune_record_write(store, name, bytes, put_summary(summary, features, bytes)) : result;
+    return result == ATTUNE_STORE_OK ? attune_record_write(store, name, bytes, put_summary(summary, features, bytes))
+                                     : result;
 }

@@ -122,7 +122,7 @@ static void change(const step *what, bool combine) {
 
 /* The input's bytes as the contents of one of the store's files, with a check that passes. */
 static void forge(const step *what) {
-    static const char *const name[] = {"identity",  "tie",       "slots",  "slot-a",    "slot-b",
+    static const char *const name[] = {"identity",  "tie",       "slots",     "slot-a",    "slot-b",
                                        "labels",    "l00000001", "b00000000", "s00000000", "incoming",
                                        "b00000001", "bffffffff", "l00000007", "s00000002"};
     attune_file file;

@@ -125,7 +125,8 @@ static tally run(const scenario *scenario) {
     }
     for (int i = 0; i < OUTCOMES; i++) {
         if ((scenario->outcomes >> i & 1) != (tally.won[i] > 0)) {
-            report(scenario, &tally, CUT_BETWEEN, 0, 0, "an outcome that is possible never won, or one that is not did");
+            report(scenario, &tally, CUT_BETWEEN, 0, 0,
+                   "an outcome that is possible never won, or one that is not did");
         }
     }
     return tally;

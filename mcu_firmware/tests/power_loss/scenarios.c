@@ -31,7 +31,9 @@ static bool commission(world *w) { return start(w) && step_keys(w, 1) && step_ke
 static bool store_ties(world *w) { return step_tie(w, 2) && step_tie(w, 3) && step_tie(w, 4); }
 static bool rotate_keys(world *w) { return step_keys(w, 2) && step_keys(w, 3); }
 static bool learn(world *w) { return step_label(w, 8) && step_label(w, 2); }
-static bool learn_much(world *w) { return step_label(w, 8) && step_label(w, 8) && step_label(w, 8) && step_label(w, 8); }
+static bool learn_much(world *w) {
+    return step_label(w, 8) && step_label(w, 8) && step_label(w, 8) && step_label(w, 8);
+}
 static bool forget(world *w) { return step_forget(w, 2); }
 static bool go_offline(world *w) { return step_backlog(w, 60) && step_backlog(w, 60); }
 static bool come_back(world *w) { return step_take(w) && step_tie(w, 2); }

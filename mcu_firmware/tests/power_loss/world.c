@@ -186,7 +186,8 @@ static const char *release_violation(world *world, uint32_t may_run) {
 }
 
 static bool keys_are(const attune_keys *keys, uint32_t which) {
-    return keys->held == (which == 0 ? 0 : 1u << which % 3 | 1u) && keys->key[ATTUNE_KEY_DAEMON][5] == (uint8_t)(which * 7);
+    return keys->held == (which == 0 ? 0 : 1u << which % 3 | 1u) &&
+           keys->key[ATTUNE_KEY_DAEMON][5] == (uint8_t)(which * 7);
 }
 
 static const char *small_violation(world *world) {
