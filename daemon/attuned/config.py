@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
@@ -167,6 +168,13 @@ class RoomSettings(_Table):
     )
 
 
+class NodeSettings(_Table):
+    """What a node is told. Nodes that stand in no such table report every window."""
+
+    id: NodeId = Field(description='16 hex digits, such as id = "a1b2c3d4e5f60708"')
+    quiet: bool = Field(False, description="true for a node that reports changes and hourly, such as quiet = true")
+
+
 class Settings(_Table):
     """The whole configuration of a daemon."""
 
@@ -178,6 +186,7 @@ class Settings(_Table):
     api: ApiSettings = Field(ApiSettings(), description="a table [api]")
     clock: ClockSettings | None = Field(None, description="a table [clock]")
     rooms: list[RoomSettings] = Field([], description="a table [[rooms]] for each room")
+    nodes: list[NodeSettings] = Field([], description="a table [[nodes]] for each node that is told anything")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
@@ -193,12 +202,28 @@ class Settings(_Table):
                 if thing in seen:
                     raise ValueError(f"{thing} stands in [[rooms]] twice; write it once")
                 seen[thing] = room.id
+        _told_once(self.nodes, self.room_of)
         return self
 
     @property
     def room_of(self) -> dict[str, str]:
         """The room of each assigned node."""
         return {node: room.id for room in self.rooms for node in room.nodes}
+
+    @property
+    def quiet_nodes(self) -> frozenset[str]:
+        """Nodes that report changes and hourly."""
+        return frozenset(node.id for node in self.nodes if node.quiet)
+
+
+def _told_once(nodes: Sequence[NodeSettings], room_of: Mapping[str, str]) -> None:
+    """Raises ValueError for a node of no room, and for one that has two tables."""
+    ids = [node.id for node in nodes]
+    for node in ids:
+        if node not in room_of:
+            raise ValueError(f"node {node} stands in [[nodes]] and in no room; add it to the nodes of a room")
+        if ids.count(node) > 1:
+            raise ValueError(f"node {node} stands in [[nodes]] twice; write it once")
 
 
 def load(path: Path) -> Settings:

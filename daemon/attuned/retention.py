@@ -77,11 +77,13 @@ class Retention:
         while row is not None:
             yield
             row = await self._store.drop_windows(row, until, spans)
-        for drop in (self._store.drop_hours, self._store.drop_days):
-            name = await drop("", history_until)
+        store = self._store
+        old = ((store.drop_sketches, until), (store.drop_hours, history_until), (store.drop_days, history_until))
+        for drop, before in old:
+            name = await drop("", before)
             while name is not None:
                 yield
-                name = await drop(name, history_until)
+                name = await drop(name, before)
         while await self._store.drop_said(history_until):
             yield
         while await self._store.return_pages():

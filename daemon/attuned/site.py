@@ -19,6 +19,7 @@ from attuned.drift.life import DriftEvent
 from attuned.errands import Errands
 from attuned.errors import StoreError
 from attuned.labels.labels import Labels, merged
+from attuned.labels.presses import Presses
 from attuned.labels.questions import AROUND_MS, RoomNow
 from attuned.labels.teaching import Teaching
 from attuned.learning.accuracy import AccuracyBook
@@ -29,6 +30,8 @@ from attuned.nodes.commits import Commits
 from attuned.nodes.conversation import Conversation, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.hub import Hub
+from attuned.nodes.press import Press
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief
 from attuned.presence.history import history
@@ -52,6 +55,7 @@ class Site:
     labels: Labels
     retraining: Retraining
     teaching: Teaching
+    presses: Presses
     detector: Detector
     lessons: Lessons
     keeping: Keeping
@@ -86,7 +90,8 @@ class Site:
         await self.window_store.open()
         room_of = self.settings.room_of
         facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
-        self.hub = Hub(self.clock, room_of, facts, await self.window_store.boots(), self)
+        boots = await self.window_store.boots()
+        self.hub = Hub(self.clock, room_of, facts, boots, self, quiet=self.settings.quiet_nodes)
         models = {room: RoomModel.model_validate_json(text) for room, text in (await self.site_store.models()).items()}
         self.rooms = Rooms(
             self.room_settings,
@@ -95,6 +100,7 @@ class Site:
             self._sensors_of,
             threshold=threshold(self.settings.site.cost_ratio),
             models=models,
+            quiet=self.settings.quiet_nodes,
         )
         self.keeping = Keeping(
             self.clock,
@@ -139,6 +145,7 @@ class Site:
             flush=self.commits.flush,
             changed=self._on_labels,
         )
+        self.presses = Presses(self.labels, self.hub.send)
         self.lessons = Lessons(
             self.clock,
             self.rooms,
@@ -203,6 +210,19 @@ class Site:
 
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None:
         self.teaching.answer(conversation, ack)
+
+    def on_press(self, conversation: Conversation, press: Press) -> None:
+        # The node sends it until it is answered.
+        once = f"press {press.node} {press.boot} {press.number}"
+        self.errands.put(partial(self.presses.take, conversation, press), once=once)
+
+    def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
+        once = f"sketch {sketch.node} {sketch.boot} {sketch.number}"
+        self.errands.put(partial(self._keep_sketch, conversation, sketch), once=once)
+
+    async def _keep_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
+        await self.window_store.days.add_sketch(sketch)
+        self.hub.send(conversation, sketch.acknowledgement())
 
     def on_health(self, conversation: Conversation) -> None:
         self.announcing.health(conversation, online=self.hub.online(conversation))

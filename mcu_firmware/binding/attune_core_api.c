@@ -331,6 +331,10 @@ int core_node_sample(struct attune_node *node, uint8_t sensor, uint64_t tick_ms,
     return (int)attune_node_sample(node, sensor, tick_ms, value);
 }
 
+void core_node_press(struct attune_node *node, uint64_t tick_ms, uint8_t class_index) {
+    attune_node_press(node, tick_ms, class_index);
+}
+
 void core_node_poll(struct attune_node *node, uint64_t now_ms) { attune_node_poll(node, now_ms); }
 
 void core_node_link(struct attune_node *node, int up) { attune_node_link(node, up != 0); }

@@ -127,6 +127,7 @@ int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t bo
                    const uint8_t *sensors, size_t count, uint16_t window_s);
 /* attune_sample_result. */
 int core_node_sample(struct attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value);
+void core_node_press(struct attune_node *node, uint64_t tick_ms, uint8_t class_index);
 void core_node_poll(struct attune_node *node, uint64_t now_ms);
 void core_node_link(struct attune_node *node, int up);
 void core_node_receive(struct attune_node *node, const uint8_t *frame, size_t size);

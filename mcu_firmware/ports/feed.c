@@ -151,22 +151,37 @@ static attune_feed_event parse_time(attune_feed *feed, cursor *c) {
     return ATTUNE_FEED_TIME;
 }
 
-static attune_feed_event parse_sample(attune_feed *feed, cursor *c) {
+static bool read_sample(attune_feed *feed, cursor *c) {
+    uint64_t sensor = 0;
+    if (!read_integer(c, UINT8_MAX, &sensor) || !skip_blanks(c) || !read_value(c, &feed->value)) {
+        return false;
+    }
+    feed->sensor = (uint8_t)sensor;
+    return true;
+}
+
+static bool read_class(attune_feed *feed, cursor *c) {
+    feed->class_index = read_word(c, "occupied");
+    return feed->class_index == 1 || read_word(c, "free");
+}
+
+/* What a line says that begins with a node and a tick. */
+static attune_feed_event parse_fact(attune_feed *feed, cursor *c) {
     uint64_t node = 0;
     uint64_t tick_ms = 0;
-    uint64_t sensor = 0;
-    attune_real value = 0;
-    const bool good = read_integer(c, UINT32_MAX, &node) && skip_blanks(c) && read_integer(c, UINT64_MAX, &tick_ms) &&
-                      skip_blanks(c) && read_integer(c, UINT8_MAX, &sensor) && skip_blanks(c) && read_value(c, &value);
-    (void)skip_blanks(c);
-    if (!good || c->at != c->end) {
+    if (!read_integer(c, UINT32_MAX, &node) || !skip_blanks(c) || !read_integer(c, UINT64_MAX, &tick_ms) ||
+        !skip_blanks(c)) {
         return ATTUNE_FEED_MALFORMED;
     }
     feed->node = (uint32_t)node;
     feed->tick_ms = tick_ms;
-    feed->sensor = (uint8_t)sensor;
-    feed->value = value;
-    return ATTUNE_FEED_SAMPLE;
+    const bool press = read_word(c, "button");
+    const bool good = press ? skip_blanks(c) && read_class(feed, c) : read_sample(feed, c);
+    (void)skip_blanks(c);
+    if (!good || c->at != c->end) {
+        return ATTUNE_FEED_MALFORMED;
+    }
+    return press ? ATTUNE_FEED_PRESS : ATTUNE_FEED_SAMPLE;
 }
 
 static attune_feed_event parse_line(attune_feed *feed) {
@@ -175,7 +190,7 @@ static attune_feed_event parse_line(attune_feed *feed) {
     if (c.at == c.end || *c.at == '#') {
         return ATTUNE_FEED_NONE;
     }
-    return skip_char(&c, '@') ? parse_time(feed, &c) : parse_sample(feed, &c);
+    return skip_char(&c, '@') ? parse_time(feed, &c) : parse_fact(feed, &c);
 }
 
 void attune_feed_init(attune_feed *feed) { memset(feed, 0, sizeof *feed); }

@@ -2,6 +2,7 @@
  * this parser, so that equal lines give equal bits everywhere.
  *
  *     NODE TICK_MS SENSOR VALUE    a reading: NODE counts the nodes of this process from 0, SENSOR those of the node type
+ *     NODE TICK_MS button CLASS    a press of the node's button: CLASS is `free` or `occupied`
  *     @TICK_MS                     the time is now TICK_MS for all nodes
  *
  * Fields are separated by one or more blanks. VALUE is a decimal number with an optional exponent, `nan`, `inf` or
@@ -20,14 +21,16 @@
 typedef enum attune_feed_event {
     ATTUNE_FEED_NONE = 0, /* the line is not complete, or said nothing */
     ATTUNE_FEED_SAMPLE,   /* node, tick_ms, sensor and value are set */
+    ATTUNE_FEED_PRESS,    /* node, tick_ms and class_index are set */
     ATTUNE_FEED_TIME,     /* tick_ms is set */
-    ATTUNE_FEED_MALFORMED /* a line that is neither; dropped */
+    ATTUNE_FEED_MALFORMED /* a line that is none of these; dropped */
 } attune_feed_event;
 
 typedef struct attune_feed {
     uint64_t tick_ms;
     uint32_t node;
     uint8_t sensor;
+    uint8_t class_index; /* 0 free, 1 occupied */
     attune_real value;
     bool overlong;
     uint8_t size;

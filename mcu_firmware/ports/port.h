@@ -54,6 +54,18 @@ typedef struct attune_reading {
  * that fails gives none: it must not repeat its last value. */
 bool attune_port_reading(attune_reading *reading);
 
+/* --- Button --- */
+
+typedef struct attune_button_event {
+    uint64_t tick_ms; /* when it was pressed */
+    uint8_t
+        class_index; /* what the press says of the last ten minutes: 1 occupied (a short one), 0 free (a long one) */
+} attune_button_event;
+
+/* Hands out the oldest press that waits; false if none does, and always on a board without a button. A press is one event
+ * however its contact bounces. */
+bool attune_port_button(attune_button_event *event);
+
 /* --- Link --- */
 
 /* True while bytes can reach a gateway, as far as the board can know. A wire without a carrier is always up: a daemon

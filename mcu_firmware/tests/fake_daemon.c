@@ -56,7 +56,8 @@ static void take_hello(fake_daemon *daemon, const attune_v1_Hello *hello) {
     give_up_below(daemon, hello->first_seq);
     if (!daemon->keeps_silent_on_hello) {
         attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_time_tag};
-        message.body.time = (attune_v1_Time){.echo_tick_ms = hello->tick_ms, .utc_ms = 1700000000000u};
+        message.body.time = (attune_v1_Time){
+            .echo_tick_ms = hello->tick_ms, .utc_ms = 1700000000000u + hello->tick_ms, .quiet = daemon->wants_quiet};
         fake_daemon_say(daemon, &message);
     }
 }
@@ -82,6 +83,26 @@ static void take_label_ack(fake_daemon *daemon, const attune_v1_LabelAck *ack) {
     daemon->refused += ack->refused;
 }
 
+static void take_button(fake_daemon *daemon, const attune_v1_Button *button) {
+    daemon->presses++;
+    daemon->button = *button;
+    if (!daemon->keeps_silent_on_presses) {
+        attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_button_ack_tag};
+        message.body.button_ack = (attune_v1_ButtonAck){.boot = daemon->hello.boot, .press = button->press};
+        fake_daemon_say(daemon, &message);
+    }
+}
+
+static void take_sketch(fake_daemon *daemon, const attune_v1_DriftSketch *sketch) {
+    daemon->sketches++;
+    daemon->sketch = *sketch;
+    if (!daemon->keeps_silent_on_sketches) {
+        attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_sketch_ack_tag};
+        message.body.sketch_ack = (attune_v1_SketchAck){.boot = daemon->hello.boot, .number = sketch->number};
+        fake_daemon_say(daemon, &message);
+    }
+}
+
 static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
     switch (message->which_body) {
     case attune_v1_NodeMessage_hello_tag:
@@ -96,6 +117,12 @@ static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
         break;
     case attune_v1_NodeMessage_label_ack_tag:
         take_label_ack(daemon, &message->body.label_ack);
+        break;
+    case attune_v1_NodeMessage_button_tag:
+        take_button(daemon, &message->body.button);
+        break;
+    case attune_v1_NodeMessage_drift_sketch_tag:
+        take_sketch(daemon, &message->body.drift_sketch);
         break;
     case attune_v1_NodeMessage_health_tag:
         daemon->healths++;

@@ -12,11 +12,16 @@ typedef struct fake_daemon {
     uint32_t loss; /* percent of frames lost, each way */
     bool keeps_silent_on_hello;
     bool keeps_silent_on_reports;
+    bool keeps_silent_on_presses;
+    bool keeps_silent_on_sketches;
+    bool wants_quiet;
 
     uint32_t hellos;
     uint32_t time_acks;
     uint32_t healths;
     uint32_t label_acks;
+    uint32_t presses; /* repeats included */
+    uint32_t sketches;
     uint32_t arrivals; /* reports, repeats included */
     uint32_t learned;  /* sums over label acks */
     uint32_t refused;
@@ -24,6 +29,8 @@ typedef struct fake_daemon {
     attune_v1_TimeAck time_ack;
     attune_v1_Health health;
     attune_v1_LabelAck label_ack;
+    attune_v1_Button button;
+    attune_v1_DriftSketch sketch;
 
     uint32_t through; /* highest number below which nothing is missing that the node still had */
     bool have[FAKE_REPORTS + 40];

@@ -22,6 +22,8 @@ static struct {
     attune_reading reading[64];
     size_t readings;
     size_t readings_taken;
+    attune_button_event press;
+    bool pressed;
     unsigned kicks;
 } port;
 
@@ -42,6 +44,13 @@ bool attune_port_reading(attune_reading *reading) {
     }
     *reading = port.reading[port.readings_taken++];
     return true;
+}
+
+bool attune_port_button(attune_button_event *event) {
+    *event = port.press;
+    const bool pressed = port.pressed;
+    port.pressed = false;
+    return pressed;
 }
 
 bool attune_port_link_up(void) { return port.up; }
@@ -151,6 +160,19 @@ static void readings_of_a_windows_last_tick_belong_to_it(void **state) {
     assert_int_not_equal(report->features[1], ATTUNE_MISSING);
 }
 
+static void a_press_goes_out(void **state) {
+    (void)state;
+    begin();
+    greet();
+    port.press = (attune_button_event){.tick_ms = 59000, .class_index = 1};
+    port.pressed = true;
+    settle();
+    unsigned damaged = 0;
+    assert_int_equal(heard(attune_v1_NodeMessage_button_tag, &damaged), 1);
+    assert_int_equal(loop.node.button.waiting, 1);
+    assert_true(loop.node.button.press[0].tick_ms == 59000 && loop.node.button.press[0].class_index == 1);
+}
+
 static void a_new_connection_starts_clean(void **state) {
     (void)state;
     begin();
@@ -201,9 +223,13 @@ static void a_port_that_refuses_does_not_start(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_pass_in_pieces),         cmocka_unit_test(readings_of_a_windows_last_tick_belong_to_it),
-        cmocka_unit_test(a_new_connection_starts_clean), cmocka_unit_test(damage_is_told_to_the_node),
-        cmocka_unit_test(every_step_kicks_the_watchdog), cmocka_unit_test(a_port_that_refuses_does_not_start),
+        cmocka_unit_test(frames_pass_in_pieces),
+        cmocka_unit_test(readings_of_a_windows_last_tick_belong_to_it),
+        cmocka_unit_test(a_new_connection_starts_clean),
+        cmocka_unit_test(damage_is_told_to_the_node),
+        cmocka_unit_test(a_press_goes_out),
+        cmocka_unit_test(every_step_kicks_the_watchdog),
+        cmocka_unit_test(a_port_that_refuses_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

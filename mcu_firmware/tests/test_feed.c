@@ -88,6 +88,16 @@ static void a_sample_sets_its_four_fields(void **state) {
     assert_true(feed.node == UINT32_MAX && feed.tick_ms == 1 && feed.sensor == 0 && feed.value == 2);
 }
 
+static void a_press_sets_its_class(void **state) {
+    (void)state;
+    attune_feed feed;
+    attune_feed_init(&feed);
+    assert_int_equal(line(&feed, "3 600000 button occupied\n"), ATTUNE_FEED_PRESS);
+    assert_true(feed.node == 3 && feed.tick_ms == 600000 && feed.class_index == 1);
+    assert_int_equal(line(&feed, "3 600001 button\tfree \r\n"), ATTUNE_FEED_PRESS);
+    assert_true(feed.tick_ms == 600001 && feed.class_index == 0);
+}
+
 static void a_time_sets_the_tick(void **state) {
     (void)state;
     attune_feed feed;
@@ -115,6 +125,12 @@ static void other_lines_are_malformed_and_the_next_is_read(void **state) {
                                         "@-5\n",
                                         "@5 6\n",
                                         "@18446744073709551616\n",
+                                        "0 1 button\n",
+                                        "0 1 button \n",
+                                        "0 1 buttonfree\n",
+                                        "0 1 button freely\n",
+                                        "0 1 button 1\n",
+                                        "0 button free\n",
                                         "0,1,0,4\n",
                                         "0 1 0x1 4\n"};
     attune_feed feed;
@@ -164,6 +180,7 @@ int main(void) {
         cmocka_unit_test(numbers_at_the_ends_of_the_range),
         cmocka_unit_test(what_is_no_number_is_refused),
         cmocka_unit_test(a_sample_sets_its_four_fields),
+        cmocka_unit_test(a_press_sets_its_class),
         cmocka_unit_test(a_time_sets_the_tick),
         cmocka_unit_test(other_lines_are_malformed_and_the_next_is_read),
         cmocka_unit_test(a_line_that_is_too_long_is_dropped_as_a_whole),

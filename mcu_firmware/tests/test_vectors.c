@@ -85,6 +85,7 @@ static void time_and_its_answer(void **state) {
     decode_and_encode("Time", attune_v1_Time_fields, &time);
     assert_int_equal(time.echo_tick_ms, 10000);
     assert_true(time.utc_ms == 1700000000000u);
+    assert_true(time.quiet);
     attune_v1_TimeAck ack = attune_v1_TimeAck_init_zero;
     decode_and_encode("TimeAck", attune_v1_TimeAck_fields, &ack);
     assert_int_equal(ack.echo_tick_ms, 10000);
@@ -159,8 +160,45 @@ static void health(void **state) {
     assert_int_equal(m.refused_samples, 2);
     assert_int_equal(m.refused_labels, 1);
     assert_int_equal(m.backlog, 128);
+    assert_int_equal(m.dropped_presses, 2);
     attune_v1_HelloRequest request = attune_v1_HelloRequest_init_zero;
     decode_and_encode("HelloRequest", attune_v1_HelloRequest_fields, &request);
+}
+
+static void expect_button(const attune_v1_Button *m) {
+    assert_int_equal(m->press, 7);
+    assert_int_equal(m->class_index, 1);
+    assert_true(m->tick_ms == 600000);
+}
+
+static void button_and_its_answer(void **state) {
+    (void)state;
+    attune_v1_Button button = attune_v1_Button_init_zero;
+    decode_and_encode("Button", attune_v1_Button_fields, &button);
+    expect_button(&button);
+    attune_v1_ButtonAck ack = attune_v1_ButtonAck_init_zero;
+    decode_and_encode("ButtonAck", attune_v1_ButtonAck_fields, &ack);
+    assert_int_equal(ack.boot, 0xDEADBEEF);
+    assert_int_equal(ack.press, 7);
+}
+
+static void expect_sketch(const attune_v1_DriftSketch *m) {
+    assert_int_equal(m->number, 5);
+    assert_int_equal(m->end_s, 10800);
+    assert_int_equal(m->windows, 60);
+    assert_int_equal(m->counts.size, 4);
+    assert_memory_equal(m->counts.bytes, ((const uint8_t[]){1, 2, 1, 0xFF}), 4);
+}
+
+static void sketch_and_its_answer(void **state) {
+    (void)state;
+    attune_v1_DriftSketch sketch = attune_v1_DriftSketch_init_zero;
+    decode_and_encode("DriftSketch", attune_v1_DriftSketch_fields, &sketch);
+    expect_sketch(&sketch);
+    attune_v1_SketchAck ack = attune_v1_SketchAck_init_zero;
+    decode_and_encode("SketchAck", attune_v1_SketchAck_fields, &ack);
+    assert_int_equal(ack.boot, 0xDEADBEEF);
+    assert_int_equal(ack.number, 5);
 }
 
 static attune_v1_NodeMessage node_message(const char *stem, pb_size_t body) {
@@ -182,6 +220,10 @@ static void every_body_of_a_node_message(void **state) {
     assert_int_equal(m.body.label_ack.learned, 7);
     m = node_message("NodeMessage.health", attune_v1_NodeMessage_health_tag);
     assert_int_equal(m.body.health.reset_reason, attune_v1_ResetReason_RESET_REASON_POWER_ON);
+    m = node_message("NodeMessage.button", attune_v1_NodeMessage_button_tag);
+    expect_button(&m.body.button);
+    m = node_message("NodeMessage.drift_sketch", attune_v1_NodeMessage_drift_sketch_tag);
+    expect_sketch(&m.body.drift_sketch);
 }
 
 static attune_v1_DaemonMessage daemon_message(const char *stem, pb_size_t body) {
@@ -206,6 +248,10 @@ static void every_body_of_a_daemon_message(void **state) {
     attune_v1_Unlearn unlearn = attune_v1_Unlearn_init_zero;
     decode_and_encode("Unlearn", attune_v1_Unlearn_fields, &unlearn);
     assert_int_equal(unlearn.part, 3);
+    m = daemon_message("DaemonMessage.button_ack", attune_v1_DaemonMessage_button_ack_tag);
+    assert_int_equal(m.body.button_ack.press, 7);
+    m = daemon_message("DaemonMessage.sketch_ack", attune_v1_DaemonMessage_sketch_ack_tag);
+    assert_int_equal(m.body.sketch_ack.number, 5);
 }
 
 static void fields_of_a_newer_version_are_skipped(void **state) {
@@ -223,6 +269,8 @@ int main(void) {
         cmocka_unit_test(report_and_its_answer),
         cmocka_unit_test(label_and_its_answer),
         cmocka_unit_test(health),
+        cmocka_unit_test(button_and_its_answer),
+        cmocka_unit_test(sketch_and_its_answer),
         cmocka_unit_test(every_body_of_a_node_message),
         cmocka_unit_test(every_body_of_a_daemon_message),
         cmocka_unit_test(fields_of_a_newer_version_are_skipped),

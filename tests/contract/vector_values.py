@@ -29,11 +29,13 @@ REPORT: dict[str, Any] = {
     "first_seq": 290,
 }
 WINDOW: dict[str, Any] = {"boot": 77, "seq": 9, "features": b"\x00\x02\x00\x80"}
+BUTTON = {"press": 7, "class_index": 1, "tick_ms": 600_000}
+SKETCH = {"number": 5, "end_s": 10_800, "windows": 60, "counts": b"\x01\x02\x01\xff"}
 FRAME: dict[str, Any] = {"link": 3, "data": b"\x01\xa1\x02\x03\x04\x22\x00"}
 
 NODE: dict[str, dict[str, Any]] = {
     "Hello": HELLO,
-    "Time": {"echo_tick_ms": 10_000, "utc_ms": START},
+    "Time": {"echo_tick_ms": 10_000, "utc_ms": START, "quiet": True},
     "TimeAck": {"echo_tick_ms": 10_000, "tick_ms": 10_010},
     "Report": REPORT,
     "ReportAck": {"through": 300, "more": 0b101},
@@ -59,7 +61,12 @@ NODE: dict[str, dict[str, Any]] = {
         "refused_samples": 2,
         "refused_labels": 1,
         "backlog": 128,
+        "dropped_presses": 2,
     },
+    "Button": BUTTON,
+    "DriftSketch": SKETCH,
+    "SketchAck": {"boot": 0xDEADBEEF, "number": 5},
+    "ButtonAck": {"boot": 0xDEADBEEF, "press": 7},
     "HelloRequest": {},
     "Unlearn": {"number": 12, "part": 3},
     "NodeMessage.hello": {"hello": HELLO},
@@ -67,6 +74,8 @@ NODE: dict[str, dict[str, Any]] = {
     "NodeMessage.report": {"report": REPORT},
     "NodeMessage.label_ack": {"label_ack": {"number": 12, "learned": 7}},
     "NodeMessage.health": {"health": {"uptime_s": 600, "reset_reason": "RESET_REASON_POWER_ON"}},
+    "NodeMessage.drift_sketch": {"drift_sketch": SKETCH},
+    "NodeMessage.button": {"button": BUTTON},
     "DaemonMessage.time": {"time": {"echo_tick_ms": 10_000, "utc_ms": START}},
     "DaemonMessage.report_ack": {"report_ack": {"through": 300, "more": 0b101}},
     "DaemonMessage.label": {
@@ -81,6 +90,8 @@ NODE: dict[str, dict[str, Any]] = {
     },
     "DaemonMessage.hello_request": {"hello_request": {}},
     "DaemonMessage.unlearn": {"unlearn": {"number": 12}},
+    "DaemonMessage.sketch_ack": {"sketch_ack": {"boot": 0xDEADBEEF, "number": 5}},
+    "DaemonMessage.button_ack": {"button_ack": {"boot": 0xDEADBEEF, "press": 7}},
     "DaemonMessage.newer": {"time": {"echo_tick_ms": 10_000}},
 }
 

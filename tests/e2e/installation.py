@@ -59,6 +59,7 @@ class Installation:
     step_s: int = 60
     daemon: Sequence[str] = ()
     serial: Sequence[str] = ()
+    quiet: Sequence[str] = ()
     node_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -209,6 +210,8 @@ class Installation:
         for room, nodes in self.rooms.items():
             names = ", ".join(f'"{node}"' for node in nodes)
             lines += ["[[rooms]]", f'id = "{room}"', f"nodes = [{names}]"]
+        for node in self.quiet:
+            lines += ["[[nodes]]", f'id = "{node}"', "quiet = true"]
         return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""An MPS2 board in QEMU, as the tests handle it: two serial lines, a console, reset, flash and seed."""
+"""An MPS2 board in QEMU, as the tests handle it: two serial lines, a console with keys, reset, flash and seed."""
 
 import json
 import socket
@@ -37,7 +37,7 @@ def dial(path: Path) -> socket.socket:
 
 class Board:
     """One board. UART0 is the socket `link` in its folder, or a TCP port of 127.0.0.1 if one is named; UART1 is fed by
-    `feed`, UART2 is the text of `console`."""
+    `feed`, UART2 is the text of `console` and takes keys."""
 
     def __init__(
         self, folder: Path, image: Path, seed: bytes | None, flash: bytes | None = None, tcp_port: int = 0
@@ -48,7 +48,8 @@ class Board:
         line = f"tcp:127.0.0.1:{tcp_port}" if tcp_port else f"unix:{self.link_path}"
         command += ["-serial", f"{line},server=on,wait=off"]
         command += ["-serial", f"unix:{folder / 'feed'},server=on,wait=off"]
-        command += ["-serial", f"file:{folder / 'console'}"]
+        keyboard = f"socket,id=keyboard,path={folder / 'keyboard'},server=on,wait=off,logfile={folder / 'console'}"
+        command += ["-chardev", keyboard, "-serial", "chardev:keyboard"]
         command += ["-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", "-S", "-kernel", str(image)]
         command += self._blob("seed", seed, SEED_BEGIN) + self._blob("image", flash, FLASH_IMAGE)
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
@@ -63,6 +64,7 @@ class Board:
         json.loads(self._qmp.readline())
         self._do("qmp_capabilities")
         self._feed = dial(self.folder / "feed")
+        self._keyboard = dial(self.folder / "keyboard")
 
     def _blob(self, name: str, content: bytes | None, address: int) -> list[str]:
         if content is None:
@@ -93,6 +95,10 @@ class Board:
         self._feed.settimeout(60)
         self._feed.sendall(lines.encode())
 
+    def type(self, key: str) -> None:
+        """Presses a key on the console."""
+        self._keyboard.sendall(key.encode())
+
     def reset(self) -> None:
         """Presses the reset button."""
         self._do("system_reset")
@@ -109,5 +115,6 @@ class Board:
     def close(self) -> None:
         self._qmp.close()
         self._feed.close()
+        self._keyboard.close()
         self._process.kill()
         self._process.wait()

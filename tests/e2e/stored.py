@@ -33,6 +33,12 @@ def sequences(store: Path) -> dict[BootKey, Counter[int]]:
     return found
 
 
+def sketches(store: Path) -> list[tuple[str, int, int]]:
+    """(node, windows, UTC in ms of the last one's end) of the sketches of quiet nodes, by time."""
+    with closing(_open(store / "windows.db")) as connection:
+        return connection.execute("SELECT node, windows, to_utc_ms FROM sketches ORDER BY to_utc_ms").fetchall()
+
+
 def labels(store: Path) -> list[tuple[int, str, str]]:
     """(number, room, author) of every label."""
     with closing(_open(store / "attune.db")) as connection:

@@ -60,6 +60,7 @@ class Server:
     reports: dict[bytes, dict[int, bytes]] = field(default_factory=dict)
     label_acks: list[node_pb2.LabelAck] = field(default_factory=list)
     health: list[node_pb2.Health] = field(default_factory=list)
+    presses: list[tuple[bytes, int, int, int]] = field(default_factory=list)  # hint, press, class, tick
     repeated: int = 0
     damaged: int = 0
     heard: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,6 +94,11 @@ class Server:
             self.keep(link, hint, message.report)
         elif kind == "label_ack":
             self.label_acks.append(message.label_ack)
+        elif kind == "button":
+            self.presses.append((hint, message.button.press, message.button.class_index, message.button.tick_ms))
+            boot = next(hello.boot for hello in self.hellos if hello.node_id[:4] == hint)
+            ack = node_pb2.ButtonAck(boot=boot, press=message.button.press)
+            link.send(hint, node_pb2.DaemonMessage(button_ack=ack))
         elif kind == "health":
             self.health.append(message.health)
         self.heard.set()
@@ -375,3 +381,16 @@ async def test_a_wrong_node_file_gets_one_sentence_and_exit_code_2(tmp_path: Pat
     output, errors = await asyncio.wait_for(sim.communicate(), 5)
     assert (sim.returncode, output, errors.decode().count("\n")) == (2, b"", 1)
     assert says in errors.decode()
+
+
+async def test_feed_lines_press_the_buttons_of_simulated_nodes(tmp_path: Path) -> None:
+    roster = tmp_path / "nodes.txt"
+    ids = [NODE_ID, bytes.fromhex("b1b2c3d4e5f60718")]
+    roster.write_text("".join(f"{node.hex()} 60 co2\n" for node in ids))
+    lines = b"1 70000 button occupied\n1 80000 button free\n2 80000 button free\n0 80000 button maybe\n@120000\n"
+    async with serving(Server()) as server:
+        process = await start("attune-sim", *gateway(server), "--nodes", roster, "--stats", "--drain", "10")
+        output, _ = await process.communicate(lines)
+        assert server.presses == [(ids[1][:4], 1, 1, 70_000), (ids[1][:4], 2, 0, 80_000)]
+        # One line for a node that there is not, and one for a class that there is not.
+        assert json.loads(output)["lines_malformed"] == 2

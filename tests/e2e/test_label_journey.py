@@ -169,3 +169,23 @@ def test_a_label_taken_back_leaves_the_node_as_it_was(installation: Installation
         installation.restart("daemon")
         node.live_until(lambda: learned(installation) == [10, 0], "The first label's return after a restart")
         assert node.core.head().export() == before
+
+
+def test_a_press_of_the_button_teaches_the_room_once(installation: Installation) -> None:
+    with dialled(installation, NODE, SENSORS, readings=stale_air) as node:
+        live_for(node, 20 * 60)
+        before = node.core.head().export()
+        installation.kill("daemon")
+        node.core.press(node.tick_ms, 0)
+        node.turn()
+        installation.launch("daemon")
+        installation.wait_ready("daemon")
+        node.live_until(lambda: learned(installation) == [10], "The press's label")
+        assert node.core.facts.label_windows == 10
+        assert node.core.head().export() != before
+        installation.restart("daemon")
+        live_for(node, 20 * 60)
+        with installation.admin() as admin:
+            (row,) = admin.ListLabels(admin_pb2.ListLabelsRequest(room=ROOM), timeout=5).labels
+        assert (row.class_name, row.source, row.author) == ("free", "button", NODE)
+        assert row.to_utc_ms - row.from_utc_ms == 10 * MINUTE

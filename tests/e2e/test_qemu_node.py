@@ -137,6 +137,21 @@ def test_equal_samples_give_the_bytes_of_the_host_port(start: Start, tmp_path: P
             host.line.close()
 
 
+def test_a_key_on_the_console_is_a_press_of_the_button(start: Start) -> None:
+    board, daemon = start()
+    boot = daemon.greet().boot
+    board.feed(feed_lines(samples(12)))
+    daemon.reports(12)
+    for number, (key, class_index) in enumerate([("o", 1), ("x\nf", 0)], 1):
+        board.type(key)
+        button = daemon.wait_for("button").button
+        assert (button.press, button.class_index, button.tick_ms) == (number, class_index, 12 * 60_000)
+        daemon.send(node_pb2.DaemonMessage(button_ack=node_pb2.ButtonAck(boot=boot, press=number)))
+    board.feed("0 725000 button occupied\n")
+    button = daemon.wait_for("button").button
+    assert (button.press, button.class_index, button.tick_ms) == (3, 1, 725_000)
+
+
 def test_the_reset_button_keeps_the_node_and_changes_the_boot(start: Start) -> None:
     board, daemon = start()
     first = daemon.greet()

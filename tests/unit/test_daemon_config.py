@@ -1,5 +1,6 @@
 """Configurations of the daemon: every mistake is one sentence that names file and key, and what to write."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from attuned.app import make_clock, make_publisher
 from attuned.clock import ScaledClock, SystemClock
-from attuned.config import ClockSettings, MqttSettings, load
+from attuned.config import ClockSettings, MqttSettings, NodeSettings, load
 from attuned.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "packaging" / "attuned.example.toml"
@@ -145,10 +146,13 @@ def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path) -> None:
         "gateways": bare.gateways,
         "api": bare.api,
         "retraining": bare.retraining,
+        "rooms": bare.rooms[0],
+        "nodes": NodeSettings(id="a1b2c3d4e5f60708"),
     }
     for (table, key), default in told.items():
-        value = getattr(bare.rooms[0] if table == "rooms" else kept[table], key)
-        shown = f'"{value}"' if isinstance(value, str | Path) else str(value).replace("'", '"')
+        value = getattr(kept[table], key)
+        shown = json.dumps(value) if isinstance(value, str | bool) else str(value).replace("'", '"')
+        shown = f'"{value}"' if isinstance(value, Path) else shown
         assert default == ("nobody" if key == "user" and value is None else "none" if value is None else shown), key
     assert len(told) >= 12
 

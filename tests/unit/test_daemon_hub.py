@@ -9,8 +9,10 @@ from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import Conversation, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.hub import STRANGER_LIMIT, Hub
+from attuned.nodes.press import Press
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.session import FRAME_LIMIT, FrameError, open_frame, seal
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.ties import Ties
 from attuned.nodes.window import Window
 from daemon_world import MINUTE, NOON, A, B, FakeClock, FakeGateway, hello, report, up
@@ -42,6 +44,12 @@ class Listener:
 
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None:
         self.heard.append("label_ack")
+
+    def on_press(self, conversation: Conversation, press: Press) -> None:
+        self.heard.append("press")
+
+    def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
+        self.heard.append("sketch")
 
     def on_health(self, conversation: Conversation) -> None:
         self.heard.append("health")

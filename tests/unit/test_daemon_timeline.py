@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from attuned.presence.belief import BEFORE, Belief, RoomState
+from attuned.presence.holding import HOLD_MS
 from attuned.presence.model import Calibration, RoomModel
 from attuned.presence.rooms import checkpoint_from_json, checkpoint_to_json, pack_hours
 from attuned.presence.timeline import Arrival, Checkpoint, RoomTimeline, Step
@@ -29,6 +30,7 @@ class Told(NamedTuple):
     seq: int
     end_utc_ms: int
     evidence: float | None
+    held: float | None = None
 
 
 # What the filter says, as it says it.
@@ -50,7 +52,7 @@ def new(step_ms: int = MINUTE, checkpoint: Checkpoint | None = None) -> RoomTime
 
 
 def feed(timeline: RoomTimeline, windows: Iterable[Told]) -> list[Arrival]:
-    return [timeline.add(w.node, (w.boot, w.seq), w.end_utc_ms, w.evidence) for w in windows]
+    return [timeline.add(w.node, (w.boot, w.seq), w.end_utc_ms, w.evidence, w.held) for w in windows]
 
 
 def outcome(timeline: RoomTimeline) -> Outcome:
@@ -72,14 +74,19 @@ def stories(draw: st.DrawFn) -> tuple[int, list[Told], list[Told]]:
     hour_steps = HOUR // step_ms
     # Gaps of a step or a few, up to an hour, just around one and two hours, and far beyond.
     edges = [hour_steps - 1, hour_steps, hour_steps + 1, 2 * hour_steps, 2 * hour_steps + 1, 3 * hour_steps]
+    # What a quiet node holds ends after an hour and five minutes; and after that, a silence of two hours begins.
+    hold = HOLD_MS // step_ms
+    edges += [hold - 1, hold, hold + 1, hold + hour_steps, hold + 2 * hour_steps, hold + 2 * hour_steps + 1]
     gap = st.one_of(st.integers(0, 3), st.integers(0, hour_steps), st.sampled_from(edges), st.just(30 * hour_steps))
     evidence = st.one_of(st.none(), st.floats(-6, 6))
     windows: list[Told] = []
+    quiet = draw(st.sampled_from(["", "a", "bc"]))
     index = START // step_ms + draw(st.integers(0, hour_steps))
     for seq in range(1, draw(st.integers(2, 14))):
         index += draw(gap)
         end_utc_ms = index * step_ms - draw(st.integers(0, step_ms - 1))
-        windows.append(Told(draw(st.sampled_from("abc")), 7, seq, end_utc_ms, draw(evidence)))
+        node, nats = draw(st.sampled_from("abc")), draw(evidence)
+        windows.append(Told(node, 7, seq, end_utc_ms, nats, nats if node in quiet else None))
     # A window that is at most an hour late, in steps, comes before any window of more than an hour after it.
     delayed = [(-(-w.end_utc_ms // step_ms) + draw(st.integers(0, hour_steps)), w) for w in windows]
     again = [(late + draw(st.integers(0, 5)), w) for late, w in delayed if draw(st.booleans())]

@@ -37,6 +37,7 @@ _KINDS = {
     "factory": "what nodes know before anybody has taught them",
     "cohort": "other rooms with the same sensors",
     "weak": "weak sources such as bookings",
+    "motion": "motion in this room, bounded by what people said of it free",
     "label": "what people said of this room",
 }
 

@@ -14,6 +14,7 @@ from attuned.drift.day import NodeDay, Windows, node_day, stretch_of
 from attuned.drift.judge import REFERENCE_DAYS, History, judge
 from attuned.drift.life import DriftEvent, State, acknowledged, next_events, spans
 from attuned.drift.rows import day_of, day_row, event_of, event_row
+from attuned.drift.sketches import sketched_day
 from attuned.errors import NotFoundError, RequestError, StoreError
 from attuned.nodes.window import EVIDENCE_STEPS, Window
 from attuned.store.days import DayRow
@@ -92,10 +93,14 @@ class Detector:
     async def _statistics(self, day: date) -> list[NodeDay]:
         found = []
         for node, schema in self._schemas().items():
-            windows = await self._windows.windows_between([node], *stretch_of(day, self._zone))
-            if windows:
-                made = await asyncio.to_thread(_day_of_node, node, day, self._zone, schema, windows)
-                found += [made] if made else []
+            stretch = stretch_of(day, self._zone)
+            windows = await self._windows.windows_between([node], *stretch)
+            sketches = await self._windows.days.sketches(node, *stretch)
+            # A quiet node's sketches hold every window of which it reported a few.
+            made = await asyncio.to_thread(sketched_day, node, day, self._zone, schema, sketches) if sketches else None
+            if made is None and windows:
+                made = await asyncio.to_thread(_day_of_windows, node, day, self._zone, schema, windows)
+            found += [made] if made else []
         return found
 
     async def _judge(self, day: date, today: Sequence[NodeDay]) -> None:
@@ -151,7 +156,7 @@ def _fill(history: History, rows: Sequence[DayRow]) -> None:
         history.add(day_of(row))
 
 
-def _day_of_node(node: str, day: date, zone: tzinfo, schema: Schema, windows: Sequence[Window]) -> NodeDay | None:
+def _day_of_windows(node: str, day: date, zone: tzinfo, schema: Schema, windows: Sequence[Window]) -> NodeDay | None:
     """The statistics of a node's windows, leaving out those that an earlier schema of the node wrote."""
     width = 2 * len(schema)
     fitting = [window for window in windows if len(window.features) == width]

@@ -13,6 +13,7 @@ from attune_core import Schema
 
 from attuned.drift.compare import Comparison, Statistic, compare, day_values, statistics
 from attuned.drift.day import NodeDay, Values
+from attuned.drift.sketches import kind_of_day
 
 REFERENCE_DAYS = 21
 FEWEST_DAYS = 10
@@ -59,12 +60,21 @@ class History:
 
     schemas: Mapping[str, Schema]
     days: dict[str, dict[date, Values]] = field(default_factory=dict)
+    _kinds: dict[str, str] = field(default_factory=dict)
 
     def add(self, day: NodeDay) -> None:
-        """Takes a day; one of another schema than the node has now is of no use."""
+        """Takes a day, in order of time; one of another schema than the node has now is of no use.
+
+        Days from sketches and days from windows are no reference for each other: a node begins anew with the first
+        of the other kind.
+        """
         schema = self.schemas.get(day.node)
-        if schema is not None and day.schema == schema.hash.hex():
-            self.days.setdefault(day.node, {})[day.day] = day_values(day, schema)
+        if schema is None or day.schema not in (schema.hash.hex(), kind_of_day(schema)):
+            return
+        if self._kinds.get(day.node) != day.schema:
+            self._kinds[day.node] = day.schema
+            self.days.pop(day.node, None)
+        self.days.setdefault(day.node, {})[day.day] = day_values(day, schema)
 
     def keys(self, node: str) -> tuple[Statistic, ...]:
         schema = self.schemas[node]

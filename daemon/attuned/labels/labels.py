@@ -15,6 +15,7 @@ from attuned.labels.checking import CHECKED_LABELS, Doubt, check
 from attuned.labels.names import no_room
 from attuned.labels.teaching import CLASSES, Teaching
 from attuned.nodes.conversation import Conversation
+from attuned.nodes.press import Press
 from attuned.nodes.window import Window
 from attuned.store.site import LONGEST_MS, LabelRow, SiteStore, Withdrawn
 from attuned.store.windows import WindowStore
@@ -99,6 +100,17 @@ class Labels:
         if not stored.weak:
             await self._teach(stored)
         return stored
+
+    async def pressed(self, label: LabelRow, press: Press) -> None:
+        """Stores the label of a press and sends it to the room's nodes, unless the press has been stored before.
+
+        Told it was when the button was pressed. Raises as `add` does.
+        """
+        self.check(label)
+        stored = await self._site.add_press(label, press.boot, press.number)
+        if stored is not None:
+            self.count += 1
+            await self._teach(stored)
 
     @asynccontextmanager
     async def importing(self) -> AsyncIterator["Import"]:

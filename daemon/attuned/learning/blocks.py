@@ -14,16 +14,17 @@ DIGEST_SIZE = 16
 # The kind of every release's head: what nodes start on (learner/factory.h).
 HEAD = "mixture"
 
-# (label number, boot, first seq, last seq): windows that follow each other and were labelled at once.
+# (label number, boot, first seq, last seq): windows that follow each other and were labelled at once; number 0 for what
+# motion sensors say (learning/motion.py).
 Run = tuple[int, int, int, int]
 
 
 class Block(BaseModel):
     """One summand of a release: the labelled windows of a node, each with one weight (1: a person's word).
 
-    `name` says what it is: `factory NODE`, `cohort ROOM TWIN for NODE`, `weak SOURCE DAY NODE` or
-    `label NUMBER NODE`. `digest`
-    (hex digits) is of all that is learned from it; `windows` names its windows, so that it can be found again.
+    `name` says what it is: `factory NODE`, `cohort ROOM TWIN for NODE`, `weak SOURCE DAY NODE`, `motion DAY NODE` or
+    `label NUMBER NODE`. `digest` (hex digits) is of all that is learned from it; `windows` names its windows, so that
+    it can be found again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,7 +43,7 @@ class Block(BaseModel):
     @property
     def labels(self) -> frozenset[int]:
         """Numbers of the labels that it comes from."""
-        return frozenset(run[0] for run in self.windows)
+        return frozenset(run[0] for run in self.windows if run[0])
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,12 @@ def joined(parts: Sequence[Labelled], features: int) -> Labelled:
         np.concatenate([each.classes for each in found]),
         np.concatenate([each.features for each in found]),
     )
+
+
+def evenly(count: int, limit: int) -> npt.NDArray[np.int64]:
+    """At most `limit` of `count` places, evenly spread."""
+    wanted = min(count, limit)
+    return (np.arange(wanted, dtype=np.int64) * count) // max(wanted, 1)
 
 
 def make_block(name: str, node: str, weight: float, windows: Labelled) -> Block:

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from attune_core import Schema
 
 from attuned.labels.teaching import CLASSES
-from attuned.learning.blocks import Block, Labelled, factory_block, make_block
+from attuned.learning import motion
+from attuned.learning.blocks import Block, Labelled, evenly, factory_block, make_block
 from attuned.learning.effective import DAY_S
 from attuned.learning.releases import NodePart, Release, RoomInputs, Summand
 from attuned.learning.reliability import Reliability
@@ -27,6 +28,12 @@ MOMENT = 5
 
 # What the cohort weighs in all: that of half an hour of the room's own labels, which soon outweigh it.
 COHORT_WEIGHT = 30.0
+
+# After every window, in the year 2527.
+EVER_MS = 1 << 44
+
+# How the names of blocks begin that motion sensors make.
+_MOTION = "motion "
 
 # Weak windows of one source and day: a source that speaks all day says no more than this.
 WEAK_WINDOWS = 120
@@ -51,13 +58,15 @@ class Gathering:
     def room(self, room: str) -> RoomInputs:
         """The blocks of each node of a room: cohort, weak sources, then its own labels."""
         rows = self.labels.get(room, [])
-        said = self._labelled(room, rows)
+        found = self._windows(room, rows)
+        said = {node: labelled(found[node], rows) for node in found}
+        moved = self._motion(found, said, rows)
         nodes = {}
         for node in self._known(room):
             schema = self.schema(node)
             own = _own(node, said[node], rows)
             weak = self._weak(node, said[node], rows) if any(row.weight < 1 for row in rows) else []
-            nodes[node] = NodePart(schema, (*self._cohort(room, node, schema), *weak, *own))
+            nodes[node] = NodePart(schema, (*self._cohort(room, node, schema), *weak, *moved[node], *own))
         return RoomInputs(room, self.step_s, nodes)
 
     def schema(self, node: str) -> Schema:
@@ -67,12 +76,13 @@ class Gathering:
     def _known(self, room: str) -> list[str]:
         return sorted(node for node in self.rooms[room] if node in self.facts)
 
-    def _labelled(self, room: str, rows: Sequence[LabelRow]) -> dict[str, Labelled]:
-        """The windows of each node that a label speaks of."""
-        nodes = self._known(room)
-        features = {node: len(self.schema(node)) for node in nodes}
-        found = self.reader.windows(features, _merged((row.from_utc_ms, row.to_utc_ms) for row in rows))
-        return {node: labelled(found[node], rows) for node in nodes}
+    def _windows(self, room: str, rows: Sequence[LabelRow]) -> dict[str, Columns]:
+        """The windows of each node that a label speaks of; all that there are where motion may teach."""
+        schemas = {node: self.schema(node) for node in self._known(room)}
+        spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
+        if any(map(motion.has_motion, schemas.values())) and any(map(_says_free, rows)):
+            spans = [(0, EVER_MS)]
+        return self.reader.windows({node: len(schema) for node, schema in schemas.items()}, spans)
 
     def _weak(self, node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
         """A block for each day and weak source, as reliable as the source has been."""
@@ -89,8 +99,21 @@ class Gathering:
             for day in np.unique(windows.ends_ms // DAY_MS).tolist() if weight > 0 else ():
                 name = f"weak {source} {np.datetime64(day, 'D')} {node}"
                 of_day = windows[windows.ends_ms // DAY_MS == day]
-                found.append(_summand(name, node, weight, of_day[_even(len(of_day), WEAK_WINDOWS)]))
+                found.append(_summand(name, node, weight, of_day[evenly(len(of_day), WEAK_WINDOWS)]))
         return found
+
+    def _motion(
+        self, found: Mapping[str, Columns], said: Mapping[str, Labelled], rows: Sequence[LabelRow]
+    ) -> dict[str, list[Summand]]:
+        """By node a block for each day in which the room's motion sensors saw somebody; none before people have told
+        any node what the free room is like."""
+        steps = motion.steps_with_motion({node: (self.schema(node), found[node]) for node in said}, self.step_s)
+        believed = motion.reliability(steps, self.step_s, rows)
+        blocks = {}
+        for node, told in said.items():
+            seen = motion.in_motion(found[node], steps, self.step_s, told)
+            blocks[node] = _motion_blocks(node, seen, believed, _free_weight(told, rows))
+        return blocks
 
     def _cohort(self, room: str, node: str, schema: Schema) -> list[Summand]:
         """What people said of other rooms with a node of this schema, down-weighted."""
@@ -134,7 +157,7 @@ class Found:
 
 def find_again(reader: Reader, release: Release) -> Found:
     """The blocks of a release, by their names and windows."""
-    rows = reader.labels(number for block in release.blocks for number in block.labels)
+    rows = reader.labels(number for block in release.blocks for number in block.labels) | {0: motion.ROW}
     schemas = {node: kind.features for node, kind in release.types.items()}
     parts: dict[str, list[Summand]] = {node: [] for node in schemas}
     stored = _stored(reader, release.blocks, rows, schemas)
@@ -157,8 +180,18 @@ def _stored(
     reader: Reader, blocks: Sequence[Block], rows: Mapping[int, LabelRow], schemas: Mapping[str, Schema]
 ) -> dict[str, Columns]:
     """All windows that the labels of some blocks speak of, by the node that measured them."""
-    spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows.values())
+    told = ((row.from_utc_ms, row.to_utc_ms) for row in rows.values())
+    spans = _merged([*told, *(_motion_day(block) for block in blocks if _is_motion(block))])
     return reader.windows({_source(block): len(schemas[block.node]) for block in blocks}, spans)
+
+
+def _is_motion(block: Block) -> bool:
+    return block.name.startswith(_MOTION)
+
+
+def _motion_day(block: Block) -> Span:
+    day = int(np.datetime64(block.name.split()[1], "D").astype(np.int64))
+    return day * DAY_MS - 1, (day + 1) * DAY_MS
 
 
 def _source(block: Block) -> str:
@@ -213,6 +246,24 @@ def _own(node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
     return [_summand(f"label {n} {node}", node, people[n], said[said.label == n]) for n in numbers]
 
 
+def _says_free(row: LabelRow) -> bool:
+    return row.weight >= 1 and row.class_name == "free"
+
+
+def _free_weight(said: Labelled, rows: Sequence[LabelRow]) -> float:
+    """What people said of the free room, in windows of one person's word."""
+    people = [row.number for row in rows if row.weight >= 1]
+    return float(np.sum((said.classes == CLASSES["free"]) & np.isin(said.label, people)))
+
+
+def _motion_blocks(node: str, windows: Labelled, believed: float, free: float) -> list[Summand]:
+    kept = motion.by_day(windows, WEAK_WINDOWS)
+    weight = motion.weight(believed, free, sum(map(len, kept.values())))
+    if not weight:
+        return []
+    return [_summand(f"{_MOTION}{np.datetime64(day, 'D')} {node}", node, weight, part) for day, part in kept.items()]
+
+
 def _summand(name: str, node: str, weight: float, windows: Labelled) -> Summand:
     return make_block(name, node, weight, windows), windows
 
@@ -223,7 +274,7 @@ def _moments(rows: Sequence[LabelRow], length_ms: int) -> list[Span]:
     for name in CLASSES:
         spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows if row.class_name == name)
         ends = np.cumsum([last - first for first, last in spans], dtype=np.int64)
-        for place in _even(int(ends[-1]), COHORT_WINDOWS).tolist() if spans else ():
+        for place in evenly(int(ends[-1]), COHORT_WINDOWS).tolist() if spans else ():
             index = int(np.searchsorted(ends, place, side="right"))
             start = spans[index][1] - int(ends[index]) + place
             found.append((start, min(start + length_ms, spans[index][1])))
@@ -232,14 +283,8 @@ def _moments(rows: Sequence[LabelRow], length_ms: int) -> list[Span]:
 
 def _balanced(windows: Labelled, each: int) -> Labelled:
     """At most `each` windows of either class, in order of time."""
-    kept = [np.flatnonzero(windows.classes == k)[_even(int(np.sum(windows.classes == k)), each)] for k in (0, 1)]
+    kept = [np.flatnonzero(windows.classes == k)[evenly(int(np.sum(windows.classes == k)), each)] for k in (0, 1)]
     return windows[np.sort(np.concatenate(kept))]
-
-
-def _even(count: int, limit: int) -> npt.NDArray[np.int64]:
-    """At most `limit` of `count` places, evenly spread."""
-    wanted = min(count, limit)
-    return (np.arange(wanted, dtype=np.int64) * count) // max(wanted, 1)
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

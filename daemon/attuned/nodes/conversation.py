@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from attune_core import Sketch
 from attune_proto.v1 import node_pb2
 
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.facts import NodeFacts
+from attuned.nodes.press import Press
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.ties import TieAttempt
 from attuned.nodes.window import Window
 
@@ -39,13 +42,17 @@ class Tie:
 class Conversation:
     """What the daemon knows of one node, and what to answer.
 
-    `room` is empty for a node that is not assigned to a room: it gets no time, so it sends nothing and keeps all.
+    `room` is empty for a node that is not assigned to a room: it gets no time, so it sends nothing and keeps all. A
+    `quiet` node is told so with the time.
     """
 
-    def __init__(self, node: str, room: str, facts: NodeFacts | None, boots: dict[int, BootRecord]) -> None:
+    def __init__(
+        self, node: str, room: str, facts: NodeFacts | None, boots: dict[int, BootRecord], *, quiet: bool = False
+    ) -> None:
         self.node = node
         self.hint = bytes.fromhex(node)[:4]
         self.room = room
+        self.quiet = quiet
         self.facts = facts
         self.boots = boots
         self.kinds: Sequence[str] = ()
@@ -93,11 +100,13 @@ class Conversation:
 
     def take_health(self, health: node_pb2.Health) -> None:
         """Keeps how the node is; readings that it refused itself count here as well."""
-        known = self.health.refused_samples
-        new = health.refused_samples - (known if health.refused_samples >= known else 0)
+        samples = _more(self.health.refused_samples, health.refused_samples)
+        presses = _more(self.health.dropped_presses, health.dropped_presses)
         self.health.CopyFrom(health)
-        if new:
-            self.refuse(f"{new} readings were not finite, out of range or too late", new)
+        if samples:
+            self.refuse(f"{samples} readings were not finite, out of range or too late", samples)
+        if presses:
+            self.refuse(f"{presses} presses of its button made room for newer ones before anybody took them", presses)
 
     def hello(self, hello: node_pb2.Hello, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
         """A node presents itself; it gets the time if it may go on."""
@@ -162,6 +171,49 @@ class Conversation:
         state, evidence, features = report.state, report.evidence, report.features
         return Window(self.node, self.facts.boot, seq, report.end_s, end_utc_ms, state, evidence, features)
 
+    def press(self, button: node_pb2.Button, now_utc_ms: int) -> tuple[list[node_pb2.DaemonMessage], Press | None]:
+        """A press of the node's button if it can be used. What never can be is refused and answered.
+
+        One that cannot be dated yet is refused without an answer: the node sends it again.
+        """
+        if self.facts is None or not self._tick_fits(button.tick_ms):
+            return [], None
+        ties = self._boot.ties
+        utc_ms = ties.utc_ms(button.tick_ms) if ties.ticks_ms else now_utc_ms
+        press = Press(self.node, self.facts.boot, button.press, button.class_index, min(utc_ms, now_utc_ms))
+        if not self.room:
+            self.refuse("a press of its button, but it is in no room: add it to a room in the configuration")
+        elif not ties.ticks_ms:
+            self.refuse("a press of its button before its clock was known: it comes again")
+            return [], None
+        elif not now_utc_ms - PAST_MS <= utc_ms <= now_utc_ms + FUTURE_MS:
+            self.refuse("a press of its button long ago or in the future: it counts for nothing")
+        else:
+            return [], press
+        return [press.acknowledgement()], None
+
+    def sketch(
+        self, sketch: node_pb2.DriftSketch, now_utc_ms: int
+    ) -> tuple[list[node_pb2.DaemonMessage], NodeSketch | None]:
+        """A quiet node's sketch if it can be used. What never can be is refused and answered.
+
+        One that cannot be dated yet has no answer: the node sends it again.
+        """
+        facts, ties = self.facts, self._boot.ties
+        if facts is None or not self.room or not ties.ticks_ms:
+            return [], None
+        to_utc_ms = ties.utc_ms(sketch.end_s * 1000)
+        from_utc_ms = to_utc_ms - sketch.windows * facts.window_s * 1000
+        stretch = from_utc_ms, to_utc_ms
+        found = NodeSketch(self.node, facts.boot, sketch.number, *stretch, facts.schema, sketch.windows, sketch.counts)
+        if not now_utc_ms - PAST_MS <= from_utc_ms < to_utc_ms <= now_utc_ms + FUTURE_MS:
+            self.refuse("a drift sketch of a time long ago, in the future, or without windows")
+        elif not _is_sketch(facts, sketch.counts):
+            self.refuse(f"a drift sketch of {len(sketch.counts)} bytes that do not fit its features")
+        else:
+            return [], found
+        return [found.acknowledgement()], None
+
     def committed(self, window: Window) -> None:
         """The window is on the disk."""
         self.boots[window.boot].count(window)
@@ -177,7 +229,7 @@ class Conversation:
 
     def _time(self, tick_ms: int, now_utc_ms: int) -> node_pb2.DaemonMessage:
         self._attempt.ask(tick_ms, now_utc_ms)
-        return node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick_ms, utc_ms=now_utc_ms))
+        return node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick_ms, utc_ms=now_utc_ms, quiet=self.quiet))
 
     def _give_up_below(self, first_seq: int) -> None:
         boot = self.facts.boot if self.facts else 0
@@ -218,3 +270,17 @@ class Conversation:
         if end_utc_ms < now_utc_ms - PAST_MS:
             return f"a window that ended {(now_utc_ms - end_utc_ms) // (24 * 3_600_000)} days ago"
         return ""
+
+
+def _is_sketch(facts: NodeFacts, counts: bytes) -> bool:
+    schema = facts.make_schema()
+    try:
+        Sketch(len(schema), schema.sensors.tolist()).load(counts)
+    except ValueError:
+        return False
+    return True
+
+
+def _more(known: int, told: int) -> int:
+    """What has been added to a count that begins again at 0 when its node does."""
+    return told - (known if told >= known else 0)

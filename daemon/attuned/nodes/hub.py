@@ -1,7 +1,7 @@
 """All nodes: frames of all gateways in, each to its conversation; answers back along the way they came."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,7 +12,9 @@ from attuned.nodes import session
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import EAGER_REPORTS, Conversation, Tie
 from attuned.nodes.facts import NodeFacts
+from attuned.nodes.press import Press
 from attuned.nodes.session import HEADER_SIZE
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.window import Window
 
 log = logging.getLogger(__name__)
@@ -23,11 +25,17 @@ STRANGER_LIMIT = 256
 # A node that has not been heard for this many of its windows is offline.
 OFFLINE_WINDOWS = 5
 
+# A quiet node reports once an hour, and a quarter of an hour is for the way.
+QUIET_MS = 75 * 60_000
+
 # How often a complaint about one sender is written to the log, milliseconds of the daemon's clock.
 COMPLAINT_MS = 60_000
 
 # The largest count that is told; senders may claim anything.
 COUNT_LIMIT = (1 << 32) - 1
+
+# What a node says besides its hello.
+HEARD = frozenset({"report", "time_ack", "label_ack", "button", "drift_sketch", "health"})
 
 _HELLO_REQUEST = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
 
@@ -67,11 +75,13 @@ class Listener(Protocol):
     def on_hello(self, conversation: Conversation) -> None: ...
     def on_tie(self, conversation: Conversation, tie: Tie) -> None: ...
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None: ...
+    def on_press(self, conversation: Conversation, press: Press) -> None: ...
+    def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None: ...
     def on_health(self, conversation: Conversation) -> None: ...
 
 
 class Hub:
-    """`room_of` assigns nodes to rooms; `facts` and `boots` are what the store remembers."""
+    """`room_of` assigns nodes to rooms; `facts` and `boots` are what the store remembers; `quiet` nodes are told so."""
 
     def __init__(
         self,
@@ -80,6 +90,8 @@ class Hub:
         facts: Mapping[str, NodeFacts],
         boots: Mapping[tuple[str, int], BootRecord],
         listener: Listener,
+        *,
+        quiet: Collection[str] = (),
     ) -> None:
         self._clock = clock
         self._room_of = room_of
@@ -88,6 +100,7 @@ class Hub:
         self._link_of: dict[str, Link] = {}
         self._complained_utc_ms: dict[str, int] = {}
         self._facts = facts
+        self._quiet = quiet
         self._boots: dict[str, dict[int, BootRecord]] = {}
         for (node, boot), record in boots.items():
             self._boots.setdefault(node, {})[boot] = record
@@ -141,7 +154,8 @@ class Hub:
         if conversation.node not in self._link_of or conversation.facts is None:
             return False
         silence_ms = self._clock.utc_ms() - conversation.last_heard_utc_ms
-        return silence_ms <= max(OFFLINE_WINDOWS * conversation.facts.window_s * 1000, COMPLAINT_MS)
+        patience_ms = QUIET_MS if conversation.quiet else OFFLINE_WINDOWS * conversation.facts.window_s * 1000
+        return silence_ms <= max(patience_ms, COMPLAINT_MS)
 
     def gateway_of(self, conversation: Conversation) -> str:
         link = self._link_of.get(conversation.node)
@@ -154,7 +168,8 @@ class Hub:
         return min(here + conversation.health.bad_frames, COUNT_LIMIT)
 
     def _new(self, node: str) -> Conversation:
-        return Conversation(node, self._room_of.get(node, ""), self._facts.get(node), self._boots.get(node, {}))
+        facts, boots = self._facts.get(node), self._boots.get(node, {})
+        return Conversation(node, self._room_of.get(node, ""), facts, boots, quiet=node in self._quiet)
 
     def _dispatch(self, link: Link, hint: bytes, message: node_pb2.NodeMessage) -> None:
         body = message.WhichOneof("body")
@@ -165,7 +180,13 @@ class Hub:
         if conversation is None:
             link.gateway.send(link.number, session.seal(hint, _HELLO_REQUEST))
             return
-        conversation.last_heard_utc_ms = now = self._clock.utc_ms()
+        conversation.last_heard_utc_ms = self._clock.utc_ms()
+        if not self._hear(link, conversation, message):
+            self._complain(link, hint, "a message of a kind that this version does not know")
+
+    def _hear(self, link: Link, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
+        """Whether it is a message of a kind that this version knows."""
+        body, now = message.WhichOneof("body"), conversation.last_heard_utc_ms
         if body == "report":
             self._report(link, conversation, message.report, now)
         elif body == "time_ack":
@@ -175,11 +196,20 @@ class Hub:
                 self._listener.on_tie(conversation, tie)
         elif body == "label_ack":
             self._listener.on_label_ack(conversation, message.label_ack)
+        elif body == "button":
+            replies, press = conversation.press(message.button, now)
+            self._answer(conversation, replies)
+            if press is not None:
+                self._listener.on_press(conversation, press)
+        elif body == "drift_sketch":
+            replies, sketch = conversation.sketch(message.drift_sketch, now)
+            self._answer(conversation, replies)
+            if sketch is not None:
+                self._listener.on_sketch(conversation, sketch)
         elif body == "health":
             conversation.take_health(message.health)
             self._listener.on_health(conversation)
-        else:
-            self._complain(link, hint, "a message of a kind that this version does not know")
+        return body in HEARD
 
     def _hello(self, link: Link, hint: bytes, hello: node_pb2.Hello) -> None:
         if len(hello.node_id) != 8 or hello.node_id[:4] != hint:

@@ -1,6 +1,6 @@
 """What arrives more than an hour late corrects the history in the store, and never the live state."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from attuned.presence.rooms import Late, add_window, checkpoint_from_json, pack_hours
 from attuned.presence.timeline import Checkpoint, RoomTimeline
@@ -14,6 +14,8 @@ async def correct(
     nodes: Iterable[str],
     new_timeline: Callable[[str, Checkpoint | None], RoomTimeline],
     late: Late,
+    *,
+    quiet: Collection[str],
 ) -> bool:
     """Computes a room's stored hours again, from the one of the first late window to the last.
 
@@ -27,7 +29,7 @@ async def correct(
     timeline = new_timeline(room, checkpoint_from_json(before) if before else None)
     windows = await store.windows_between(nodes, first * HOUR_MS, (max(stored) + 1) * HOUR_MS)
     for window in windows:
-        add_window(timeline, window)
+        add_window(timeline, window, quiet=window.node in quiet)
     timeline.finish((max(stored) + 1) * HOUR_MS)
     changed = [
         hour for hour in pack_hours(room, timeline.settled, timeline.step_ms) if hour.known != stored.get(hour.hour)

@@ -78,7 +78,14 @@ class Keeping:
             return
         # Hours whose windows are gone stay as they are known: they could only be computed from what is left.
         late = Late(max(late.from_utc_ms, kept_from + HOUR_MS), late.until_utc_ms)
-        whole = await correct(self._store, room, self._settings[room].nodes, self._rooms.new_timeline, late)
+        whole = await correct(
+            self._store,
+            room,
+            self._settings[room].nodes,
+            self._rooms.new_timeline,
+            late,
+            quiet=self._rooms.rooms[room].quiet,
+        )
         if not whole:
             known = self._half_corrected.get(room, late)
             first, last = min(known.from_utc_ms, late.from_utc_ms), max(known.until_utc_ms, late.until_utc_ms)

@@ -3,11 +3,12 @@
 import json
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from attuned.nodes.window import EVIDENCE_STEPS, Window
 from attuned.presence.belief import NOTHING, Belief, RoomState, Share, occupied_evidence
+from attuned.presence.holding import HOLD_MS, held_nats
 from attuned.presence.model import RoomModel
 from attuned.presence.timeline import Arrival, Checkpoint, RoomTimeline, Step
 from attuned.store.beliefs import HOUR_MS, BeliefHour
@@ -35,6 +36,7 @@ def checkpoint_from_json(text: str) -> Checkpoint:
     values = json.loads(text)
     values["filter_state"] = tuple(values["filter_state"])
     values["state"] = RoomState(values["state"])
+    values["held"] = tuple(tuple(one) for one in values.get("held", ()))  # older files have none
     return Checkpoint(**values)
 
 
@@ -49,13 +51,14 @@ class Late:
 @dataclass
 class Room:
     """One room: its timeline, what was said last, settled steps on their way to the store, and when each of its nodes
-    was last heard (end of its newest window, UTC in ms; 0: never)."""
+    was last heard (end of its newest window, UTC in ms; 0: never). `quiet` nodes are heard hourly."""
 
     room: str
     timeline: RoomTimeline
     said: Belief = NOTHING
     settling: list[Step] = field(default_factory=list)
     heard_utc_ms: dict[str, int] = field(default_factory=dict)
+    quiet: frozenset[str] = frozenset()
 
     def current(self, now_utc_ms: int) -> Belief:
         """The belief now: unknown once nothing has been heard for too long. Nodes that are silent say so."""
@@ -72,8 +75,12 @@ class Room:
         return self._expired(self.timeline.outline(), now_utc_ms)
 
     def _silent_nodes(self, now_utc_ms: int) -> tuple[Share, ...]:
-        oldest = now_utc_ms - SILENT_STEPS * self.timeline.step_ms
-        silent = sorted(node for node, utc_ms in self.heard_utc_ms.items() if utc_ms < oldest)
+        patience_ms = SILENT_STEPS * self.timeline.step_ms
+        silent = sorted(
+            node
+            for node, utc_ms in self.heard_utc_ms.items()
+            if now_utc_ms - utc_ms > (HOLD_MS if node in self.quiet else patience_ms)
+        )
         return tuple(Share(node, 0.0, "is silent") for node in silent)
 
     def _expired(self, belief: Belief, now_utc_ms: int) -> bool:
@@ -93,12 +100,15 @@ class Room:
             return False
         left_ms = self.said.valid_until_utc_ms - belief.as_of_utc_ms
         moved = abs(belief.probability - self.said.probability) >= NOTABLE_CHANGE
-        return moved or left_ms <= REFRESH_STEPS * self.timeline.step_ms
+        # What quiet nodes report hourly has to reach until their next report.
+        longer = belief.valid_until_utc_ms - self.said.valid_until_utc_ms > HOLD_MS // 2
+        return moved or longer or left_ms <= REFRESH_STEPS * self.timeline.step_ms
 
 
 class Rooms:
     """The rooms by name. `room_of` gives a node's room, `sensors_of` its sensor kinds; `threshold` is the log-odds
-    above which a room is occupied, `models` holds what rooms have learned from labels."""
+    above which a room is occupied, `models` holds what rooms have learned from labels; `quiet` nodes are not heard
+    between their reports."""
 
     def __init__(
         self,
@@ -109,6 +119,7 @@ class Rooms:
         *,
         threshold: float,
         models: Mapping[str, RoomModel] | None = None,
+        quiet: Collection[str] = (),
     ) -> None:
         self.step_ms = step_ms
         self._room_of = room_of
@@ -116,8 +127,10 @@ class Rooms:
         self._threshold = threshold
         self._models = dict(models or {})
         self.rooms = {room: Room(room, self.new_timeline(room, None)) for room in rooms}
+        self._quiet = frozenset(quiet)
         for node, assigned in room_of.items():
             self.rooms[assigned].heard_utc_ms[node] = 0
+            self.rooms[assigned].quiet |= self._quiet & {node}
         self.touched: set[str] = set()
         self.late: dict[str, Late] = {}
 
@@ -139,6 +152,8 @@ class Rooms:
     def restore(self, room: str, checkpoint: Checkpoint | None, said: Belief | None) -> None:
         """Sets a room back to what the store holds of it; its windows since then follow through `take`."""
         self.rooms[room].timeline = self.new_timeline(room, checkpoint)
+        for node, _, until in checkpoint.held if checkpoint else ():
+            self.rooms[room].heard_utc_ms[node] = until * self.step_ms - HOLD_MS
         self.rooms[room].said = said or NOTHING
 
     def take(self, window: Window) -> bool:
@@ -146,7 +161,7 @@ class Rooms:
         room = self.rooms[self._room_of[window.node]]
         timeline = room.timeline
         room.heard_utc_ms[window.node] = max(room.heard_utc_ms[window.node], window.end_utc_ms)
-        arrival = add_window(timeline, window)
+        arrival = add_window(timeline, window, quiet=window.node in self._quiet)
         if arrival is Arrival.LATE:
             self.note_late(room.room, Late(window.end_utc_ms, timeline.newest_utc_ms))
             return False
@@ -187,10 +202,11 @@ class Rooms:
         return [hour for room in self.rooms.values() for hour in take_hours(room.room, room.settling, self.step_ms)]
 
 
-def add_window(timeline: RoomTimeline, window: Window) -> Arrival:
-    """Puts a stored window into a timeline."""
+def add_window(timeline: RoomTimeline, window: Window, *, quiet: bool) -> Arrival:
+    """Puts a stored window into a timeline; what a `quiet` node reports holds until its next report."""
     evidence = occupied_nats(window.evidence)
-    return timeline.add(window.node, (window.boot, window.seq), window.end_utc_ms, evidence)
+    held = held_nats(evidence, window.state) if quiet else None
+    return timeline.add(window.node, (window.boot, window.seq), window.end_utc_ms, evidence, held)
 
 
 def occupied_nats(evidence: bytes) -> float | None:

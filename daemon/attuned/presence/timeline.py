@@ -17,6 +17,7 @@ from attune_core import Filter
 
 from attuned.presence.belief import BEFORE, HOUR_MS, NOTHING, Belief, RoomState, Share, unknown_after_steps
 from attuned.presence.fusion import FusedEvidence, fuse
+from attuned.presence.holding import HOLD_MS, Held, still_held
 from attuned.presence.model import RoomModel
 from attuned.presence.weights import room_weights
 
@@ -24,6 +25,7 @@ from attuned.presence.weights import room_weights
 HORIZON_MS = HOUR_MS
 
 WindowKey = tuple[int, int]  # boot, seq
+StepWindow = tuple[str, WindowKey, float | None, float | None]  # node, key, evidence, what is held after it
 
 
 class Arrival(Enum):
@@ -43,24 +45,25 @@ class Checkpoint:
     state: RoomState
     since_utc_ms: int
     quiet_steps: int  # steps since the last evidence, at most an hour of them
+    held: tuple[Held, ...] = ()  # what quiet nodes say in the steps after it, by node
 
 
 @dataclass(slots=True)
 class Step:
-    """One step: its windows in order of node and key, with their evidence (nats; None if the node had nothing to say),
-    and what follows."""
+    """One step: its windows in order of node and key, with their evidence (nats; None if the node had nothing to say)
+    and what it says of the steps that follow (None of a node that is not quiet), and what follows."""
 
     index: int
-    windows: list[tuple[str, WindowKey, float | None]] = field(default_factory=list)
+    windows: list[StepWindow] = field(default_factory=list)
     before: float = 0.0
     log_odds: float = 0.0
     checkpoint: Checkpoint | None = None
 
-    def take(self, node: str, key: WindowKey, evidence: float | None) -> None:
+    def take(self, node: str, key: WindowKey, evidence: float | None, held: float | None) -> None:
         """Adds a window; one that is there already changes nothing."""
         place = bisect_left(self.windows, (node, key), key=_identity)
         if place == len(self.windows) or _identity(self.windows[place]) != (node, key):
-            self.windows.insert(place, (node, key, evidence))
+            self.windows.insert(place, (node, key, evidence, held))
 
     def settled_as(self) -> Checkpoint:
         """What follows from the step, once it has been computed."""
@@ -69,7 +72,7 @@ class Step:
         return self.checkpoint
 
 
-def _identity(window: tuple[str, WindowKey, float | None]) -> tuple[str, WindowKey]:
+def _identity(window: StepWindow) -> tuple[str, WindowKey]:
     return window[:2]
 
 
@@ -92,6 +95,7 @@ class RoomTimeline:
         self.threshold = threshold
         self._horizon = HORIZON_MS // step_ms
         self._unknown_after = unknown_after_steps(step_ms)
+        self._hold = HOLD_MS // step_ms
         self._sensors = sensors
         self._base = checkpoint
         self._steps: deque[Step] = deque()
@@ -114,13 +118,16 @@ class RoomTimeline:
         self._constant = model.calibration.constant(self._filter.log_odds())
         self._weights: dict[tuple[str, ...], Mapping[str, float]] = {}
 
-    def add(self, node: str, key: WindowKey, end_utc_ms: int, evidence: float | None) -> Arrival:
-        """Takes one window. The same window twice changes nothing."""
+    def add(
+        self, node: str, key: WindowKey, end_utc_ms: int, evidence: float | None, held: float | None = None
+    ) -> Arrival:
+        """Takes one window; `held` is what a quiet node says in the steps until its next one. The same window twice
+        changes nothing."""
         index = -(-end_utc_ms // self.step_ms)
         if not self._make_room(index):
             return Arrival.LATE
         step = self._steps[index - self._steps[0].index]
-        step.take(node, key, evidence)
+        step.take(node, key, evidence, held)
         self._recompute(step.index)
         return Arrival.LIVE if step is self._steps[-1] else Arrival.HISTORY
 
@@ -162,7 +169,7 @@ class RoomTimeline:
             return False
         if self._steps and index < self._steps[-1].index - self._horizon:
             return False
-        if index > self._newest(index) + 2 * self._horizon:
+        if index > self._newest(index) + 2 * self._horizon + self._hold:
             self._leap(index)
         self._extend(index)
         while self._steps[0].index < self._steps[-1].index - self._horizon:
@@ -183,7 +190,7 @@ class RoomTimeline:
 
     def _leap(self, index: int) -> None:
         """Crosses a long silence: what lies more than an hour from both of its ends is not worth a step."""
-        quiet = self._newest(index) + self._horizon
+        quiet = self._newest(index) + self._hold + self._horizon
         self._extend(quiet)
         self._recompute(quiet)
         self._settle_all()
@@ -229,7 +236,7 @@ class RoomTimeline:
             self._filter.state = previous.filter_state
             self._filter.predict()
         step.before = self._calibrated(self._filter.log_odds(1))
-        evidence = self._evidence(step)
+        evidence = self._evidence(step, previous)
         if evidence:
             self._filter.update((self._fused(evidence).total,))
         step.log_odds = self._calibrated(self._filter.log_odds(1))
@@ -246,7 +253,19 @@ class RoomTimeline:
             state = RoomState.UNKNOWN
         same = previous is not None and previous.state is state
         since = previous.since_utc_ms if same and previous else step.index * self.step_ms
-        return Checkpoint(step.index, self._filter.state, state, since, quiet_steps)
+        return Checkpoint(step.index, self._filter.state, state, since, quiet_steps, self._held(step, previous))
+
+    def _held(self, step: Step, previous: Checkpoint | None) -> tuple[Held, ...]:
+        """What quiet nodes say after the step: a node's last window takes the place of what it held before."""
+        before = previous.held if previous else ()
+        if not before and all(window[3] is None for window in step.windows):
+            return ()
+        held = {one[0]: one for one in still_held(before, step.index + 1)}
+        for node, _, _, nats in step.windows:
+            held.pop(node, None)
+            if nats is not None:
+                held[node] = node, nats, step.index + self._hold
+        return tuple(held[node] for node in sorted(held))
 
     def _previous(self, step: Step) -> Checkpoint | None:
         offset = step.index - self._steps[0].index
@@ -254,13 +273,19 @@ class RoomTimeline:
             return self._steps[offset - 1].settled_as()
         return self._base if self._base and self._base.index == step.index - 1 else None
 
-    def _evidence(self, step: Step) -> dict[str, float]:
-        """Each node's evidence in the step, by node in order: the mean over its windows that end there."""
+    def _evidence(self, step: Step, previous: Checkpoint | None) -> dict[str, float]:
+        """Each node's evidence in the step, by node in order: the mean over its windows that end there, else what it
+        holds."""
         told: dict[str, list[float]] = {}
-        for node, _, nats in step.windows:
+        for node, _, nats, _ in step.windows:
             if nats is not None:
                 told.setdefault(node, []).append(nats)
-        return {node: sum(nats) / len(nats) for node, nats in told.items()}
+        evidence = {node: sum(nats) / len(nats) for node, nats in told.items()}
+        if previous is None or not previous.held:
+            return evidence
+        heard = {window[0] for window in step.windows}
+        evidence |= {node: nats for node, nats, _ in still_held(previous.held, step.index) if node not in heard}
+        return dict(sorted(evidence.items()))
 
     def _fused(self, evidence: Mapping[str, float]) -> FusedEvidence:
         nodes = tuple(evidence)
@@ -269,7 +294,7 @@ class RoomTimeline:
         return fuse(evidence, self._weights[nodes], self._limit)
 
     def _shares(self, step: Step) -> list[Share]:
-        evidence = self._evidence(step)
+        evidence = self._evidence(step, self._previous(step) if self._steps else None)
         mute = [Share(node, 0.0, "has nothing to say") for node in sorted({w[0] for w in step.windows} - set(evidence))]
         if step.settled_as().state is RoomState.UNKNOWN:
             return mute
@@ -281,5 +306,6 @@ class RoomTimeline:
         checkpoint, as_of = step.settled_as(), step.index * self.step_ms
         if checkpoint.state is RoomState.UNKNOWN:
             return Belief(RoomState.UNKNOWN, 0.0, checkpoint.since_utc_ms, as_of, 0, tuple(shares))
-        valid_until = as_of + (self._unknown_after - checkpoint.quiet_steps) * self.step_ms
+        held = max((until - step.index for _, _, until in checkpoint.held), default=0)
+        valid_until = as_of + (held + self._unknown_after - checkpoint.quiet_steps) * self.step_ms
         return Belief(checkpoint.state, step.log_odds, checkpoint.since_utc_ms, as_of, valid_until, tuple(shares))

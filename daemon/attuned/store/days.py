@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from attuned.nodes.sketch import NodeSketch
 from attuned.store.database import Database
 
 
@@ -20,7 +21,7 @@ class DayRow:
 
 
 class DayStore:
-    """Reads and writes node-days."""
+    """Reads and writes node-days, and the sketches that those of quiet nodes are made from."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -52,3 +53,23 @@ class DayStore:
             ).fetchall()
         )
         return [DayRow(*row) for row in rows]
+
+    async def add_sketch(self, row: NodeSketch) -> None:
+        """Stores a sketch; one that is there already changes nothing."""
+        values = (row.node, row.to_utc_ms, row.boot, row.number, row.from_utc_ms, row.schema, row.windows, row.counts)
+        await self._database.run(
+            lambda connection: connection.execute(
+                "INSERT OR IGNORE INTO sketches VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
+            )
+        )
+
+    async def sketches(self, node: str, from_utc_ms: int, to_utc_ms: int) -> list[NodeSketch]:
+        """A node's sketches that end after `from` and begin before `to`, by time."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT node, boot, number, from_utc_ms, to_utc_ms, schema, windows, counts FROM sketches"
+                " WHERE node = ? AND to_utc_ms > ? AND from_utc_ms < ? ORDER BY to_utc_ms, boot, number",
+                (node, from_utc_ms, to_utc_ms),
+            ).fetchall()
+        )
+        return [NodeSketch(*row) for row in rows]

@@ -4,10 +4,10 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 4
+WINDOWS_VERSION = 5
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 6
+ATTUNE_VERSION = 7
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -73,6 +73,17 @@ def _windows_3(database: sqlite_utils.Database) -> None:
 def _windows_4(database: sqlite_utils.Database) -> None:
     # The daemon's clock when it was said; 0 where that was not written down.
     _run(database, "ALTER TABLE said ADD COLUMN spoken_utc_ms INTEGER NOT NULL DEFAULT 0")
+
+
+@windows(name="6_sketches_of_quiet_nodes")
+def _windows_6(database: sqlite_utils.Database) -> None:
+    # What quiet nodes counted, an hour a row: the sketch as the core exports it.
+    _run(
+        database,
+        "CREATE TABLE sketches (node TEXT NOT NULL, to_utc_ms INTEGER NOT NULL, boot INTEGER NOT NULL,"
+        " number INTEGER NOT NULL, from_utc_ms INTEGER NOT NULL, schema TEXT NOT NULL, windows INTEGER NOT NULL,"
+        " counts BLOB NOT NULL, PRIMARY KEY (node, to_utc_ms, boot, number)) WITHOUT ROWID",
+    )
 
 
 @attune(name="1_first_tables")
@@ -147,4 +158,14 @@ def _attune_6(database: sqlite_utils.Database) -> None:
         " through_label INTEGER NOT NULL, trigger TEXT NOT NULL, report TEXT NOT NULL, body BLOB NOT NULL)"
         " WITHOUT ROWID",
         "CREATE INDEX releases_node ON releases (node, made_utc_ms)",
+    )
+
+
+@attune(name="8_presses_of_buttons")
+def _attune_8(database: sqlite_utils.Database) -> None:
+    # Which press of a node's button made which label: a node sends a press until it is acknowledged.
+    _run(
+        database,
+        "CREATE TABLE presses (node TEXT NOT NULL, boot INTEGER NOT NULL, press INTEGER NOT NULL,"
+        " label INTEGER NOT NULL, PRIMARY KEY (node, boot, press)) WITHOUT ROWID",
     )

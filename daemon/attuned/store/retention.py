@@ -54,6 +54,12 @@ class RetentionStore:
             lambda connection: _drop_of_next(connection, ("node_days", "node", "day"), after, day)
         )
 
+    async def drop_sketches(self, after: str, until_utc_ms: int) -> str | None:
+        """Drops the sketches before `until` of the first node after `after`; likewise."""
+        return await self._database.run(
+            lambda connection: _drop_of_next(connection, ("sketches", "node", "to_utc_ms"), after, until_utc_ms)
+        )
+
     async def drop_said(self, until_utc_ms: int) -> bool:
         """Drops what was said before `until`, but for the last thing of each room; whether there may be more."""
         return await self._database.run(lambda connection: _drop_said(connection, until_utc_ms))

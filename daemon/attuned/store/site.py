@@ -82,13 +82,19 @@ class SiteStore:
         Raises RequestError if another label of the same second says something else of the time: neither is newer.
         """
 
-        def work(connection: sqlite3.Connection) -> LabelRow:
-            if other := _contradiction(connection, label, LONGEST_MS):
-                raise RequestError(
-                    f"Label {other}, told in the same second, says otherwise of {label.room} in that time: "
-                    "find out which is right, and say that again."
-                )
-            return _insert(connection, label)
+        return await self._database.run(lambda connection: _add(connection, label))
+
+    async def add_press(self, label: LabelRow, boot: int, number: int) -> LabelRow | None:
+        """Stores the label of a press of its author's button, as `add_label`; None if that press made one before."""
+
+        def work(connection: sqlite3.Connection) -> LabelRow | None:
+            identity = label.author, boot, number
+            known = "SELECT 1 FROM presses WHERE node = ? AND boot = ? AND press = ?"
+            if connection.execute(known, identity).fetchone():
+                return None
+            stored = _add(connection, label)
+            connection.execute("INSERT INTO presses VALUES (?, ?, ?, ?)", (*identity, stored.number))
+            return stored
 
         return await self._database.run(work)
 
@@ -201,6 +207,15 @@ class SiteStore:
             lambda connection: connection.execute("SELECT node, facts FROM nodes").fetchall()
         )
         return dict(rows)
+
+
+def _add(connection: sqlite3.Connection, label: LabelRow) -> LabelRow:
+    if other := _contradiction(connection, label, LONGEST_MS):
+        raise RequestError(
+            f"Label {other}, told in the same second, says otherwise of {label.room} in that time: "
+            "find out which is right, and say that again."
+        )
+    return _insert(connection, label)
 
 
 def _insert(connection: sqlite3.Connection, label: LabelRow) -> LabelRow:

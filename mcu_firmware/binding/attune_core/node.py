@@ -74,6 +74,10 @@ class Node:
         """One reading; windows that ended before tick_ms close first. False if the node refused, and counted, it."""
         return not self._core.lib.core_node_sample(self._pointer, sensor, tick_ms, value)
 
+    def press(self, tick_ms: int, class_index: int) -> None:
+        """Somebody pressed the node's button: the last ten minutes were of that class (1 byte)."""
+        self._core.lib.core_node_press(self._pointer, tick_ms, class_index)
+
     def poll(self, now_ms: int) -> None:
         """Time passes: closes every window that ends at now_ms or before, and makes due retries ready."""
         self._core.lib.core_node_poll(self._pointer, now_ms)

@@ -2,20 +2,6 @@
 
 #include <string.h>
 
-static void start_retry(attune_node *node, attune_retry *retry, uint32_t wait_ms) {
-    retry->wait_ms = wait_ms;
-    retry->due_ms = node->now_ms + retry->wait_ms;
-}
-
-static bool retry_due(attune_node *node, attune_retry *retry) {
-    if (node->now_ms < retry->due_ms) {
-        return false;
-    }
-    retry->wait_ms = retry->wait_ms < ATTUNE_RETRY_MAX_MS / 2 ? 2 * retry->wait_ms : ATTUNE_RETRY_MAX_MS;
-    retry->due_ms = node->now_ms + retry->wait_ms;
-    return true;
-}
-
 static uint16_t in_flight(const attune_node *node) {
     return attune_backlog_waiting_through(&node->backlog, node->sent_seq);
 }
@@ -28,8 +14,10 @@ static void begin(attune_node *node) {
     node->health_due = false;
     node->label_acks = 0;
     node->sent_seq = 0;
-    start_retry(node, &node->hello_retry, ATTUNE_HELLO_RETRY_MS);
-    start_retry(node, &node->report_retry, ATTUNE_REPORT_RETRY_MS);
+    attune_button_restart(&node->button, node->now_ms);
+    attune_quiet_restart(&node->quiet, node->now_ms);
+    attune_retry_start(&node->hello_retry, node->now_ms, ATTUNE_HELLO_RETRY_MS);
+    attune_retry_start(&node->report_retry, node->now_ms, ATTUNE_REPORT_RETRY_MS);
 }
 
 void attune_node_link(attune_node *node, bool up) {
@@ -43,15 +31,17 @@ void attune_node_link_poll(attune_node *node) {
     if (!node->link_up) {
         return;
     }
+    attune_button_poll(&node->button, node->now_ms);
+    attune_quiet_poll(&node->quiet, node->now_ms);
     if (!node->timed) {
-        if (!node->hello_due && retry_due(node, &node->hello_retry)) {
+        if (!node->hello_due && attune_retry_due(&node->hello_retry, node->now_ms)) {
             node->hello_due = true;
         }
         return;
     }
     if (in_flight(node) == 0) {
-        node->report_retry.due_ms = node->now_ms + node->report_retry.wait_ms;
-    } else if (retry_due(node, &node->report_retry)) {
+        attune_retry_rest(&node->report_retry, node->now_ms);
+    } else if (attune_retry_due(&node->report_retry, node->now_ms)) {
         node->sent_seq = 0;
     }
     if (node->now_ms >= node->health_ms) {
@@ -68,8 +58,13 @@ static void take_time(attune_node *node, const attune_v1_Time *time) {
     node->time_ack = (attune_v1_TimeAck){.echo_tick_ms = time->echo_tick_ms, .tick_ms = node->now_ms};
     node->time_ack_due = true;
     node->hello_due = false;
-    node->health_due = node->health_due || !node->timed;
+    if (!node->timed) {
+        node->health_due = true;
+        /* What was sent before the daemon knew the ticks of this boot could not be dated. */
+        attune_button_restart(&node->button, node->now_ms);
+    }
     node->timed = true;
+    attune_quiet_set(&node->quiet, time->quiet, time->utc_ms, time->echo_tick_ms);
 }
 
 static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack) {
@@ -86,7 +81,20 @@ static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack) {
     }
     /* While the oldest stays unacknowledged its retry draws near, whatever else gets through. */
     if (attune_backlog_first_seq(&node->backlog) != first) {
-        start_retry(node, &node->report_retry, ATTUNE_REPORT_RETRY_MS);
+        attune_retry_start(&node->report_retry, node->now_ms, ATTUNE_REPORT_RETRY_MS);
+    }
+}
+
+/* These name their boot, so they can be taken at any time. */
+static void take_sketch_ack(attune_node *node, const attune_v1_SketchAck *ack) {
+    if (ack->boot == node->identity.boot) {
+        attune_quiet_acknowledge(&node->quiet, ack->number);
+    }
+}
+
+static void take_button_ack(attune_node *node, const attune_v1_ButtonAck *ack) {
+    if (ack->boot == node->identity.boot) {
+        attune_button_acknowledge(&node->button, ack->press);
     }
 }
 
@@ -109,6 +117,10 @@ void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size) {
         attune_node_learn(node, &message.body.label);
     } else if (message.which_body == attune_v1_DaemonMessage_unlearn_tag && node->timed) {
         attune_node_unlearn(node, &message.body.unlearn);
+    } else if (message.which_body == attune_v1_DaemonMessage_button_ack_tag) {
+        take_button_ack(node, &message.body.button_ack);
+    } else if (message.which_body == attune_v1_DaemonMessage_sketch_ack_tag) {
+        take_sketch_ack(node, &message.body.sketch_ack);
     }
 }
 
@@ -144,6 +156,16 @@ static void fill_health(const attune_node *node, attune_v1_NodeMessage *message)
         .refused_samples = node->counters.refused_samples,
         .refused_labels = node->counters.refused_labels,
         .backlog = attune_backlog_waiting(&node->backlog),
+        .dropped_presses = node->button.dropped,
+    };
+}
+
+static void fill_button(const attune_press *press, attune_v1_NodeMessage *message) {
+    message->which_body = attune_v1_NodeMessage_button_tag;
+    message->body.button = (attune_v1_Button){
+        .press = press->number,
+        .class_index = press->class_index,
+        .tick_ms = press->tick_ms,
     };
 }
 
@@ -170,6 +192,11 @@ static void fill_report(const attune_node *node, const attune_report *report, at
     }
 }
 
+/* Sketches go when reports may: they have to be dated. */
+static const attune_v1_DriftSketch *next_sketch(const attune_node *node) {
+    return node->timed ? attune_quiet_next(&node->quiet) : NULL;
+}
+
 static const attune_report *next_report(const attune_node *node) {
     if (!node->timed || in_flight(node) >= ATTUNE_IN_FLIGHT) {
         return NULL;
@@ -178,6 +205,8 @@ static const attune_report *next_report(const attune_node *node) {
 }
 
 static bool fill_next(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message) {
+    const attune_press *press = attune_button_next(&node->button);
+    const attune_v1_DriftSketch *sketch = next_sketch(node);
     if (node->hello_due) {
         fill_hello(node, message);
     } else if (node->time_ack_due) {
@@ -186,10 +215,15 @@ static bool fill_next(const attune_node *node, const attune_report *report, attu
     } else if (node->label_acks > 0) {
         message->which_body = attune_v1_NodeMessage_label_ack_tag;
         message->body.label_ack = node->label_ack[0];
+    } else if (press != NULL) {
+        fill_button(press, message);
     } else if (node->health_due) {
         fill_health(node, message);
     } else if (report != NULL) {
         fill_report(node, report, message);
+    } else if (sketch != NULL) {
+        message->which_body = attune_v1_NodeMessage_drift_sketch_tag;
+        message->body.drift_sketch = *sketch;
     } else {
         return false;
     }
@@ -216,9 +250,15 @@ static void message_sent(attune_node *node, const attune_report *report, const a
         node->label_acks -= 1;
         memmove(&node->label_ack[0], &node->label_ack[1], node->label_acks * sizeof node->label_ack[0]);
         break;
+    case attune_v1_NodeMessage_button_tag:
+        attune_button_sent(&node->button);
+        break;
     case attune_v1_NodeMessage_health_tag:
         node->health_due = false;
-        node->health_ms = node->now_ms + ATTUNE_HEALTH_MS;
+        node->health_ms = node->now_ms + (node->quiet.on ? ATTUNE_QUIET_HEALTH_MS : ATTUNE_HEALTH_MS);
+        break;
+    case attune_v1_NodeMessage_drift_sketch_tag:
+        attune_quiet_sent(&node->quiet);
         break;
     default:
         report_sent(node, report);

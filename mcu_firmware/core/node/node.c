@@ -21,6 +21,7 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
     attune_filter_init(&node->filter, attune_head_classes(&node->head), window_s, NULL);
     attune_label_log_init(&node->log);
     attune_backlog_init(&node->backlog);
+    attune_quiet_init(&node->quiet, &node->schema);
     return ATTUNE_SCHEMA_OK;
 }
 
@@ -43,7 +44,10 @@ static void close_window(attune_node *node) {
         attune_filter_update(&node->filter, evidence);
     }
     report.state = state_byte(&node->filter);
-    attune_backlog_push(&node->backlog, &report);
+    attune_quiet_count(&node->quiet, &report, node->now_ms);
+    if (attune_quiet_reports(&node->quiet, &report)) {
+        attune_backlog_push(&node->backlog, &report);
+    }
 }
 
 static void start_cold(attune_node *node, uint64_t now_ms) {
@@ -76,6 +80,10 @@ attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint6
         node->counters.refused_samples += 1;
     }
     return result;
+}
+
+void attune_node_press(attune_node *node, uint64_t tick_ms, uint8_t class_index) {
+    attune_button_press(&node->button, tick_ms, class_index);
 }
 
 void attune_node_poll(attune_node *node, uint64_t now_ms) {

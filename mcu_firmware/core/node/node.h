@@ -9,17 +9,19 @@
 #include "learner/factory.h"
 #include "learner/label_log.h"
 #include "node/backlog.h"
+#include "node/button.h"
+#include "node/quiet.h"
 #include "session/session.h"
 #include "window/window.h"
 
-/* Retries: first after so long, doubled each time up to RETRY_MAX_MS. A hello is answered at once; a report may wait ten seconds
+/* Retries: first after so long, doubled each time up to ATTUNE_RETRY_MAX_MS. A hello is answered at once; a report may wait ten seconds
  * in the daemon for company before it is committed and acknowledged. */
 #define ATTUNE_HELLO_RETRY_MS 5000u
 #define ATTUNE_REPORT_RETRY_MS 15000u
-#define ATTUNE_RETRY_MAX_MS 300000u
 
-/* Health goes out after the first time message and then every ten minutes. */
+/* Health goes out after the first time message and then every ten minutes, in quiet mode every hour. */
 #define ATTUNE_HEALTH_MS 600000u
+#define ATTUNE_QUIET_HEALTH_MS 3600000u
 
 /* After a jump of more than this past the open window's end, window and filter start cold; shorter ones close each window. */
 #define ATTUNE_GAP_MS 3600000u
@@ -42,11 +44,6 @@ typedef struct attune_board {
     uint32_t battery_mv; /* 0 if powered otherwise */
 } attune_board;
 
-typedef struct attune_retry {
-    uint64_t due_ms;
-    uint32_t wait_ms;
-} attune_retry;
-
 typedef struct attune_counters {
     uint32_t bad_frames;
     uint32_t refused_samples;
@@ -63,6 +60,8 @@ typedef struct attune_node {
     attune_filter filter;
     attune_label_log log;
     attune_backlog backlog;
+    attune_button button;
+    attune_quiet quiet;
     attune_session session;
     attune_counters counters;
     uint8_t release_digest[16];
@@ -90,6 +89,10 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
 
 /* One reading. Closes windows that ended before tick_ms first. What is refused is counted. */
 attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value);
+
+/* Somebody pressed the node's button: of the ten minutes up to then, the room was in this class (below ATTUNE_MAX_CLASSES; the
+ * daemon refuses one that it does not know). The daemon makes a label of it, once, and the node learns it as any other. */
+void attune_node_press(attune_node *node, uint64_t tick_ms, uint8_t class_index);
 
 /* Time passes: closes every window with end <= now_ms and starts retries that are due. now_ms never goes back (a lower value is
  * ignored). Give the samples of a tick before the poll of that tick: on a window's end they would be late. */

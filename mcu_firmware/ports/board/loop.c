@@ -69,6 +69,16 @@ static bool measure(attune_loop *loop) {
     return true;
 }
 
+/* One at a time: nobody presses faster than the loop turns. */
+static bool take_press(attune_loop *loop) {
+    attune_button_event event;
+    if (!attune_port_button(&event)) {
+        return false;
+    }
+    attune_node_press(&loop->node, event.tick_ms, event.class_index);
+    return true;
+}
+
 static void pass_time(attune_loop *loop) {
     const uint64_t now_ms = attune_port_now_ms();
     if (now_ms - loop->board_ms >= BOARD_MS) {
@@ -95,6 +105,7 @@ bool attune_loop_step(attune_loop *loop) {
     watch_link(loop);
     bool work = receive(loop);
     work = measure(loop) || work;
+    work = take_press(loop) || work;
     pass_time(loop);
     work = transmit(loop) || work;
     attune_port_watchdog_kick();

@@ -190,10 +190,6 @@ static void set_time(fleet *f, uint64_t tick_ms) {
 }
 
 static void take_sample(fleet *f, const attune_feed *line) {
-    if (line->node >= f->setup.nodes) {
-        f->misdirected++;
-        return;
-    }
     attune_node *node = &f->node[line->node];
     /* Retries follow the feed without lines that set the time. A window ends with all samples of its last tick, so that time
      * is known to have passed up to just before this one's, and not further. */
@@ -205,8 +201,22 @@ static void take_sample(fleet *f, const attune_feed *line) {
     f->ready[line->node] = 1;
 }
 
+/* Samples and presses. */
+static void take_fact(fleet *f, attune_feed_event event, const attune_feed *line) {
+    if (line->node >= f->setup.nodes) {
+        f->misdirected++;
+    } else if (event == ATTUNE_FEED_PRESS) {
+        attune_node_press(&f->node[line->node], line->tick_ms, line->class_index);
+        f->ready[line->node] = 1;
+    } else {
+        take_sample(f, line);
+    }
+}
+
+/* Reports and presses wait for acknowledgements. */
 static bool busy(const fleet *f, uint32_t index, uint16_t waiting) {
-    return attune_backlog_waiting(&f->node[index].backlog) >= waiting;
+    const attune_node *node = &f->node[index];
+    return attune_backlog_waiting(&node->backlog) + node->button.waiting >= waiting;
 }
 
 /* True if a node has at least that many reports. The node found last is looked at first: while it is the reason to wait,
@@ -232,11 +242,11 @@ static void take_feed(fleet *f, uint64_t now_ms) {
         if (event == ATTUNE_FEED_TIME) {
             set_time(f, feed->feed.tick_ms);
         }
-        if (event != ATTUNE_FEED_SAMPLE) {
+        if (event != ATTUNE_FEED_SAMPLE && event != ATTUNE_FEED_PRESS) {
             return;
         }
-        take_sample(f, &feed->feed);
-        /* Only the node of the sample can have become busy. */
+        take_fact(f, event, &feed->feed);
+        /* Only the node of the line can have become busy. */
         waits = f->setup.hold > 0 && feed->feed.node < f->setup.nodes && busy(f, feed->feed.node, f->setup.hold);
     }
 }

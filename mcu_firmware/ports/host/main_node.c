@@ -23,7 +23,8 @@ static const char usage[] =
     "  --verbose            say on standard error when the link comes and goes\n"
     "  --help, --version\n"
     "\n"
-    "A feed line is `NODE TICK_MS SENSOR VALUE` (NODE is 0, SENSOR counts from 0) or `@TICK_MS`.\n";
+    "A feed line is `NODE TICK_MS SENSOR VALUE` (NODE is 0, SENSOR counts from 0) or `@TICK_MS`.\n"
+    "`NODE TICK_MS button CLASS` presses its button: the last ten minutes were `free` or `occupied`.\n";
 
 typedef struct node_options {
     const char *gateway, *id, *sensors, *window, *samples, *rate, *boot;

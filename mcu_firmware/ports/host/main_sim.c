@@ -22,7 +22,8 @@ static const char usage[] =
     "  --verbose            say on standard error when a link comes and goes\n"
     "  --help, --version\n"
     "\n"
-    "A feed line is `NODE TICK_MS SENSOR VALUE` (NODE counts the lines of FILE from 0) or `@TICK_MS`.\n";
+    "A feed line is `NODE TICK_MS SENSOR VALUE` (NODE counts the lines of FILE from 0) or `@TICK_MS`.\n"
+    "`NODE TICK_MS button CLASS` presses its button: the last ten minutes were `free` or `occupied`.\n";
 
 #define DEFAULT_LINKS 256u
 #define LARGEST_DRAIN_S 86400u

@@ -1,4 +1,4 @@
-/* Link, sensors, clock, sleep and health of this board; flash, identity and watchdog have files of their own.
+/* Link, sensors, button, clock, sleep and health of this board; flash, identity and watchdog have files of their own.
  *
  * The sensors are the sample feed on UART1 (feed.h). Until its first line the node's clock is the system tick; from
  * then on it is the feed's, so that equal feeds give equal reports however fast they come. */
@@ -13,6 +13,10 @@
 static attune_feed feed;
 static bool fed;
 static uint64_t now_ms;
+
+/* A press that the feed told; the feed waits until it has been taken. */
+static attune_button_event pressed;
+static bool press_waits;
 
 uint64_t attune_port_now_ms(void) {
     if (!fed) {
@@ -42,7 +46,14 @@ static bool take_line(attune_reading *reading, attune_feed_event event) {
         /* More readings of this tick may follow, so time has only passed up to just before it. */
         feed_time(feed.tick_ms - 1);
     }
-    if (event != ATTUNE_FEED_SAMPLE || feed.node != 0) {
+    if (feed.node != 0) {
+        return false;
+    }
+    if (event == ATTUNE_FEED_PRESS) {
+        pressed = (attune_button_event){.tick_ms = feed.tick_ms, .class_index = feed.class_index};
+        press_waits = true;
+    }
+    if (event != ATTUNE_FEED_SAMPLE) {
         return false;
     }
     *reading = (attune_reading){.tick_ms = feed.tick_ms, .value = feed.value, .sensor = feed.sensor};
@@ -51,12 +62,27 @@ static bool take_line(attune_reading *reading, attune_feed_event event) {
 
 bool attune_port_reading(attune_reading *reading) {
     uint8_t byte = 0;
-    while (attune_uart_take(ATTUNE_UART_FEED, &byte)) {
+    while (!press_waits && attune_uart_take(ATTUNE_UART_FEED, &byte)) {
         if (take_line(reading, attune_feed_take(&feed, (char)byte))) {
             return true;
         }
     }
     return false;
+}
+
+/* A key on the console is a press, too: o a short one, f a long one. */
+bool attune_port_button(attune_button_event *event) {
+    uint8_t key = 0;
+    if (press_waits) {
+        press_waits = false;
+        *event = pressed;
+        return true;
+    }
+    if (!attune_uart_key(&key) || (key != 'o' && key != 'f')) {
+        return false;
+    }
+    *event = (attune_button_event){.tick_ms = attune_port_now_ms(), .class_index = key == 'o'};
+    return true;
 }
 
 bool attune_port_link_up(void) { return true; }

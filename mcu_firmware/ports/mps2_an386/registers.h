@@ -18,6 +18,7 @@ typedef struct uart_registers {
 } uart_registers;
 
 #define UART_STATE_TX_FULL 0x1u
+#define UART_STATE_RX_FULL 0x2u
 #define UART_CONTROL_TX 0x1u
 #define UART_CONTROL_RX 0x2u
 #define UART_CONTROL_RX_INTERRUPT 0x8u

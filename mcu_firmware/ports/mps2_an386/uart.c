@@ -20,7 +20,7 @@ void attune_uart_begin(void) {
     const uint32_t receive = UART_CONTROL_TX | UART_CONTROL_RX | UART_CONTROL_RX_INTERRUPT;
     UART0->divider = UART1->divider = UART2->divider = CLOCK_HZ / ATTUNE_UART_BAUD;
     UART0->control = UART1->control = receive;
-    UART2->control = UART_CONTROL_TX;
+    UART2->control = UART_CONTROL_TX | UART_CONTROL_RX;
     INTERRUPT_ENABLE = 1u << UART0_RX_IRQ | 1u << UART1_RX_IRQ;
 }
 
@@ -84,4 +84,12 @@ void attune_uart_say(const char *text) {
         }
         UART2->data = (uint8_t)*text;
     }
+}
+
+bool attune_uart_key(uint8_t *key) {
+    if ((UART2->state & UART_STATE_RX_FULL) == 0) {
+        return false;
+    }
+    *key = (uint8_t)UART2->data;
+    return true;
 }

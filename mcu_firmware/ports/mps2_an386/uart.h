@@ -1,4 +1,5 @@
-/* The three serial lines: UART0 carries frames, UART1 the sample feed, UART2 sentences for people (only out). */
+/* The three serial lines: UART0 carries frames, UART1 the sample feed, UART2 sentences for people,
+ * and the keys that they press. */
 #ifndef ATTUNE_MPS2_UART_H
 #define ATTUNE_MPS2_UART_H
 
@@ -25,6 +26,9 @@ size_t attune_uart_send(const uint8_t *bytes, size_t size);
 
 /* Writes text to UART2 and waits until it is out. */
 void attune_uart_say(const char *text);
+
+/* Takes a key that was pressed on UART2; false if none was. It holds one: nobody types between two turns of the loop. */
+bool attune_uart_key(uint8_t *key);
 
 /* Receive interrupts. */
 void attune_uart0_handler(void);

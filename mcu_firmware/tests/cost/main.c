@@ -1,7 +1,8 @@
-/* An image that counts instructions: what window, heads and filter cost on the board, and what they leave in memory.
+/* An image that counts instructions: what window, heads, filter and drift sketch cost on the board, and what they leave in memory.
  *
  * Each figure is the largest of many calls. UART2 gets the lines of cost/count.h, and for each head "digest HEAD HEX". bench/cost.py runs it; tests/e2e/test_cost.py makes the digests with the binding. */
 #include "cost/count.h"
+#include "drift/sketch.h"
 #include "filter/filter.h"
 #include "learner/head.h"
 #include "memory.h"
@@ -143,9 +144,28 @@ static void measure_filter(void) {
     say_cost("filter", " step", largest);
 }
 
+static attune_sketch sketch;
+static uint8_t exported[ATTUNE_SKETCH_SIZE];
+
+static void add_to_sketch(void) { attune_sketch_add(&sketch, row); }
+
+static void measure_sketch(const uint8_t *sensor) {
+    uint32_t largest = 0;
+    (void)attune_sketch_init(&sketch, ATTUNE_MAX_FEATURES, sensor);
+    for (uint32_t call = 0; call < CALLS; call++) {
+        next_row(ATTUNE_MAX_FEATURES, call % 2, 0);
+        uint32_t cost = count_once(add_to_sketch);
+        largest = cost > largest ? cost : largest;
+    }
+    say_cost("sketch", " add", largest);
+    attune_sketch_export(&sketch, exported);
+    say_cost("sketch", " bytes", (uint32_t)attune_sketch_size(&sketch));
+}
+
 /* What a node holds for as long as it runs, and the deepest that the stack has been in all that was measured before. */
 static void measure_memory(void) {
     say_cost("memory", " held", sizeof schema + sizeof window + sizeof filter + sizeof head + sizeof row);
+    say_cost("memory", " sketch", sizeof sketch);
     say_cost("memory", " stack", attune_span(attune_stack_begin, attune_stack_end) - attune_stack_free());
 }
 
@@ -184,6 +204,7 @@ int main(void) {
     }
     measure_window();
     measure_filter();
+    measure_sketch(sensor);
     measure_memory();
     say_layers();
     end_counting();
