@@ -5,6 +5,8 @@
 #include "store/summaries.h"
 
 #define LETTER 'b'
+/* Numbers that are looked at for a boot's batches; there are never so many files. */
+#define MOST_NUMBERS 1024u
 #define HEADER (4 + 4 + 1 + 1 + 1)
 #define REPORT_FIXED (4 + 4 + 1 + 1)
 #define REPORT_MAX (REPORT_FIXED + 2 * (ATTUNE_MAX_CLASSES - 1) + 2 * ATTUNE_MAX_FEATURES)
@@ -163,12 +165,12 @@ attune_store_result attune_reports_move(attune_store *store, uint32_t boot, uint
 
 /* --- From flash --- */
 
-static attune_store_result read_batch(attune_store *store, uint8_t features, attune_batch *batch) {
+static attune_store_result read_batch(attune_store *store, uint8_t features, uint32_t number, attune_batch *batch) {
     uint8_t bytes[HEADER];
     char name[ATTUNE_FILE_NAME];
     const uint8_t *at = bytes;
     size_t size = 0;
-    batch->number = store->first_batch;
+    batch->number = number;
     attune_file_name(name, LETTER, batch->number);
     attune_store_result result = attune_file_check(store, name, &size);
     if (result == ATTUNE_STORE_OK) {
@@ -189,7 +191,7 @@ static attune_store_result read_batch(attune_store *store, uint8_t features, att
 
 attune_store_result attune_reports_oldest(attune_store *store, uint8_t features, attune_batch *batch) {
     while (store->batches > 0) {
-        attune_store_result result = read_batch(store, features, batch);
+        attune_store_result result = read_batch(store, features, store->first_batch, batch);
         if (result == ATTUNE_STORE_OK || result == ATTUNE_STORE_FLASH) {
             return result;
         }
@@ -218,13 +220,29 @@ attune_store_result attune_reports_read(attune_store *store, const attune_batch 
     return result;
 }
 
+attune_store_result attune_reports_of_boot(attune_store *store, uint8_t features, uint32_t boot, attune_batch *batch) {
+    attune_store_result result = attune_reports_oldest(store, features, batch);
+    if (result != ATTUNE_STORE_OK || batch->boot == boot) {
+        return result;
+    }
+    uint32_t end =
+        store->next_batch - store->first_batch < MOST_NUMBERS ? store->next_batch : store->first_batch + MOST_NUMBERS;
+    for (uint32_t number = store->first_batch + 1; number < end; number++) {
+        result = read_batch(store, features, number, batch);
+        if (result == ATTUNE_STORE_FLASH || (result == ATTUNE_STORE_OK && batch->boot == boot)) {
+            return result;
+        }
+    }
+    return ATTUNE_STORE_NONE;
+}
+
 attune_store_result attune_reports_acknowledge(attune_store *store, uint8_t features, uint32_t boot, uint32_t through) {
     attune_batch batch;
-    attune_store_result result = attune_reports_oldest(store, features, &batch);
-    while (result == ATTUNE_STORE_OK && batch.boot == boot && batch.last_seq <= through) {
+    attune_store_result result = attune_reports_of_boot(store, features, boot, &batch);
+    while (result == ATTUNE_STORE_OK && batch.last_seq <= through) {
         result = remove_batch(store, batch.number);
         if (result == ATTUNE_STORE_OK) {
-            result = attune_reports_oldest(store, features, &batch);
+            result = attune_reports_of_boot(store, features, boot, &batch);
         }
     }
     return result == ATTUNE_STORE_NONE ? ATTUNE_STORE_OK : result;

@@ -45,11 +45,15 @@ ATTUNE_CHECKED attune_store_result attune_reports_move(attune_store *store, uint
 /* The oldest batch; ATTUNE_STORE_NONE if there is none. Batches of another number of features and damaged ones are let go of. */
 ATTUNE_CHECKED attune_store_result attune_reports_oldest(attune_store *store, uint8_t features, attune_batch *batch);
 
+/* The oldest batch of a boot; ATTUNE_STORE_NONE if there is none. */
+ATTUNE_CHECKED attune_store_result attune_reports_of_boot(attune_store *store, uint8_t features, uint32_t boot,
+                                                          attune_batch *batch);
+
 /* One report of a batch, 0 the oldest; ATTUNE_STORE_NONE at index batch->reports and above. */
 ATTUNE_CHECKED attune_store_result attune_reports_read(attune_store *store, const attune_batch *batch, uint8_t index,
                                                        attune_report *report);
 
-/* Lets go of the oldest batches whose reports of this boot are all acknowledged: last_seq <= through. */
+/* Lets go of the batches of this boot whose reports are all acknowledged: last_seq <= through. */
 ATTUNE_CHECKED attune_store_result attune_reports_acknowledge(attune_store *store, uint8_t features, uint32_t boot,
                                                               uint32_t through);
 
