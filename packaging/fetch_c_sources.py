@@ -4,8 +4,8 @@
 
 Monocypher and littlefs come from the source distributions of the Python packages `pymonocypher` and `littlefs-python`,
 nanopb from the source package of the Debian release whose `nanopb` holds the generator, so that generator and run time
-are of one version. Archives are kept in FOLDER and used again for as long as their SHA-256 fits; nothing of them is run.
-The unpacked sources lie in FOLDER/monocypher, FOLDER/littlefs and FOLDER/nanopb.
+are of one version. Archives are kept in FOLDER and used again for as long as their SHA-256 fits; nothing of them is
+run. The unpacked sources lie in FOLDER/monocypher, FOLDER/littlefs and FOLDER/nanopb.
 """
 
 import hashlib

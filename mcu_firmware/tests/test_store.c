@@ -79,6 +79,17 @@ static void a_flash_that_does_not_answer_is_not_made_anew(void **state) {
     assert_int_equal(attune_store_sequence(&store), 5);
 }
 
+/* Another shape than the one it was made for: nothing is erased. */
+static void a_file_system_that_does_not_fit_stays(void **state) {
+    (void)state;
+    assert_int_equal(attune_store_accept(&store, 5), ATTUNE_STORE_OK);
+    flash.port.blocks = 32;
+    assert_int_equal(attune_store_open(&store, &flash.port), ATTUNE_STORE_DAMAGED);
+    flash.port.blocks = EMULATED_BLOCKS;
+    open_store();
+    assert_int_equal(attune_store_sequence(&store), 5);
+}
+
 static void keys_leave_the_sequence_number_alone(void **state) {
     (void)state;
     attune_keys keys = {.held = 1u << ATTUNE_KEY_DAEMON};
@@ -263,6 +274,7 @@ int main(void) {
         cmocka_unit_test(shapes_of_flash),
         cmocka_unit_test_setup(an_erased_flash_is_made_once, fresh),
         cmocka_unit_test_setup(a_flash_that_does_not_answer_is_not_made_anew, fresh),
+        cmocka_unit_test_setup(a_file_system_that_does_not_fit_stays, fresh),
         cmocka_unit_test_setup(keys_leave_the_sequence_number_alone, fresh),
         cmocka_unit_test_setup(sequence_numbers_only_rise, fresh),
         cmocka_unit_test_setup(the_last_tie_counts, fresh),

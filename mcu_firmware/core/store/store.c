@@ -71,10 +71,11 @@ static void configure(attune_store *store, const attune_flash *flash) {
 }
 
 /* A loss of power in the first formatting leaves what no file system is either, so this cannot be told from a flash that has lost
- * everything; in both cases there are no keys, and nothing is accepted before the node is commissioned. */
+ * everything; in both cases there are no keys, and nothing is accepted before the node is commissioned. A file system of another
+ * shape or a later version is one, and stays. */
 static int mount_or_make(attune_store *store) {
     int error = lfs_mount(&store->lfs, &store->config);
-    if (error >= 0 || error == LFS_ERR_IO) {
+    if (error != LFS_ERR_CORRUPT) {
         return error;
     }
     store->made = true;

@@ -115,7 +115,8 @@ typedef struct attune_store {
 
 /* Mounts the file system, or makes one where there is none, reads what is small, and finishes what a loss of power cut short.
  * ATTUNE_STORE_SIZE for a flash of a shape that flash.h does not allow. After an error the store must not be used. A record that does not pass its check counts as absent,
- * except the one with the keys: ATTUNE_STORE_DAMAGED, and the node must not run as if it had never had any. */
+ * except the one with the keys; for that one, and for a file system of another shape, ATTUNE_STORE_DAMAGED: the node must not run
+ * as if it had never had any. */
 ATTUNE_CHECKED attune_store_result attune_store_open(attune_store *store, const attune_flash *flash);
 
 /* --- Keys and sequence number --- */

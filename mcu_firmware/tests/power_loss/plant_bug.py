@@ -1,6 +1,6 @@
 """Copy the sources of the store with a bug planted in them, to see that the power-loss test finds it.
 
-    plant_bug.py NUMBER FROM TO
+plant_bug.py NUMBER FROM TO
 """
 
 import sys
@@ -47,8 +47,12 @@ BUGS = {
         "the acknowledgement before the append",
         "labels.c",
         "    if (store->labels_behind || store->label_parts + parts > ATTUNE_LABEL_FILES) {\n",
-        "    if (!store->labels_behind) {\n        store->labels_behind = true;\n        return ATTUNE_STORE_OK;\n    }\n"
-        "    if (store->labels_behind || store->label_parts + parts > ATTUNE_LABEL_FILES) {\n",
+        """    if (!store->labels_behind) {
+        store->labels_behind = true;
+        return ATTUNE_STORE_OK;
+    }
+    if (store->labels_behind || store->label_parts + parts > ATTUNE_LABEL_FILES) {
+""",
     ),
     5: Bug(
         "no look at the digest",
