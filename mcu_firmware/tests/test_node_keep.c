@@ -73,6 +73,19 @@ static void hours_without_a_link_arrive(void **state) {
     assert_int_equal(node.keep.first_seq, 0);
 }
 
+/* A flash that fails is left alone for an hour of reports: trying costs erasures. */
+static void a_move_that_failed_waits(void **state) {
+    (void)state;
+    flash.dead = true;
+    run_windows(ATTUNE_BATCH_WAITING, 300, 700);
+    flash.dead = false;
+    run_windows(ATTUNE_BATCH - 1, 300, 700);
+    assert_int_equal(store.batches, 0);
+    run_windows(1, 300, 700);
+    assert_int_equal(store.batches, 1);
+    assert_int_equal(node.backlog.dropped, 0);
+}
+
 /* The link breaks while a batch is on its way, again and again. */
 static void a_link_that_breaks(void **state) {
     (void)state;
@@ -177,6 +190,7 @@ static void a_release_of_another_schema_does_not_run(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(hours_without_a_link_arrive, fresh),
+        cmocka_unit_test_setup(a_move_that_failed_waits, fresh),
         cmocka_unit_test_setup(a_link_that_breaks, fresh),
         cmocka_unit_test_setup(labels_outlive_a_restart, fresh),
         cmocka_unit_test_setup(what_cannot_be_kept_is_not_acknowledged, fresh),

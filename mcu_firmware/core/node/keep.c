@@ -107,7 +107,10 @@ static void move(attune_node *node) {
     attune_store *store = node->keep.store;
     const uint32_t gone = store->summarised_reports;
     attune_node_keep_unload(node);
-    (void)!attune_reports_move(store, node->identity.boot, node->schema.features, &node->backlog);
+    if (attune_reports_move(store, node->identity.boot, node->schema.features, &node->backlog) != ATTUNE_STORE_OK) {
+        /* Trying costs erasures: no more of them than if it went well. */
+        node->keep.move_seq = node->backlog.next_seq + ATTUNE_BATCH;
+    }
     find_first(node);
     /* The daemon is told as of any report that it will never get. */
     if (store->summarised_reports != gone && node->keep.first_seq != 0) {
@@ -140,7 +143,7 @@ void attune_node_keep_poll(attune_node *node) {
         return;
     }
     (void)!attune_slots_poll(keep->store, (uint32_t)(node->now_ms / 1000));
-    if (attune_backlog_waiting(&node->backlog) >= limit) {
+    if (attune_backlog_waiting(&node->backlog) >= limit && node->backlog.next_seq >= keep->move_seq) {
         move(node);
     } else if (node->timed && keep->first_seq != 0 && keep->loaded_seq == 0 &&
                node->backlog.count <= NEARLY_FULL - ATTUNE_BATCH) {

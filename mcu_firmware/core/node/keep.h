@@ -15,6 +15,7 @@ typedef struct attune_keep {
     attune_store *store; /* NULL: none */
     bool tied;           /* a tie of this boot is in flash */
     uint64_t tie_ms;     /* tick of the last one */
+    uint32_t move_seq;   /* next_seq from which on moving is tried again after it failed */
     uint32_t first_seq;  /* oldest report of this boot that is in flash; 0 if none is */
     uint32_t loaded_seq; /* reports up to this one are in flash, and in RAM to be sent; 0 if none are */
 } attune_keep;
