@@ -246,6 +246,7 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
     asked: list[Any] = field(default_factory=list)
     changes: list[list[admin_pb2.Room]] = field(default_factory=list)
     watched: threading.Event = field(default_factory=threading.Event)
+    proved: bool = True
     end_watch: threading.Event = field(default_factory=threading.Event)
 
     def empty(self) -> None:
@@ -390,7 +391,37 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
         page = a_page()
         if request.id.startswith("9"):
             return admin_pb2.RebuildReleaseReply(release=page.release, missing=["label 3 00a1b2c3d4e50213"])
+        if request.id.startswith("7"):
+            gone = admin_pb2.ForgottenInput(name="label 3 00a1b2c3d4e50213", utc_ms=NOW - HOUR)
+            return admin_pb2.RebuildReleaseReply(release=page.release, missing=[gone.name], forgotten=[gone])
         return admin_pb2.RebuildReleaseReply(release=page.release, same=True, rebuilt=page.release.id)
+
+    def Forget(self, request: Any, context: Any) -> admin_pb2.ForgetReply:
+        self._note(request, context, "Forget")
+        entry = a_forgetting()
+        entry.CopyFrom(
+            admin_pb2.ForgetEntry(
+                id="" if request.dry_run else entry.id, utc_ms=NOW, author=request.author, room=request.room,
+                node=request.node, source=request.source, from_utc_ms=request.from_utc_ms,
+                to_utc_ms=request.to_utc_ms or NOW, counts=entry.counts, state="done",
+            )
+        )  # fmt: skip
+        return admin_pb2.ForgetReply(entry=entry)
+
+    def ListForgotten(self, request: Any, context: Any) -> admin_pb2.ListForgottenReply:
+        self._note(request, context, "ListForgotten")
+        return admin_pb2.ListForgottenReply(entries=[a_forgetting()] if self.nodes else [])
+
+    def ProveForgotten(self, request: Any, context: Any) -> admin_pb2.ProveForgottenReply:
+        self._note(request, context, "ProveForgotten")
+        checks = [
+            admin_pb2.ProofCheck(name="labels", in_force="nothing", never_saw="nothing", same=True),
+            admin_pb2.ProofCheck(
+                name="model of room 2.13", in_force="5f3a09c1" * 4,
+                never_saw=("5f3a09c1" if self.proved else "00ab12cd") * 4, same=self.proved,
+            ),
+        ]  # fmt: skip
+        return admin_pb2.ProveForgottenReply(checks=checks)
 
     def _note(self, request: Any, context: Any, method: str) -> None:
         self.asked.append(request)
@@ -402,6 +433,18 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
             if name not in [room.room for room in self.rooms]:
                 context.abort(grpc.StatusCode.NOT_FOUND, f"There is no room {name}; `attune rooms` lists them.")
         return [room for room in self.rooms if not names or room.room in names]
+
+
+def a_forgetting() -> admin_pb2.ForgetEntry:
+    """What somebody had forgotten of a room an hour ago."""
+    counts = [
+        admin_pb2.ForgetCount(what=what, rows=rows)
+        for what, rows in (("windows", 40_320), ("labels", 12), ("muted nodes", 0))
+    ]
+    return admin_pb2.ForgetEntry(
+        id="0123456789abcdef", utc_ms=NOW - HOUR, author="ann", room="2.13", to_utc_ms=NOW - HOUR, counts=counts,
+        state="done",
+    )  # fmt: skip
 
 
 @contextmanager

@@ -70,3 +70,7 @@ class TestRelease:
         code, out, _ = attune("release", "rebuild", "91c0")
         assert (code, "label 3 00a1b2c3d4e50213" in out) == (1, True)
         assert attune.answer("release", "rebuild", "4f9a")["same"] is True
+
+    def test_rebuild_says_what_was_forgotten_and_when(self, attune: CommandLine) -> None:
+        code, out, _ = attune("release", "rebuild", "7777")
+        assert (code, "label 3 00a1b2c3d4e50213 on Sat 21 Nov 2026, 13:32" in out) == (1, True)

@@ -12,6 +12,7 @@ import aiomqtt
 import pytest
 from attuned.bms import publisher as module
 from attuned.bms import topics
+from attuned.bms.announcing import Announcing
 from attuned.bms.publisher import Answer, Broker, Command, Publisher
 from attuned.presence.belief import BEFORE, NOTHING, Belief, RoomState, Share
 from processes import Mosquitto, program
@@ -358,3 +359,28 @@ async def test_after_a_lost_connection_commands_are_answered_again(mosquitto: Mo
             await asyncio.sleep(0.1)
             await client.publish("attune/s/rooms/q/label/set", "again", qos=1)
             await until(lambda: watch.newest.get("attune/s/rooms/q/label/result") == "again")
+
+
+async def test_what_is_forgotten_is_no_longer_retained(mosquitto: Mosquitto) -> None:
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    announcing = Announcing("s", publisher)
+    node = "a1b2c3d400000001"
+    kept = topics.room_topic("s", "b")
+    gone = [topics.room_topic("s", "a"), topics.health_topic("s", node), topics.alert_topic("s", 4)]
+    for topic in (*gone, kept):
+        publisher.publish(topic, "a marker")
+    async with running(publisher):
+        await until(lambda: publisher.acknowledged >= 5)
+        announcing.forget(["a"], [node], [4])
+        await until(lambda: publisher.acknowledged >= 8)
+        async with watching(mosquitto.port) as late:
+            await until(lambda: len(late.newest) >= 2)
+    assert set(late.newest) == {"attune/s/status", kept}
+    # A daemon that was started since takes back what an earlier one left behind, too.
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    Announcing("s", publisher).forget(["b"], [], [])
+    async with running(publisher):
+        await until(lambda: publisher.acknowledged >= 2)
+        async with watching(mosquitto.port) as late:
+            await until(lambda: late.log)
+    assert set(late.newest) == {"attune/s/status"}

@@ -10,7 +10,8 @@ from attuned.api import messages
 from attuned.api.answers import Context, answers
 from attuned.errors import AttuneError
 from attuned.labels.checking import Doubt, chance_against
-from attuned.labels.labels import IMPORT, PERSON
+from attuned.labels.importing import IMPORT
+from attuned.labels.labels import PERSON
 from attuned.labels.names import no_room
 from attuned.labels.questions import questions, signals
 from attuned.site import Site

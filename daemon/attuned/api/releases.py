@@ -1,6 +1,7 @@
 """The calls about releases: retraining, and what came of it."""
 
 import contextlib
+import json
 from collections.abc import AsyncGenerator
 
 import grpc
@@ -71,6 +72,11 @@ class ReleaseCalls(admin_pb2_grpc.AdminServicer):
             raise RequestError(
                 f"These releases are of the rooms {before.room} and {now.room}: compare two of one room."
             )
+        for row in (before, now):
+            if row.forgotten != "[]":
+                raise RequestError(
+                    f"Inputs of release {row.id[:8]} were forgotten: there is nothing to compare any more."
+                )
         bodies = [Release.model_validate_json(row.body) for row in (before, now)]
         return page(now, await self._site.retraining.compare(*bodies))
 
@@ -79,6 +85,10 @@ class ReleaseCalls(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.ReleaseRequest, context: Context
     ) -> admin_pb2.RebuildReleaseReply:
         row = await self._site.site_store.releases.find(request.id)
+        if forgotten := json.loads(row.forgotten):
+            inputs = [admin_pb2.ForgottenInput(name=name, utc_ms=utc_ms) for name, utc_ms in forgotten]
+            missing = [name for name, _ in forgotten]
+            return admin_pb2.RebuildReleaseReply(release=release(row), missing=missing, forgotten=inputs)
         answer = await self._site.retraining.rebuild(Release.model_validate_json(row.body))
         made = answer.releases[0] if answer.releases else None
         return admin_pb2.RebuildReleaseReply(

@@ -25,6 +25,10 @@ LABEL_WAIT_MS = 1_000
 CHECK_S = 300.0
 # A release is compared or rebuilt in seconds, by a process of its own.
 WORK_S = 60.0
+# Files are written anew, and rooms learned anew: seconds for a floor, minutes for a campus on a slow card.
+FORGET_S = 1800.0
+# A node with a link unlearns within a second or two, even where it has many labels.
+UNLEARN_WAIT_MS = 5_000
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
@@ -163,6 +167,20 @@ class Daemon:
         from attune_proto.v1 import admin_pb2
 
         return self._ask(self._stub.ShowRelease, admin_pb2.ReleaseRequest(id=number))
+
+    def forget(self, request: admin_pb2.ForgetRequest) -> admin_pb2.ForgetReply:
+        return self._ask(self._stub.Forget, request, FORGET_S)
+
+    def forgotten(self) -> admin_pb2.ListForgottenReply:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.ListForgotten, admin_pb2.ListForgottenRequest())
+
+    def prove_forgotten(self, ids: Sequence[str]) -> admin_pb2.ProveForgottenReply:
+        from attune_proto.v1 import admin_pb2
+
+        request = admin_pb2.ProveForgottenRequest(ids=ids, wait_ms=UNLEARN_WAIT_MS)
+        return self._ask(self._stub.ProveForgotten, request, FORGET_S)
 
     def compare(self, number: str, other: str) -> admin_pb2.ReleasePage:
         from attune_proto.v1 import admin_pb2

@@ -87,6 +87,6 @@ def rebuild(ctx: typer.Context, number: _Id, as_json: Json = False, socket: Sock
     else:
         from attuned.cli.release_screens import rebuilt_lines
 
-        output.show(rebuilt_lines(reply))
+        output.show(rebuilt_lines(reply, zone))
     if not reply.same:
         raise typer.Exit(1)

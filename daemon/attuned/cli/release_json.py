@@ -50,6 +50,7 @@ def rebuilt(reply: admin_pb2.RebuildReleaseReply, zone: tzinfo) -> dict[str, Any
         "same": reply.same,
         "rebuilt": reply.rebuilt or None,
         "missing": list(reply.missing),
+        "forgotten": [{"name": one.name, "when": clock.iso(one.utc_ms, zone)} for one in reply.forgotten],
     }
 
 

@@ -102,13 +102,17 @@ def release_screen(page: admin_pb2.ReleasePage, zone: tzinfo) -> RenderableType:
     return Group(*parts)
 
 
-def rebuilt_lines(reply: admin_pb2.RebuildReleaseReply) -> Text:
+def rebuilt_lines(reply: admin_pb2.RebuildReleaseReply, zone: tzinfo) -> Text:
     """Whether the same bytes came out, or what is gone."""
     name = f"Release {reply.release.id[:_DIGITS]}"
     if reply.same:
         return Text(f"{name} was rebuilt: the same bytes.")
     if not reply.missing:
         return Text(f"{name} was rebuilt from all of its parts and came out as {reply.rebuilt[:_DIGITS]}: other code.")
+    if reply.forgotten:
+        when = {one.name: clock.full(one.utc_ms, zone) for one in reply.forgotten}
+        lines = [f"{name} cannot be rebuilt: these parts of it were forgotten."]
+        return Text("\n".join([*lines, *(f"  {block} on {day}" for block, day in when.items())]))
     lines = [f"{name} cannot be rebuilt: these parts were forgotten or changed since."]
     return Text("\n".join([*lines, *(f"  {block}" for block in reply.missing)]))
 

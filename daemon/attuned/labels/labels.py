@@ -5,13 +5,13 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Protocol
 
 from attune_core import Schema
 
 from attuned.clock import Clock
 from attuned.errors import RequestError
 from attuned.labels.checking import CHECKED_LABELS, Doubt, check
+from attuned.labels.importing import Import
 from attuned.labels.names import no_room
 from attuned.labels.teaching import CLASSES, Teaching
 from attuned.nodes.conversation import Conversation
@@ -37,10 +37,6 @@ MEMORY_MS = 28 * DAY_MS
 CLOCKS_MS = 60_000
 
 PERSON = "person"
-IMPORT = "import"
-
-# Labels in one part of an import: a transaction of so many holds up another label for some hundredths of a second.
-PART_LABELS = 1_000
 
 
 class Labels:
@@ -72,11 +68,13 @@ class Labels:
         self._changed = changed
         self._in_force: dict[str, list[LabelRow]] = {room: [] for room in nodes_of}
         self._withdrawn: dict[str, list[int]] = {room: [] for room in nodes_of}
+        self._unlearning: dict[str, set[int]] = {}
         self.count = 0
 
     async def load(self) -> None:
         """Reads the labels that are in force."""
         self.count = await self._site.count_labels()
+        self._unlearning = await self._site.unlearning()
         for room in self._in_force:
             await self._load(room)
 
@@ -113,9 +111,9 @@ class Labels:
             await self._teach(stored)
 
     @asynccontextmanager
-    async def importing(self) -> AsyncIterator["Import"]:
+    async def importing(self) -> AsyncIterator[Import]:
         """An import, in whose end the rooms learn what it has brought, also where it is broken off."""
-        running = Import(self, self._site, self._clock.utc_ms())
+        running = Import(self.check, self._site, self._clock.utc_ms())
         try:
             yield running
         finally:
@@ -138,15 +136,57 @@ class Labels:
         """A room's labels have changed in more than one place."""
         await self._flush()
         await self._load(room)
+        await self._tell_room(room)
+        self._changed(room)
+
+    async def _tell_room(self, room: str) -> None:
         for conversation in self._nodes_of[room].values():
             # A node that has not said hello is told everything when it does.
             if not self._teaching.needs_all(conversation):
                 await self._tell_all(conversation)
-        self._changed(room)
+
+    async def forget(self, rooms: Iterable[str]) -> None:
+        """Labels of these rooms went, or windows of theirs: nodes unlearn them, and are told what is left."""
+        self.count = await self._site.count_labels()
+        self._unlearning = await self._site.unlearning()
+        for room in rooms:
+            if room in self._in_force:
+                await self._load(room)
+                await self._tell_room(room)
+
+    async def wait_unlearned(self, seconds: float) -> None:
+        """Waits until every node that can has unlearned what it has to, at most so many seconds of real time."""
+        for number in {number for numbers in self.to_unlearn.values() for number in numbers}:
+            began = asyncio.get_running_loop().time()
+            await self._teaching.wait(number, max(seconds, 0.0))
+            seconds -= asyncio.get_running_loop().time() - began
+
+    def held(self, node: str) -> set[int]:
+        """The labels that a node has said that it knows, by number."""
+        return self._teaching.held(node)
+
+    def has_unlearned(self, node: str) -> bool:
+        """Whether a node has unlearned something since that was last written down."""
+        return bool(self._unlearning.get(node, set()) & self._teaching.forgotten(node))
+
+    async def note_unlearned(self, node: str) -> None:
+        """Writes down what a node has unlearned by now."""
+        gone = self._unlearning.get(node, set()) & self._teaching.forgotten(node)
+        if gone:
+            self._unlearning[node] -= gone
+            await self._site.note_unlearned(node, gone)
+
+    @property
+    def to_unlearn(self) -> dict[str, set[int]]:
+        """The labels that each node has yet to say that it has unlearned."""
+        known = {node: numbers - self._teaching.forgotten(node) for node, numbers in self._unlearning.items()}
+        return {node: numbers for node, numbers in known.items() if numbers}
 
     async def _teach(self, stored: LabelRow) -> None:
         await self._flush()
         windows = await self._windows.windows_between(self._nodes_of[stored.room], stored.from_utc_ms, stored.to_utc_ms)
+        if not await self._site.has_label(stored.number):  # it was forgotten while the windows were read
+            return
         # From here on windows that are committed find the label in force: no pause may come before the last plan.
         self._in_force[stored.room] = _standing(self._in_force[stored.room], stored)
         for conversation in self._nodes_of[stored.room].values():
@@ -186,7 +226,9 @@ class Labels:
             labels = self._in_force[conversation.room]
             spans = merged((row.from_utc_ms, row.to_utc_ms) for row in labels)
             windows = await self._windows.windows_in([conversation.node], spans)
-        self._teaching.begin(conversation, withdrawn=self._withdrawn[conversation.room])
+        forgotten = self._unlearning.get(conversation.node, set())
+        withdrawn = sorted({*self._withdrawn[conversation.room], *forgotten})
+        self._teaching.begin(conversation, withdrawn=withdrawn, again=forgotten)
         for label in _last_taught(labels, windows, _capacity(conversation), self._clock.utc_ms() - MEMORY_MS):
             self._plan(conversation, label, windows)
 
@@ -200,7 +242,10 @@ class Labels:
     def _plan(self, conversation: Conversation, label: LabelRow, windows: Sequence[Window]) -> None:
         inside = [window for window in _inside(label, windows) if window.node == conversation.node]
         newer = [row for row in self._in_force[conversation.room] if row.number > label.number and _overlap(row, label)]
-        self._teaching.plan(conversation, label, inside, newer=newer)
+        # Windows that the node has not yet reported may be of a time that was forgotten: those that are not come, and
+        # are taught then.
+        held = not conversation.has_forgotten(label.from_utc_ms, label.to_utc_ms)
+        self._teaching.plan(conversation, label, inside, held=held, newer=newer)
 
     def check(self, label: LabelRow, *, force: bool = False) -> None:
         """Raises NotFoundError for an unknown room, RequestError for an interval, class or weight that cannot be."""
@@ -230,65 +275,6 @@ class Labels:
             raise RequestError(
                 "The label is longer than a day: see whether the days are right; --force says that it is meant."
             )
-
-
-class Row(Protocol):
-    """A label as an import brings it."""
-
-    @property
-    def line(self) -> int: ...
-    @property
-    def room(self) -> str: ...
-    @property
-    def class_name(self) -> str: ...
-    @property
-    def from_utc_ms(self) -> int: ...
-    @property
-    def to_utc_ms(self) -> int: ...
-    @property
-    def weight(self) -> float: ...
-
-
-class Import:
-    """Labels that are told together: all of them at the same moment, so none is newer than another."""
-
-    def __init__(self, labels: Labels, site: SiteStore, told_utc_ms: int) -> None:
-        self._labels = labels
-        self._site = site
-        self._told_utc_ms = told_utc_ms
-        self._longest_ms = 0
-        self.stored = 0
-        self.rooms: set[str] = set()
-
-    async def add(self, rows: Sequence[Row], source: str, author: str) -> list[tuple[int, str]]:
-        """Stores what can be; the lines of the others, with a sentence each. Raises RequestError for too many rows."""
-        if len(rows) > PART_LABELS:
-            raise RequestError(f"A part of an import has at most {PART_LABELS} labels: send it in smaller parts.")
-        good: list[tuple[int, LabelRow]] = []
-        refused: list[tuple[int, str]] = []
-        for row in rows:
-            interval = (row.from_utc_ms, row.to_utc_ms)
-            label = LabelRow(0, row.room, row.class_name, *interval, row.weight, source, author, self._told_utc_ms)
-            try:
-                self._labels.check(label)
-            except RequestError as error:
-                refused.append((row.line, str(error)))
-            else:
-                good.append((row.line, label))
-        return sorted(refused + await self._store(good))
-
-    async def _store(self, rows: Sequence[tuple[int, LabelRow]]) -> list[tuple[int, str]]:
-        lengths = (label.to_utc_ms - label.from_utc_ms for _, label in rows)
-        self._longest_ms = max(self._longest_ms, *lengths, 0)
-        against = await self._site.add_labels([label for _, label in rows], self._longest_ms)
-        refused = []
-        for (line, label), number in zip(rows, against, strict=True):
-            if number:
-                refused.append((line, f"It says otherwise of {label.room} than label {number} of the same file."))
-            else:
-                self.stored += 1
-                self.rooms |= set() if label.weak else {label.room}
-        return refused
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -4,15 +4,24 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 5
+WINDOWS_VERSION = 6
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 7
+ATTUNE_VERSION = 8
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
     for statement in statements:
         database.conn.execute(statement)
+
+
+# What was forgotten, in both files so that each restores the other: selection and counts are JSON, through_label is the
+# highest number that a label had by then, alerts are numbers of drift events that went (a JSON list), and state says
+# whether it has been carried out in this very file.
+_AUDIT = (
+    "CREATE TABLE audit (id TEXT PRIMARY KEY, utc_ms INTEGER NOT NULL, author TEXT NOT NULL, selection TEXT NOT NULL,"
+    " counts TEXT NOT NULL, through_label INTEGER NOT NULL, alerts TEXT NOT NULL, state TEXT NOT NULL) WITHOUT ROWID"
+)
 
 
 @windows(name="1_first_tables")
@@ -73,6 +82,11 @@ def _windows_3(database: sqlite_utils.Database) -> None:
 def _windows_4(database: sqlite_utils.Database) -> None:
     # The daemon's clock when it was said; 0 where that was not written down.
     _run(database, "ALTER TABLE said ADD COLUMN spoken_utc_ms INTEGER NOT NULL DEFAULT 0")
+
+
+@windows(name="5_audit")
+def _windows_5(database: sqlite_utils.Database) -> None:
+    _run(database, _AUDIT)
 
 
 @windows(name="6_sketches_of_quiet_nodes")
@@ -158,6 +172,22 @@ def _attune_6(database: sqlite_utils.Database) -> None:
         " through_label INTEGER NOT NULL, trigger TEXT NOT NULL, report TEXT NOT NULL, body BLOB NOT NULL)"
         " WITHOUT ROWID",
         "CREATE INDEX releases_node ON releases (node, made_utc_ms)",
+    )
+
+
+@attune(name="7_forgetting")
+def _attune_7(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        _AUDIT,
+        # Labels that a node has to take out of its log, until it says that it has.
+        "CREATE TABLE unlearning (node TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (node, number))"
+        " WITHOUT ROWID",
+        # The highest number that a label has had: those of labels that were forgotten are not given again.
+        "CREATE TABLE label_numbers (through INTEGER NOT NULL)",
+        "INSERT INTO label_numbers SELECT coalesce(max(number), 0) FROM labels",
+        # Names of blocks that were forgotten, each with when (a JSON list of pairs).
+        "ALTER TABLE releases ADD COLUMN forgotten TEXT NOT NULL DEFAULT '[]'",
     )
 
 

@@ -8,6 +8,7 @@ from attuned.errors import NotFoundError, RequestError
 from attuned.store.database import Database
 
 CANDIDATE, DEPLOYED, REFUSED, SUPERSEDED = "candidate", "deployed", "refused", "superseded"
+FORGOTTEN = "forgotten"
 
 # Hex digits of an id below which too many releases could be meant.
 LEAST_DIGITS = 4
@@ -15,11 +16,13 @@ LEAST_DIGITS = 4
 
 @dataclass(frozen=True)
 class ReleaseRow:
-    """A release as it is stored; `body` never changes, `state` does.
+    """A release as it is stored; `body` changes only where its inputs are forgotten, `state` does.
 
     `state`: a `candidate` waits, a `deployed` one runs on its node, a `refused` one was worse, a `superseded` one has
-    been followed by a newer one. `verdict`: better, worse, too little evidence. `running` is what a node that runs it
-    says in its hello, `trigger` why it was built, `report` the gate's findings as JSON.
+    been followed by a newer one, inputs of a `forgotten` one were forgotten. `verdict`: better, worse, too little
+    evidence. `running` is what a node that runs it says in its hello, `trigger` why it was built, `report` the gate's
+    findings as JSON. `forgotten` names the blocks that were forgotten since, each with when (UTC in ms), as JSON; the
+    body has lost them, and all that was learned.
     """
 
     id: str
@@ -33,6 +36,7 @@ class ReleaseRow:
     trigger: str
     report: str
     body: bytes
+    forgotten: str = "[]"
 
 
 _COLUMNS = ", ".join(field.name for field in fields(ReleaseRow))

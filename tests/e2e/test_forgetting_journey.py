@@ -1,0 +1,105 @@
+"""Forgetting through every process: a node is as if it had never been told, and a kill changes nothing of that."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+import stored
+from attune_proto.v1 import admin_pb2
+from dialled import DialledNode, dialled
+from installation import START_UTC_MS, Installation, wait_until
+
+pytestmark = pytest.mark.slow
+
+NODE, ROOM = "0a0b0c0d01020304", "1.01"
+SENSORS = ("temperature", "co2", "pir")
+MINUTE = 60_000
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    found = Installation(tmp_path, {ROOM: [NODE]}, rate=600)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.close()
+
+
+def live_for(node: DialledNode, seconds: float) -> None:
+    until = node.tick_ms + 1000 * seconds
+    node.live_until(lambda: node.tick_ms >= until and node.core.facts.waiting == 0, "Time", 60)
+
+
+def forget(installation: Installation, from_min: int, to_min: int) -> admin_pb2.ForgetReply:
+    first, last = (START_UTC_MS + minute * MINUTE for minute in (from_min, to_min))
+    request = admin_pb2.ForgetRequest(room=ROOM, author="ann", from_utc_ms=first, to_utc_ms=last)
+    with installation.admin() as admin:
+        return admin.Forget(request, timeout=30)
+
+
+def inside(installation: Installation, from_min: int, to_min: int) -> int:
+    """Windows of the time that the store holds."""
+    first, last = (START_UTC_MS + minute * MINUTE for minute in (from_min, to_min))
+    return sum(
+        first < window.end_utc_ms <= last and not window.refused for window in stored.windows(installation.store)
+    )
+
+
+def test_a_node_is_as_if_it_had_never_been_told(installation: Installation) -> None:
+    with dialled(installation, NODE, SENSORS) as node, ThreadPoolExecutor(1) as people:
+        live_for(node, 75 * 60)
+        for class_name, first, last in (("free", 30, 40), ("occupied", 45, 60)):
+            before = node.core.head().export()
+            span = START_UTC_MS + first * MINUTE, START_UTC_MS + last * MINUTE
+            answer = people.submit(installation.add_label, ROOM, class_name, *span)
+            node.live_until(answer.done, "The answer to the label")
+        assert (node.core.facts.label_windows, inside(installation, 44, 61)) == (25, 17)
+
+        forgotten = people.submit(forget, installation, 44, 61)
+        node.live_until(forgotten.done, "The end of forgetting")
+        entry = forgotten.result().entry
+        assert entry.state == "done"
+        node.live_until(lambda: node.core.facts.label_windows == 10, "The label's end on the node")
+        assert node.core.head().export() == before
+        assert inside(installation, 44, 61) == 0
+        assert inside(installation, 30, 44) == 14
+
+        def proof() -> admin_pb2.ProveForgottenReply:
+            with installation.admin() as admin:
+                return admin.ProveForgotten(admin_pb2.ProveForgottenRequest(ids=[entry.id], wait_ms=5000), timeout=60)
+
+        proved = people.submit(proof)
+        node.live_until(proved.done, "The proof", 60)
+        assert [check.name for check in proved.result().checks if not check.same] == []
+        # What the label said before its end is all that is left of it.
+        installation.restart("daemon")
+        live_for(node, 60)
+        assert node.core.head().export() == before
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.05, 0.1])
+def test_a_killed_daemon_ends_it_at_the_next_start(installation: Installation, delay_s: float) -> None:
+    with dialled(installation, NODE, SENSORS) as node, ThreadPoolExecutor(1) as people:
+        live_for(node, 30 * 60)
+        before = inside(installation, 5, 25)
+        running = people.submit(forget, installation, 5, 25)
+        time.sleep(delay_s)
+        installation.kill("daemon")
+        assert running.exception() is None or isinstance(running.exception(), grpc.RpcError)
+        installation.launch("daemon")
+        installation.wait_ready("daemon")
+        with installation.admin() as admin:
+            entries = admin.ListForgotten(admin_pb2.ListForgottenRequest(), timeout=5).entries
+            if entries:
+                ask = admin_pb2.ListForgottenRequest()
+                wait_until(
+                    lambda: admin.ListForgotten(ask, timeout=5).entries[0].state == "done", "The end of forgetting"
+                )
+        left = inside(installation, 5, 25)
+        print(f"\nKilled after {delay_s * 1000:g} ms: {'taken up and ended' if entries else 'never begun'}.")
+        assert left == (0 if entries else before)
+        assert before > 0
