@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_ARGS ?=
 BENCH ?=
+BUG ?=
 PYTEST_ARGS ?=
 FUZZ_S ?= 60
 
 BIN := $(VENV)/bin
 FIRMWARE_BUILD := build/mps2_an386
 C_TEST_BUILD := build/ctest
+POWER_LOSS_BUILD := build/power_loss
 FUZZ_BUILD := build/fuzz
 COVERAGE_BUILD := build/coverage
 PYTHON_SOURCES := daemon gateway tests bench packaging mcu_firmware/binding mcu_firmware/tests
@@ -23,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test test-c test-python check firmware fuzz bench clean
+.PHONY: setup demo test test-c power-loss test-power-loss test-python check firmware fuzz bench clean
 
 setup: $(VENV)/.project
 	@:
@@ -48,13 +50,27 @@ $(VENV)/.project: $(VENV)/.requirements $(BUILT_SOURCES)
 demo: setup
 	@$(BIN)/attune demo $(DEMO_ARGS)
 
-test: test-c test-python
+test: test-c test-power-loss test-python
 
 test-c: setup
 	@cmake -G Ninja -S . -B $(C_TEST_BUILD) -DATTUNE_TESTS=ON -DCMAKE_BUILD_TYPE=Debug \
 	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
 	@cmake --build $(C_TEST_BUILD) -- --quiet
 	ctest --test-dir $(C_TEST_BUILD) --output-on-failure --no-tests=error
+
+$(POWER_LOSS_BUILD)/build.ninja: setup
+	@cmake -G Ninja -S . -B $(POWER_LOSS_BUILD) -DATTUNE_POWER_LOSS=ON -DCMAKE_BUILD_TYPE=Release \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
+
+# Cuts the power of a node's flash at every operation; with BUG=1 to 5, that of a store with a planted bug.
+power-loss: $(POWER_LOSS_BUILD)/build.ninja
+	@cmake --build $(POWER_LOSS_BUILD) --target power-loss$(BUG:%=-bug%) -- --quiet
+	@$(POWER_LOSS_BUILD)/mcu_firmware/tests/power_loss/power-loss$(BUG:%=-bug%)
+
+# The same, and that each planted bug is caught.
+test-power-loss: power-loss
+	@cmake --build $(POWER_LOSS_BUILD) -- --quiet
+	ctest --test-dir $(POWER_LOSS_BUILD)/mcu_firmware/tests/power_loss --output-on-failure --no-tests=error
 
 test-python: setup
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -1,11 +1,11 @@
-"""Fetch the C libraries that Attune builds in: Monocypher and the nanopb run time.
+"""Fetch the C libraries that Attune builds in: Monocypher, littlefs and the nanopb run time.
 
     fetch_c_sources.py FOLDER
 
-Monocypher comes from the source distribution of the Python package `pymonocypher`, nanopb from the source package of
-the Debian release whose `nanopb` holds the generator, so that generator and run time are of one version. Archives are
-kept in FOLDER and used again for as long as their SHA-256 fits; nothing of them is run. The unpacked sources lie in
-FOLDER/monocypher and FOLDER/nanopb.
+Monocypher and littlefs come from the source distributions of the Python packages `pymonocypher` and `littlefs-python`,
+nanopb from the source package of the Debian release whose `nanopb` holds the generator, so that generator and run time
+are of one version. Archives are kept in FOLDER and used again for as long as their SHA-256 fits; nothing of them is
+run. The unpacked sources lie in FOLDER/monocypher, FOLDER/littlefs and FOLDER/nanopb.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 
@@ -26,7 +27,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class Library:
-    """A source archive and the members of it that are built, all in one folder of the archive."""
+    """A source archive and the members of it that are built, by their paths below the archive's top folder."""
 
     name: str
     archive: str
@@ -56,12 +57,12 @@ def configured_index() -> list[str]:
     return ["--index-url", index] if index else []
 
 
-def download_from_package_index(folder: Path) -> None:
+def download_from_package_index(requirement: str, folder: Path) -> None:
     advice = "Check the network, then run `./dev setup` again."
     command = [sys.executable, "-m", "unearth", "--no-binary", "--download", str(folder), *configured_index()]
-    found = json.loads(run([*command, "pymonocypher==4.0.3.4"], advice))
+    found = json.loads(run([*command, requirement], advice))
     if found.get("local_path") is None:
-        raise FetchError(f"The package index gave no archive of pymonocypher 4.0.3.4. {advice}")
+        raise FetchError(f"The package index gave no archive of {requirement}. {advice}")
 
 
 def download_from_debian(folder: Path) -> None:
@@ -104,7 +105,20 @@ MONOCYPHER = Library(
     archive="pymonocypher-4.0.3.4.tar.gz",
     sha256="5e56e3d3eb770a53e0b9f6274146663c11a11f3d0de5cd48e3be0428d1b07a4a",
     members=("monocypher.c", "monocypher.h", "LICENSE.txt"),
-    download=download_from_package_index,
+    download=partial(download_from_package_index, "pymonocypher==4.0.3.4"),
+)
+LITTLEFS = Library(
+    name="littlefs",
+    archive="littlefs_python-0.19.0.tar.gz",
+    sha256="4ce8c6eeeb2703abaf8cb60f2dab624b17af42b13df3dbc6c42d4142bad79a59",
+    members=(
+        "littlefs/lfs.c",
+        "littlefs/lfs.h",
+        "littlefs/lfs_util.c",
+        "littlefs/lfs_util.h",
+        "littlefs/LICENSE.md",
+    ),
+    download=partial(download_from_package_index, "littlefs-python==0.19.0"),
 )
 NANOPB = Library(
     name="nanopb",
@@ -139,7 +153,7 @@ def unpack(library: Library, folder: Path) -> None:
             member = archive.extractfile(f"{top}/{name}")
             if member is None:
                 raise FetchError(f"{library.archive} has no file {name}; the pinned archive is not the one expected.")
-            (fresh / name).write_bytes(member.read())
+            (fresh / Path(name).name).write_bytes(member.read())
     fresh.rename(folder / library.name)
 
 
@@ -158,7 +172,7 @@ def provide(library: Library, folder: Path) -> None:
 def main(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        for library in (MONOCYPHER, NANOPB):
+        for library in (MONOCYPHER, LITTLEFS, NANOPB):
             provide(library, folder)
     except FetchError as error:
         print(error, file=sys.stderr)

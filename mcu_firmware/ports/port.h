@@ -6,6 +6,7 @@
 #define ATTUNE_PORT_H
 
 #include "node/node.h"
+#include "store/flash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -81,17 +82,9 @@ size_t attune_port_link_send(const uint8_t *bytes, size_t size);
 
 /* --- Flash --- */
 
-/* NOR rules: an erased byte is 0xFF, programming only clears bits, erasing works on whole blocks. A call that returned
- * ATTUNE_FLASH_OK has reached the cells; power may fail in the middle of a call, and then any of the bytes that it
- * named may hold anything, but no others. */
-#define ATTUNE_FLASH_BLOCK 4096u
-
-typedef enum attune_flash_result {
-    ATTUNE_FLASH_OK = 0,
-    ATTUNE_FLASH_RANGE, /* outside the flash, or an address to erase that is no start of a block; nothing was done */
-    ATTUNE_FLASH_NOT_ERASED, /* a bit would have to go from 0 to 1; nothing was programmed */
-    ATTUNE_FLASH_WORN        /* the cells do not hold what was written */
-} attune_flash_result;
+/* The rules of store/flash.h, for a part without a cache: a call that returned ATTUNE_FLASH_OK has reached the cells. Power may fail
+ * in the middle of a call, and then any of the bytes that it named may hold anything, but no others. Blocks are ATTUNE_FLASH_BLOCK
+ * bytes. */
 
 /* Bytes of flash for the node's data: whole blocks, the image of the firmware not among them. */
 uint32_t attune_port_flash_size(void);

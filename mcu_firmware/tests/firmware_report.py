@@ -22,6 +22,7 @@ SIZES_SECTION = ".attune.sizes"
 LEARNING = ("window", "learner", "filter", "real")
 LIBRARIES = {
     "libmonocypher.a": "monocypher",
+    "liblittlefs.a": "littlefs",
     "libnanopb.a": "nanopb",
     "libattune_node_proto.a": "messages",
     "libc_nano.a": "libc",

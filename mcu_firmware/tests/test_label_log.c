@@ -41,7 +41,7 @@ static void expect_same_bytes(const attune_head *a, const attune_head *b) {
 
 static void copy(const void *from, attune_head *head) { *head = *(const attune_head *)from; }
 
-static attune_release kept(const attune_head *head) { return (attune_release){copy, head}; }
+static attune_release kept(const attune_head *head) { return (attune_release){copy, head, 0}; }
 
 static void expect_replay_agrees(const attune_label_log *log, const attune_release *release, const attune_head *head) {
     attune_head replayed;

@@ -8,6 +8,11 @@ static attune_head_result learn_entry(const attune_label_entry *entry, attune_he
     return attune_head_learn(head, entry->features, entry->class_index, (attune_real)entry->weight / 256);
 }
 
+/* What the release was built from it knows already. */
+static attune_head_result teach(const attune_label_entry *entry, const attune_release *release, attune_head *head) {
+    return entry->number > release->through ? learn_entry(entry, head) : ATTUNE_HEAD_OK;
+}
+
 /* Index of the entry for the same window, count if there is none. */
 static uint16_t find(const attune_label_log *log, const attune_label_entry *entry) {
     uint16_t i = 0;
@@ -38,6 +43,17 @@ static void append(attune_label_log *log, const attune_label_entry *entry) {
     log->count += 1;
 }
 
+void attune_label_log_place(attune_label_log *log, const attune_label_entry *entry) {
+    uint16_t gone = find(log, entry);
+    if (gone == log->count && log->count == ATTUNE_LABEL_LOG) {
+        gone = find_lowest(log);
+    }
+    if (gone < log->count) {
+        take_out(log, gone);
+    }
+    append(log, entry);
+}
+
 attune_label_result attune_label_log_learn(attune_label_log *log, const attune_label_entry *entry,
                                            const attune_release *release, attune_head *head) {
     if (entry->class_index >= ATTUNE_MAX_CLASSES || entry->weight == 0) {
@@ -48,20 +64,16 @@ attune_label_result attune_label_log_learn(attune_label_log *log, const attune_l
         return log->entry[gone].number == entry->number ? ATTUNE_LABEL_KNOWN : ATTUNE_LABEL_SUPERSEDED;
     }
     if (gone == log->count && log->count < ATTUNE_LABEL_LOG) {
-        if (learn_entry(entry, head) != ATTUNE_HEAD_OK) {
+        if (teach(entry, release, head) != ATTUNE_HEAD_OK) {
             return ATTUNE_LABEL_REFUSED;
         }
         append(log, entry);
         return ATTUNE_LABEL_LEARNED;
     }
-    if (gone == log->count) {
-        gone = find_lowest(log);
-        if (log->entry[gone].number > entry->number) {
-            return ATTUNE_LABEL_SUPERSEDED;
-        }
+    if (gone == log->count && log->entry[find_lowest(log)].number > entry->number) {
+        return ATTUNE_LABEL_SUPERSEDED;
     }
-    take_out(log, gone);
-    append(log, entry);
+    attune_label_log_place(log, entry);
     attune_label_log_replay(log, release, head);
     return ATTUNE_LABEL_LEARNED;
 }
@@ -87,6 +99,6 @@ void attune_label_log_replay(const attune_label_log *log, const attune_release *
     release->load(release->from, head);
     for (uint16_t i = 0; i < log->count; i++) {
         /* An entry that the head has no room for teaches nothing, now as whenever the log is replayed. */
-        (void)learn_entry(&log->entry[i], head);
+        (void)teach(&log->entry[i], release, head);
     }
 }

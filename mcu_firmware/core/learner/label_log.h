@@ -25,6 +25,8 @@ typedef struct attune_label_log {
 typedef struct attune_release {
     void (*load)(const void *from, attune_head *head); /* sets head to it */
     const void *from;
+    uint32_t
+        through; /* the highest label number that it was built from: entries up to it are not replayed. 0 if none */
 } attune_release;
 
 typedef enum attune_label_result {
@@ -40,6 +42,10 @@ void attune_label_log_init(attune_label_log *log);
  * a replay would (an append), by a replay otherwise. */
 attune_label_result attune_label_log_learn(attune_label_log *log, const attune_label_entry *entry,
                                            const attune_release *release, attune_head *head);
+
+/* Puts an entry where attune_label_log_learn has put it, without a head: what was learned once is placed again in the same order
+ * when a log is read back. */
+void attune_label_log_place(attune_label_log *log, const attune_label_entry *entry);
 
 /* Takes every window of a label out of the log; head = release + what is left, replayed. Returns how many windows went, and leaves
  * the head alone if none did. */

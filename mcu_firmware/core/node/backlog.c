@@ -42,6 +42,16 @@ void attune_backlog_push(attune_backlog *backlog, const attune_report *report) {
     backlog->count += 1;
 }
 
+bool attune_backlog_put_back(attune_backlog *backlog, const attune_report *report) {
+    if (backlog->count == ATTUNE_BACKLOG) {
+        return false;
+    }
+    backlog->head = (uint16_t)((backlog->head + ATTUNE_BACKLOG - 1) % ATTUNE_BACKLOG);
+    backlog->count += 1;
+    *slot(backlog, 0) = *report;
+    return true;
+}
+
 static bool is_named(uint32_t seq, uint32_t through, uint32_t more) {
     if (seq <= through) {
         return true;

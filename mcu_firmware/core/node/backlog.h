@@ -30,6 +30,9 @@ void attune_backlog_init(attune_backlog *backlog);
 /* Stores a report and gives it the next sequence number. */
 void attune_backlog_push(attune_backlog *backlog, const attune_report *report);
 
+/* Puts a report before the oldest, whose number is lower and which keeps it. False if the ring is full. */
+bool attune_backlog_put_back(attune_backlog *backlog, const attune_report *report);
+
 /* Drops every report with seq <= through, and those of the bitmap (bit i: through + 2 + i). */
 void attune_backlog_acknowledge(attune_backlog *backlog, uint32_t through, uint32_t more);
 

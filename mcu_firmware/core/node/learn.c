@@ -2,23 +2,20 @@
 
 #include <string.h>
 
-static void count(attune_label_result result, attune_v1_LabelAck *ack) {
-    if (result == ATTUNE_LABEL_LEARNED || result == ATTUNE_LABEL_KNOWN) {
-        ack->learned += 1;
-    } else {
-        ack->refused += 1;
-    }
-}
+typedef struct answer {
+    attune_v1_LabelAck ack;
+    uint16_t placed; /* windows that are new at the end of the log */
+} answer;
 
-static void load_release(const void *schema, attune_head *head) {
-    (void)attune_factory_load(head, ATTUNE_FACTORY_HEAD, (const attune_schema *)schema);
-}
-
-attune_release attune_node_release(const attune_node *node) { return (attune_release){load_release, &node->schema}; }
-
-static void learn(attune_node *node, const attune_label_entry *entry, attune_v1_LabelAck *ack) {
+static void learn(attune_node *node, const attune_label_entry *entry, answer *answer) {
     attune_release release = attune_node_release(node);
-    count(attune_label_log_learn(&node->log, entry, &release, &node->head), ack);
+    attune_label_result result = attune_label_log_learn(&node->log, entry, &release, &node->head);
+    if (result == ATTUNE_LABEL_LEARNED || result == ATTUNE_LABEL_KNOWN) {
+        answer->ack.learned += 1;
+        answer->placed = (uint16_t)(answer->placed + (result == ATTUNE_LABEL_LEARNED));
+    } else {
+        answer->ack.refused += 1;
+    }
 }
 
 /* Reads little-endian int16; the number of bytes has been checked. */
@@ -28,18 +25,17 @@ static void read_features(const uint8_t *bytes, uint8_t features, int16_t *x) {
     }
 }
 
-static void learn_sent(attune_node *node, const attune_v1_Label *label, attune_label_entry *entry,
-                       attune_v1_LabelAck *ack) {
+static void learn_sent(attune_node *node, const attune_v1_Label *label, attune_label_entry *entry, answer *answer) {
     for (pb_size_t i = 0; i < label->windows_count; i++) {
         const attune_v1_LabelWindow *window = &label->windows[i];
         if (window->features.size != 2u * node->schema.features) {
-            ack->refused += 1;
+            answer->ack.refused += 1;
             continue;
         }
         entry->boot = window->boot;
         entry->seq = window->seq;
         read_features(window->features.bytes, node->schema.features, entry->features);
-        learn(node, entry, ack);
+        learn(node, entry, answer);
     }
 }
 
@@ -53,8 +49,7 @@ static bool was_sent(const attune_node *node, const attune_v1_Label *label, uint
     return false;
 }
 
-static void learn_held(attune_node *node, const attune_v1_Label *label, attune_label_entry *entry,
-                       attune_v1_LabelAck *ack) {
+static void learn_held(attune_node *node, const attune_v1_Label *label, attune_label_entry *entry, answer *answer) {
     for (uint16_t i = 0; i < node->backlog.count; i++) {
         const attune_report *report = attune_backlog_at(&node->backlog, i);
         bool inside = report->end_s > label->from_s && report->end_s <= label->to_s;
@@ -64,7 +59,7 @@ static void learn_held(attune_node *node, const attune_v1_Label *label, attune_l
         entry->boot = node->identity.boot;
         entry->seq = report->seq;
         memcpy(entry->features, report->features, sizeof entry->features);
-        learn(node, entry, ack);
+        learn(node, entry, answer);
     }
 }
 
@@ -78,24 +73,29 @@ static void queue_ack(attune_node *node, const attune_v1_LabelAck *ack) {
 }
 
 void attune_node_learn(attune_node *node, const attune_v1_Label *label) {
-    attune_v1_LabelAck ack = {.number = label->number, .part = label->part};
+    answer answer = {.ack = {.number = label->number, .part = label->part}};
     /* Out of range becomes what the log refuses. */
     attune_label_entry entry = {
         .number = label->number,
         .weight = label->weight <= UINT16_MAX ? (uint16_t)label->weight : 0,
         .class_index = label->class_index < ATTUNE_MAX_CLASSES ? (uint8_t)label->class_index : ATTUNE_MAX_CLASSES,
     };
-    learn_sent(node, label, &entry, &ack);
-    learn_held(node, label, &entry, &ack);
-    node->counters.refused_labels += ack.refused;
+    learn_sent(node, label, &entry, &answer);
+    learn_held(node, label, &entry, &answer);
+    node->counters.refused_labels += answer.ack.refused;
     attune_filter_resize(&node->filter, attune_head_classes(&node->head), node->schema.window_s);
-    queue_ack(node, &ack);
+    /* Without an acknowledgement the label comes again. */
+    if (attune_node_keep_labels(node, answer.placed)) {
+        queue_ack(node, &answer.ack);
+    }
 }
 
 void attune_node_unlearn(attune_node *node, const attune_v1_Unlearn *unlearn) {
     attune_v1_LabelAck ack = {.number = unlearn->number, .part = unlearn->part};
     attune_release release = attune_node_release(node);
-    (void)attune_label_log_forget(&node->log, unlearn->number, &release, &node->head);
+    uint16_t gone = attune_label_log_forget(&node->log, unlearn->number, &release, &node->head);
     attune_filter_resize(&node->filter, attune_head_classes(&node->head), node->schema.window_s);
-    queue_ack(node, &ack);
+    if (gone > 0 ? attune_node_keep_log(node) : attune_node_keep_labels(node, 0)) {
+        queue_ack(node, &ack);
+    }
 }

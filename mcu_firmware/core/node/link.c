@@ -14,6 +14,7 @@ static void begin(attune_node *node) {
     node->health_due = false;
     node->label_acks = 0;
     node->sent_seq = 0;
+    attune_node_keep_unload(node);
     attune_button_restart(&node->button, node->now_ms);
     attune_quiet_restart(&node->quiet, node->now_ms);
     attune_retry_start(&node->hello_retry, node->now_ms, ATTUNE_HELLO_RETRY_MS);
@@ -64,6 +65,7 @@ static void take_time(attune_node *node, const attune_v1_Time *time) {
         attune_button_restart(&node->button, node->now_ms);
     }
     node->timed = true;
+    attune_node_keep_tie(node, time->echo_tick_ms, time->utc_ms);
     attune_quiet_set(&node->quiet, time->quiet, time->utc_ms, time->echo_tick_ms);
 }
 
@@ -76,6 +78,7 @@ static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack) {
     uint16_t waiting = attune_backlog_waiting(&node->backlog);
     attune_backlog_acknowledge(&node->backlog, ack->through, ack->more);
     node->through = ack->through > node->through ? ack->through : node->through;
+    attune_node_keep_acknowledge(node);
     if (attune_backlog_waiting(&node->backlog) < waiting) {
         node->report_retry.wait_ms = ATTUNE_REPORT_RETRY_MS;
     }
@@ -136,7 +139,7 @@ static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message) 
     memcpy(hello->schema, node->schema.hash, sizeof hello->schema);
     memcpy(hello->release, node->release_digest, sizeof hello->release);
     hello->classes = attune_head_classes(&node->head);
-    hello->first_seq = attune_backlog_first_seq(&node->backlog);
+    hello->first_seq = attune_node_first_seq(node);
     hello->next_seq = node->backlog.next_seq;
     hello->label_capacity = ATTUNE_LABEL_LOG;
     hello->label_windows = node->log.count;
@@ -188,7 +191,7 @@ static void fill_report(const attune_node *node, const attune_report *report, at
     out->state = report->state;
     /* Said in every report until an acknowledgement has passed the gap: any one of them may get lost. */
     if (node->backlog.dropped_seq > node->through) {
-        out->first_seq = attune_backlog_first_seq(&node->backlog);
+        out->first_seq = attune_node_first_seq(node);
     }
 }
 

@@ -92,5 +92,6 @@ void attune_node_poll(attune_node *node, uint64_t now_ms) {
         node->now_ms = now_ms;
         close_windows(node, now_ms);
     }
+    attune_node_keep_poll(node);
     attune_node_link_poll(node);
 }

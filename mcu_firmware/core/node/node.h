@@ -10,6 +10,7 @@
 #include "learner/label_log.h"
 #include "node/backlog.h"
 #include "node/button.h"
+#include "node/keep.h"
 #include "node/quiet.h"
 #include "session/session.h"
 #include "window/window.h"
@@ -62,6 +63,7 @@ typedef struct attune_node {
     attune_backlog backlog;
     attune_button button;
     attune_quiet quiet;
+    attune_keep keep;
     attune_session session;
     attune_counters counters;
     uint8_t release_digest[16];

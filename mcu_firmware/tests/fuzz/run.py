@@ -17,6 +17,14 @@ GOLDEN = Path(__file__).parent / "corpus"
 AIMS = {
     "handshake": ("session/noise.c", "session/handshake.c", "session/hkdf.c", "session/aead.c"),
     "sealed": ("session/sealed.c", "session/aead.c"),
+    "store": (
+        "store/files.c",
+        "store/identity.c",
+        "store/slots.c",
+        "store/incoming.c",
+        "store/labels.c",
+        "store/reports.c",
+    ),
 }
 LEAST_COVERAGE = 0.8
 
