@@ -184,4 +184,8 @@ int core_sealed_open(struct attune_sealed_pair *pair, const uint8_t *frame, size
                      size_t *size);
 int core_sealed_wants_keys(const struct attune_sealed_pair *pair, uint64_t now_ms);
 
+/* The head in one packet, core/update/compact.h: bytes written or 0; and 1, or 0 for bytes that are none. */
+size_t core_compact_write(const struct attune_head *head, uint8_t *bytes, size_t capacity);
+int core_compact_read(struct attune_head *head, const uint8_t *bytes, size_t size);
+
 #endif
