@@ -2,6 +2,7 @@
 
 #include "learner/ridge_parts.h"
 #include "update/compact_ridge.h"
+#include "update/normaliser.h"
 
 #include <string.h>
 
@@ -10,8 +11,6 @@
 /* Steps a doubling, and the place of 1, of what is written as a logarithm. */
 #define WEIGHT_STEPS 8
 #define WEIGHT_ONE 49
-#define SCALE_STEPS 16
-#define SCALE_ONE 129
 #define APART_STEPS 1
 #define APART_ONE 5
 #define RATIO_STEP ATTUNE_REAL(0.5)
@@ -78,7 +77,7 @@ static attune_real weight_of(const places *at, uint8_t k) {
 }
 
 static attune_real scale_of(const places *at, uint8_t i) {
-    return at->scale[i] == 0 ? 0 : power_of(at->scale[i], SCALE_STEPS, SCALE_ONE);
+    return at->scale[i] == 0 ? 0 : attune_scale_of(at->scale[i]);
 }
 
 /* Mean of class 0 and its variance in units of the pooled one. */
@@ -194,7 +193,8 @@ static bool is_known(const attune_mixture *mixture, uint8_t i) {
         known = known || knows(mixture, k, i);
     }
     for (uint8_t j = 0; j < mixture->sensors.features; j++) {
-        known = known && (mixture->sensors.of[j] != mixture->sensors.of[i] || attune_ridge_has_seen(&mixture->ridge, j));
+        known =
+            known && (mixture->sensors.of[j] != mixture->sensors.of[i] || attune_ridge_has_seen(&mixture->ridge, j));
     }
     return known && knows(mixture, 0, i);
 }
@@ -228,7 +228,7 @@ static void write_feature(const attune_mixture *mixture, const places *at, uint8
     }
     feature f = describe(mixture, i);
     (void)attune_block_write(ATTUNE_FLOAT16, &f.centre, 1, centre);
-    *scale = code_of(f.scale, SCALE_STEPS, SCALE_ONE, UINT8_MAX);
+    *scale = attune_scale_code(f.scale);
     for (uint8_t k = 1; k < at->classes; k++) {
         int8_t apart = apart_code((f.mean[k] - f.mean[0]) / scale_of(at, i));
         int8_t ratio = ratio_code(attune_log(f.variance[k] / f.variance[0]));

@@ -14,7 +14,7 @@
  *   1          head kind (low four bits, ATTUNE_HEAD_MIXTURE) and K
  *   K          weight of each class: 0 is 0, b is 2^((b - 1) / 8 - 6)
  *   2 d        centre of each feature, float16, in units of q / 1024
- *   d          scale of each feature: 0 for one that is not known, b is 2^((b - 1) / 16 - 8)
+ *   d          scale of each feature: 0 for one that is not known, else as in normaliser.h
  *   each class from 1 to K - 1:
  *     2        scale of the weights, float16
  *     d        weights, int8: times their scale, nats for each scale of the feature
