@@ -23,7 +23,7 @@ def whole(envelope: bytes, room: int) -> node_pb2.DaemonMessage | None:
 
 
 def chunk(envelope: bytes, offset: int, room: int) -> node_pb2.DaemonMessage:
-    """The message of at most `room` bytes (64 at least) that goes on at `offset`, where the node's acknowledgement says.
+    """The message of at most `room` bytes (64 at least) that goes on at `offset`, as the node's acknowledgement says.
 
     ValueError for a place that is none.
     """

@@ -4,10 +4,10 @@
     attune-signer rotate FOLDER            the next key; the old one signs who follows it
     attune-signer serve --key FILE --chain FILE --socket PATH
 
-FOLDER holds `signing-key` (secret: number and seed, hex digits) and `signing-chain` (public: first key and statements).
-Under systemd the key is a credential: without --key it is `$CREDENTIALS_DIRECTORY/signing-key`. Requests come over a Unix
-socket, one a connection: a byte that says what (1 sign, 2 keys), a length (4 bytes, little endian) and as many bytes.
-The answer is a byte (0 done, 1 refused), a length and the signature, the chain, or a sentence.
+FOLDER holds `signing-key` (secret: number and seed, hex digits) and `signing-chain` (public: first key, statements).
+Under systemd the key is a credential: without --key it is `$CREDENTIALS_DIRECTORY/signing-key`. Requests come over a
+Unix socket, one a connection: a byte that says what (1 sign, 2 keys), a length (4 bytes, little endian) and as many
+bytes. The answer is a byte (0 done, 1 refused), a length and the signature, the chain, or a sentence.
 """
 
 import argparse
