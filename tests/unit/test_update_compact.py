@@ -17,8 +17,8 @@ D = len(SCHEMA)
 Floats = npt.NDArray[np.float64]
 
 
-def signed_nibble(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    return np.where(bits < 8, bits, bits.astype(np.int64) - 16)
+def signed_nibble(bits: npt.NDArray[np.integer]) -> Floats:
+    return np.where(bits < 8, bits, bits.astype(np.int64) - 16).astype(np.float64)
 
 
 class Said:
@@ -33,8 +33,10 @@ class Said:
         code = np.frombuffer(data, np.uint8, d, at + 2 * d).astype(float)
         self.scale = np.where(code > 0, 2 ** ((code - 129) / 16), 0)
         at += 3 * d
-        weights, apart, ratio = [], [np.zeros(d)], [np.zeros(d)]
-        for k in range(1, self.classes):
+        weights: list[Floats] = []
+        apart: list[Floats] = [np.zeros(d)]
+        ratio: list[Floats] = [np.zeros(d)]
+        for _ in range(1, self.classes):
             (unit,) = struct.unpack_from("<e", data, at)
             weights.append(
                 unit * np.frombuffer(data, np.int8, d, at + 2) / np.where(self.scale > 0, self.scale, np.inf)
@@ -44,7 +46,6 @@ class Said:
             apart.append(np.where(low == 0, 0, np.sign(low) * 2.0 ** (np.abs(low) - 5)))
             ratio.append(0.5 * high)
             at += 2 + 2 * d
-            assert k < self.classes
         assert at == len(data)
         self.weights = np.array(weights)
         taught_classes = self.n > 0
@@ -58,7 +59,8 @@ class Said:
         middle = (self.means[0] + self.means[1]) / 2
         ridge = np.nansum((x - middle) * self.weights[0], axis=1)
         bayes = bounded(gnb_scores(x, self.means, self.variances + 1e-3), PART)[:, 0]
-        return np.clip(np.clip(ridge, -PART, PART) + SHARE * bayes, -16, 16)
+        evidence: Floats = np.clip(np.clip(ridge, -PART, PART) + SHARE * bayes, -16, 16)
+        return evidence
 
 
 def units(x: npt.NDArray[np.int16]) -> Floats:
@@ -105,7 +107,8 @@ def test_more_classes_keep_their_order(classes: int) -> None:
 
     def chosen(each: Head) -> npt.NDArray[np.int64]:
         evidence, _ = each.predict(x)
-        return np.column_stack([np.zeros(len(x)), evidence]).argmax(axis=1)
+        best: npt.NDArray[np.int64] = np.column_stack([np.zeros(len(x)), evidence]).argmax(axis=1)
+        return best
 
     data = compact(head)
     assert len(data) == 1 + classes + 3 * D + (classes - 1) * (2 + 2 * D)

@@ -3,6 +3,7 @@ changes nothing."""
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from attuned.updates.payloads import NodeCalibration, Normaliser, head_payload, 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "updates"
 
 ALL = pytest.mark.parametrize("kind", Kind)
 
@@ -313,3 +316,21 @@ def test_an_update_names_its_values() -> None:
     assert update.envelope(bytes(64))[:6] == bytes([1, 2, 0x2C, 1, 0, 0])
     with pytest.raises(EnvelopeError):
         update.envelope(bytes(63))
+
+
+def golden(name: str) -> bytes:
+    text = (VECTORS / f"{name}.hex").read_text()
+    return bytes.fromhex(" ".join(line for line in text.splitlines() if not line.startswith("#")))
+
+
+@ALL
+@pytest.mark.parametrize("cohort", [False, True])
+def test_golden_envelopes_are_taken_for_ever(kind: Kind, cohort: bool) -> None:
+    if cohort and kind is not Kind.HEAD:
+        return
+    base = Model.of_image(golden("base"), world.SCHEMA)
+    node = UpdatingNode(golden("key"), golden("node"), base, world.HIGHEST, golden("cohort"))
+    verdict, model = node.take(golden(f"{kind.name.lower()}{'_cohort' if cohort else ''}"))
+    assert verdict is Verdict.OK
+    assert model is not None
+    assert model.digest == golden(f"{kind.name.lower()}_result")

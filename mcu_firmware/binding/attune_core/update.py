@@ -265,6 +265,6 @@ class Transfer:
 def follow_signer(number: int, key: bytes, chain: bytes) -> tuple[ChainResult, int, bytes]:
     """What a node with this signing key makes of a chain of statements: the result, and its key from then on."""
     core = library()
-    at, held = core.ffi.new("uint32_t *", number), core.ffi.new("uint8_t[]", _expect("key", key, KEY_SIZE))
+    at, held = core.ffi.new("uint32_t *", number), core.ffi.new(f"uint8_t[{KEY_SIZE}]", _expect("key", key, KEY_SIZE))
     result = ChainResult(core.lib.core_signer_follow(at, held, chain, len(chain)))
     return result, int(at[0]), bytes(held)

@@ -274,5 +274,6 @@ size_t attune_compact_write(const attune_head *head, uint8_t *bytes, size_t capa
     for (uint8_t k = 1; k < classes; k++) {
         write_weights(mixture, &at, k, bytes + (column(&at, k) - bytes));
     }
-    return size;
+    attune_head read;
+    return attune_compact_read(&read, &mixture->sensors, bytes, size) ? size : 0;
 }

@@ -30,7 +30,7 @@
 size_t attune_compact_size(uint8_t d, uint8_t classes);
 
 /* Writes a head of kind mixture; returns the bytes written, or 0 for another kind, if there is no room, or if what the bytes say is
- * none that attune_compact_read takes. */
+ * none that attune_compact_read takes: it reads them itself, into a head on the stack. */
 size_t attune_compact_write(const attune_head *head, uint8_t *bytes, size_t capacity);
 
 /* Makes a mixture of the bytes, for these sensors. False for bytes that are none; head is then undefined. Every state that is made

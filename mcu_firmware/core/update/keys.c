@@ -35,10 +35,23 @@ static attune_chain_result follow_one(attune_signer *signer, const uint8_t *stat
     return ATTUNE_CHAIN_OK;
 }
 
+/* Statements name keys without a gap, those that the signer passes over too. */
+static bool is_in_order(const uint8_t *chain, size_t size) {
+    for (const uint8_t *next = chain + ATTUNE_STATEMENT; next < chain + size; next += ATTUNE_STATEMENT) {
+        if (attune_little_read(next + NUMBER) - attune_little_read(next - ATTUNE_STATEMENT + NUMBER) != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
 attune_chain_result attune_signer_follow(attune_signer *signer, const uint8_t *chain, size_t size) {
     attune_signer last = *signer;
     if (size == 0 || size % ATTUNE_STATEMENT != 0 || size > (size_t)ATTUNE_MAX_CHAIN * ATTUNE_STATEMENT) {
         return ATTUNE_CHAIN_SIZE;
+    }
+    if (!is_in_order(chain, size)) {
+        return ATTUNE_CHAIN_GAP;
     }
     for (const uint8_t *statement = chain; statement < chain + size; statement += ATTUNE_STATEMENT) {
         attune_chain_result result = follow_one(&last, statement);

@@ -25,7 +25,7 @@ typedef enum attune_chain_result {
     ATTUNE_CHAIN_SIZE = 2,      /* no whole statements, or too many */
     ATTUNE_CHAIN_FORMAT = 3,    /* a format that this node does not know */
     ATTUNE_CHAIN_SIGNATURE = 4, /* a statement is not signed with the key before it */
-    ATTUNE_CHAIN_GAP = 5        /* a key before the next one is not named */
+    ATTUNE_CHAIN_GAP = 5        /* the key after the signer's, or one between two statements, is not named */
 } attune_chain_result;
 
 /* Follows a chain; statements up to the signer's own number are passed over. The signer is unchanged unless the result is
