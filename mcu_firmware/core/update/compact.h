@@ -34,7 +34,7 @@ size_t attune_compact_size(uint8_t d, uint8_t classes);
 size_t attune_compact_write(const attune_head *head, uint8_t *bytes, size_t capacity);
 
 /* Makes a mixture of the bytes, for these sensors. False for bytes that are none; head is then undefined. Every state that is made
- * is one that attune_head_import would take. */
+ * is one that attune_head_load would take. */
 bool attune_compact_read(attune_head *head, const attune_sensors *sensors, const uint8_t *bytes, size_t size);
 
 #endif

@@ -99,7 +99,7 @@ bool attune_model_read(attune_model *model, const uint8_t *bytes, size_t size) {
     }
     size_t state =
         attune_head_size(model->head.kind, attune_head_sensors(&model->head), bytes[2], (attune_format)bytes[3]);
-    return state > 0 && state <= size && attune_head_import(&model->head, bytes, state) == ATTUNE_HEAD_OK &&
+    return state > 0 && state <= size && attune_head_load(&model->head, bytes, state) == ATTUNE_HEAD_OK &&
            read_sections(model, bytes + state, size - state);
 }
 
