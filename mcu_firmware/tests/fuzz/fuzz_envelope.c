@@ -83,8 +83,13 @@ static void take_envelope(const uint8_t *bytes, size_t size) {
     uint8_t *envelope = malloc(size - 20 + 1);
     memcpy(envelope, bytes + 20, size - 20);
     if (attune_update_check(&own, envelope, size - 20, &update) == ATTUNE_UPDATE_OK) {
+        static uint8_t image[LARGEST_IMAGE];
+        attune_model model = base;
+        size_t image_size;
         must(update.sequence > own.highest);
-        take_result(&update);
+        if (attune_update_apply(&update, schema.hash, &model, image, sizeof image, &image_size) == ATTUNE_UPDATE_OK) {
+            must_be_sound(&model);
+        }
         envelope[own.highest % (size - 20)] ^= (uint8_t)(1u << own.base[0] % 8);
         must(attune_update_check(&own, envelope, size - 20, &other) != ATTUNE_UPDATE_OK);
     }
