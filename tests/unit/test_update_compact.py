@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from attune_core import MISSING, UNIT, Head, Schema
-from attune_core.update import compact, of_compact
+from attune_core.update import Model, UpdateKind, compact, delivered, of_compact
+from attuned.updates.envelope import Kind
+from attuned.updates.payloads import release_payload
 from heads_numpy import PART, SHARE, bounded, gnb_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,6 +100,26 @@ def test_it_says_almost_what_the_whole_head_says(labels: int) -> None:
     assert np.mean(np.abs(before - after)) < 0.6
     assert np.mean((before > 0) == (after > 0)) > 0.98
     assert abs(np.mean((before > 0) == classes) - np.mean((after > 0) == classes)) < 0.01
+
+
+@given(st.integers(0, 10_000), st.integers(2, 300))
+@settings(max_examples=50)
+def test_written_again_it_is_the_same(seed: int, labels: int) -> None:
+    data = compact(taught(seed, labels))
+    assert compact(of_compact(SCHEMA, data)) == data
+
+
+@pytest.mark.parametrize("kind", Head.kinds)
+@pytest.mark.parametrize("classes", [2, 3, 8])
+def test_what_was_judged_is_what_arrives(kind: str, classes: int) -> None:
+    head, _ = Head.factory(SCHEMA, kind)
+    head.learn(*windows(1, 900, classes))
+    judged = delivered(head, SCHEMA)
+    sent, payload = release_payload(judged, SCHEMA, 9)
+    brought = Model(Head.factory(SCHEMA, kind)[0], SCHEMA).updated(UpdateKind(sent), payload)
+    assert brought.head.export() == judged.export()
+    assert brought.through_label == 9
+    assert sent is Kind.HEAD or (kind, classes) != ("mixture", 2)
 
 
 @pytest.mark.parametrize("classes", [3, 5, 8])

@@ -4,8 +4,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attune_core import Head
-from attune_core.update import Model, UpdateKind, compact
+from attune_core import Head, Schema
+from attune_core.update import Model, UpdateKind, compact, smallest
 
 from attuned.updates.envelope import Audience, EnvelopeError, Kind, Update
 
@@ -70,6 +70,15 @@ def model_payload(
         _CALIBRATION + calibration.payload if calibration else b"",
     )
     return head.export(state_format) + b"".join(sections)
+
+
+def release_payload(head: Head, schema: Schema, through_label: int) -> tuple[Kind, bytes]:
+    """The smallest update that brings exactly this head, which `attune_core.update.delivered` has rounded."""
+    kind, state = smallest(head, schema)
+    label = struct.pack("<I", through_label)
+    if kind is UpdateKind.HEAD:
+        return Kind.HEAD, label + state
+    return Kind.MODEL, state + (_THROUGH_LABEL + label if through_label else b"")
 
 
 def make_update(base: Model, audience: Audience, sequence: int, kind: Kind, payload: bytes) -> tuple[Update, Model]:

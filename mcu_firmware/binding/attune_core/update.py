@@ -105,6 +105,55 @@ def of_compact(schema: Schema, data: bytes) -> Head:
     return head
 
 
+_FORMATS = ("int8", "float32")
+
+# Rounding settles at once with two classes; with more, weights that were rounded apart have to agree first.
+_ROUNDS = 8
+
+
+def delivered(head: Head, schema: Schema) -> Head:
+    """A head as nodes run it: rounded to what travels, so that it travels once more without any change."""
+    rounded = head
+    try:
+        for _ in range(_ROUNDS):
+            before, rounded = rounded, of_compact(schema, compact(rounded))
+            if rounded.export() == before.export():
+                return rounded
+    except ValueError:
+        pass
+    return _stored(head, schema)
+
+
+def _stored(head: Head, schema: Schema) -> Head:
+    """In int8 if that settles, else as it is."""
+    rounded = head
+    for _ in range(_ROUNDS):
+        before, rounded = rounded, Head(head.kind, schema)
+        rounded.import_(before.export("int8"))
+        if rounded.export() == before.export():
+            return rounded
+    return head
+
+
+def smallest(head: Head, schema: Schema) -> tuple[UpdateKind, bytes]:
+    """How a head travels without any change: in one packet, or its state in the smallest format that keeps it."""
+    try:
+        packet = compact(head)
+        if of_compact(schema, packet).export() == head.export():
+            return UpdateKind.HEAD, packet
+    except ValueError:
+        pass
+    return UpdateKind.MODEL, next(
+        state for state in map(head.export, _FORMATS) if _imported(head, schema, state) == head.export()
+    )
+
+
+def _imported(head: Head, schema: Schema, state: bytes) -> bytes:
+    other = Head(head.kind, schema)
+    other.import_(state)
+    return other.export()
+
+
 class Model:
     """A model version as a node runs it: a head, and perhaps a normaliser, a calibration and the last label in it."""
 

@@ -16,6 +16,9 @@
 #define RATIO_STEP ATTUNE_REAL(0.5)
 #define NIBBLE_MOST 7
 
+/* The square of the smallest scale; naive Bayes adds far more to every variance. */
+#define LEAST_WRITTEN ATTUNE_REAL(1.52587890625e-5)
+
 static attune_real power_of(int32_t code, int32_t steps, int32_t one) {
     return attune_exp((attune_real)(code - one) / (attune_real)steps * ATTUNE_LN2);
 }
@@ -207,7 +210,8 @@ static feature describe(const attune_mixture *mixture, uint8_t i) {
         const attune_gnb_class *of = &mixture->gnb.of[knows(mixture, k, i) ? k : 0];
         attune_real n = mixture->ridge.n[k];
         f.mean[k] = of->means.mean[i];
-        f.variance[k] = of->m2[i] / of->means.n[mixture->sensors.of[i]] + ATTUNE_LEAST_VARIANCE;
+        attune_real variance = of->m2[i] / of->means.n[mixture->sensors.of[i]];
+        f.variance[k] = variance > LEAST_WRITTEN ? variance : LEAST_WRITTEN;
         f.centre += n > 0 ? f.mean[k] : 0;
         variances += n * f.variance[k];
         all += n;

@@ -8,7 +8,8 @@
  *   - ridge: the diagonal of the pooled variances and the regularisation, changed as little as possible so that it gives the
  *     weights that were sent: W w = N (mean_k - mean_0), the secant condition, by the update of two rows that Davidon,
  *     Fletcher and Powell, and Broyden, Fletcher, Goldfarb and Shanno (1970) found, with later classes made conjugate to those before.
- * It is a mixture as any other: labels are learned onto it, and its float32 state is the release's.
+ * It is a mixture as any other: labels are learned onto it, and its float32 state is the release's. Written again, one of
+ * two classes gives the same bytes.
  *
  * Bytes, numbers little endian, d features, K classes:
  *   1          head kind (low four bits, ATTUNE_HEAD_MIXTURE) and K
