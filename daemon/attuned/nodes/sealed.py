@@ -94,7 +94,7 @@ class _Offer:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to send to a node that began a handshake, what its message said, and the public key of ours that it knows."""
+    """What to send to a node that began a handshake, what its message said, and which public key of ours it knows."""
 
     frame: bytes
     payload: bytes
