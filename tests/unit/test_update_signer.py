@@ -256,3 +256,11 @@ def test_a_key_that_is_not_the_last_one_does_not_serve(tmp_path: Path, capsys: p
     assert "rotate" in capsys.readouterr().err
     with pytest.raises(SignerError, match="backup"):
         rotate(tmp_path)
+
+
+def test_the_process_holds_nothing_that_it_does_not_need() -> None:
+    """Neither the node's code nor numpy nor anything that talks to nodes."""
+    asked = "import sys, attuned.updates.signer; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True).stdout.split()
+    assert {"attuned", "cryptography"} <= set(loaded)
+    assert not {"attune_core", "attune_proto", "google", "grpc", "numpy", "pydantic"} & set(loaded)
