@@ -4,6 +4,7 @@
 #include "framing/frame.h"
 #include "node/node.h"
 #include "session/handshake.h"
+#include "update/transfer.h"
 #include "window/sensor_name.h"
 
 #include <string.h>
@@ -38,6 +39,8 @@ struct core_sizes core_sizes_of_build(void) {
         .noise = sizeof(attune_noise),
         .handshake = sizeof(attune_handshake),
         .sealed_pair = sizeof(attune_sealed_pair),
+        .model = sizeof(attune_model),
+        .transfer = sizeof(attune_transfer),
     };
 }
 

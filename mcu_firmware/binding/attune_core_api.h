@@ -22,6 +22,8 @@ struct attune_sketch;
 struct attune_noise;
 struct attune_handshake;
 struct attune_sealed_pair;
+struct attune_model;
+struct attune_transfer;
 
 /* Limits of config.h. */
 struct core_limits {
@@ -32,7 +34,7 @@ struct core_limits {
 struct core_limits core_limits_of_build(void);
 
 struct core_sizes {
-    size_t schema, window, head, filter, node, frame_decoder, sketch, noise, handshake, sealed_pair;
+    size_t schema, window, head, filter, node, frame_decoder, sketch, noise, handshake, sealed_pair, model, transfer;
 };
 struct core_sizes core_sizes_of_build(void);
 
@@ -184,5 +186,50 @@ size_t core_sealed_seal(struct attune_sealed_pair *pair, const uint8_t *hint, co
 int core_sealed_open(struct attune_sealed_pair *pair, const uint8_t *frame, size_t frame_size, uint8_t *text,
                      size_t *size);
 int core_sealed_wants_keys(const struct attune_sealed_pair *pair, uint64_t now_ms);
+
+/* The head in one packet, core/update/compact.h: bytes written or 0; and 1, or 0 for bytes that are none. */
+size_t core_compact_write(const struct attune_head *head, uint8_t *bytes, size_t capacity);
+int core_compact_read(struct attune_head *head, const uint8_t *bytes, size_t size);
+
+void core_sha512(const uint8_t *bytes, size_t size, uint8_t *digest);
+int core_ed25519_check(const uint8_t *signature, const uint8_t *key, const uint8_t *message, size_t size);
+
+/* core/update/model.h. head gives kind, sensors and what is known. */
+void core_model_set(struct attune_model *model, const struct attune_head *head);
+void core_model_head(const struct attune_model *model, struct attune_head *head);
+uint32_t core_model_through_label(const struct attune_model *model);
+int core_model_read(struct attune_model *model, const uint8_t *bytes, size_t size);
+int core_model_read_image(struct attune_model *model, const uint8_t *schema_hash, const uint8_t *image, size_t size);
+size_t core_model_size(const struct attune_model *model);
+size_t core_model_write(const struct attune_model *model, const uint8_t *schema_hash, uint8_t *image, size_t capacity);
+void core_model_digest(const uint8_t *image, size_t size, uint8_t *digest);
+/* A row of evidence for each window; known as core_head_predict. */
+void core_model_predict(const struct attune_model *model, const int16_t *features, size_t n, attune_real *evidence,
+                        uint8_t *known);
+/* attune_head_result. */
+int core_model_learn(struct attune_model *model, const int16_t *features, uint8_t class_index, attune_real weight);
+
+/* core/update/envelope.h; cohort is NULL for a node of none. */
+void core_audience(int cohort, const uint8_t *id, const uint8_t *schema_hash, const char *hardware, uint8_t *audience);
+/* attune_update_verdict. */
+int core_update_check(const uint8_t *key, const uint8_t *node, const uint8_t *cohort, const uint8_t *base,
+                      uint32_t highest, const uint8_t *envelope, size_t size);
+/* What an update of a kind makes of the model, without a signature; likewise. */
+int core_update_result(int kind, const uint8_t *payload, size_t payload_size, const uint8_t *schema_hash,
+                       struct attune_model *model, uint8_t *image, size_t capacity, size_t *image_size);
+/* Check, then apply. */
+int core_update_apply(const uint8_t *key, const uint8_t *node, const uint8_t *cohort, const uint8_t *base,
+                      uint32_t highest, const uint8_t *envelope, size_t size, const uint8_t *schema_hash,
+                      struct attune_model *model, uint8_t *image, size_t capacity, size_t *image_size);
+
+/* core/update/transfer.h: attune_chunk_result, 1 once the envelope is whole, and the offset to go on at. id has 16 bytes. */
+int core_transfer_look(const struct attune_transfer *transfer, const uint8_t *id, uint32_t size, uint32_t offset,
+                       uint32_t count);
+int core_transfer_stored(struct attune_transfer *transfer, const uint8_t *id, uint32_t size, uint32_t offset,
+                         uint32_t count);
+uint32_t core_transfer_offset(const struct attune_transfer *transfer, const uint8_t *id, uint32_t size);
+
+/* core/update/keys.h: attune_chain_result; number and key are changed by ATTUNE_CHAIN_OK alone. */
+int core_signer_follow(uint32_t *number, uint8_t *key, const uint8_t *chain, size_t size);
 
 #endif

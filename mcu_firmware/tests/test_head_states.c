@@ -80,7 +80,12 @@ static void damaged_states_stay_finite(void **state) {
             bytes[4 + random_below(&seed, (uint32_t)size - 4)] = (uint8_t)next_random(&seed);
         }
         attune_head before = head;
-        if (attune_head_import(&head, bytes, size) != ATTUNE_HEAD_OK) {
+        attune_head loaded = head;
+        attune_head_result result = attune_head_import(&head, bytes, size);
+        attune_head nothing = made(kinds[kind]);
+        assert_int_equal(attune_head_load(&loaded, bytes, size), result);
+        assert_memory_equal(&loaded, result == ATTUNE_HEAD_OK ? &head : &nothing, sizeof head);
+        if (result != ATTUNE_HEAD_OK) {
             assert_memory_equal(&head, &before, sizeof head);
             continue;
         }

@@ -2,44 +2,17 @@
  * bytes. Runs in the folder of the project. */
 #include "attune_proto/v1/node.pb.h"
 
-#include "check.h"
+#include "vectors.h"
 
-#include <ctype.h>
 #include <pb_decode.h>
 #include <pb_encode.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LARGEST 1024
 
-/* Hex digits in pairs, comments from # to the end of the line. */
-static size_t read_vector(const char *stem, uint8_t *bytes) {
-    char path[128];
-    char line[256];
-    size_t size = 0;
-    snprintf(path, sizeof path, "tests/vectors/%s.hex", stem);
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        fail_msg("%s is missing: run this test in the folder of the project.", path);
-        return 0;
-    }
-    while (fgets(line, sizeof line, file) != NULL) {
-        for (const char *c = line; *c != 0 && *c != '#' && *c != '\n'; c++) {
-            if (!isspace((unsigned char)*c)) {
-                assert_true(isxdigit((unsigned char)c[0]) && isxdigit((unsigned char)c[1]) && size < LARGEST);
-                bytes[size++] = (uint8_t)strtoul((char[]){c[0], c[1], 0}, NULL, 16);
-                c++;
-            }
-        }
-    }
-    fclose(file);
-    return size;
-}
-
 static void decode(const char *stem, const pb_msgdesc_t *fields, void *message) {
     uint8_t bytes[LARGEST];
-    size_t size = read_vector(stem, bytes);
+    size_t size = read_vector(stem, bytes, sizeof bytes);
     pb_istream_t stream = pb_istream_from_buffer(bytes, size);
     if (!pb_decode(&stream, fields, message)) {
         fail_msg("%s: %s", stem, PB_GET_ERROR(&stream));
@@ -49,7 +22,7 @@ static void decode(const char *stem, const pb_msgdesc_t *fields, void *message) 
 static void decode_and_encode(const char *stem, const pb_msgdesc_t *fields, void *message) {
     uint8_t bytes[LARGEST];
     uint8_t again[LARGEST];
-    size_t size = read_vector(stem, bytes);
+    size_t size = read_vector(stem, bytes, sizeof bytes);
     decode(stem, fields, message);
     pb_ostream_t stream = pb_ostream_from_buffer(again, sizeof again);
     assert_true(pb_encode(&stream, fields, message));
@@ -201,6 +174,39 @@ static void sketch_and_its_answer(void **state) {
     assert_int_equal(ack.number, 5);
 }
 
+static void expect_id(const uint8_t *id) {
+    for (uint8_t i = 0; i < 16; i++) {
+        assert_int_equal(id[i], i);
+    }
+}
+
+static void expect_chunk(const attune_v1_UpdateChunk *m) {
+    expect_id(m->id);
+    assert_int_equal(m->size, 700);
+    assert_int_equal(m->offset, 300);
+    assert_int_equal(m->data.size, 3);
+    assert_memory_equal(m->data.bytes, ((const uint8_t[]){0xA1, 0xA2, 0xA3}), 3);
+}
+
+static void update_and_its_answers(void **state) {
+    (void)state;
+    attune_v1_UpdateChunk chunk = attune_v1_UpdateChunk_init_zero;
+    decode_and_encode("UpdateChunk", attune_v1_UpdateChunk_fields, &chunk);
+    expect_chunk(&chunk);
+    attune_v1_UpdateAck ack = attune_v1_UpdateAck_init_zero;
+    decode_and_encode("UpdateAck", attune_v1_UpdateAck_fields, &ack);
+    expect_id(ack.id);
+    assert_int_equal(ack.offset, 300);
+    attune_v1_UpdateVerdict verdict = attune_v1_UpdateVerdict_init_zero;
+    decode_and_encode("UpdateVerdict", attune_v1_UpdateVerdict_fields, &verdict);
+    assert_int_equal(verdict.sequence, 300);
+    assert_int_equal(verdict.result, attune_v1_UpdateResult_UPDATE_RESULT_OK);
+    attune_v1_SigningKeyAck key = attune_v1_SigningKeyAck_init_zero;
+    decode_and_encode("SigningKeyAck", attune_v1_SigningKeyAck_fields, &key);
+    assert_int_equal(key.number, 2);
+    assert_int_equal(key.result, attune_v1_SigningKeyResult_SIGNING_KEY_RESULT_OK);
+}
+
 static attune_v1_NodeMessage node_message(const char *stem, pb_size_t body) {
     attune_v1_NodeMessage m = attune_v1_NodeMessage_init_zero;
     decode_and_encode(stem, attune_v1_NodeMessage_fields, &m);
@@ -224,6 +230,12 @@ static void every_body_of_a_node_message(void **state) {
     expect_button(&m.body.button);
     m = node_message("NodeMessage.drift_sketch", attune_v1_NodeMessage_drift_sketch_tag);
     expect_sketch(&m.body.drift_sketch);
+    m = node_message("NodeMessage.update_ack", attune_v1_NodeMessage_update_ack_tag);
+    assert_int_equal(m.body.update_ack.offset, 300);
+    m = node_message("NodeMessage.update_verdict", attune_v1_NodeMessage_update_verdict_tag);
+    assert_int_equal(m.body.update_verdict.result, attune_v1_UpdateResult_UPDATE_RESULT_SEQUENCE);
+    m = node_message("NodeMessage.signing_key_ack", attune_v1_NodeMessage_signing_key_ack_tag);
+    assert_int_equal(m.body.signing_key_ack.result, attune_v1_SigningKeyResult_SIGNING_KEY_RESULT_GAP);
 }
 
 static attune_v1_DaemonMessage daemon_message(const char *stem, pb_size_t body) {
@@ -245,6 +257,13 @@ static void every_body_of_a_daemon_message(void **state) {
     daemon_message("DaemonMessage.hello_request", attune_v1_DaemonMessage_hello_request_tag);
     m = daemon_message("DaemonMessage.unlearn", attune_v1_DaemonMessage_unlearn_tag);
     assert_int_equal(m.body.unlearn.number, 12);
+    m = daemon_message("DaemonMessage.update", attune_v1_DaemonMessage_update_tag);
+    assert_int_equal(m.body.update.size, 3);
+    assert_memory_equal(m.body.update.bytes, ((const uint8_t[]){0x01, 0x84, 0x07}), 3);
+    m = daemon_message("DaemonMessage.update_chunk", attune_v1_DaemonMessage_update_chunk_tag);
+    expect_chunk(&m.body.update_chunk);
+    m = daemon_message("DaemonMessage.signing_keys", attune_v1_DaemonMessage_signing_keys_tag);
+    assert_int_equal(m.body.signing_keys.size, 2);
     attune_v1_Unlearn unlearn = attune_v1_Unlearn_init_zero;
     decode_and_encode("Unlearn", attune_v1_Unlearn_fields, &unlearn);
     assert_int_equal(unlearn.part, 3);
@@ -271,6 +290,7 @@ int main(void) {
         cmocka_unit_test(health),
         cmocka_unit_test(button_and_its_answer),
         cmocka_unit_test(sketch_and_its_answer),
+        cmocka_unit_test(update_and_its_answers),
         cmocka_unit_test(every_body_of_a_node_message),
         cmocka_unit_test(every_body_of_a_daemon_message),
         cmocka_unit_test(fields_of_a_newer_version_are_skipped),

@@ -32,6 +32,7 @@ WINDOW: dict[str, Any] = {"boot": 77, "seq": 9, "features": b"\x00\x02\x00\x80"}
 BUTTON = {"press": 7, "class_index": 1, "tick_ms": 600_000}
 SKETCH = {"number": 5, "end_s": 10_800, "windows": 60, "counts": b"\x01\x02\x01\xff"}
 FRAME: dict[str, Any] = {"link": 3, "data": b"\x01\xa1\x02\x03\x04\x22\x00"}
+UPDATE_CHUNK: dict[str, Any] = {"id": bytes(range(16)), "size": 700, "offset": 300, "data": b"\xa1\xa2\xa3"}
 
 NODE: dict[str, dict[str, Any]] = {
     "Hello": HELLO,
@@ -92,6 +93,16 @@ NODE: dict[str, dict[str, Any]] = {
     "DaemonMessage.unlearn": {"unlearn": {"number": 12}},
     "DaemonMessage.sketch_ack": {"sketch_ack": {"boot": 0xDEADBEEF, "number": 5}},
     "DaemonMessage.button_ack": {"button_ack": {"boot": 0xDEADBEEF, "press": 7}},
+    "UpdateChunk": UPDATE_CHUNK,
+    "UpdateAck": {"id": bytes(range(16)), "offset": 300},
+    "UpdateVerdict": {"sequence": 300, "result": "UPDATE_RESULT_OK"},
+    "SigningKeyAck": {"number": 2, "result": "SIGNING_KEY_RESULT_OK"},
+    "NodeMessage.update_ack": {"update_ack": {"id": bytes(range(16)), "offset": 300}},
+    "NodeMessage.update_verdict": {"update_verdict": {"sequence": 300, "result": "UPDATE_RESULT_SEQUENCE"}},
+    "NodeMessage.signing_key_ack": {"signing_key_ack": {"number": 2, "result": "SIGNING_KEY_RESULT_GAP"}},
+    "DaemonMessage.update": {"update": b"\x01\x84\x07"},
+    "DaemonMessage.update_chunk": {"update_chunk": UPDATE_CHUNK},
+    "DaemonMessage.signing_keys": {"signing_keys": b"\x01\x02"},
     "DaemonMessage.newer": {"time": {"echo_tick_ms": 10_000}},
 }
 

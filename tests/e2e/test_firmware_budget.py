@@ -47,6 +47,26 @@ def test_a_handshake_keeps_its_budget_and_the_report_says_so() -> None:
     assert 8_000 < number["flash"] < sizes[".text"]
 
 
+def test_an_update_keeps_its_budget_and_the_report_says_so() -> None:
+    image = firmware() / "attune-cost-update.elf"
+    command = [sys.executable, str(ROOT / "mcu_firmware/tests/update_report.py"), str(image)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    kinds = re.findall(r"^(\w+): verified in ([\d,]+) instructions, applied in ([\d,]+)$", done.stdout, re.MULTILINE)
+    assert [kind for kind, _, _ in kinds] == ["head", "calibration", "normaliser", "model"]
+    for _, verify, apply in kinds:
+        # A signature check of Monocypher as measured alone, and hashing, which is little.
+        assert 1_500_000 < int(verify.replace(",", "")) < 2_200_000
+        assert int(apply.replace(",", "")) < 300_000
+    stack, flash, sha512 = (
+        int(number.replace(",", ""))
+        for number in re.findall(r"^stack: ([\d,]+) |^updates: ([\d,]+) .* flash, ([\d,]+)", done.stdout, re.MULTILINE)
+        for number in number
+        if number
+    )
+    assert 1000 < stack <= 4096
+    assert 1_000 < sha512 < 2_500 < flash < 8_000
+
+
 def test_a_handshake_that_fails_is_no_figure(tmp_path: Path) -> None:
     """An image that says nothing of a session."""
     command = [sys.executable, str(ROOT / "mcu_firmware/tests/session_report.py"), str(tmp_path / "none.elf")]

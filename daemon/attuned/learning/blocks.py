@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from attune_core import Head, Schema
+from attune_core.update import delivered
 from pydantic import BaseModel, ConfigDict
 
 DIGEST_SIZE = 16
@@ -135,6 +136,11 @@ def as_node(schema: Schema, state: bytes) -> Head:
     head = Head(HEAD, schema)
     head.import_(state)
     return head
+
+
+def released(schema: Schema, head: Head) -> Head:
+    """The head that a node runs once a release has brought it: rounded as it travels. In float32."""
+    return delivered(as_node(schema, head.export()), schema)
 
 
 def _digest(weight: float, windows: Labelled) -> str:

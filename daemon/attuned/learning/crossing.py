@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from attune_core import MISSING, Head, Schema, plain_kind
 
-from attuned.learning.blocks import HEAD, Block, Labelled, as_node, block_head, joined, summed
+from attuned.learning.blocks import HEAD, Block, Labelled, as_node, block_head, joined, released, summed
 from attuned.learning.effective import NEAR_S
 from attuned.learning.folds import Folds
 from attuned.learning.record import UNLABELLED, Flags, Reals, RoomRecord
@@ -103,7 +103,7 @@ class Crossing:
 
 
 def held_back_heads(part: Part, folds: Folds) -> list[Head]:
-    """For each fold the head, in float32, that is the sum of what lies neither in nor near it."""
+    """For each fold the head, as a node would run it, that is the sum of what lies neither in nor near it."""
     cells: dict[int, Head] = {}
     for weight in sorted({block.weight for block, _ in part.summands}):
         windows = joined([each for block, each in part.summands if block.weight == weight], len(part.schema))
@@ -115,7 +115,7 @@ def held_back_heads(part: Part, folds: Folds) -> list[Head]:
     heads = []
     for fold in range(folds.count):
         known = summed(part.schema, (cells[code] for code in sorted(cells) if not code >> fold & 1))
-        heads.append(as_node(part.schema, known.export()))
+        heads.append(released(part.schema, known) if part.summands else as_node(part.schema, known.export()))
     return heads
 
 

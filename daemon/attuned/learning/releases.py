@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from attuned.learning.blocks import (
     Labelled,
     block_head,
     factory_block,
+    released,
     summed,
 )
 from attuned.learning.crossing import Crossing, RoomEvidence
@@ -25,8 +27,11 @@ from attuned.learning.record import RoomRecord
 from attuned.learning.rooms import learn_room
 from attuned.presence.model import RoomModel
 
-# Of the canonical bytes.
-FORMAT = 1
+# Of the canonical bytes. 1 did not round the state as it travels.
+FORMAT = 2
+
+# What says in an image (update/model.h) that the last label follows.
+LABEL_SECTION = b"\x01"
 
 Summand = tuple[Block, Labelled]
 
@@ -49,9 +54,10 @@ class Release(BaseModel):
     """An immutable version of what a node of a room runs, and of how its room is judged.
 
     `types` are those of the room's nodes; `schema_hash` is that of the node's features; `state` the head's export in
-    float32, hex digits. `blocks` are those of all nodes of the room, in the order in which they were summed: the head
-    is the sum of the factory's and of the node's own, the room's model comes from all. `through_label` is the highest
-    number of the room's labels that it was built from. `code` is the version of Attune that built it.
+    float32, hex digits, rounded as it travels. `blocks` are those of all nodes of the room, in the order in which they
+    were summed: the head is the sum of the factory's and of the node's own, the room's model comes from all.
+    `through_label` is the highest number of the room's labels that it was built from. `code` is the version of Attune
+    that built it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -81,8 +87,10 @@ class Release(BaseModel):
 
     @property
     def running_digest(self) -> str:
-        """What a node that runs it says in its hello (learner/factory.h), hex digits."""
-        return hashlib.blake2b(bytes.fromhex(self.state + self.schema_hash)).hexdigest()[: 2 * DIGEST_SIZE]
+        """What a node that runs it says in its hello (update/model.h), hex digits."""
+        label = LABEL_SECTION + struct.pack("<I", self.through_label) if self.through_label else b""
+        image = bytes.fromhex(self.state) + label + bytes.fromhex(self.schema_hash)
+        return hashlib.blake2b(image).hexdigest()[: 2 * DIGEST_SIZE]
 
 
 @dataclass(frozen=True)
@@ -148,9 +156,9 @@ def build(inputs: RoomInputs) -> list[Release]:
 
 
 def state_of(part: NodePart) -> bytes:
-    """The head that is the sum of a node's blocks, exported in float32."""
+    """The head that is the sum of a node's blocks, rounded as it travels, exported in float32."""
     heads = (block_head(part.schema, windows, block.weight) for block, windows in part.summands)
-    return summed(part.schema, heads).export()
+    return released(part.schema, summed(part.schema, heads)).export()
 
 
 def room_model(inputs: RoomInputs) -> RoomModel:

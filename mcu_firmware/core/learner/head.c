@@ -193,13 +193,29 @@ static bool import_body(attune_head *head, uint8_t classes, attune_format format
     return false;
 }
 
-attune_head_result attune_head_import(attune_head *head, const uint8_t *bytes, size_t size) {
+static bool fits(const attune_head *head, const uint8_t *bytes, size_t size) {
     const attune_sensors *sensors = attune_head_sensors(head);
     if (size < STATE_HEADER || bytes[0] != (uint8_t)head->kind || bytes[1] != sensors->features) {
+        return false;
+    }
+    return bytes[2] >= 2 && bytes[2] <= ATTUNE_MAX_CLASSES && bytes[3] <= ATTUNE_INT8 &&
+           size == attune_head_size(head->kind, sensors, bytes[2], (attune_format)bytes[3]);
+}
+
+attune_head_result attune_head_load(attune_head *head, const uint8_t *bytes, size_t size) {
+    const attune_sensors sensors = *attune_head_sensors(head);
+    if (fits(head, bytes, size) && import_body(head, bytes[2], (attune_format)bytes[3], bytes + STATE_HEADER)) {
+        return ATTUNE_HEAD_OK;
+    }
+    init_state(head, &sensors);
+    return ATTUNE_HEAD_SHAPE;
+}
+
+attune_head_result attune_head_import(attune_head *head, const uint8_t *bytes, size_t size) {
+    attune_head read = *head;
+    if (attune_head_load(&read, bytes, size) != ATTUNE_HEAD_OK) {
         return ATTUNE_HEAD_SHAPE;
     }
-    attune_format format = (attune_format)bytes[3];
-    bool fits = bytes[2] >= 2 && bytes[2] <= ATTUNE_MAX_CLASSES && bytes[3] <= ATTUNE_INT8 &&
-                size == attune_head_size(head->kind, sensors, bytes[2], format);
-    return fits && import_body(head, bytes[2], format, bytes + STATE_HEADER) ? ATTUNE_HEAD_OK : ATTUNE_HEAD_SHAPE;
+    *head = read;
+    return ATTUNE_HEAD_OK;
 }

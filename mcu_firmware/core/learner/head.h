@@ -80,6 +80,10 @@ attune_head_result attune_head_unmerge(attune_head *head, const attune_head *oth
 size_t attune_head_export(const attune_head *head, attune_format format, uint8_t *bytes, size_t capacity);
 attune_head_result attune_head_import(attune_head *head, const uint8_t *bytes, size_t size);
 
+/* The same without a copy of the head on the stack, which a node has no room for: head keeps kind and sensors, and is a head that knows
+ * nothing unless the result is ATTUNE_HEAD_OK. */
+attune_head_result attune_head_load(attune_head *head, const uint8_t *bytes, size_t size);
+
 uint8_t attune_head_classes(const attune_head *head);
 const attune_sensors *attune_head_sensors(const attune_head *head);
 uint8_t attune_head_features(const attune_head *head);

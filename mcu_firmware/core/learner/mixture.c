@@ -64,13 +64,8 @@ void attune_mixture_export(const attune_mixture *mixture, attune_format format, 
 }
 
 bool attune_mixture_import(attune_mixture *mixture, uint8_t classes, attune_format format, const uint8_t *bytes) {
-    attune_gnb gnb = mixture->gnb;
     const uint8_t *second = bytes + attune_ridge_drifting_size(&mixture->sensors, classes, format);
-    if (!attune_gnb_import(&gnb, classes, format, second) ||
-        !attune_ridge_import(&mixture->ridge, classes, format, bytes)) {
-        return false;
-    }
-    mixture->gnb = gnb;
     mixture->classes = classes;
-    return true;
+    return attune_gnb_import(&mixture->gnb, classes, format, second) &&
+           attune_ridge_import(&mixture->ridge, classes, format, bytes);
 }

@@ -47,7 +47,7 @@ bool attune_mixture_merge(attune_mixture *mixture, const attune_mixture *other);
 bool attune_mixture_unmerge(attune_mixture *mixture, const attune_mixture *other);
 
 /* The state of ridge in a format, then that of gnb. Evidence then differs on average by no more than ridge.h says. Import: false,
- * and nothing changed, if it is no valid state. */
+ * and the rest of the state undefined, if it is no valid state. */
 size_t attune_mixture_size(const attune_sensors *sensors, uint8_t classes, attune_format format);
 void attune_mixture_export(const attune_mixture *mixture, attune_format format, uint8_t *bytes);
 bool attune_mixture_import(attune_mixture *mixture, uint8_t classes, attune_format format, const uint8_t *bytes);

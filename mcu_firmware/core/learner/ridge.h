@@ -95,8 +95,7 @@ size_t attune_ridge_size(const attune_sensors *sensors, uint8_t classes, attune_
 size_t attune_ridge_drifting_size(const attune_sensors *sensors, uint8_t classes, attune_format format);
 void attune_ridge_export(const attune_ridge *ridge, attune_format format, uint8_t *bytes);
 
-/* Reads what export wrote of a state with ridge's sensors, into a copy on the stack at first. False, and nothing changed, if it
- * is no valid state. */
+/* Reads what export wrote of a state with ridge's sensors. False, and the rest of the state undefined, if it is no valid state. */
 bool attune_ridge_import(attune_ridge *ridge, uint8_t classes, attune_format format, const uint8_t *bytes);
 
 /* The ridge regression on the indicator of a class k < classes: weight[d] and intercept for features in units of q / 1024. */

@@ -281,25 +281,24 @@ void attune_ridge_export(const attune_ridge *ridge, attune_format format, uint8_
 }
 
 bool attune_ridge_import(attune_ridge *ridge, uint8_t classes, attune_format format, const uint8_t *bytes) {
-    attune_ridge read;
-    attune_ridge_init(&read, &ridge->sensors);
-    read.drift = ridge->drift;
-    read.classes = classes;
-    bytes = read_little(&read.seen, SEEN_SIZE, bytes);
-    bytes = attune_block_read(ATTUNE_FLOAT32, read.n, classes, bytes);
-    bytes = attune_block_read(is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16, read.mean, ridge->sensors.features,
-                              bytes);
+    const attune_sensors sensors = ridge->sensors;
+    const attune_real drift = ridge->drift;
+    attune_ridge_init(ridge, &sensors);
+    ridge->drift = drift;
+    ridge->classes = classes;
+    bytes = read_little(&ridge->seen, SEEN_SIZE, bytes);
+    bytes = attune_block_read(ATTUNE_FLOAT32, ridge->n, classes, bytes);
+    bytes = attune_block_read(is_exact(format) ? ATTUNE_FLOAT32 : ATTUNE_FLOAT16, ridge->mean, sensors.features, bytes);
     const uint8_t *triangle = bytes;
-    bytes = read_triangle(&read, format, bytes);
+    bytes = read_triangle(ridge, format, bytes);
     if (is_exact(format)) {
-        read_columns(&read, bytes);
+        read_columns(ridge, bytes);
     } else {
-        read_weights_of_all(&read, triangle, format, bytes);
+        read_weights_of_all(ridge, triangle, format, bytes);
     }
-    if (read.seen >> ridge->sensors.features != 0 || !attune_ridge_valid(&read)) {
+    if (ridge->seen >> sensors.features != 0 || !attune_ridge_valid(ridge)) {
         return false;
     }
-    attune_ridge_solve(&read);
-    *ridge = read;
+    attune_ridge_solve(ridge);
     return true;
 }

@@ -15,6 +15,10 @@ from pathlib import Path
 GOLDEN = Path(__file__).parent / "corpus"
 
 AIMS = {
+    "envelope": tuple(
+        f"update/{name}.c"
+        for name in ("envelope", "model", "compact", "compact_ridge", "normaliser", "calibration", "transfer", "keys")
+    ),
     "handshake": ("session/noise.c", "session/handshake.c", "session/hkdf.c", "session/aead.c"),
     "sealed": ("session/sealed.c", "session/aead.c"),
     "store": (

@@ -1,0 +1,1 @@
+"""Signed updates: envelopes, who signs them, and how they travel."""

@@ -1,0 +1,211 @@
+"""The signing process: it alone holds the key that nodes go by, and signs nothing but updates.
+
+    attune-signer create FOLDER            a first key, made at installation
+    attune-signer rotate FOLDER            the next key; the old one signs who follows it
+    attune-signer serve --key FILE --chain FILE --socket PATH
+
+FOLDER holds `signing-key` (secret: number and seed, hex digits) and `signing-chain` (public: first key, statements).
+Under systemd the key is a credential: without --key it is `$CREDENTIALS_DIRECTORY/signing-key`. Requests come over a
+Unix socket, one a connection: a byte that says what (1 sign, 2 keys), a length (4 bytes, little endian) and as many
+bytes. The answer is a byte (0 done, 1 refused), a length and the signature, the chain, or a sentence.
+"""
+
+import argparse
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from attuned.errors import AttuneError
+from attuned.updates.envelope import LARGEST, EnvelopeError, read_message
+from attuned.updates.statements import Chain, SigningKey, statement
+
+SIGN, KEYS = 1, 2
+DONE, REFUSED = 0, 1
+HEAD = struct.Struct("<BI")
+
+KEY_FILE, NEXT_FILE, CHAIN_FILE = "signing-key", "signing-key.next", "signing-chain"
+
+# The message of the largest envelope is somewhat longer than what is sent of it; nothing else is as long.
+LARGEST_REQUEST = LARGEST + 256
+
+# Whoever has connected and says nothing must not keep the others waiting.
+PATIENCE_S = 5.0
+
+
+class SignerError(AttuneError):
+    """A key or chain that cannot be used."""
+
+
+def write_durably(path: Path, data: bytes, mode: int) -> None:
+    """Replaces a file wholly or not at all; it is on the disk when this returns."""
+    draft = path.with_name(f"{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
+
+
+def _key_text(key: SigningKey) -> bytes:
+    return f"{key.number} {key.private.private_bytes_raw().hex()}\n".encode()
+
+
+def read_key(path: Path) -> SigningKey:
+    """SignerError if the file holds no key."""
+    try:
+        number, seed = path.read_text().split()
+        return SigningKey(int(number), Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)))
+    except OSError as error:
+        raise SignerError(f"The signing key cannot be read: {error}. Run `attune-signer create` once.") from None
+    except ValueError:
+        raise SignerError(f"{path} holds no signing key; restore it from a backup.") from None
+
+
+def read_chain(path: Path) -> Chain:
+    """SignerError if the file holds no chain."""
+    try:
+        return Chain.of_stored(path.read_bytes())
+    except OSError as error:
+        raise SignerError(f"The chain of signing keys cannot be read: {error}.") from None
+    except EnvelopeError as error:
+        raise SignerError(str(error)) from None
+
+
+def _fitting(key: SigningKey, chain: Chain) -> bool:
+    return (key.number, key.public) == (chain.number, chain.last)
+
+
+def create(folder: Path) -> None:
+    """The first key and the chain that begins with it. SignerError if both are there already."""
+    if (folder / CHAIN_FILE).exists():
+        raise SignerError(f"{folder} has a signing key already; use `attune-signer rotate` for the next one.")
+    folder.mkdir(parents=True, exist_ok=True)
+    # A key without a chain is an interrupted beginning and serves as it is.
+    if not (folder / KEY_FILE).exists():
+        write_durably(folder / KEY_FILE, _key_text(SigningKey(1, Ed25519PrivateKey.generate())), 0o600)
+    key = read_key(folder / KEY_FILE)
+    if key.number != 1:
+        raise SignerError(f"The chain of signing key {key.number} is missing; restore it from a backup.")
+    write_durably(folder / CHAIN_FILE, Chain(key.public).stored, 0o644)
+
+
+def rotate(folder: Path) -> int:
+    """Makes the next key, or ends a change that was interrupted; returns the number of the key from then on.
+
+    The new key is on the disk before the old one names it, and the old one is gone only after that: no interruption can
+    leave nodes with a key that nobody has.
+    """
+    key, chain = read_key(folder / KEY_FILE), read_chain(folder / CHAIN_FILE)
+    coming = folder / NEXT_FILE
+    if _fitting(key, chain):
+        if not coming.exists():
+            write_durably(coming, _key_text(SigningKey(key.number + 1, Ed25519PrivateKey.generate())), 0o600)
+        chain = chain.followed_by(statement(key, read_key(coming).public))
+        write_durably(folder / CHAIN_FILE, chain.stored, 0o644)
+    if not coming.exists() or not _fitting(read_key(coming), chain):
+        raise SignerError(f"{folder} holds no key that its chain names; restore both from one backup.")
+    coming.rename(folder / KEY_FILE)
+    _sync(folder)
+    return chain.number
+
+
+def answer(key: SigningKey, chain: Chain, what: int, body: bytes) -> tuple[int, bytes]:
+    """What is said to one request."""
+    if what == KEYS and not body:
+        return DONE, chain.stored
+    if what != SIGN:
+        return REFUSED, b"The signer signs updates and tells its keys, and nothing else."
+    try:
+        # What is signed is what was read: no second reading of the bytes can differ from this one.
+        message = read_message(body).message
+    except EnvelopeError as error:
+        return REFUSED, str(error).encode()
+    return DONE, key.private.sign(message)
+
+
+def read_exactly(receive: Callable[[int], bytes], size: int) -> bytes:
+    """ConnectionError if the other side ends before."""
+    data = b""
+    while len(data) < size:
+        more = receive(size - len(data))
+        if not more:
+            raise ConnectionError("The connection ended early.")
+        data += more
+    return data
+
+
+def serve_one(key: SigningKey, chain: Chain, connection: socket.socket) -> None:
+    """One request of one connection."""
+    connection.settimeout(PATIENCE_S)
+    what, size = HEAD.unpack(read_exactly(connection.recv, HEAD.size))
+    if size > LARGEST_REQUEST:
+        said = REFUSED, f"A request has at most {LARGEST_REQUEST} bytes.".encode()
+    else:
+        said = answer(key, chain, what, read_exactly(connection.recv, size))
+    connection.sendall(HEAD.pack(said[0], len(said[1])) + said[1])
+
+
+def serve(key: SigningKey, chain: Chain, path: Path) -> None:
+    """Answers requests until the process is ended. SignerError if the key is not the chain's last."""
+    if not _fitting(key, chain):
+        raise SignerError("The signing key is not the last of its chain; run `attune-signer rotate` to end the change.")
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        before = os.umask(0o117)
+        listening.bind(str(path))
+        os.umask(before)
+        listening.listen()
+        while True:
+            with listening.accept()[0] as connection:
+                try:
+                    serve_one(key, chain, connection)
+                except OSError:
+                    continue
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="attune-signer", description="Holds the key that signs updates for nodes.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, told in (("create", "make the first signing key"), ("rotate", "make the next signing key")):
+        commands.add_parser(name, help=told).add_argument("folder", type=Path)
+    serving = commands.add_parser("serve", help="sign what the daemon asks for")
+    credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
+    serving.add_argument("--key", type=Path, default=credentials / KEY_FILE)
+    serving.add_argument("--chain", type=Path, required=True)
+    serving.add_argument("--socket", type=Path, required=True)
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
+    asked = _arguments(words)
+    try:
+        if asked.command == "create":
+            create(asked.folder)
+        elif asked.command == "rotate":
+            print(f"Updates are signed with key {rotate(asked.folder)} from now on; restart the signing service.")
+        else:
+            serve(read_key(asked.key), read_chain(asked.chain), asked.socket)
+    except (AttuneError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
