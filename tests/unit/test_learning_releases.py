@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attune_core import Head
+from attune_core.update import Model, UpdateKind, delivered
 from attuned.drift.life import DriftEvent
 from attuned.drift.rows import event_row
-from attune_core.update import Model, UpdateKind, delivered
 from attuned.learning.blocks import Labelled, as_node, joined
 from attuned.learning.folds import folds_of
 from attuned.learning.gathering import PAST_WEIGHT, Gathering, find_again
@@ -20,7 +20,6 @@ from attuned.learning.releases import Release, build, rebuilt
 from attuned.learning.reliability import Reliability
 from attuned.store.reading import Reader
 from attuned.store.site import LabelRow, SiteStore
-from attuned.store.site import LabelRow
 from attuned.updates.envelope import Kind
 from attuned.updates.payloads import release_payload
 from release_world import DAY_MS, MINUTE_MS, SCHEMA, START, Days, fill, node_id
