@@ -9,8 +9,8 @@ import grpc
 import pytest
 import stored
 from attune_proto.v1 import admin_pb2
-from dialled import DialledNode, dialled
-from installation import START_UTC_MS, Installation, wait_until
+from dialled import dialled
+from installation import START_UTC_MS, Installation, installed, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -21,17 +21,8 @@ MINUTE = 60_000
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    found = Installation(tmp_path, {ROOM: [NODE]}, rate=600)
-    try:
-        found.start()
+    with installed(tmp_path, {ROOM: [NODE]}, rate=600) as found:
         yield found
-    finally:
-        found.close()
-
-
-def live_for(node: DialledNode, seconds: float) -> None:
-    until = node.tick_ms + 1000 * seconds
-    node.live_until(lambda: node.tick_ms >= until and node.core.facts.waiting == 0, "Time", 60)
 
 
 def forget(installation: Installation, from_min: int, to_min: int) -> admin_pb2.ForgetReply:
@@ -51,7 +42,7 @@ def inside(installation: Installation, from_min: int, to_min: int) -> int:
 
 def test_a_node_is_as_if_it_had_never_been_told(installation: Installation) -> None:
     with dialled(installation, NODE, SENSORS) as node, ThreadPoolExecutor(1) as people:
-        live_for(node, 75 * 60)
+        node.live_for(75 * 60)
         for class_name, first, last in (("free", 30, 40), ("occupied", 45, 60)):
             before = node.core.head().export()
             span = START_UTC_MS + first * MINUTE, START_UTC_MS + last * MINUTE
@@ -77,14 +68,14 @@ def test_a_node_is_as_if_it_had_never_been_told(installation: Installation) -> N
         assert [check.name for check in proved.result().checks if not check.same] == []
         # What the label said before its end is all that is left of it.
         installation.restart("daemon")
-        live_for(node, 60)
+        node.live_for(60)
         assert node.core.head().export() == before
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.05, 0.1])
 def test_a_killed_daemon_ends_it_at_the_next_start(installation: Installation, delay_s: float) -> None:
     with dialled(installation, NODE, SENSORS) as node, ThreadPoolExecutor(1) as people:
-        live_for(node, 30 * 60)
+        node.live_for(30 * 60)
         before = inside(installation, 5, 25)
         running = people.submit(forget, installation, 5, 25)
         time.sleep(delay_s)
