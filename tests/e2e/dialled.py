@@ -84,6 +84,8 @@ class DialledNode:
         self._first_utc_ms = installation.now_utc_ms()
         self.line: Line | None = None
         self._readings = readings
+        self._window_ms = 1000 * window_s
+        self._lived_ms = 0
 
     @property
     def tick_ms(self) -> int:
@@ -101,10 +103,7 @@ class DialledNode:
 
     def turn(self) -> None:
         """Time passes; what has come is taken, and what is due is sent. Dials again if the gateway hung up."""
-        tick_ms = self.tick_ms
-        for sensor, value in enumerate(self._readings(tick_ms)):
-            self.core.sample(sensor, tick_ms, value)
-        self.core.poll(tick_ms)
+        self._catch_up()
         if self.line is None:
             return
         try:
@@ -116,6 +115,15 @@ class DialledNode:
             self.hang_up()
             with contextlib.suppress(ConnectionError):
                 self.dial()
+
+    def _catch_up(self) -> None:
+        """A node measures in every window, also where the machine had no turn for it meanwhile."""
+        now_ms = self.tick_ms
+        while self._lived_ms < now_ms:
+            self._lived_ms = min(self._lived_ms + self._window_ms, now_ms)
+            for sensor, value in enumerate(self._readings(self._lived_ms)):
+                self.core.sample(sensor, self._lived_ms, value)
+            self.core.poll(self._lived_ms)
 
     def live_until(self, condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
         """Gives the node turns until the condition holds; AssertionError if it does not in time."""
