@@ -133,6 +133,11 @@ class DialledNode:
             self.turn()
             time.sleep(0.005)
 
+    def live_for(self, seconds: float) -> None:
+        """So long by the installation's clock; returns when all windows of that time are acknowledged."""
+        until = self.tick_ms + 1000 * seconds
+        self.live_until(lambda: self.tick_ms >= until and self.core.facts.waiting == 0, "Time", 60)
+
     @property
     def acknowledged(self) -> int:
         """Reports that the daemon has acknowledged."""

@@ -9,8 +9,8 @@ import grpc
 import pytest
 import stored
 from attune_proto.v1 import admin_pb2
-from dialled import DialledNode, dialled
-from installation import START_UTC_MS, Installation, wait_until
+from dialled import dialled
+from installation import START_UTC_MS, Installation, installed, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -22,17 +22,8 @@ WINDOW_MS = 10_000
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    found = Installation(tmp_path, {ROOM: [NODE]}, rate=60, step_s=10)
-    try:
-        found.start()
+    with installed(tmp_path, {ROOM: [NODE]}, rate=60, step_s=10) as found:
         yield found
-    finally:
-        found.close()
-
-
-def live_for(node: DialledNode, windows: int) -> None:
-    until = node.tick_ms + WINDOW_MS * windows
-    node.live_until(lambda: node.tick_ms >= until and node.core.facts.waiting == 0, "Time", 60)
 
 
 def forget(installation: Installation, first_window: int, last_window: int) -> admin_pb2.ForgetReply:
@@ -52,7 +43,7 @@ def inside(installation: Installation, first_window: int, last_window: int) -> i
 
 def test_a_node_is_as_if_it_had_never_been_told(installation: Installation) -> None:
     with dialled(installation, NODE, SENSORS, window_s=10) as node, ThreadPoolExecutor(1) as people:
-        live_for(node, 75)
+        node.live_for(WINDOW_MS / 1000 * 75)
         for class_name, first, last in (("free", 30, 40), ("occupied", 45, 60)):
             before = node.core.head().export()
             span = START_UTC_MS + first * WINDOW_MS, START_UTC_MS + last * WINDOW_MS
@@ -78,14 +69,14 @@ def test_a_node_is_as_if_it_had_never_been_told(installation: Installation) -> N
         assert [check.name for check in proved.result().checks if not check.same] == []
         # What the label said before its end is all that is left of it.
         installation.restart("daemon")
-        live_for(node, 6)
+        node.live_for(WINDOW_MS / 1000 * 6)
         assert node.core.head().export() == before
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.05, 0.1])
 def test_a_killed_daemon_ends_it_at_the_next_start(installation: Installation, delay_s: float) -> None:
     with dialled(installation, NODE, SENSORS, window_s=10) as node, ThreadPoolExecutor(1) as people:
-        live_for(node, 30)
+        node.live_for(WINDOW_MS / 1000 * 30)
         before = inside(installation, 5, 25)
         running = people.submit(forget, installation, 5, 25)
         time.sleep(delay_s)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+from admin_served import served
 from attune_proto.v1 import admin_pb2, admin_pb2_grpc
-from attuned.api.admin import AdminService
-from attuned.nodes.link_service import LinkService
 from forget_world import NOW, A, lived, running
 from release_world import DAY_MS, START, Days
 
@@ -16,14 +15,8 @@ from release_world import DAY_MS, START, Days
 @contextlib.asynccontextmanager
 async def asked(folder: Path) -> "AsyncIterator[admin_pb2_grpc.AdminAsyncStub]":
     await lived(folder, Days(6, every=12))
-    async with running(folder) as site:
-        server = grpc.aio.server()
-        admin_pb2_grpc.add_AdminServicer_to_server(AdminService(site, LinkService(site.hub)), server)
-        server.add_insecure_port(f"unix:{folder}/s")
-        await server.start()
-        async with grpc.aio.insecure_channel(f"unix:{folder}/s") as channel:
-            yield admin_pb2_grpc.AdminStub(channel)
-        await server.stop(None)
+    async with running(folder) as site, served(site, folder) as stub:
+        yield stub
 
 
 async def test_from_a_preview_to_the_proof(tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attuned.cli import output
 from attuned.cli.client import connect, zone_of
 from attuned.cli.options import Json, Socket, help_alone, socket_path
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from attune_proto.v1 import admin_pb2
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -48,14 +53,7 @@ def show(ctx: typer.Context, number: _Id, as_json: Json = False, socket: Socket 
     with connect(socket_path(ctx, socket)) as daemon:
         zone = zone_of(daemon.status())
         page = daemon.release(number)
-    if as_json:
-        from attuned.cli import release_json
-
-        output.show_json(release_json.page(page, zone))
-        return
-    from attuned.cli.release_screens import release_screen
-
-    output.show(release_screen(page, zone))
+    _show(page, zone, as_json=as_json)
 
 
 @app.command("compare")
@@ -64,6 +62,10 @@ def compare(ctx: typer.Context, number: _Id, other: _Other, as_json: Json = Fals
     with connect(socket_path(ctx, socket)) as daemon:
         zone = zone_of(daemon.status())
         page = daemon.compare(number, other)
+    _show(page, zone, as_json=as_json)
+
+
+def _show(page: admin_pb2.ReleasePage, zone: tzinfo, *, as_json: bool) -> None:
     if as_json:
         from attuned.cli import release_json
 

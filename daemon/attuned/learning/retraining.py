@@ -52,14 +52,18 @@ class Retraining:
         self._store = store
         self._flush = flush
         self._busy = False
-        self._asked: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._asked: asyncio.Queue[tuple[str, str, int]] = asyncio.Queue()
         self._waiting: set[str] = set()
+        self._tried: dict[str, int] = {}
 
-    def ask(self, room: str, trigger: str) -> None:
-        """Has a room retrained when its turn comes; `trigger` says why, for people. Once is enough until then."""
+    def ask(self, room: str, trigger: str, newest: int = 0) -> None:
+        """Has a room retrained when its turn comes; `trigger` says why, for people. Once is enough until then.
+
+        `newest` is the label up to which labels are no news any more once that is done.
+        """
         if room not in self._waiting:
             self._waiting.add(room)
-            self._asked.put_nowait((room, trigger))
+            self._asked.put_nowait((room, trigger, newest))
 
     async def watch(
         self, labels_of: Callable[[str], Sequence[LabelRow]], drifting: Callable[[], Collection[str]]
@@ -81,20 +85,23 @@ class Retraining:
             made, through = last.get(room, (0, 0))
             new = [row for row in labels_of(room) if row.number > through]
             age_ms = self._clock.utc_ms() - (made or min((row.told_utc_ms for row in new), default=0))
-            if trigger := due(self._settings.retraining, len(new), age_ms, drifting=room in drifting):
-                self.ask(room, trigger)
+            # A release has no block of a label without windows, such as one from before the room had nodes.
+            fresh = sum(row.number > self._tried.get(room, 0) for row in new)
+            if trigger := due(self._settings.retraining, len(new), age_ms, fresh=fresh, drifting=room in drifting):
+                self.ask(room, trigger, max(row.number for row in new))
 
     async def run(self) -> None:
         """Retrains what was asked for, for ever."""
         while True:
-            room, trigger = await self._asked.get()
+            room, trigger, newest = await self._asked.get()
             self._waiting.discard(room)
             try:
                 async for _ in self.retrain([room], trigger):
                     pass
+                self._tried[room] = max(newest, self._tried.get(room, 0))
             except RequestError:
                 # Somebody retrains by hand: what he leaves out comes after.
-                self.ask(room, trigger)
+                self.ask(room, trigger, newest)
                 await asyncio.sleep(1)
             except AttuneError as error:
                 log.error("Room %s was not retrained: %s", room, error)
@@ -207,13 +214,13 @@ async def _lines(process: asyncio.subprocess.Process, job: Job) -> AsyncGenerato
         raise AttuneError(f"The retraining process ended with {code}; see `journalctl -u attuned` and try again.")
 
 
-def due(settings: RetrainingSettings, new: int, age_ms: int, *, drifting: bool = False) -> str:
+def due(settings: RetrainingSettings, new: int, age_ms: int, *, fresh: int, drifting: bool = False) -> str:
     """Why a room is to be retrained that has so many new labels since a release of that age; empty if it is not.
 
-    A room that is drifting waits for a release: a day's labels are enough.
+    `fresh` of them no retraining has seen yet. A room that is drifting waits for a release: a day's labels are enough.
     """
-    if settings.labels and new >= settings.labels:
-        return f"{new} new labels"
+    if settings.labels and fresh >= settings.labels:
+        return f"{fresh} new labels"
     if drifting and new and age_ms >= DAY_MS:
         return f"{new} new labels after drift"
     return "the schedule" if settings.days and new and age_ms >= settings.days * DAY_MS else ""

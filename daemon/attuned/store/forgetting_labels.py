@@ -37,8 +37,7 @@ def forget_labels(connection: sqlite3.Connection, entry: AuditEntry) -> Forgotte
         return Forgotten(labels)
     for row in labels:
         _cut(connection, row, (entry.selection.from_utc_ms, entry.selection.to_utc_ms))
-    for row in labels:
-        free_superseded(connection, row.number)
+    free_superseded(connection, {row.number for row in labels})
     return Forgotten(labels, len(labels))
 
 

@@ -1,5 +1,6 @@
 """attune.db: small and precious. Labels, what rooms have learned from them, and what is known of nodes."""
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -146,7 +147,7 @@ class SiteStore:
                 "UPDATE labels SET withdrawn_utc_ms = ?, withdrawn_by = ? WHERE number = ?",
                 (now_utc_ms, author, label.number),
             )
-            freed = free_superseded(connection, label.number)
+            freed = free_superseded(connection, {label.number})
             return Withdrawn(_label(connection, label.number), [row for row in freed if row.in_force])
 
         return await self._database.run(work)
@@ -351,24 +352,32 @@ def _newest_of(connection: sqlite3.Connection, author: str) -> LabelRow:
     return LabelRow(*row)
 
 
-def free_superseded(connection: sqlite3.Connection, number: int) -> list[LabelRow]:
-    """Gives each label that one which no longer counts had replaced to the next one that covers it, or to nobody."""
-    rows = connection.execute("SELECT * FROM labels WHERE superseded_by = ? ORDER BY number", (number,)).fetchall()
+def free_superseded(connection: sqlite3.Connection, numbers: Collection[int]) -> list[LabelRow]:
+    """Gives each label that those had replaced which no longer count to the next one that covers it, or to nobody.
+
+    The table is read once, however many they are: they may be an import.
+    """
+    replaced = connection.execute(
+        "SELECT * FROM labels WHERE superseded_by IN (SELECT value FROM json_each(?)) ORDER BY number",
+        (json.dumps(sorted(numbers)),),
+    ).fetchall()
+    rows = [LabelRow(*values) for values in replaced]
+    longest_ms = connection.execute("SELECT max(to_utc_ms - from_utc_ms) FROM labels").fetchone()[0] if rows else 0
     freed = []
-    for row in (LabelRow(*values) for values in rows):
+    for row in rows:
         heir = connection.execute(
-            "SELECT number FROM labels WHERE room = ? AND from_utc_ms BETWEEN ? AND ? AND to_utc_ms >= ?"
-            " AND number > ? AND withdrawn_utc_ms = 0 AND weight >= ? ORDER BY number LIMIT 1",
+            "SELECT min(number) FROM labels WHERE room = ? AND from_utc_ms BETWEEN ? AND ? AND to_utc_ms >= ?"
+            " AND number > ? AND withdrawn_utc_ms = 0 AND weight >= ?",
             (
                 row.room,
-                row.from_utc_ms - LONGEST_MS,
+                row.from_utc_ms - longest_ms,
                 row.from_utc_ms,
                 row.to_utc_ms,
                 row.number,
                 row.weight,
             ),
         ).fetchone()
-        by = heir[0] if heir else 0
+        by = heir[0] or 0
         connection.execute("UPDATE labels SET superseded_by = ? WHERE number = ?", (by, row.number))
         freed.append(replace(row, superseded_by=by))
     return freed

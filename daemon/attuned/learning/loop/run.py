@@ -175,7 +175,7 @@ class Loop:
         new = [row for row in self.source.rows if row.room == room and row.number > through]
         age_ms = now_utc_ms - (made or min((row.told_utc_ms for row in new), default=0))
         open_in = {self._room_of(event.node) for event in self.watch.events if event.state is State.OPEN}
-        return due(self.settings, len(new), age_ms, drifting=room in open_in)
+        return due(self.settings, len(new), age_ms, fresh=len(new), drifting=room in open_in)
 
     def _retrain(self, room: LoopRoom, trigger: str, now_utc_ms: int) -> None:
         name = room.stream.room
