@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
@@ -97,7 +98,7 @@ class Watching:
             self.newest[str(message.topic)] = payload
 
 
-async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(true: Callable[[], object], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 (what is waited for is another program's doing)
             await asyncio.sleep(0.01)
@@ -279,6 +280,29 @@ async def test_a_wrong_password_is_trouble_that_says_where_to_look(tmp_path: Pat
         await until(lambda: right.acknowledged == 1)
         assert right.trouble == ""
     broker.stop()
+
+
+@pytest.mark.parametrize("topic", ["attune/s/status", "attune/s/rooms/a"])
+async def test_an_end_that_comes_with_the_brokers_answer_is_an_end(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, topic: str
+) -> None:
+    original = aiomqtt.Client.publish
+
+    async def publish(client: aiomqtt.Client, to: str, *values: Any, **more: Any) -> None:
+        """Loses a cancellation as `asyncio.wait_for` may."""
+        await original(client, to, *values, **more)
+        if to == topic and not task.cancelling():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(aiomqtt.Client, "publish", publish)
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    publisher.publish("attune/s/rooms/a", "a")
+    task = asyncio.create_task(publisher.run())
+    done, _ = await asyncio.wait([task], timeout=10)
+    assert done
+    assert task.cancelled()
 
 
 async def test_an_end_while_the_broker_does_not_answer_is_an_end(
