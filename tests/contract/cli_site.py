@@ -383,6 +383,12 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
         self._note(request, context, "ShowRelease")
         return a_page()
 
+    def ApproveRelease(self, request: Any, context: Any) -> admin_pb2.ReleasePage:
+        self._note(request, context, "ApproveRelease")
+        page = a_page()
+        page.release.verdict, page.release.approved_by = "too little evidence", request.author
+        return page
+
     def CompareReleases(self, request: Any, context: Any) -> admin_pb2.ReleasePage:
         self._note(request, context, "CompareReleases")
         return a_page("worse")

@@ -72,6 +72,15 @@ class TestRelease:
         assert "+0.070" not in text[: text.index("Verdict")]
         assert text.count("too few days") == 3
 
+    def test_a_persons_word(self, attune: CommandLine) -> None:
+        code, out, _ = attune("release", "approve", "4f9a")
+        asked = attune.site.asked[-1]
+        assert isinstance(asked, admin_pb2.ApproveReleaseRequest)
+        assert (code, asked.id, bool(asked.author)) == (0, "4f9a", True)
+        assert f"is ready to be signed, on the word of {asked.author}." in " ".join(out.split())
+        answer = attune.answer("release", "approve", "4f9a")
+        assert (answer["release"]["approved_by"], answer["release"]["ready"]) == (asked.author, True)
+
     def test_compare(self, attune: CommandLine) -> None:
         assert "Refuse it" in attune("release", "compare", "4f9a", "91c0")[1]
         answer = attune.answer("release", "compare", "4f9a", "91c0")

@@ -283,6 +283,7 @@ ADMIN: dict[str, dict[str, Any]] = {
     "ListReleasesRequest": {"room": "2.13", "limit": 100},
     "ListReleasesReply": {"releases": [{"id": "0f"}], "now_utc_ms": LATER},
     "ReleaseRequest": {"id": "0f3a"},
+    "ApproveReleaseRequest": {"id": "0f3a", "author": "ann"},
     "CompareReleasesRequest": {"id": "0f3a", "other": "a1b2"},
     "Release": {
         "id": "0f3a",

@@ -418,8 +418,8 @@ async def test_a_node_that_was_never_heard_is_told_when_it_comes(room: Room) -> 
         (label(5, 4), "The label ends before it begins: give the earlier time first."),
         (label(119 - LONGEST_MS / MINUTE, 120), "longer than a week"),
         (
-            label(120 - 24 * 60.1, 120),
-            "longer than a day: see whether the days are right; --force says that it is meant.",
+            label(120 - 25 * 60.1, 120),
+            "longer than a day: see whether the days are right, and say it day by day; `attune label add --force`",
         ),
         (label(121, 130), "The label lies in the future: label what has happened."),
         (label(100, 122), "The label ends in the future: label what has happened."),
@@ -442,7 +442,11 @@ async def test_a_label_of_an_unknown_room_is_refused(room: Room) -> None:
 
 
 async def test_a_label_of_more_than_a_day_is_taken_if_it_is_meant(room: Room) -> None:
-    assert (await room.tell(label(120 - 24 * 60.1, 120), force=True)).number == 1
+    assert (await room.tell(label(120 - 25 * 60.1, 120), force=True)).number == 1
+
+
+async def test_the_day_on_which_clocks_are_put_back_is_a_day(room: Room) -> None:
+    assert (await room.tell(label(120 - 25 * 60, 120))).number == 1
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from attune_proto.v1 import admin_pb2, admin_pb2_grpc
 
 from attuned.api.answers import Context, answers
 from attuned.errors import AttuneError, NotFoundError, RequestError
+from attuned.labels.labels import NAME_LIMIT
 from attuned.labels.names import no_room
 from attuned.learning.jobs import Report
 from attuned.learning.releases import Release
-from attuned.learning.retraining import REPORT, ready
+from attuned.learning.retraining import REPORT, check_approval, ready
 from attuned.site import Site
 from attuned.store.releases import ReleaseRow
 
@@ -98,6 +99,22 @@ class ReleaseCalls(admin_pb2_grpc.AdminServicer):
             missing=answer.missing,
         )
 
+    @answers
+    async def ApproveRelease(  # noqa: N802
+        self, request: admin_pb2.ApproveReleaseRequest, context: Context
+    ) -> admin_pb2.ReleasePage:
+        store = self._site.site_store.releases
+        row = await store.find(request.id)
+        check_approval(row)
+        if not request.author or len(request.author) > NAME_LIMIT:
+            raise RequestError(f"A word is somebody's: give a name of at most {NAME_LIMIT} characters.")
+        await store.approve(row.id, request.author, self._site.clock.utc_ms())
+        # It may have been superseded meanwhile.
+        row = await store.find(row.id)
+        if not row.approved_by:
+            check_approval(row)
+        return _page(row)
+
     def _check(self, rooms: list[str]) -> None:
         for room in rooms:
             if room not in self._site.room_settings:
@@ -116,6 +133,8 @@ def release(row: ReleaseRow) -> admin_pb2.Release:
         ready=ready(row),
         trigger=row.trigger,
         through_label=row.through_label,
+        approved_by=row.approved_by,
+        approved_utc_ms=row.approved_utc_ms,
     )
 
 

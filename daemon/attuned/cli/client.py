@@ -156,6 +156,11 @@ class Daemon:
 
         return self._ask(self._stub.ShowRelease, admin_pb2.ReleaseRequest(id=number))
 
+    def approve(self, number: str, author: str) -> admin_pb2.ReleasePage:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.ApproveRelease, admin_pb2.ApproveReleaseRequest(id=number, author=author))
+
     def forget(self, request: admin_pb2.ForgetRequest) -> admin_pb2.ForgetReply:
         return self._ask(self._stub.Forget, request, FORGET_S)
 

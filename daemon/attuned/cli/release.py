@@ -8,6 +8,7 @@ import typer
 
 from attuned.cli import output
 from attuned.cli.client import connect, zone_of
+from attuned.cli.label import author
 from attuned.cli.options import Json, Socket, help_alone, socket_path
 
 if TYPE_CHECKING:
@@ -54,6 +55,19 @@ def show(ctx: typer.Context, number: _Id, as_json: Json = False, socket: Socket 
         zone = zone_of(daemon.status())
         page = daemon.release(number)
     _show(page, zone, as_json=as_json)
+
+
+@app.command("approve")
+def approve(ctx: typer.Context, number: _Id, as_json: Json = False, socket: Socket = None) -> None:
+    """Give your word for a release of which labels cannot tell whether it is better."""
+    with connect(socket_path(ctx, socket)) as daemon:
+        zone = zone_of(daemon.status())
+        page = daemon.approve(number, author())
+    if as_json:
+        _show(page, zone, as_json=True)
+    else:
+        one = page.release
+        output.show(f"Release {one.id[:8]} of room {one.room} is ready to be signed, on the word of {one.approved_by}.")
 
 
 @app.command("compare")

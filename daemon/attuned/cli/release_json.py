@@ -65,6 +65,8 @@ def _release(one: admin_pb2.Release, zone: tzinfo) -> dict[str, Any]:
         "ready": one.ready,
         "trigger": one.trigger,
         "through_label": one.through_label or None,
+        "approved_by": one.approved_by or None,
+        "approved": clock.iso(one.approved_utc_ms, zone),
     }
 
 

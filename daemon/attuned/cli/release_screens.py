@@ -128,6 +128,8 @@ def rebuilt_lines(reply: admin_pb2.RebuildReleaseReply, zone: tzinfo) -> Text:
 
 
 def _state(one: admin_pb2.Release) -> str:
+    if one.approved_by and one.ready:
+        return f"ready to be signed, on the word of {one.approved_by}"
     return "ready to be signed" if one.ready else one.state
 
 

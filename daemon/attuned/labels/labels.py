@@ -21,8 +21,11 @@ from attuned.store.site import LONGEST_MS, LabelRow, SiteStore, Withdrawn
 from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
 
-# The longest label that needs no second thought: who says more of one room usually mistook a date.
 DAY_MS = 24 * 3_600_000
+
+# The longest label that needs no second thought, the day on which clocks are put back: who says more of one room
+# usually mistook a date.
+LONGEST_DAY_MS = 25 * 3_600_000
 
 # The newest labels of a room that count for its nodes and its model: a node's log holds a few dozen windows, and an
 # import may have a million rows.
@@ -273,9 +276,10 @@ class Labels:
             raise RequestError("The label ends in the future: label what has happened.")
         if length_ms > LONGEST_MS:
             raise RequestError("The label is longer than a week: label shorter stretches that somebody has seen.")
-        if length_ms > DAY_MS and not force:
+        if length_ms > LONGEST_DAY_MS and not force:
             raise RequestError(
-                "The label is longer than a day: see whether the days are right; --force says that it is meant."
+                "The label is longer than a day: see whether the days are right, and say it day by day; "
+                "`attune label add --force` takes it whole."
             )
 
 

@@ -243,5 +243,16 @@ def release_rows(answer: Answer, trigger: str, now_utc_ms: int) -> list[ReleaseR
 
 
 def ready(row: ReleaseRow) -> bool:
-    """Whether a release may be signed as it is."""
-    return row.state == CANDIDATE and row.verdict == BETTER
+    """Whether a release may be signed as it is: it is better, or somebody has given a word for it."""
+    return row.state == CANDIDATE and (row.verdict == BETTER or bool(row.approved_by))
+
+
+def check_approval(row: ReleaseRow) -> None:
+    """Raises RequestError where a person's word changes nothing: it stands in for evidence, not against it."""
+    number = row.id[:8]
+    if row.state == REFUSED:
+        raise RequestError(f"Release {number} is worse than what the nodes run: teach the room, and retrain it.")
+    if row.state != CANDIDATE:
+        raise RequestError(f"Release {number} is {row.state}: `attune release list` shows the candidates.")
+    if ready(row):
+        raise RequestError(f"Release {number} is ready to be signed already.")

@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 6
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 8
+ATTUNE_VERSION = 9
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -198,4 +198,14 @@ def _attune_8(database: sqlite_utils.Database) -> None:
         database,
         "CREATE TABLE presses (node TEXT NOT NULL, boot INTEGER NOT NULL, press INTEGER NOT NULL,"
         " label INTEGER NOT NULL, PRIMARY KEY (node, boot, press)) WITHOUT ROWID",
+    )
+
+
+@attune(name="9_releases_on_a_persons_word")
+def _attune_9(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Who let a release go out for which too little evidence speaks, and when.
+        "ALTER TABLE releases ADD COLUMN approved_by TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE releases ADD COLUMN approved_utc_ms INTEGER NOT NULL DEFAULT 0",
     )

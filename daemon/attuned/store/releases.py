@@ -22,7 +22,7 @@ class ReleaseRow:
     been followed by a newer one, inputs of a `forgotten` one were forgotten. `verdict`: better, worse, too little
     evidence. `running` is what a node that runs it says in its hello, `trigger` why it was built, `report` the gate's
     findings as JSON. `forgotten` names the blocks that were forgotten since, each with when (UTC in ms), as JSON; the
-    body has lost them, and all that was learned.
+    body has lost them, and all that was learned. `approved_by` is who gave a word for it, at `approved_utc_ms`.
     """
 
     id: str
@@ -37,6 +37,8 @@ class ReleaseRow:
     report: str
     body: bytes
     forgotten: str = "[]"
+    approved_by: str = ""
+    approved_utc_ms: int = 0
 
 
 _COLUMNS = ", ".join(field.name for field in fields(ReleaseRow))
@@ -89,6 +91,18 @@ class ReleaseStore:
         if len(rows) > 1:
             raise RequestError(f"Several releases begin with {digits!r}: write more digits of the id.")
         return ReleaseRow(*rows[0])
+
+    async def approve(self, release: str, author: str, now_utc_ms: int) -> bool:
+        """Notes a person's word for a candidate; False if it is none any more."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            changed = connection.execute(
+                "UPDATE releases SET approved_by = ?, approved_utc_ms = ? WHERE id = ? AND state = ?",
+                (author, now_utc_ms, release, CANDIDATE),
+            )
+            return changed.rowcount == 1
+
+        return await self._database.run(work)
 
     async def last(self) -> dict[str, tuple[int, int]]:
         """When each room got its newest release, and the highest label number of its releases."""
