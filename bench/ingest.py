@@ -24,7 +24,7 @@ from bench.output import results
 BARE_REPORTS = 50_000
 
 # Rooms with four labelled weeks, which are retrained one after the other beside the reports.
-RETRAINED_ROOMS = 50
+RETRAINED_ROOMS = 5
 
 # What is tried first at saturation, in times real time; far more than a daemon can do.
 PROBE_RATE = 100.0

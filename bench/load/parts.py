@@ -34,6 +34,12 @@ DWELL = 25
 
 WARM_S = 5
 
+# With labelled weeks behind them, the daemon first learns how to judge its rooms, one after the other.
+SETTLE_S = 30
+
+# The first windows may be dated before the start: a tie is as good as its way there and back.
+SPARE_MS = 3_600_000
+
 
 @dataclass(frozen=True)
 class Spent:
@@ -85,17 +91,17 @@ def steady(seconds: int = 60, retrained: int = 0) -> Steady:
 
     With `retrained`, that many rooms have four labelled weeks behind them, and are retrained all the while.
     """
-    rate = 10.0
-    start_utc_ms = HOUR_MS + PACK_AFTER_MS - int((WARM_S + seconds - 3) * 1000 * rate)
+    rate, warm_s = 10.0, SETTLE_S if retrained else WARM_S
+    start_utc_ms = HOUR_MS + PACK_AFTER_MS - int((warm_s + seconds - 3) * 1000 * rate)
     fleet = Fleet(NODES, start_utc_ms, WINDOW_S)
-    traffic = draw(fleet, rate, WARM_S + seconds + 1, DWELL)
+    traffic = draw(fleet, rate, warm_s + seconds + 1, DWELL)
     past = _past(fleet, retrained)
     with (
         _running(fleet, traffic, ("--drain", "10", "--stats"), past) as (stage, daemon, drive),
         listening(stage) as ear,
         _retraining(stage, list(past.node_of)) as retrainings,
     ):
-        time.sleep(WARM_S)
+        time.sleep(warm_s)
         heard, before = len(ear.heard), _snapshot(stage, daemon)
         delays = tuple(_watched(daemon, seconds))
         spent, done = _snapshot(stage, daemon).since(before), len(retrainings)
@@ -103,7 +109,7 @@ def steady(seconds: int = 60, retrained: int = 0) -> Steady:
         drive.finish(seconds)
         sent = int(json.loads(stage.end_feed(15))["reports"])
         time.sleep(1)
-        ends_s, arrived = ear.delays_s(fleet, traffic, drive), stored(stage, since_utc_ms=start_utc_ms)
+        ends_s, arrived = ear.delays_s(fleet, traffic, drive), stored(stage, start_utc_ms - SPARE_MS)
         return Steady(spent, delays, changes, published, ends_s, sent, arrived, drive.late_s, done)
 
 

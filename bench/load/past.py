@@ -64,14 +64,16 @@ class Past:
 
     def _hours(self, key: int, node: str) -> list[tuple[int, bytes]]:
         minutes, features = DAYS * 1440, len(self.schema)
-        table = np.zeros(minutes, record_type(1, features))
+        table = np.zeros(minutes, record_type(2, features))
         hours = np.arange(minutes) / 60 % 24
         occupied = ((hours >= 8) & (hours < 12)) | ((hours >= 13) & (hours < 17))
         noise = np.random.default_rng((SEED, key)).normal(size=(minutes, features))
         table["node"] = bytes.fromhex(node)
         table["boot"], table["seq"] = 1, np.arange(1, minutes + 1)
         table["utc_ms"] = self.start_utc_ms + (np.arange(minutes) + 1) * MINUTE_MS
-        table["evidences"], table["features"] = 1, 2 * features
+        table["evidences"], table["features"] = 2, 2 * features
+        # A nat for what is true.
+        table["evidence"][:, 1] = np.where(occupied, 1, 255)
         table["x"] = np.clip(1024 * (noise + 0.5 * occupied[:, None]), -32000, 32000)
         stored = table["utc_ms"] // HOUR_MS
         hours_stored = np.unique(stored).tolist()
