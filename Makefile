@@ -4,10 +4,13 @@ VENV ?= .venv
 DEMO_ARGS ?=
 BENCH ?=
 PYTEST_ARGS ?=
+FUZZ_S ?= 60
 
 BIN := $(VENV)/bin
 FIRMWARE_BUILD := build/mps2_an386
 C_TEST_BUILD := build/ctest
+FUZZ_BUILD := build/fuzz
+COVERAGE_BUILD := build/coverage
 PYTHON_SOURCES := daemon gateway tests bench packaging mcu_firmware/binding mcu_firmware/tests
 TYPED_SOURCES := daemon gateway tests bench mcu_firmware/tests
 C_FILES := $(shell find mcu_firmware -name '*.[ch]')
@@ -20,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test test-c test-python check firmware bench clean
+.PHONY: setup demo test test-c test-python check firmware fuzz bench clean
 
 setup: $(VENV)/.project
 	@:
@@ -72,6 +75,16 @@ firmware: setup
 	  -DCMAKE_TOOLCHAIN_FILE=mcu_firmware/ports/mps2_an386/toolchain.cmake \
 	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
 	@cmake --build $(FIRMWARE_BUILD) --target report -- --quiet
+
+# Each fuzz target for FUZZ_S seconds, then the lines of the core that all inputs together have reached.
+fuzz: setup
+	@cmake -G Ninja -S . -B $(FUZZ_BUILD) -DATTUNE_TESTS=ON -DATTUNE_FUZZ=ON -DCMAKE_C_COMPILER=clang \
+	  -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
+	@cmake --build $(FUZZ_BUILD) --target fuzz_targets -- --quiet
+	@cmake -G Ninja -S . -B $(COVERAGE_BUILD) -DATTUNE_TESTS=ON -DCMAKE_C_FLAGS=--coverage -DCMAKE_BUILD_TYPE=Debug \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
+	@cmake --build $(COVERAGE_BUILD) --target fuzz_targets -- --quiet
+	$(BIN)/python mcu_firmware/tests/fuzz/run.py $(FUZZ_BUILD) $(COVERAGE_BUILD) $(FUZZ_S)
 
 bench: setup
 	$(BIN)/python -m bench.run $(BENCH)

@@ -11,8 +11,10 @@ firmware="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
 # The broker of the demo and of the tests, and a client to look over its shoulder.
 broker="mosquitto mosquitto-clients"
 # Tests and checks.
-checks="clang-format cppcheck git libcmocka-dev shellcheck strace"
-wanted="$build $firmware $broker $checks"
+checks="clang clang-format cppcheck git libclang-rt-14-dev libcmocka-dev shellcheck strace"
+# A second implementation of Noise, with published vectors, and what builds it.
+second_noise="golang-go golang-github-flynn-noise-dev"
+wanted="$build $firmware $broker $checks $second_noise"
 
 missing_packages() {
     # A package that others merely suggest is known to dpkg too: only the status "ii" means that it is there.

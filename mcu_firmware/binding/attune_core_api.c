@@ -3,6 +3,7 @@
 #include "drift/sketch.h"
 #include "framing/frame.h"
 #include "node/node.h"
+#include "session/handshake.h"
 #include "window/sensor_name.h"
 
 #include <string.h>
@@ -34,6 +35,9 @@ struct core_sizes core_sizes_of_build(void) {
         .node = sizeof(attune_node),
         .frame_decoder = sizeof(attune_frame_decoder),
         .sketch = sizeof(attune_sketch),
+        .noise = sizeof(attune_noise),
+        .handshake = sizeof(attune_handshake),
+        .sealed_pair = sizeof(attune_sealed_pair),
     };
 }
 

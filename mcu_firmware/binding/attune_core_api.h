@@ -19,6 +19,9 @@ struct attune_filter;
 struct attune_node;
 struct attune_frame_decoder;
 struct attune_sketch;
+struct attune_noise;
+struct attune_handshake;
+struct attune_sealed_pair;
 
 /* Limits of config.h. */
 struct core_limits {
@@ -29,7 +32,7 @@ struct core_limits {
 struct core_limits core_limits_of_build(void);
 
 struct core_sizes {
-    size_t schema, window, head, filter, node, frame_decoder, sketch;
+    size_t schema, window, head, filter, node, frame_decoder, sketch, noise, handshake, sealed_pair;
 };
 struct core_sizes core_sizes_of_build(void);
 
@@ -150,5 +153,36 @@ void core_frame_decoder_init(struct attune_frame_decoder *decoder);
  * the good frame, of *frame_size bytes, begins at *frame. */
 int core_frame_decode(struct attune_frame_decoder *decoder, const uint8_t *bytes, size_t size, size_t *used,
                       const uint8_t **frame, size_t *frame_size);
+
+/* attune_noise_pattern; the pattern's other secret is 32 bytes: the other side's public key (KK) or the shared one (XXpsk0).
+ * Keys and ephemeral have 32 bytes. */
+void core_noise_begin(struct attune_noise *noise, int pattern, int initiator, const uint8_t *secret_key,
+                      const uint8_t *ephemeral, const uint8_t *other, const uint8_t *prologue, size_t prologue_size);
+/* attune_noise_result. */
+int core_noise_write(struct attune_noise *noise, const uint8_t *payload, size_t size, uint8_t *message, size_t capacity,
+                     size_t *written);
+int core_noise_read(struct attune_noise *noise, const uint8_t *message, size_t message_size, uint8_t *payload,
+                    size_t *size);
+/* 32 bytes each. */
+int core_noise_finish(struct attune_noise *noise, uint8_t *send, uint8_t *receive, uint8_t *remote);
+
+/* The node's side, in frames; arguments and results as above. */
+void core_handshake_begin(struct attune_handshake *handshake, int pattern, const uint8_t *hint,
+                          const uint8_t *secret_key, const uint8_t *ephemeral, const uint8_t *other);
+size_t core_handshake_write(struct attune_handshake *handshake, const uint8_t *payload, size_t size, uint8_t *frame,
+                            size_t capacity);
+int core_handshake_read(struct attune_handshake *handshake, const uint8_t *frame, size_t frame_size, uint8_t *payload,
+                        size_t *size);
+int core_handshake_finish(struct attune_handshake *handshake, uint8_t *send, uint8_t *receive, uint8_t *remote);
+
+/* send and receive have 32 bytes. */
+void core_sealed_adopt(struct attune_sealed_pair *pair, const uint8_t *send, const uint8_t *receive, uint64_t now_ms);
+/* The text is copied into the frame first. Returns the frame's size, or 0. */
+size_t core_sealed_seal(struct attune_sealed_pair *pair, const uint8_t *hint, const uint8_t *text, size_t size,
+                        uint8_t *frame, size_t capacity);
+/* attune_sealed_result. */
+int core_sealed_open(struct attune_sealed_pair *pair, const uint8_t *frame, size_t frame_size, uint8_t *text,
+                     size_t *size);
+int core_sealed_wants_keys(const struct attune_sealed_pair *pair, uint64_t now_ms);
 
 #endif

@@ -19,7 +19,9 @@ uint64_t attune_port_now_ms(void);
 
 /* --- Entropy --- */
 
-/* Fills bytes with random numbers that nobody can guess and that no earlier start has given. size at most 64. */
+/* Fills bytes with random numbers that nobody can guess and that no other call, start or board has given or will give: the
+ * node's key and the ephemeral key of every handshake are made of them, so whoever can guess them is the node. size at most 64.
+ * Called once attune_port_identity() has returned true; a board without such numbers returns false there. */
 void attune_port_entropy(uint8_t *bytes, size_t size);
 
 /* --- Identity and node type --- */

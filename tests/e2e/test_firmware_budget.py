@@ -1,9 +1,17 @@
 """The firmware as it ships: its report against what the compiler's own tool says, and what must not be in it."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 from firmware_build import ROOT, firmware, section_sizes
+
+REPORTED = {
+    "instructions": r"KK handshake: ([\d,]+) instructions of at most 8,000,000\n",
+    "stack": r"stack: ([\d,]+) bytes of at most 4,096\n",
+    "flash": r"session and Monocypher: ([\d,]+) bytes of flash\n",
+}
 
 
 def test_the_report_adds_up_to_the_image_and_keeps_the_budget() -> None:
@@ -25,6 +33,26 @@ def test_the_report_adds_up_to_the_image_and_keeps_the_budget() -> None:
     assert {line.split()[0] for line in documented} == rows.keys() | {"total", "budget"}
     assert flash <= 96 * 1024
     assert ram <= 32 * 1024
+
+
+def test_a_handshake_keeps_its_budget_and_the_report_says_so() -> None:
+    image = firmware() / "attune-cost-session.elf"
+    command = [sys.executable, str(ROOT / "mcu_firmware/tests/session_report.py"), str(image)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    number = {name: int(re.search(pattern, done.stdout)[1].replace(",", "")) for name, pattern in REPORTED.items()}  # type: ignore[index]
+    # Five times X25519, of 1.2 million instructions each as measured alone: the ephemeral key and four shared secrets.
+    assert 5 * 1_100_000 < number["instructions"] <= 8_000_000
+    assert 1000 < number["stack"] <= 4096
+    sizes = section_sizes(image)
+    assert 8_000 < number["flash"] < sizes[".text"]
+
+
+def test_a_handshake_that_fails_is_no_figure(tmp_path: Path) -> None:
+    """An image that says nothing of a session."""
+    command = [sys.executable, str(ROOT / "mcu_firmware/tests/session_report.py"), str(tmp_path / "none.elf")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "none.elf came to no good end" in done.stderr
 
 
 def test_the_image_that_ships_has_no_heap_and_no_test_commands() -> None:

@@ -1,7 +1,8 @@
 """The node core as a Python module: the same C that runs on nodes, on numpy arrays without copies.
 
 `Schema`, `Windower`, `Head`, `Filter` and `Sketch` are the parts; `Node` is a whole node as a value; `frame_encode` and
-`FrameDecoder` are the framing of streams. Every error is a `ValueError` whose message is a sentence.
+`FrameDecoder` are the framing of streams; `NodeHandshake` and `SealedPair` are a node's sealed sessions. Every error is
+a `ValueError` whose message is a sentence.
 """
 
 from attune_core.filter import DWELL_BOUNDS_S, DWELL_S, Filter
@@ -9,6 +10,7 @@ from attune_core.framing import FrameDecoder, frame_encode
 from attune_core.head import Head
 from attune_core.node import Node, NodeFacts, WaitingReport
 from attune_core.schema import KINDS, MISSING, UNIT, Schema, plain_kind, sensor_byte
+from attune_core.session import NodeHandshake, NoiseHandshake, Pattern, SealedPair, SessionError, SessionKeys
 from attune_core.sketch import FAR, SKETCH_BINS, Sketch
 from attune_core.window import Windower
 
@@ -25,7 +27,13 @@ __all__ = [
     "Head",
     "Node",
     "NodeFacts",
+    "NodeHandshake",
+    "NoiseHandshake",
+    "Pattern",
     "Schema",
+    "SealedPair",
+    "SessionError",
+    "SessionKeys",
     "Sketch",
     "WaitingReport",
     "Windower",

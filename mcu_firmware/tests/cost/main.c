@@ -1,13 +1,12 @@
 /* An image that counts instructions: what window, heads, filter and drift sketch cost on the board, and what they leave in memory.
  *
- * Under `qemu-system-arm -M mps2-an386 -icount shift=0` an instruction takes a nanosecond, and the 25 MHz system tick counts 40 of
- * them; each figure is the largest of many calls. UART2 gets a line a figure, "cost WHAT NUMBER", for each head
- * "digest HEAD HEX", and "end". bench/cost.py runs it; tests/e2e/test_cost.py makes the digests with the binding. */
+ * Each figure is the largest of many calls. UART2 gets the lines of cost/count.h, and for each head "digest HEAD HEX".
+ * bench/cost.py runs it; tests/e2e/test_cost.py makes the digests with the binding. */
+#include "cost/count.h"
 #include "drift/sketch.h"
 #include "filter/filter.h"
 #include "learner/head.h"
 #include "memory.h"
-#include "registers.h"
 #include "stack.h"
 #include "uart.h"
 #include "window/window.h"
@@ -15,8 +14,6 @@
 #include <monocypher.h>
 #include <string.h>
 
-#define INSTRUCTIONS_A_TICK 40u
-#define TICK_MASK 0xFFFFFFu
 #define CALLS 64
 #define STREAM 300
 
@@ -27,26 +24,6 @@ static attune_head head;
 static int16_t row[ATTUNE_MAX_FEATURES];
 static attune_real evidence[ATTUNE_MAX_CLASSES - 1];
 static attune_schema schema;
-
-static void say_number(uint32_t number) {
-    char digits[11];
-    char *next = digits + sizeof digits - 1;
-    *next = '\0';
-    do {
-        *--next = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    attune_uart_say(next);
-}
-
-static void say_cost(const char *subject, const char *what, uint32_t number) {
-    attune_uart_say("cost ");
-    attune_uart_say(subject);
-    attune_uart_say(what);
-    attune_uart_say(" ");
-    say_number(number);
-    attune_uart_say("\n");
-}
 
 /* A linear congruential generator (Knuth, Numerical Recipes' constants); the upper half of its state. */
 static uint32_t next_random(void) {
@@ -64,15 +41,7 @@ static void next_row(uint8_t d, uint8_t k, uint32_t missing) {
     }
 }
 
-typedef void work(void);
-
 static void nothing(void) {}
-
-static uint32_t count_once(work *what) {
-    uint32_t before = SYSTICK->value;
-    what();
-    return ((before - SYSTICK->value) & TICK_MASK) * INSTRUCTIONS_A_TICK;
-}
 
 static uint8_t class_of_call;
 
@@ -224,10 +193,7 @@ static const uint8_t *make_schema(void) {
 
 int main(void) {
     const uint8_t *sensor = make_schema();
-    attune_uart_begin();
-    SYSTICK->reload = TICK_MASK;
-    SYSTICK->value = 0;
-    SYSTICK->control = SYSTICK_CONTROL_RUN & ~2u; /* without its interrupt */
+    begin_counting();
     say_cost("nothing", "", count_once(nothing));
     for (int kind = 1; kind < 256; kind++) {
         if (attune_head_kind_name((attune_head_kind)kind) != NULL) {
@@ -242,8 +208,5 @@ int main(void) {
     measure_sketch(sensor);
     measure_memory();
     say_layers();
-    attune_uart_say("end\n");
-    for (;;) {
-        __asm__ volatile("wfi");
-    }
+    end_counting();
 }
