@@ -32,7 +32,8 @@ HOUR_MS = 1_710_241_200_000
 # Windows after which a room switches, so that at least one report in 50 changes its room.
 DWELL = 25
 
-WARM_S = 5
+# Handshakes of all nodes included.
+WARM_S = 20
 
 
 @dataclass(frozen=True)

@@ -67,12 +67,16 @@ class Labels:
         self._windows = windows
         self._teaching = teaching
         self._names = names
-        self._nodes_of = nodes_of
+        self._nodes_of = dict(nodes_of)
         self._flush = flush
         self._changed = changed
         self._in_force: dict[str, list[LabelRow]] = {room: [] for room in nodes_of}
         self._withdrawn: dict[str, list[int]] = {room: [] for room in nodes_of}
         self.count = 0
+
+    def place(self, room: str, nodes: Mapping[str, Conversation]) -> None:
+        """These nodes stand in the room from now on."""
+        self._nodes_of[room] = nodes
 
     async def load(self) -> None:
         """Reads the labels that are in force."""

@@ -182,7 +182,7 @@ class Conversation:
         utc_ms = ties.utc_ms(button.tick_ms) if ties.ticks_ms else now_utc_ms
         press = Press(self.node, self.facts.boot, button.press, button.class_index, min(utc_ms, now_utc_ms))
         if not self.room:
-            self.refuse("a press of its button, but it is in no room: add it to a room in the configuration")
+            self.refuse("a press of its button, but it is in no room: `attune node move` puts it into one")
         elif not ties.ticks_ms:
             self.refuse("a press of its button before its clock was known: it comes again")
             return [], None

@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 5
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 7
+ATTUNE_VERSION = 8
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -168,4 +168,17 @@ def _attune_8(database: sqlite_utils.Database) -> None:
         database,
         "CREATE TABLE presses (node TEXT NOT NULL, boot INTEGER NOT NULL, press INTEGER NOT NULL,"
         " label INTEGER NOT NULL, PRIMARY KEY (node, boot, press)) WITHOUT ROWID",
+    )
+
+
+@attune(name="9_keys_of_nodes")
+def _attune_9(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # daemon_key: the public key of ours that the node used last. room is empty where the configuration names it.
+        "CREATE TABLE trusted_nodes (node TEXT PRIMARY KEY, public_key BLOB NOT NULL, daemon_key BLOB NOT NULL,"
+        " room TEXT NOT NULL, name TEXT NOT NULL, since_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
+        # Secrets of codes, until their nodes have come.
+        "CREATE TABLE node_codes (hint TEXT PRIMARY KEY, psk BLOB NOT NULL, room TEXT NOT NULL, name TEXT NOT NULL,"
+        " take_over INTEGER NOT NULL, told_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
     )

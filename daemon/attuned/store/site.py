@@ -10,6 +10,7 @@ from attuned.store import migrations
 from attuned.store.accuracy import AccuracyStore
 from attuned.store.database import Database
 from attuned.store.drift import DriftStore
+from attuned.store.keys import KeyStore
 from attuned.store.releases import ReleaseStore
 
 # The longest label that the store is ever given, milliseconds: what overlaps a moment began at most so long before it.
@@ -69,6 +70,7 @@ class SiteStore:
         self.drift = DriftStore(self._database)
         self.accuracy = AccuracyStore(self._database)
         self.releases = ReleaseStore(self._database)
+        self.keys = KeyStore(self._database)
 
     async def open(self) -> None:
         await self._database.open()
