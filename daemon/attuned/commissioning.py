@@ -59,25 +59,34 @@ class Commissioning:
         """The code that waits for a node whose id begins so."""
         return self._trust.waiting.get(bytes.fromhex(hint))
 
+    def takes_again(self, newcomer: Newcomer) -> bool:
+        """Tells a newcomer whose key is on the disk already, for which it began anew before it heard so."""
+        known = self._trust.nodes.get(newcomer.node.node)
+        if known is None or replace(newcomer.node, since_utc_ms=known.since_utc_ms) != known:
+            return False
+        self._hub.adopt(replace(newcomer, node=known))
+        return True
+
     async def take(self, newcomer: Newcomer) -> None:
         """Makes a newcomer's key durable, and only then tells the node."""
         known = self._trust.nodes.get(newcomer.node.node)
         node = newcomer.node if newcomer.node.room or known is None else replace(newcomer.node, room=known.room)
         await self._store.trust(node)
+        self._trust.add(node)
         self._place(node)
-        self._hub.adopt(replace(newcomer, node=node))
+        if not newcomer.given_up:
+            self._hub.adopt(replace(newcomer, node=node))
         log.info("Node %s is commissioned.", node.node)
 
     async def confirm(self, node: str) -> None:
         """The node has said something in its session: its code is used up, and so is our key that it used before."""
-        hint = bytes.fromhex(node)[:4]
-        waiting = self._trust.waiting.get(hint)
-        if waiting is not None and waiting.node == node:
-            del self._trust.waiting[hint]
-            await self._store.drop_code(hint.hex())
         known = self._trust.nodes.get(node)
         if known is None:
             return
+        waiting = self._trust.fulfilled(node)
+        if waiting is not None:
+            del self._trust.waiting[waiting.hint]
+            await self._store.drop_code(waiting.row.hint)
         used = self._trust.daemon_key(node)
         if used and used != known.daemon_key:
             await self._keep(replace(known, daemon_key=used))
@@ -85,10 +94,8 @@ class Commissioning:
 
     def needs_confirming(self, node: str) -> bool:
         """Whether `confirm` has anything to do."""
-        waiting = self._trust.waiting.get(bytes.fromhex(node)[:4])
-        return (waiting is not None and waiting.node == node) or (
-            self._trust.daemon_key(node) != self._trust.nodes[node].daemon_key
-        )
+        used = self._trust.daemon_key(node)
+        return self._trust.fulfilled(node) is not None or used != self._trust.nodes[node].daemon_key
 
     async def remove(self, node: str) -> bool:
         """Trusts a node no more; True if it has been told, else it has to be added with its code to go on anywhere.

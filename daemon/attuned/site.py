@@ -216,7 +216,8 @@ class Site:
         self.errands.put(partial(self._greet, conversation), once=conversation.node)
 
     def on_newcomer(self, newcomer: Newcomer) -> None:
-        self.errands.put(partial(self.commissioning.take, newcomer))
+        if not self.commissioning.takes_again(newcomer):
+            self.errands.put(partial(self.commissioning.take, newcomer))
 
     def on_confirmed(self, node: str) -> None:
         if self.commissioning.needs_confirming(node):

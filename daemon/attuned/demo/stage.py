@@ -232,6 +232,10 @@ class Stage:
     def _configuration(self) -> str:
         lines = [
             f'site = {{ name = "{SITE}", timezone = "{TIMEZONE}", step_s = {self._window_s}, test_nodes = true }}',
+            f'store = {{ path = "{self.folder / "store"}" }}',
+            f"mqtt = {{ port = {self.mqtt_port} }}",
+            f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
+            f'api = {{ socket = "{self.api_socket}" }}',
             "[clock]",
             f"start = {_toml_time(self.plan.start_utc_ms)}",
             f"real_start = {_toml_time(self.real_start_ms)}",

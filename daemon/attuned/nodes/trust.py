@@ -42,6 +42,12 @@ class Newcomer:
     waiting: Waiting
     node: TrustedNode
     keys: noise.SessionKeys = field(repr=False)
+    begun: noise.Commissioning = field(repr=False)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the node has begun anew meanwhile: it waits for other keys now."""
+        return self.waiting.begun is not self.begun
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,14 @@ class Trust:
         self._sessions[newcomer.node.node].adopt(newcomer.keys, newcomer.node.daemon_key)
         newcomer.waiting.node = newcomer.node.node
 
+    def fulfilled(self, node: str) -> Waiting | None:
+        """The code that has brought a node of ours which has just spoken in its session, if it still waits."""
+        waiting = self.waiting.get(bytes.fromhex(node)[:4]) if self.waiting else None
+        if waiting is None:
+            return None
+        since_told = self.nodes[node].since_utc_ms >= waiting.row.told_utc_ms
+        return waiting if waiting.node == node or (not waiting.taken and since_told) else None
+
     def handshake(self, frame: bytes, now_utc_ms: int) -> Step:
         """Takes a handshake frame of a node. FrameError for what leads nowhere."""
         handshake = read_handshake(frame)
@@ -213,6 +227,5 @@ class Trust:
         waiting.taken = True
         own = noise.public_key(waiting.begun.own)
         row = waiting.row
-        return Step(
-            newcomer=Newcomer(waiting, TrustedNode(node, done.node, own, row.room, row.name, now_utc_ms), done.keys)
-        )
+        trusted = TrustedNode(node, done.node, own, row.room, row.name, now_utc_ms)
+        return Step(newcomer=Newcomer(waiting, trusted, done.keys, waiting.begun))

@@ -57,6 +57,10 @@ static void write_first(attune_session *session) {
 
 static void begin(attune_session *session, attune_session_phase phase) {
     uint8_t ephemeral[ATTUNE_NOISE_KEY];
+    /* Whoever hears a frame under keys that the node has not confirmed would take them for confirmed. */
+    if (session->phase == ATTUNE_SESSION_CONFIRM) {
+        attune_sealed_back(&session->sealed);
+    }
     session->keeper.entropy(session->keeper.context, ephemeral, sizeof ephemeral);
     session->phase = phase;
     session->tries = 0;
@@ -259,11 +263,16 @@ static attune_open_result open_handshake(attune_session *session, const uint8_t 
 
 /* The daemon has the node's key on its disk: from now on it owns the node. */
 static void confirm(attune_session *session) {
+    const attune_keys before = session->keys;
     attune_keys_set(&session->keys, ATTUNE_KEY_DAEMON, session->suitor, ATTUNE_NOISE_KEY);
     attune_keys_drop(&session->keys, ATTUNE_KEY_NEXT_DAEMON);
     if (save(session)) {
         session->fresh = true;
         rest(session);
+    } else {
+        session->keys = before;
+        attune_sealed_wipe(&session->sealed);
+        session->greets = true;
     }
 }
 
@@ -276,6 +285,9 @@ static attune_open_result open_sealed(attune_session *session, uint8_t *frame, s
     }
     if (session->phase == ATTUNE_SESSION_CONFIRM && session->sealed.current.next_receive > 0) {
         confirm(session);
+    }
+    if (session->phase == ATTUNE_SESSION_CONFIRM) {
+        return ATTUNE_OPEN_OTHER;
     }
     *message = (attune_v1_DaemonMessage)attune_v1_DaemonMessage_init_zero;
     pb_istream_t stream = pb_istream_from_buffer(text, text_size);
