@@ -62,7 +62,8 @@ class Commissioning:
     def takes_again(self, newcomer: Newcomer) -> bool:
         """Tells a newcomer whose key is on the disk already, for which it began anew before it heard so."""
         known = self._trust.nodes.get(newcomer.node.node)
-        if known is None or replace(newcomer.node, since_utc_ms=known.since_utc_ms) != known:
+        kept = {"since_utc_ms": known.since_utc_ms, "stands_for": known.stands_for} if known else {}
+        if known is None or replace(newcomer.node, **kept) != known:
             return False
         self._hub.adopt(replace(newcomer, node=known))
         return True
@@ -70,7 +71,9 @@ class Commissioning:
     async def take(self, newcomer: Newcomer) -> None:
         """Makes a newcomer's key durable, and only then tells the node."""
         known = self._trust.nodes.get(newcomer.node.node)
-        node = newcomer.node if newcomer.node.room or known is None else replace(newcomer.node, room=known.room)
+        node = newcomer.node
+        if known is not None:
+            node = replace(node, room=node.room or known.room, stands_for=known.stands_for)
         await self._store.trust(node)
         self._trust.add(node)
         self._place(node)
@@ -148,7 +151,8 @@ class Commissioning:
             raise RequestError("A node cannot replace itself: name the broken one first, then the new one.")
         room = self._assignments.room_of.get(old, before.room)
         self._assignments.check_room(room, new)
-        moved = replace(after, room=room, name=before.name or after.name)
+        stands_for = " ".join([old, *before.stands_for.split(), *after.stands_for.split()])
+        moved = replace(after, room=room, name=before.name or after.name, stands_for=stands_for)
         self._tell(old, node_pb2.Command(disown=True))
         await self._store.replace(old, moved)
         self._trust.remove(old)

@@ -227,12 +227,16 @@ class Site:
         """A node stands in another room than before, or is new, or gone."""
         room = self.assignments.room_of.get(node, "")
         conversation = self.hub.conversations.get(node)
+        before = conversation.room if conversation else ""
         if conversation is not None:
             conversation.room = room
+            known = self.trust.nodes.get(node)
+            conversation.stands_for = tuple(known.stands_for.split()) if known else ()
         self.rooms.place(node, room)
         for name in self.room_settings:
             self.labels.place(name, self._conversations(name))
         if conversation is not None:
+            self.errands.put(partial(self.labels.moved, conversation, before))
             self.hub.greet_again(conversation)
 
     def _conversations(self, room: str) -> dict[str, Conversation]:

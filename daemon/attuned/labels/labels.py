@@ -181,7 +181,13 @@ class Labels:
         else:
             self._teaching.resume(conversation)
 
-    async def _tell_all(self, conversation: Conversation) -> None:
+    async def moved(self, conversation: Conversation, before: str) -> None:
+        """The node stands in another room than before: it forgets that one's labels and is taught its own room's."""
+        forgotten = [row.number for row in self._in_force.get(before, ())] if before != conversation.room else []
+        if conversation.facts is not None and conversation.room:
+            await self._tell_all(conversation, forgotten)
+
+    async def _tell_all(self, conversation: Conversation, forgotten: Sequence[int] = ()) -> None:
         """What was taken back, then every label in force; the node skips what it knows."""
         windows: list[Window] = []
         labels: list[LabelRow] = []
@@ -189,8 +195,9 @@ class Labels:
         while labels != self._in_force[conversation.room]:
             labels = self._in_force[conversation.room]
             spans = merged((row.from_utc_ms, row.to_utc_ms) for row in labels)
-            windows = await self._windows.windows_in([conversation.node], spans)
-        self._teaching.begin(conversation, withdrawn=self._withdrawn[conversation.room])
+            windows = await self._windows.windows_in([conversation.node, *conversation.stands_for], spans)
+        windows = [window for window in windows if len(window.features) == conversation.features_size]
+        self._teaching.begin(conversation, withdrawn=[*self._withdrawn[conversation.room], *forgotten])
         for label in _last_taught(labels, windows, _capacity(conversation), self._clock.utc_ms() - MEMORY_MS):
             self._plan(conversation, label, windows)
 
@@ -202,7 +209,8 @@ class Labels:
             self._teaching.plan(conversation, labels[-1], [window], held=False)
 
     def _plan(self, conversation: Conversation, label: LabelRow, windows: Sequence[Window]) -> None:
-        inside = [window for window in _inside(label, windows) if window.node == conversation.node]
+        own = {conversation.node, *conversation.stands_for}
+        inside = [window for window in _inside(label, windows) if window.node in own]
         newer = [row for row in self._in_force[conversation.room] if row.number > label.number and _overlap(row, label)]
         self._teaching.plan(conversation, label, inside, newer=newer)
 

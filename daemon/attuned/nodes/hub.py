@@ -209,7 +209,10 @@ class Hub:
 
     def _new(self, node: str) -> Conversation:
         facts, boots = self._facts.get(node), self._boots.get(node, {})
-        return Conversation(node, self._room_of.get(node, ""), facts, boots, quiet=node in self._quiet)
+        conversation = Conversation(node, self._room_of.get(node, ""), facts, boots, quiet=node in self._quiet)
+        if node in self.trust.nodes:
+            conversation.stands_for = tuple(self.trust.nodes[node].stands_for.split())
+        return conversation
 
     def _handshake(self, link: Link, frame: bytes) -> None:
         step = self.trust.handshake(frame, self._clock.utc_ms())

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class TrustedNode:
     """A node that was commissioned. `room` is empty where the configuration names it; `name` is for people.
 
-    `daemon_key` is the public key of ours that it used last.
+    `daemon_key` is the public key of ours that it used last; `stands_for` are the nodes whose place it took, newest
+    first, with spaces between.
     """
 
     node: str
@@ -16,6 +17,7 @@ class TrustedNode:
     room: str
     name: str
     since_utc_ms: int
+    stands_for: str = ""
 
 
 @dataclass(frozen=True)

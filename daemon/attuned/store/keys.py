@@ -27,7 +27,7 @@ class KeyStore:
         """Adds a node, or changes what is kept of it."""
         await self._database.run(
             lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO trusted_nodes VALUES (?, ?, ?, ?, ?, ?)", astuple(node)
+                "INSERT OR REPLACE INTO trusted_nodes VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(node)
             )
         )
 
@@ -41,7 +41,7 @@ class KeyStore:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM trusted_nodes WHERE node = ?", (old,))
-            connection.execute("INSERT OR REPLACE INTO trusted_nodes VALUES (?, ?, ?, ?, ?, ?)", astuple(new))
+            connection.execute("INSERT OR REPLACE INTO trusted_nodes VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(new))
 
         await self._database.run(work)
 
