@@ -16,7 +16,7 @@ from attuned.cli.client import Daemon, connect
 from attuned.demo.stage import Stage
 from attuned.nodes.window import unpack_all
 from attuned.presence.keeping import PACK_AFTER_MS
-from attuned.store.retention import HOUR_BITS
+from attuned.store.dropping import HOUR_BITS
 
 from bench.load.counters import Counters, counters
 from bench.load.drive import Drive, Ear, listening

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from attune_core import Schema
 from attuned.nodes.facts import NodeFacts
+from attuned.store.dropping import HOUR_BITS
 from attuned.store.reading import record_type
-from attuned.store.retention import HOUR_BITS
 from attuned.store.site import SiteStore
 from attuned.store.windows import WindowStore
 

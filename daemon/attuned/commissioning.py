@@ -62,8 +62,9 @@ class Commissioning:
     def takes_again(self, newcomer: Newcomer) -> bool:
         """Tells a newcomer whose key is on the disk already, for which it began anew before it heard so."""
         known = self._trust.nodes.get(newcomer.node.node)
-        kept = {"since_utc_ms": known.since_utc_ms, "stands_for": known.stands_for} if known else {}
-        if known is None or replace(newcomer.node, **kept) != known:
+        if known is None:
+            return False
+        if replace(newcomer.node, since_utc_ms=known.since_utc_ms, stands_for=known.stands_for) != known:
             return False
         self._hub.adopt(replace(newcomer, node=known))
         return True

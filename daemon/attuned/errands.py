@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from attuned.errors import StoreError
+from attuned.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -16,9 +17,13 @@ Errand = Callable[[], Awaitable[None]]
 
 
 class Errands:
-    """A queue of errands; `rest_s` is the pause after each, in real seconds, in which others may have the disk."""
+    """A queue of errands; `rest_s` is the pause after each, in real seconds, in which others may have the disk.
 
-    def __init__(self, rest_s: float = 0.0) -> None:
+    Nobody who wants to be alone behind the `gate` comes between an errand.
+    """
+
+    def __init__(self, gate: Gate, rest_s: float = 0.0) -> None:
+        self._gate = gate
         self._rest_s = rest_s
         self._waiting: deque[tuple[str, Errand]] = deque()
         self._names: set[str] = set()
@@ -53,7 +58,8 @@ class Errands:
         trouble = ""
         while True:
             try:
-                return await errand()
+                async with self._gate.shared():
+                    return await errand()
             except StoreError as error:
                 if not trouble:
                     log.error("%s It is tried again.", error)

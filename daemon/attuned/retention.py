@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from attuned.clock import Clock
 from attuned.config import StoreSettings
 from attuned.errors import StoreError
-from attuned.labels.labels import merged
 from attuned.presence.timeline import HORIZON_MS
 from attuned.store.retention import RetentionStore, Spans
 from attuned.store.site import LabelRow, SiteStore
+from attuned.store.spans import merged
 
 log = logging.getLogger(__name__)
 

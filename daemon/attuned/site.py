@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from attune_core import Schema
@@ -17,14 +17,17 @@ from attuned.clock import Clock
 from attuned.commissioning import Commissioning
 from attuned.config import RoomSettings, Settings
 from attuned.drift.detector import Detector
-from attuned.drift.life import DriftEvent
+from attuned.drift.life import DriftEvent, State
 from attuned.errands import Errands
 from attuned.errors import StoreError
-from attuned.labels.labels import Labels, merged
+from attuned.forgetting import Knowers, Oblivion
+from attuned.gate import Gate
+from attuned.labels.labels import Labels
 from attuned.labels.presses import Presses
 from attuned.labels.questions import AROUND_MS, RoomNow
 from attuned.labels.teaching import Teaching
 from attuned.learning.accuracy import AccuracyBook
+from attuned.learning.forgetting import Forgetting
 from attuned.learning.lessons import Lessons
 from attuned.learning.retraining import Retraining
 from attuned.nodes.boot import BootRecord
@@ -44,7 +47,9 @@ from attuned.presence.model import RoomModel, threshold
 from attuned.presence.rooms import Rooms
 from attuned.presence.watcher import Watcher
 from attuned.retention import Retention
+from attuned.store.audit import AuditEntry
 from attuned.store.site import SiteStore
+from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
 
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
@@ -64,6 +69,7 @@ class Site:
     presses: Presses
     detector: Detector
     lessons: Lessons
+    oblivion: Oblivion
     keeping: Keeping
 
     def __init__(self, settings: Settings, clock: Clock, publisher: Publisher | None) -> None:
@@ -87,7 +93,16 @@ class Site:
         self.room_settings: dict[str, RoomSettings] = self.assignments.rooms
         self.commits = Commits(clock, self)
         self.watchers: set[Watcher] = set()
-        self.errands = Errands()
+        self.gate = Gate()
+        self.errands = Errands(self.gate)
+        self.forgetting = Forgetting(
+            clock,
+            site=self.site_store,
+            windows=self.window_store,
+            nodes_of={room.id: room.nodes for room in settings.rooms},
+            names={room.id: room.name for room in settings.rooms},
+        )
+        self._writing = asyncio.Lock()
         self.announcing = Announcing(settings.site.name, publisher)
         self._arrived: dict[str, float] = {}
 
@@ -95,6 +110,7 @@ class Site:
         """Opens the store and takes up where the last run stopped. Raises StoreError."""
         await self.site_store.open()
         await self.window_store.open()
+        unfinished = await self.forgetting.resume()
         await self._open_trust()
         room_of = self.assignments.room_of
         facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
@@ -135,6 +151,7 @@ class Site:
             store=self.site_store.drift,
             schemas=self._schemas,
             changed=self._on_drift,
+            gate=self.gate,
         )
         await self.detector.open()
         await self._open_labels()
@@ -144,6 +161,7 @@ class Site:
         await self.lessons.load()
         await self.keeping.restore()
         self._say_again()
+        self._open_oblivion(await self.forgetting.entries(), unfinished)
         self.commits.hurry()
 
     async def _open_trust(self) -> None:
@@ -176,11 +194,36 @@ class Site:
             windows=self.window_store,
             sensors_of=self._sensors_of,
             adopted=self.commits.hurry,
+            gate=self.gate,
         )
         await self.labels.load()
         if self.publisher is not None:
             commands = LabelCommands(self.settings.site.name, self.clock, self.labels)
             self.publisher.listen(set_topics(self.settings.site.name), commands.answer)
+
+    def _open_oblivion(self, entries: Sequence[AuditEntry], unfinished: Sequence[AuditEntry]) -> None:
+        knowers = Knowers(
+            self.hub.conversations,
+            self.labels,
+            self.rooms,
+            self.keeping,
+            self.lessons,
+            self.accuracy,
+            self.detector,
+            self.announcing,
+        )
+        self.oblivion = Oblivion(
+            self.forgetting,
+            knowers,
+            gate=self.gate,
+            writing=self._writing,
+            commits=self.commits,
+            retraining=self.retraining,
+            say_again=self._say_again,
+        )
+        self.oblivion.refuse(entries)
+        for entry in unfinished:
+            self.errands.put(partial(self.oblivion.complete, entry))
 
     async def close(self) -> None:
         await self.window_store.close()
@@ -259,6 +302,10 @@ class Site:
 
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None:
         self.teaching.answer(conversation, ack)
+        if self.labels.has_unlearned(conversation.node):
+            self.errands.put(
+                partial(self.labels.note_unlearned, conversation.node), once=f"unlearned {conversation.node}"
+            )
 
     def on_press(self, conversation: Conversation, press: Press) -> None:
         # The node sends it until it is answered.
@@ -270,7 +317,8 @@ class Site:
         self.errands.put(partial(self._keep_sketch, conversation, sketch), once=once)
 
     async def _keep_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
-        await self.window_store.days.add_sketch(sketch)
+        if not conversation.has_forgotten(sketch.from_utc_ms, sketch.to_utc_ms):
+            await self.window_store.days.add_sketch(sketch)
         self.hub.send(conversation, sketch.acknowledgement())
 
     def on_health(self, conversation: Conversation) -> None:
@@ -280,6 +328,10 @@ class Site:
 
     async def write(self, windows: Sequence[Window]) -> None:
         """Packs when it is time, then commits windows and what is about to be said, and says it."""
+        async with self._writing:
+            await self._write(windows)
+
+    async def _write(self, windows: Sequence[Window]) -> None:
         now = self.clock.utc_ms()
         if self.keeping.due(now):
             await self.keeping.pack(now, self._boots())
@@ -327,11 +379,11 @@ class Site:
         if conversation.facts is not None:
             await self.labels.greet(conversation)
 
-    def _say_again(self) -> None:
+    def _say_again(self, rooms: Collection[str] | None = None) -> None:
         """The broker may have lost what was retained. With reasons, where the windows lead to the same state again."""
         now = self.clock.utc_ms()
         saying = []
-        for room in self.rooms.rooms.values():
+        for room in (self.rooms.rooms[name] for name in (self.rooms.rooms if rooms is None else rooms)):
             current = room.current(now)
             saying.append((room.room, current if current.state is room.said.state else room.said))
         self._say(saying)
@@ -348,6 +400,12 @@ class Site:
             labelled=await self.window_store.windows_in(nodes, merged((r.from_utc_ms, r.to_utc_ms) for r in labels)),
             schemas=self.labels.schemas(room),
         )
+
+    def drifting_rooms(self) -> frozenset[str]:
+        """The rooms of which a node has an open event."""
+        room_of = self.settings.room_of
+        nodes = {event.node for event in self.detector.events.values() if event.state is State.OPEN}
+        return frozenset(room_of[node] for node in nodes if node in room_of)
 
     def nodes_of(self, room: str) -> frozenset[str]:
         """The nodes of a room; none where it is not in the configuration any more."""

@@ -196,10 +196,11 @@ def a_day(end: int = NOW) -> list[admin_pb2.BeliefPoint]:
     return points
 
 
-def a_page(verdict: str = "better") -> admin_pb2.ReleasePage:
+def a_page(verdict: str = "better", days: int = 9) -> admin_pb2.ReleasePage:
     """A release that is better, or worse, than what its node came with."""
     node, worse = "00a1b2c3d4e50213", verdict == "worse"
-    figures = (("balanced accuracy", 0.81, 0.93, 0.07, 0.16), ("Brier score", 0.14, 0.06, -0.1, -0.05))
+    figures = (("balanced accuracy", 0.81, 0.93, 0.07, 0.16), ("Brier score", 0.14, 0.06, -0.1, -0.05),
+               ("calibration error", 0.11, 0.04, -0.1, -0.02), ("changes a day", 12.0, 6.5, -8.0, -3.0))  # fmt: skip
     measures = [
         admin_pb2.Measure(
             measure=name, before=now if worse else before, now=before if worse else now,
@@ -216,8 +217,8 @@ def a_page(verdict: str = "better") -> admin_pb2.ReleasePage:
     return admin_pb2.ReleasePage(
         release=release, against="factory", days=9, changes=31, negative_flips=40, positive_flips=512, flips_p=0.0004,
         slices=[
-            admin_pb2.SliceFigures(name=name, days=9, windows=4000, measures=measures)
-            for name in ("all", "night", "without co2")
+            admin_pb2.SliceFigures(name=name, days=days, windows=4000, measures=measures)
+            for name in ("all", "first hour of presence", "without co2")
         ],
         verdict=verdict,
         recommendation="Refuse it: the nodes keep what they run." if worse
@@ -252,6 +253,7 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2
     asked: list[Any] = field(default_factory=list)
     changes: list[list[admin_pb2.Room]] = field(default_factory=list)
     watched: threading.Event = field(default_factory=threading.Event)
+    proved: bool = True
     end_watch: threading.Event = field(default_factory=threading.Event)
 
     def empty(self) -> None:
@@ -387,6 +389,12 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2
         self._note(request, context, "ShowRelease")
         return a_page()
 
+    def ApproveRelease(self, request: Any, context: Any) -> admin_pb2.ReleasePage:
+        self._note(request, context, "ApproveRelease")
+        page = a_page()
+        page.release.verdict, page.release.approved_by = "too little evidence", request.author
+        return page
+
     def CompareReleases(self, request: Any, context: Any) -> admin_pb2.ReleasePage:
         self._note(request, context, "CompareReleases")
         return a_page("worse")
@@ -396,6 +404,9 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2
         page = a_page()
         if request.id.startswith("9"):
             return admin_pb2.RebuildReleaseReply(release=page.release, missing=["label 3 00a1b2c3d4e50213"])
+        if request.id.startswith("7"):
+            gone = admin_pb2.ForgottenInput(name="label 3 00a1b2c3d4e50213", utc_ms=NOW - HOUR)
+            return admin_pb2.RebuildReleaseReply(release=page.release, missing=[gone.name], forgotten=[gone])
         return admin_pb2.RebuildReleaseReply(release=page.release, same=True, rebuilt=page.release.id)
 
     def AddNode(self, request: Any, context: Any) -> nodes_pb2.AddNodeReply:
@@ -414,6 +425,33 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2
         self._note(request, context, "RotateKey")
         return nodes_pb2.RotateKeyReply(waiting_for=self.old_key)
 
+    def Forget(self, request: Any, context: Any) -> admin_pb2.ForgetReply:
+        self._note(request, context, "Forget")
+        entry = a_forgetting()
+        entry.CopyFrom(
+            admin_pb2.ForgetEntry(
+                id="" if request.dry_run else entry.id, utc_ms=NOW, author=request.author, room=request.room,
+                node=request.node, source=request.source, from_utc_ms=request.from_utc_ms,
+                to_utc_ms=request.to_utc_ms or NOW, counts=entry.counts, state="done",
+            )
+        )  # fmt: skip
+        return admin_pb2.ForgetReply(entry=entry)
+
+    def ListForgotten(self, request: Any, context: Any) -> admin_pb2.ListForgottenReply:
+        self._note(request, context, "ListForgotten")
+        return admin_pb2.ListForgottenReply(entries=[a_forgetting()] if self.nodes else [])
+
+    def ProveForgotten(self, request: Any, context: Any) -> admin_pb2.ProveForgottenReply:
+        self._note(request, context, "ProveForgotten")
+        checks = [
+            admin_pb2.ProofCheck(name="labels", in_force="nothing", never_saw="nothing", same=True),
+            admin_pb2.ProofCheck(
+                name="model of room 2.13", in_force="5f3a09c1" * 4,
+                never_saw=("5f3a09c1" if self.proved else "00ab12cd") * 4, same=self.proved,
+            ),
+        ]  # fmt: skip
+        return admin_pb2.ProveForgottenReply(checks=checks)
+
     def _note(self, request: Any, context: Any, method: str) -> None:
         self.asked.append(request)
         if method in self.refuse:
@@ -424,6 +462,18 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2
             if name not in [room.room for room in self.rooms]:
                 context.abort(grpc.StatusCode.NOT_FOUND, f"There is no room {name}; `attune rooms` lists them.")
         return [room for room in self.rooms if not names or room.room in names]
+
+
+def a_forgetting() -> admin_pb2.ForgetEntry:
+    """What somebody had forgotten of a room an hour ago."""
+    counts = [
+        admin_pb2.ForgetCount(what=what, rows=rows)
+        for what, rows in (("windows", 40_320), ("labels", 12), ("muted nodes", 0))
+    ]
+    return admin_pb2.ForgetEntry(
+        id="0123456789abcdef", utc_ms=NOW - HOUR, author="ann", room="2.13", to_utc_ms=NOW - HOUR, counts=counts,
+        state="done",
+    )  # fmt: skip
 
 
 @contextmanager

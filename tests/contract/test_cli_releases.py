@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from zoneinfo import ZoneInfo
 
 import pytest
 from attune_proto.v1 import admin_pb2
+from attuned.cli.release_screens import release_screen
 from cli_run import CommandLine
+from cli_site import a_page
+from rich.console import Console
 
 
 class TestRetrain:
@@ -54,10 +58,28 @@ class TestRelease:
         assert lines[0] == "Release " + "4f9a0c11" * 4
         assert "what people said of this room (140 windows)" in text
         assert "Compared with what its nodes came with" in text
-        assert "0.810 -> 0.930" in text
+        assert "  first hour of presence  0.810 -> 0.930     +0.070 to +0.160" in out
+        assert "changes a day 12.0 -> 6.5" in text
         end = text[text.index("Verdict: better") :]
         assert end.startswith("Verdict: better Let it go out: it is ready to be signed. 1. Balanced accuracy")
         assert end.endswith("512 the other way round.")
+
+    def test_no_interval_is_made_of_few_days(self) -> None:
+        console = Console(width=80)
+        with console.capture() as screen:
+            console.print(release_screen(a_page(days=4), ZoneInfo("Europe/Brussels")))
+        text = screen.get()
+        assert "+0.070" not in text[: text.index("Verdict")]
+        assert text.count("too few days") == 3
+
+    def test_a_persons_word(self, attune: CommandLine) -> None:
+        code, out, _ = attune("release", "approve", "4f9a")
+        asked = attune.site.asked[-1]
+        assert isinstance(asked, admin_pb2.ApproveReleaseRequest)
+        assert (code, asked.id, bool(asked.author)) == (0, "4f9a", True)
+        assert f"is ready to be signed, on the word of {asked.author}." in " ".join(out.split())
+        answer = attune.answer("release", "approve", "4f9a")
+        assert (answer["release"]["approved_by"], answer["release"]["ready"]) == (asked.author, True)
 
     def test_compare(self, attune: CommandLine) -> None:
         assert "Refuse it" in attune("release", "compare", "4f9a", "91c0")[1]
@@ -70,3 +92,7 @@ class TestRelease:
         code, out, _ = attune("release", "rebuild", "91c0")
         assert (code, "label 3 00a1b2c3d4e50213" in out) == (1, True)
         assert attune.answer("release", "rebuild", "4f9a")["same"] is True
+
+    def test_rebuild_says_what_was_forgotten_and_when(self, attune: CommandLine) -> None:
+        code, out, _ = attune("release", "rebuild", "7777")
+        assert (code, "label 3 00a1b2c3d4e50213 on Sat 21 Nov 2026, 13:32" in out) == (1, True)

@@ -7,11 +7,13 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
 from attuned.bms import publisher as module
 from attuned.bms import topics
+from attuned.bms.announcing import Announcing
 from attuned.bms.publisher import Answer, Broker, Command, Publisher
 from attuned.presence.belief import BEFORE, NOTHING, Belief, RoomState, Share
 from processes import Mosquitto, program
@@ -96,7 +98,7 @@ class Watching:
             self.newest[str(message.topic)] = payload
 
 
-async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(true: Callable[[], object], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 (what is waited for is another program's doing)
             await asyncio.sleep(0.01)
@@ -280,6 +282,29 @@ async def test_a_wrong_password_is_trouble_that_says_where_to_look(tmp_path: Pat
     broker.stop()
 
 
+@pytest.mark.parametrize("topic", ["attune/s/status", "attune/s/rooms/a"])
+async def test_an_end_that_comes_with_the_brokers_answer_is_an_end(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, topic: str
+) -> None:
+    original = aiomqtt.Client.publish
+
+    async def publish(client: aiomqtt.Client, to: str, *values: Any, **more: Any) -> None:
+        """Loses a cancellation as `asyncio.wait_for` may."""
+        await original(client, to, *values, **more)
+        if to == topic and not task.cancelling():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(aiomqtt.Client, "publish", publish)
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    publisher.publish("attune/s/rooms/a", "a")
+    task = asyncio.create_task(publisher.run())
+    done, _ = await asyncio.wait([task], timeout=10)
+    assert done
+    assert task.cancelled()
+
+
 async def test_an_end_while_the_broker_does_not_answer_is_an_end(
     mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,3 +383,28 @@ async def test_after_a_lost_connection_commands_are_answered_again(mosquitto: Mo
             await asyncio.sleep(0.1)
             await client.publish("attune/s/rooms/q/label/set", "again", qos=1)
             await until(lambda: watch.newest.get("attune/s/rooms/q/label/result") == "again")
+
+
+async def test_what_is_forgotten_is_no_longer_retained(mosquitto: Mosquitto) -> None:
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    announcing = Announcing("s", publisher)
+    node = "a1b2c3d400000001"
+    kept = topics.room_topic("s", "b")
+    gone = [topics.room_topic("s", "a"), topics.health_topic("s", node), topics.alert_topic("s", 4)]
+    for topic in (*gone, kept):
+        publisher.publish(topic, "a marker")
+    async with running(publisher):
+        await until(lambda: publisher.acknowledged >= 5)
+        announcing.forget(["a"], [node], [4])
+        await until(lambda: publisher.acknowledged >= 8)
+        async with watching(mosquitto.port) as late:
+            await until(lambda: len(late.newest) >= 2)
+    assert set(late.newest) == {"attune/s/status", kept}
+    # A daemon that was started since takes back what an earlier one left behind, too.
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    Announcing("s", publisher).forget(["b"], [], [])
+    async with running(publisher):
+        await until(lambda: publisher.acknowledged >= 2)
+        async with watching(mosquitto.port) as late:
+            await until(lambda: late.log)
+    assert set(late.newest) == {"attune/s/status"}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import grpc
 from attune_core import Keeper, Node
@@ -236,6 +237,17 @@ class Installation:
         for node in self.quiet:
             lines += ["[[nodes]]", f'id = "{node}"', "quiet = true"]
         return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def installed(folder: Path, rooms: Mapping[str, Sequence[str]], **more: Any) -> Iterator[Installation]:
+    """An installation that has been started; ended with the block."""
+    found = Installation(folder, rooms, **more)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.close()
 
 
 def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:

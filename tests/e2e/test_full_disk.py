@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import pytest
 import stored
 from dialled import DialledNode, dialled
-from installation import Installation, program, wait_until
+from installation import Installation, installed, program, wait_until
 
 NODE = "0a0b0c0d01020304"
 BOOT = 77
@@ -89,12 +89,8 @@ def disk(request: pytest.FixtureRequest) -> Disk:
 @pytest.fixture
 def installation(tmp_path: Path, disk: Disk) -> Iterator[Installation]:
     (tmp_path / "store").mkdir()
-    found = Installation(tmp_path, {"1.01": [NODE]}, rate=60, step_s=10, daemon=disk.command(tmp_path / "store"))
-    try:
-        found.start()
+    with installed(tmp_path, {"1.01": [NODE]}, rate=60, step_s=10, daemon=disk.command(tmp_path / "store")) as found:
         yield found
-    finally:
-        found.close()
 
 
 def on_disk(installation: Installation, disk: Disk) -> dict[stored.BootKey, Counter[int]]:

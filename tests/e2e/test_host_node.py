@@ -407,7 +407,8 @@ async def test_feed_lines_press_the_buttons_of_simulated_nodes(tmp_path: Path) -
     async with serving(Server()) as server:
         process = await start("attune-sim", *gateway(server), "--nodes", roster, "--stats", "--drain", "10")
         output, _ = await process.communicate(lines)
-        # One that was on its way when the time came is sent again.
-        assert sorted(set(server.presses)) == [(ids[1][:4], 1, 1, 70_000), (ids[1][:4], 2, 0, 80_000)]
+        # Until they are acknowledged they may come again.
+        pressed = list(dict.fromkeys(server.presses))
+        assert pressed == [(ids[1][:4], 1, 1, 70_000), (ids[1][:4], 2, 0, 80_000)]
         # One line for a node that there is not, and one for a class that there is not.
         assert json.loads(output)["lines_malformed"] == 2

@@ -13,7 +13,7 @@ from attune_core import Node
 from attune_proto.v1 import node_pb2
 from attuned.nodes.frames import SEALED, XXPSK0
 from dialled import DialledNode, Line, dialled, stream_of
-from installation import GATEWAY, Installation, program, wait_until
+from installation import GATEWAY, Installation, installed, program, wait_until
 from node_side import NodeSide
 
 # Half a minute together: each case waits for what a whole installation makes of it.
@@ -32,12 +32,8 @@ fresh_boot = itertools.count(1)
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One for all tests here: what harms it shows in every test that follows."""
-    found = Installation(tmp_path_factory.mktemp("site"), {"1.01": [GOOD], "1.02": IMPOSTORS}, rate=60)
-    try:
-        found.start()
+    with installed(tmp_path_factory.mktemp("site"), {"1.01": [GOOD], "1.02": IMPOSTORS}, rate=60) as found:
         yield found
-    finally:
-        found.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import stored
 from attune_proto.v1 import admin_pb2
 from attuned.nodes.window import EVIDENCE_STEPS
 from dialled import DialledNode, dialled
-from installation import START_UTC_MS, Installation
+from installation import START_UTC_MS, Installation, installed
 
 pytestmark = pytest.mark.slow
 
@@ -30,18 +30,8 @@ def stale_air(tick_ms: int) -> Sequence[float]:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    found = Installation(tmp_path, {ROOM: [NODE]}, rate=600)
-    try:
-        found.start()
+    with installed(tmp_path, {ROOM: [NODE]}, rate=600) as found:
         yield found
-    finally:
-        found.close()
-
-
-def live_for(node: DialledNode, seconds: float) -> None:
-    """So long by the installation's clock; returns when all windows of that time are acknowledged."""
-    until = node.tick_ms + 1000 * seconds
-    node.live_until(lambda: node.tick_ms >= until and node.core.facts.waiting == 0, "Time", 60)
 
 
 def label(
@@ -70,7 +60,7 @@ def evidence(installation: Installation, from_utc_ms: int) -> float:
 
 def test_an_hour_that_was_acknowledged_long_ago_is_learned_at_once(installation: Installation) -> None:
     with dialled(installation, NODE, SENSORS, readings=stale_air) as node:
-        live_for(node, 80 * 60)
+        node.live_for(80 * 60)
         assert node.core.facts.waiting == 0
         before_nats, before = evidence(installation, START_UTC_MS), node.core.head().export()
 
@@ -85,7 +75,7 @@ def test_an_hour_that_was_acknowledged_long_ago_is_learned_at_once(installation:
         assert node.core.head().export() != before
 
         now = installation.now_utc_ms()
-        live_for(node, 10 * 60)
+        node.live_for(10 * 60)
         after_nats = evidence(installation, now + MINUTE)
         print(f"Its evidence for occupied went from {before_nats:.2f} to {after_nats:.2f} nats.")
         assert after_nats < before_nats - 0.5
@@ -93,7 +83,7 @@ def test_an_hour_that_was_acknowledged_long_ago_is_learned_at_once(installation:
 
 def test_labels_are_told_again_and_counted_once(installation: Installation) -> None:
     with dialled(installation, NODE, SENSORS, boot=1, readings=stale_air) as node:
-        live_for(node, 75 * 60)
+        node.live_for(75 * 60)
         # The second corrects the end of the first one; the third says something of another stretch.
         label(installation, node, "occupied", START_UTC_MS + 30 * MINUTE, START_UTC_MS + 50 * MINUTE)
         label(installation, node, "free", START_UTC_MS + 45 * MINUTE, START_UTC_MS + 55 * MINUTE)
@@ -108,14 +98,14 @@ def test_labels_are_told_again_and_counted_once(installation: Installation) -> N
 
     with dialled(installation, NODE, SENSORS, boot=2, readings=stale_air) as node:
         node.live_until(lambda: learned(installation) == counts, "The labels' return to a new boot")
-        live_for(node, 60)
+        node.live_for(60)
         assert (node.core.head().export(), node.core.facts.label_windows) == first
 
         installation.restart("gateway")
-        live_for(node, 5 * 60)
+        node.live_for(5 * 60)
         installation.restart("daemon")
         node.live_until(lambda: learned(installation) == counts, "The labels' return to the second boot")
-        live_for(node, 5 * 60)
+        node.live_for(5 * 60)
         assert (node.core.head().export(), node.core.facts.label_windows) == first
         status = installation.status()
         assert (status.windows_lost, status.refused) == (0, 0)
@@ -130,7 +120,7 @@ def test_labels_are_told_again_and_counted_once(installation: Installation) -> N
 
 def test_windows_that_come_after_their_label_are_learned_once(installation: Installation) -> None:
     with dialled(installation, NODE, SENSORS, readings=stale_air) as node:
-        live_for(node, 10 * 60)
+        node.live_for(10 * 60)
         node.hang_up()
         live_for_long = node.tick_ms + 20 * MINUTE
         node.live_until(lambda: node.tick_ms >= live_for_long, "Time")
@@ -139,7 +129,7 @@ def test_windows_that_come_after_their_label_are_learned_once(installation: Inst
         now = installation.now_utc_ms()
         installation.add_label(ROOM, "free", now - 15 * MINUTE, now, wait_ms=0)
         node.dial()
-        live_for(node, 60)
+        node.live_for(60)
         node.live_until(lambda: learned(installation) == [node.core.facts.label_windows], "The last answers")
         # A window ends each minute; one at each end may fall to the other side.
         assert 14 <= node.core.facts.label_windows <= 16
@@ -152,7 +142,7 @@ def test_windows_that_come_after_their_label_are_learned_once(installation: Inst
 
 def test_a_label_taken_back_leaves_the_node_as_it_was(installation: Installation) -> None:
     with dialled(installation, NODE, SENSORS, readings=stale_air) as node:
-        live_for(node, 75 * 60)
+        node.live_for(75 * 60)
         label(installation, node, "free", START_UTC_MS + 30 * MINUTE, START_UTC_MS + 40 * MINUTE)
         before = node.core.head().export()
         label(installation, node, "occupied", START_UTC_MS + 25 * MINUTE, START_UTC_MS + 50 * MINUTE)
@@ -173,7 +163,7 @@ def test_a_label_taken_back_leaves_the_node_as_it_was(installation: Installation
 
 def test_a_press_of_the_button_teaches_the_room_once(installation: Installation) -> None:
     with dialled(installation, NODE, SENSORS, readings=stale_air) as node:
-        live_for(node, 20 * 60)
+        node.live_for(20 * 60)
         before = node.core.head().export()
         installation.kill("daemon")
         node.core.press(node.tick_ms, 0)
@@ -184,7 +174,7 @@ def test_a_press_of_the_button_teaches_the_room_once(installation: Installation)
         assert node.core.facts.label_windows == 10
         assert node.core.head().export() != before
         installation.restart("daemon")
-        live_for(node, 20 * 60)
+        node.live_for(20 * 60)
         with installation.admin() as admin:
             (row,) = admin.ListLabels(admin_pb2.ListLabelsRequest(room=ROOM), timeout=5).labels
         assert (row.class_name, row.source, row.author) == ("free", "button", NODE)

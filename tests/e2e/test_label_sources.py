@@ -11,7 +11,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 from dialled import dialled
-from installation import Installation
+from installation import Installation, installed
 
 pytestmark = pytest.mark.slow
 
@@ -21,12 +21,8 @@ MINUTE = 60_000
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    found = Installation(tmp_path, {ROOM: [NODE]}, rate=600)
-    try:
-        found.start()
+    with installed(tmp_path, {ROOM: [NODE]}, rate=600) as found:
         yield found
-    finally:
-        found.close()
 
 
 def attune(installation: Installation, *words: str, said: str = "") -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import pytest
 import stored
 from attune_proto.v1 import admin_pb2
 from dialled import dialled
-from installation import Installation
+from installation import Installation, installed
 
 pytestmark = pytest.mark.slow
 
@@ -23,12 +23,8 @@ def empty_room(tick_ms: int) -> Sequence[float]:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    found = Installation(tmp_path, {ROOM: [NODE]}, rate=900, quiet=[NODE])
-    try:
-        found.start()
+    with installed(tmp_path, {ROOM: [NODE]}, rate=900, quiet=[NODE]) as found:
         yield found
-    finally:
-        found.close()
 
 
 def room_of(installation: Installation) -> admin_pb2.Room:

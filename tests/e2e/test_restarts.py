@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from attune_proto.v1 import admin_pb2
-from installation import SITE, START_UTC_MS, Installation, wait_until
+from installation import SITE, START_UTC_MS, Installation, installed, wait_until
 from listening import Listener, listening
 from simulated import SimulatedNodes
 
@@ -22,12 +22,8 @@ STATES = {"unknown": 0, "free": 1, "occupied": 2}
 @pytest.fixture
 def installation(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Installation]:
     """Runs at the rate that the test names, 60 if it names none."""
-    found = Installation(tmp_path, ROOMS, rate=getattr(request, "param", 60.0))
-    try:
-        found.start()
+    with installed(tmp_path, ROOMS, rate=getattr(request, "param", 60.0)) as found:
         yield found
-    finally:
-        found.close()
 
 
 @pytest.fixture

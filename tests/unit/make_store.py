@@ -1,7 +1,7 @@
 """Writes the stores that are kept as fixtures: `python tests/unit/make_store.py FOLDER`.
 
-tests/fixtures/store-N was written by the version of Attune whose stores have N migrations, and is never written again;
-a new version adds a folder.
+tests/fixtures/store-N was written by the version of Attune whose attune.db has N migrations, and is never written
+again; a new version adds a folder.
 """
 
 import asyncio
@@ -10,8 +10,14 @@ from pathlib import Path
 
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.sequence import SeqTracker
+from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.window import Window
+from attuned.store.accuracy import AccuracyDay, RoomRelease
+from attuned.store.audit import AuditEntry, Selection
 from attuned.store.beliefs import BeliefHour, SaidRow
+from attuned.store.days import DayRow
+from attuned.store.drift import DriftRow, MuteRow
+from attuned.store.releases import ReleaseRow
 from attuned.store.site import LabelRow, SiteStore
 from attuned.store.windows import WindowStore
 
@@ -38,8 +44,24 @@ KNOWN = BeliefHour(
 TIE = (A, 7, 0, NOON)
 LABELS = [
     LabelRow(0, "r", "occupied", NOON, NOON + HOUR, 1.0, "person", "ann", NOON + HOUR),
-    LabelRow(0, "r", "free", NOON - HOUR, NOON + 2 * HOUR, 0.5, "person", "", NOON + 2 * HOUR),
+    LabelRow(0, "r", "free", NOON - HOUR, NOON + 2 * HOUR, 1.0, "person", "", NOON + 2 * HOUR),
 ]
+PRESS = LabelRow(0, "q", "free", NOON, NOON + HOUR, 1.0, "button", B, NOON + HOUR)
+MODEL = '{"dwell_s": [3600.0, 1800.0]}'
+EVENT = DriftRow(
+    0, A, "2026-09-23", "node moved", '["co2"]', '[["co2.mean", "night", 4.5]]', 2.5, "open", 1, 0, "", NOON, NOON
+)
+MUTE = MuteRow(B, "is being moved", "ann", NOON)
+ACCURACY = AccuracyDay("r", NOON // (24 * HOUR), "ab" * 16, "5a5a", (60, 0, 60, 120, 600, 0), (0.5, -1.25))
+RUNNING = RoomRelease("r", NOON, "ab" * 16)
+RELEASE = ReleaseRow(
+    "cd" * 16, "r", A, NOON, "candidate", "better", "ef" * 16, 2, "a person asked", "{}", b'{"blocks": []}'
+)
+FORGOTTEN = AuditEntry(
+    "0123456789abcdef", NOON, "ann", Selection(1, NOON, room="old", rooms=("old",)), 2, {"windows": 7}, (), "done"
+)
+DAY = DayRow(A, "2026-09-22", NOON - 36 * HOUR, NOON - 12 * HOUR, "00" * 8, "{}")
+SKETCH = NodeSketch(B, 7, 3, NOON, NOON + HOUR, "00" * 8, 60, bytes(range(64)))
 FACTS = {A: '{"node": "a1b2c3d400000001"}'}
 
 
@@ -56,8 +78,24 @@ async def make(folder: Path) -> None:
     for label in LABELS:
         await site.add_label(label)
     await site.save_facts(FACTS)
+    await _learn(site, windows)
     await windows.close()
     await site.close()
+
+
+async def _learn(site: SiteStore, windows: WindowStore) -> None:
+    """What is concluded from windows and labels, and what people did about it."""
+    await site.add_press(PRESS, 7, 1)
+    await site.save_model("r", MODEL)
+    await site.drift.save([EVENT])
+    await site.drift.mute(MUTE)
+    await site.accuracy.replace("r", [ACCURACY.day], [ACCURACY])
+    await site.accuracy.add_release(RUNNING)
+    await site.releases.add([RELEASE])
+    for audit in (site.audit, windows.audit):
+        await audit.write(FORGOTTEN)
+    await windows.days.add(DAY.day, [DAY])
+    await windows.days.add_sketch(SKETCH)
 
 
 if __name__ == "__main__":

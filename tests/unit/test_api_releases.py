@@ -6,9 +6,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+from admin_served import served
 from attune_proto.v1 import admin_pb2, admin_pb2_grpc
-from attuned.api.admin import AdminService
-from attuned.nodes.link_service import LinkService
 from attuned.site import Site
 from daemon_world import FakeClock, site_settings
 from release_world import DAY_MS, START, Days, fill, node_id
@@ -27,13 +26,8 @@ async def asked(folder: Path) -> "AsyncIterator[admin_pb2_grpc.AdminAsyncStub]":
     site = Site(site_settings(folder, {"r": [A], "empty": [C]}), FakeClock(START + 7 * DAY_MS), None)
     site.commits.flush = flush  # type: ignore[method-assign]
     await site.open()
-    server = grpc.aio.server()
-    admin_pb2_grpc.add_AdminServicer_to_server(AdminService(site, LinkService(site.hub)), server)
-    server.add_insecure_port(f"unix:{folder}/s")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"unix:{folder}/s") as channel:
-        yield admin_pb2_grpc.AdminStub(channel)
-    await server.stop(None)
+    async with served(site, folder) as stub:
+        yield stub
     await site.close()
 
 

@@ -130,10 +130,13 @@ async def test_a_label_is_stored_and_answered(tmp_path: Path) -> None:
 
 async def test_what_the_site_refuses_is_answered_too(tmp_path: Path) -> None:
     future = payload(minutes=None, **{"from": "2099-01-01T00:00:00Z", "to": "2099-01-01T01:00:00Z"})
-    no_json, late, stored, against = await answered(
-        tmp_path, b"?", future, payload(), payload(**{"class": "occupied"}, id="b")
+    # Before the first day of Python's calendar once the offset is taken off.
+    early = payload(minutes=None, **{"from": "0001-01-01T00:00:00+01:00", "to": "0001-01-01T01:00:00+01:00"})
+    no_json, too_early, late, stored, against = await answered(
+        tmp_path, b"?", early, future, payload(), payload(**{"class": "occupied"}, id="b")
     )
     assert no_json["reason"].startswith("The message is not JSON")
+    assert "before 1970" in too_early["reason"]
     assert late["reason"] == "The label lies in the future: label what has happened."
     assert stored["result"] == "stored"
     assert (against["id"], against["result"]) == ("b", "refused")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from attuned.errands import Errands
 from attuned.errors import StoreError
+from attuned.gate import Gate
 from attuned.nodes.window import Window
 from attuned.presence.belief import RoomState
 from attuned.presence.history import HistoryPoint, history
@@ -184,7 +185,7 @@ async def test_what_was_said_before_a_restart_is_not_said_again_as_news(tmp_path
 
 async def test_an_errand_that_the_disk_refuses_is_done_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attuned.errands.TROUBLE_S", 0.01)
-    waiting = Errands()
+    waiting = Errands(Gate())
     tries: list[int] = []
 
     async def errand() -> None:

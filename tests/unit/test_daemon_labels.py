@@ -13,7 +13,7 @@ from attune_proto.v1 import node_pb2
 from attuned.errors import NotFoundError, RequestError, StoreError
 from attuned.labels.labels import _last_taught
 from attuned.labels.names import no_room
-from attuned.labels.teaching import CLASSES, PART_WINDOWS, UNLEARN_TRIES, Teaching, thin
+from attuned.labels.teaching import CLASSES, LEAST_WINDOWS, PART_WINDOWS, UNLEARN_TRIES, Teaching, thin
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.facts import NodeFacts
@@ -183,7 +183,9 @@ def test_a_thinned_label_is_spread_evenly_and_keeps_its_weight(count: int, capac
         gaps = {later - earlier for earlier, later in pairwise(seqs)}
         assert not gaps or max(gaps) <= 2 * min(gaps)
         # Each weight is rounded to 1/256 of a person's word.
-        assert sum(part.weight * len(part.windows) for part in parts) == pytest.approx(256 * count, abs=len(seqs) / 2)
+        assert sum(part.weight * len(part.windows) for part in parts) == pytest.approx(
+            256 * max(count, LEAST_WINDOWS), abs=len(seqs) / 2
+        )
 
 
 def test_weights_stay_within_the_wire() -> None:
@@ -416,11 +418,12 @@ async def test_a_node_that_was_never_heard_is_told_when_it_comes(room: Room) -> 
         (label(5, 4), "The label ends before it begins: give the earlier time first."),
         (label(119 - LONGEST_MS / MINUTE, 120), "longer than a week"),
         (
-            label(120 - 24 * 60.1, 120),
-            "longer than a day: see whether the days are right; --force says that it is meant.",
+            label(120 - 25 * 60.1, 120),
+            "longer than a day: see whether the days are right, and say it day by day; `attune label add --force`",
         ),
         (label(121, 130), "The label lies in the future: label what has happened."),
         (label(100, 122), "The label ends in the future: label what has happened."),
+        (label(-NOON / MINUTE - 1, -NOON / MINUTE + 1), "of a time before 1970: see whether the year is right."),
         (label(0, 1, source="s" * 65), "at most 64 characters"),
         (label(0, 1, weight=0.0), "above 0 and at most 1"),
         (label(0, 1, weight=1.5), "above 0 and at most 1"),
@@ -439,7 +442,11 @@ async def test_a_label_of_an_unknown_room_is_refused(room: Room) -> None:
 
 
 async def test_a_label_of_more_than_a_day_is_taken_if_it_is_meant(room: Room) -> None:
-    assert (await room.tell(label(120 - 24 * 60.1, 120), force=True)).number == 1
+    assert (await room.tell(label(120 - 25 * 60.1, 120), force=True)).number == 1
+
+
+async def test_the_day_on_which_clocks_are_put_back_is_a_day(room: Room) -> None:
+    assert (await room.tell(label(120 - 25 * 60, 120))).number == 1
 
 
 @pytest.mark.parametrize(
@@ -447,11 +454,14 @@ async def test_a_label_of_more_than_a_day_is_taken_if_it_is_meant(room: Room) ->
     [
         ("2.31", "There is no room '2.31': did you mean 2.13 or 2.14? `attune rooms` lists them all."),
         ("meeting", "There is no room 'meeting': did you mean 2.13? `attune rooms` lists them all."),
+        ("kitchen", "There is no room 'kitchen': did you mean K? `attune rooms` lists them all."),
+        ("Kitchen Nroth", "There is no room 'Kitchen Nroth': did you mean K? `attune rooms` lists them all."),
+        ("", "There is no room '': `attune rooms` lists the rooms."),
         ("x" * 10_000, f"There is no room '{'x' * 64}': `attune rooms` lists the rooms."),
     ],
 )
 def test_the_nearest_rooms_are_named(name: str, sentence: str) -> None:
-    assert str(no_room(name, {"2.13": "Meeting", "2.14": "", "hall": ""})) == sentence
+    assert str(no_room(name, {"2.13": "Meeting", "2.14": "", "hall": "", "K": "Kitchen North"})) == sentence
 
 
 # Labels of one second, and weak ones.

@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import make_store
@@ -185,7 +186,7 @@ async def check_store_1(folder: Path) -> None:
     assert await store.beliefs.known("r", 0, 1 << 31) == [(hour.hour, hour.known)]
     assert await store.beliefs.checkpoints() == {"r": hour.checkpoint}
     assert await store.beliefs.said("r", 0, 2 * NOON) == make_store.SAID
-    numbers = [(label.number, label.superseded_by) for label in await site.labels()]
+    numbers = [(label.number, label.superseded_by) for label in await site.labels("r")]
     assert numbers == [(2, 0), (1, 2)]
     assert await site.facts() == make_store.FACTS
     await store.close()
@@ -196,6 +197,27 @@ async def check_store_1(folder: Path) -> None:
 async def test_stores_of_old_versions_open_and_yield_what_is_in_them(tmp_path: Path, folder: Path) -> None:
     shutil.copytree(folder, tmp_path / "s")
     await check_store_1(tmp_path / "s")
+    if int(folder.name.removeprefix("store-")) >= 8:
+        await check_store_8(tmp_path / "s")
+
+
+async def check_store_8(folder: Path) -> None:
+    windows, site = await opened(folder), SiteStore(folder)
+    await site.open()
+    assert await site.labels("q") == [replace(make_store.PRESS, number=3)]
+    assert await site.add_press(make_store.PRESS, 7, 1) is None
+    assert await site.models() == {"r": make_store.MODEL}
+    assert await site.drift.events() == [replace(make_store.EVENT, number=1)]
+    assert await site.drift.mutes() == [make_store.MUTE]
+    assert await site.accuracy.days() == [make_store.ACCURACY]
+    assert await site.accuracy.releases() == [make_store.RUNNING]
+    assert await site.releases.newest() == [make_store.RELEASE]
+    audits = [await audit.entries() for audit in (site.audit, windows.audit)]
+    assert audits == [{make_store.FORGOTTEN.id: make_store.FORGOTTEN}] * 2
+    assert await windows.days.since(A, "2026-01-01") == [make_store.DAY]
+    assert await windows.days.sketches(B, 0, 2 * NOON) == [make_store.SKETCH]
+    await windows.close()
+    await site.close()
 
 
 # Windows.

@@ -21,6 +21,7 @@ from attuned.drift.detector import Detector
 from attuned.drift.life import DriftEvent, State
 from attuned.drift.words import alert
 from attuned.errors import NotFoundError, RequestError
+from attuned.gate import Gate
 from attuned.nodes.window import Window
 from attuned.store.site import SiteStore
 from attuned.store.windows import WindowStore
@@ -66,6 +67,7 @@ class World:
             store=self.site.drift,
             schemas=lambda: {NODE: SCHEMA},
             changed=self.heard.append,
+            gate=Gate(),
         )
         await self.detector.open()
         return self.detector

@@ -157,6 +157,14 @@ def intervals(*events: str | bytes) -> list[tuple[int, int]]:
             "2026-11-20T14:00:00",
         ),
         (["DTSTART;VALUE=DATE:20261119"], "2026-11-18T23:00:00", "2026-11-19T23:00:00"),
+        # Clocks went back an hour at 3 o'clock of the 25th of October, and forward at 2 o'clock of the 29th of March.
+        (["DTSTART;VALUE=DATE:20261025"], "2026-10-24T22:00:00", "2026-10-25T23:00:00"),
+        (["DTSTART:20261025T010000", "DTEND:20261025T040000"], "2026-10-24T23:00:00", "2026-10-25T03:00:00"),
+        (
+            ["DTSTART;TZID=Europe/Brussels:20260329T010000", "DTEND;TZID=Europe/Brussels:20260329T040000"],
+            "2026-03-29T00:00:00",
+            "2026-03-29T02:00:00",
+        ),
     ],
 )
 def test_a_booking(lines: list[str], start: str, end: str) -> None:
@@ -207,6 +215,8 @@ TIMES = ("DTSTART:20261120T130000Z", "DTEND:20261120T140000Z")
         (["DTSTART:2026-11-20", "DTEND:20261120T140000Z"], "."),
         (["DTSTART:20261120T130000Z", "DTEND:20261120T120000Z"], "does not end after its beginning"),
         (["DTSTART:20261120T130000Z", "DTEND:20261120T140000"], "of different kinds"),
+        (["DTSTART;TZID=Mars/Base:20261120T130000", TIMES[1]], "time zone 'Mars/Base' is not known"),
+        ([TIMES[0], "DTEND;TZID=Mars/Base:20261120T150000"], "time zone 'Mars/Base' is not known"),
         ([*TIMES, "RRULE:FREQ=SECONDLY"], "repeats in a way that bookings do not"),
         (["DTSTART:19000101T130000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY"], "repeats more than 20000 times"),
         ([*TIMES, "RRULE:FREQ=DAILY;BYDAY=XX"], "."),

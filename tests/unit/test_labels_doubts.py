@@ -139,6 +139,23 @@ def test_the_unsure_minutes_are_asked_first_and_labelled_ones_never() -> None:
     assert (signal.step_ms, signal.values[0]) == (MINUTE, 0.0)
 
 
+async def test_weak_labels_do_not_push_out_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.labels.labels.CHECKED_LABELS", 3)
+    site = await opened_site(tmp_path, FakeClock(NOON + HOUR))
+    word = LabelRow(0, "r", "free", NOON, NOON + 10 * MINUTE, 1.0, "person", "ann", 0)
+    weak = [
+        LabelRow(0, "r", "occupied", NOON, NOON + i * MINUTE, 0.3, "booking", "", NOON + i * 1000) for i in (9, 8, 7, 6)
+    ]
+    await site.site_store.add_label(word)
+    for row in weak:
+        await site.site_store.add_label(row)
+    checked, found = await site.labels.doubted("r")
+    assert checked == 3
+    # The newest two of the weak ones, each contradicted by the word, which is still looked at.
+    assert [(doubt.label.number, list(doubt.contradicted_by)) for doubt in found] == [(5, [1]), (4, [1])]
+    await site.close()
+
+
 async def test_a_site_is_asked_and_checked(tmp_path: Path) -> None:
     site = await opened_site(tmp_path, FakeClock(NOON + HOUR))
     gateway = FakeGateway()

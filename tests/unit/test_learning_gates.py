@@ -135,7 +135,7 @@ async def contest(folder: Path, old: Sequence[LabelRow], new: Sequence[LabelRow]
     windows = days.windows(A)
     await fill(folder / "old", windows, old)
     await fill(folder / "new", windows, new)
-    deployed, candidate = (Gathering(Reader(folder / name), {"r": [A]}, 240).room("r") for name in ("old", "new"))
+    deployed, candidate = (Gathering(Reader(folder / name), {"r": [A]}, 240, UTC).room("r") for name in ("old", "new"))
     said = RoomEvidence.of(candidate.own, 240)
     assert said is not None
     return Contest(deployed, candidate, said, BRUSSELS, 2.0)

@@ -1,6 +1,7 @@
 """Motion as a weak source: evidence of presence alone, bounded by what people said of the free room."""
 
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ async def stored(folder: Path, labels: Sequence[LabelRow], nodes: Sequence[tuple
     }
     await site.save_facts(facts)
     await site.close()
-    return Gathering(Reader(folder), {"r": [node for node, _ in nodes]}, 60)
+    return Gathering(Reader(folder), {"r": [node for node, _ in nodes]}, 60, UTC)
 
 
 BOTH = ((A, SEEING), (B, BLIND))
@@ -152,7 +153,7 @@ async def test_what_it_teaches_shows(tmp_path: Path) -> None:
     labels = [label(60, 90, "free")]
     gathering = await stored(tmp_path, labels, BOTH)
     with_motion = build(gathering.room("r"))[1]
-    alone = build(Gathering(Reader(tmp_path), {"r": [B]}, 60).room("r"))[0]
+    alone = build(Gathering(Reader(tmp_path), {"r": [B]}, 60, UTC).room("r"))[0]
     x = np.array([[900] + [0] * (len(BLIND) - 1)], np.int16)
     assert nats(with_motion, x) > nats(alone, x) + 0.5
 

@@ -4,18 +4,21 @@ import hashlib
 import json
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from attune_core import Head
+from attuned.drift.life import DriftEvent
+from attuned.drift.rows import event_row
 from attuned.learning.blocks import Labelled, as_node, joined
 from attuned.learning.folds import folds_of
-from attuned.learning.gathering import Gathering, find_again
+from attuned.learning.gathering import PAST_WEIGHT, Gathering, find_again
 from attuned.learning.releases import Release, build, rebuilt
 from attuned.learning.reliability import Reliability
 from attuned.store.reading import Reader
-from attuned.store.site import LabelRow
+from attuned.store.site import LabelRow, SiteStore
 from release_world import DAY_MS, MINUTE_MS, SCHEMA, START, Days, fill, node_id
 
 A, B, C = node_id(1), node_id(2), node_id(3)
@@ -27,12 +30,12 @@ async def two_rooms(folder: Path) -> Gathering:
     other = Days(2, every=4, seed=2)
     windows = sorted([*SHORT.windows(A), *other.windows(B)], key=lambda window: window.end_utc_ms)
     await fill(folder, windows, [*SHORT.labels("r"), *other.labels("s")])
-    return Gathering(Reader(folder), ROOMS, 60)
+    return Gathering(Reader(folder), ROOMS, 60, UTC)
 
 
 async def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
     first = build((await two_rooms(tmp_path)).room("r"))
-    again = build(Gathering(Reader(tmp_path), ROOMS, 60).room("r"))
+    again = build(Gathering(Reader(tmp_path), ROOMS, 60, UTC).room("r"))
     assert [each.canonical() for each in first] == [each.canonical() for each in again]
     (release,) = first
     assert release.id == hashlib.blake2b(release.canonical(), digest_size=16).hexdigest()
@@ -72,7 +75,7 @@ async def test_rebuilding_gives_the_same_bytes_when_more_has_come(tmp_path: Path
     found = find_again(Reader(tmp_path), release)
     assert found.missing == ()
     assert rebuilt(found.inputs, release).canonical() == release.canonical()
-    assert build(Gathering(Reader(tmp_path), ROOMS, 60).room("r"))[0].id != release.id
+    assert build(Gathering(Reader(tmp_path), ROOMS, 60, UTC).room("r"))[0].id != release.id
 
 
 NEWEST_OF_A = "DELETE FROM inbox WHERE id = (SELECT max(id) FROM inbox WHERE hex(record) LIKE 'A1B2C3D400000001%')"
@@ -103,7 +106,7 @@ async def test_another_factory_is_named(tmp_path: Path) -> None:
 async def test_a_room_without_labels_is_the_factory_and_its_cohort(tmp_path: Path) -> None:
     gathering = await two_rooms(tmp_path)
     await fill(tmp_path, Days(1, every=60).windows(C), [])
-    (release,) = build(Gathering(gathering.reader, ROOMS, 60).room("t"))
+    (release,) = build(Gathering(gathering.reader, ROOMS, 60, UTC).room("t"))
     assert [block.name.split()[0] for block in release.blocks] == ["factory", "cohort", "cohort"]
     assert release.through_label == 0
 
@@ -116,7 +119,7 @@ async def test_weak_labels_count_by_how_often_they_were_right(tmp_path: Path) ->
     labels = SHORT.labels("r")[:5]
     more = [weak(600, 660, "occupied"), weak(750, 770, "occupied"), weak(2000, 2060, "occupied")]
     await fill(tmp_path, SHORT.windows(A), [*labels, *more])
-    (release,) = build(Gathering(Reader(tmp_path), {"r": [A]}, 60).room("r"))
+    (release,) = build(Gathering(Reader(tmp_path), {"r": [A]}, 60, UTC).room("r"))
     found = [block for block in release.blocks if block.name.startswith("weak")]
     # Right once, wrong once, beside a prior of 3 : 1, so right in 4 of 6. What people said is not taught twice.
     assert [block.name for block in found] == [
@@ -154,3 +157,41 @@ def test_runs_name_every_window() -> None:
     windows = Labelled(seq, zeros, seq, number, zeros.astype(np.uint8), np.zeros((5, 2), np.int16))
     assert windows.runs() == ((1, 0, 5, 6), (1, 0, 8, 8), (2, 0, 9, 10))
     assert joined([], 2).runs() == ()
+
+
+async def test_labels_from_before_a_change_weigh_less_and_judge_nothing(tmp_path: Path) -> None:
+    days = Days(4)
+    await fill(tmp_path, days.windows(A), days.labels("r"))
+    whole = Gathering(Reader(tmp_path), {"r": [A]}, 60, UTC).room("r")
+    site = SiteStore(tmp_path)
+    await site.open()
+    since = datetime.fromtimestamp((START + 3 * DAY_MS) / 1000, UTC).date()
+    event = DriftEvent(0, A, since, "node moved", ("light",), (), 2.0)
+    (row,) = await site.drift.save([event_row(event)])
+    now = Gathering(Reader(tmp_path), {"r": [A]}, 60, UTC).room("r")
+    blocks = [block for block, _ in now.nodes[A].summands]
+    before = [block for block in blocks if block.name.startswith("before ")]
+    assert len(before) == 15
+    assert sum(block.weight * block.count for block in before) == pytest.approx(PAST_WEIGHT)
+    # A day of five labels is left to judge by.
+    own = [block for block, _ in now.own[A]]
+    assert [block.weight for block in own] == [1.0] * 5
+    assert sum(block.count for block in own) == 1440
+    (release,) = build(now)
+    assert release.through_label == 20
+    assert find_again(Reader(tmp_path), release).missing == ()
+    assert rebuilt(find_again(Reader(tmp_path), release).inputs, release) == release
+    # A change that has passed changes nothing.
+    await site.drift.save([replace(row, state="resolved")])
+    await site.close()
+    again = Gathering(Reader(tmp_path), {"r": [A]}, 60, UTC).room("r")
+    assert [block for block, _ in again.nodes[A].summands] == [block for block, _ in whole.nodes[A].summands]
+
+
+async def test_a_label_of_a_moment_weighs_as_much_as_five_windows(tmp_path: Path) -> None:
+    days = Days(1)
+    short = LabelRow(0, "r", "free", START, START + 2 * MINUTE_MS, 1.0, "person", "ann", START + 3 * MINUTE_MS)
+    long = replace(short, from_utc_ms=START + 10 * MINUTE_MS, to_utc_ms=START + 20 * MINUTE_MS)
+    await fill(tmp_path, days.windows(A), [short, long])
+    inputs = Gathering(Reader(tmp_path), {"r": [A]}, 60, UTC).room("r")
+    assert [(block.weight, block.count) for block, _ in inputs.own[A]] == [(2.5, 2), (1.0, 10)]

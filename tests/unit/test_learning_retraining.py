@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from attuned.config import RetrainingSettings
 from attuned.errors import AttuneError, RequestError
 from attuned.learning.releases import Release
-from attuned.learning.retraining import REPORT, Retraining, ready
+from attuned.learning.retraining import REPORT, Retraining, due, ready
 from attuned.store.site import LabelRow, SiteStore
 from daemon_world import FakeClock, site_settings
 from release_world import DAY_MS, START, Days, fill, node_id
@@ -108,10 +109,37 @@ async def test_rooms_with_news_are_retrained_by_themselves(tmp_path: Path) -> No
     await site.close()
 
 
+async def test_labels_without_windows_are_news_once(tmp_path: Path) -> None:
+    site, retraining = await world(tmp_path)
+    for hour in range(25):
+        start = START - (hour + 1) * 3_600_000
+        await site.add_label(LabelRow(0, "r", "free", start, start + 600_000, 1.0, "import", "ann", START + hour))
+    labels = list(reversed(await site.labels("r")))
+    task = asyncio.create_task(retraining.run())
+    async with asyncio.timeout(60):
+        await retraining.look(lambda room: labels if room == "r" else [])
+        while not retraining._tried:  # noqa: ASYNC110 (the store tells nobody)
+            await asyncio.sleep(0.1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    (row,) = await site.releases.newest()
+    assert row.through_label == 30  # the last with windows; those after it are still no part of any release
+    await retraining.look(lambda room: labels if room == "r" else [])
+    assert not retraining._waiting
+    more = [replace(label, number=label.number + 20) for label in labels]
+    await retraining.look(lambda room: more if room == "r" else [])
+    assert retraining._waiting == {"r"}
+    await site.close()
+
+
 @pytest.mark.parametrize(
     ("new", "days", "trigger"), [(20, 0, "20 new labels"), (19, 6, ""), (1, 7, "the schedule"), (0, 90, "")]
 )
-def test_what_makes_a_room_due(tmp_path: Path, new: int, days: int, trigger: str) -> None:
-    clock = FakeClock(START)
-    retraining = Retraining(site_settings(tmp_path), clock, None, flush)  # type: ignore[arg-type]
-    assert retraining._due(new, START - days * DAY_MS) == trigger
+def test_what_makes_a_room_due(new: int, days: int, trigger: str) -> None:
+    assert due(RetrainingSettings(), new, days * DAY_MS, fresh=new) == trigger
+
+
+@pytest.mark.parametrize(("new", "hours", "due_now"), [(3, 24, True), (3, 23, False), (0, 48, False)])
+def test_a_drifting_room_is_due_daily(new: int, hours: int, due_now: bool) -> None:
+    trigger = due(RetrainingSettings(), new, hours * DAY_MS // 24, fresh=new, drifting=True)
+    assert trigger == ("3 new labels after drift" if due_now else "")

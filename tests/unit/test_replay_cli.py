@@ -162,3 +162,32 @@ def test_the_command_is_loaded_without_numpy_and_sqlite() -> None:
     subprocess.run(
         [sys.executable, "-c", code], check=True, env={"PYTHONPATH": "daemon"}, cwd=Path(__file__).parents[2]
     )
+
+
+def test_a_loop_says_what_it_did(attune_replay: Attune, spec: Path) -> None:
+    result = attune_replay(spec, "--loop", "--label-budget", 3, "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    counts = ("labels_asked", "releases", "refused", "undecided", "drift_events", "negative_flips")
+    assert all(isinstance(report[name], int) for name in counts)
+    assert (report["mode"], report["labels_asked"]) == ("loop", 3)
+    assert isinstance(report["happenings"], list)
+    screen = attune_replay(spec, "--loop", "--label-budget", 0)
+    assert "0 labels asked, 0 drift events" in " ".join(screen.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (("--label-budget", 3), "add --loop"),
+        (("--loop", "--mode", "online"), "leave --mode out"),
+        (("--loop", "--head", "gnb"), "leave --head gnb out"),
+        (("--loop", "--late", 2), "--mode online"),
+    ],
+)
+def test_what_does_not_go_with_a_loop(
+    attune_replay: Attune, spec: Path, arguments: tuple[object, ...], remedy: str
+) -> None:
+    result = attune_replay(spec, *arguments)
+    assert result.exit_code == 2
+    assert remedy in result.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from attuned.errors import NotFoundError, RequestError
+from attuned.learning.retraining import check_approval, ready
 from attuned.store.releases import CANDIDATE, DEPLOYED, REFUSED, SUPERSEDED, ReleaseRow, ReleaseStore
 from attuned.store.site import SiteStore
 
@@ -62,6 +63,31 @@ async def test_found_by_the_first_digits(store: ReleaseStore) -> None:
     for digits in ("abc", "*", "", "ABCD", "abc?"):
         with pytest.raises(RequestError, match="hex digits"):
             await store.find(digits)
+
+
+async def test_a_word_is_kept_with_a_candidate_and_lets_it_out(store: ReleaseStore) -> None:
+    await store.add([replace(row("abcd"), id="abcd1111", verdict="too little evidence", state=CANDIDATE)])
+    assert not ready(await store.find("abcd"))
+    assert await store.approve("abcd1111", "ann", 5)
+    found = await store.find("abcd")
+    assert (found.approved_by, found.approved_utc_ms, ready(found)) == ("ann", 5, True)
+    with pytest.raises(RequestError, match="already"):
+        check_approval(found)
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "said"),
+    [(REFUSED, "worse", "worse than"), (SUPERSEDED, "better", "superseded"), (CANDIDATE, "better", "already")],
+)
+async def test_a_word_that_changes_nothing_is_refused(state: str, verdict: str, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        check_approval(replace(row("abcd"), state=state, verdict=verdict))
+
+
+async def test_no_word_reaches_what_is_no_candidate_any_more(store: ReleaseStore) -> None:
+    await store.add([replace(row("abcd"), id="abcd1111", verdict="too little evidence", state=SUPERSEDED)])
+    assert not await store.approve("abcd1111", "ann", 5)
+    assert (await store.find("abcd")).approved_by == ""
 
 
 async def test_ambiguous_digits_are_refused(store: ReleaseStore) -> None:

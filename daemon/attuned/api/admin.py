@@ -8,6 +8,7 @@ from attune_proto.v1 import admin_pb2
 from attuned import __version__
 from attuned.api import messages
 from attuned.api.answers import Context, answers
+from attuned.api.forgetting import ForgettingCalls
 from attuned.api.labels import LabelCalls
 from attuned.api.releases import ReleaseCalls
 from attuned.errors import NotFoundError, RequestError
@@ -20,8 +21,8 @@ from attuned.site import Site
 HISTORY_LIMIT_MS = 31 * 24 * 3_600_000
 
 
-class AdminService(LabelCalls, ReleaseCalls):
-    """Reads the site's state; only labels and retraining change it."""
+class AdminService(LabelCalls, ReleaseCalls, ForgettingCalls):
+    """Reads the site's state; only labels, retraining and forgetting change it."""
 
     def __init__(self, site: Site, links: LinkService) -> None:
         super().__init__(site)

@@ -10,7 +10,8 @@ from attuned.api import messages
 from attuned.api.answers import Context, answers
 from attuned.errors import AttuneError
 from attuned.labels.checking import Doubt, chance_against
-from attuned.labels.labels import IMPORT, PERSON
+from attuned.labels.importing import IMPORT
+from attuned.labels.labels import PERSON
 from attuned.labels.names import no_room
 from attuned.labels.questions import questions, signals
 from attuned.site import Site
@@ -108,7 +109,7 @@ class LabelCalls(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.AskLabelsRequest, context: Context
     ) -> admin_pb2.AskLabelsReply:
         site, now = self._site, self._site.clock.utc_ms()
-        since = max(request.from_utc_ms, now - ASK_LIMIT_MS)
+        since = min(max(request.from_utc_ms, now - ASK_LIMIT_MS), now)
         rooms = {room: await site.room_now(room, since, now) for room in self._chosen(request.room)}
         budget = min(request.budget or QUESTIONS_AT_ONCE, QUESTIONS_LIMIT)
         chosen = await asyncio.to_thread(questions, list(rooms.values()), since, now, budget)

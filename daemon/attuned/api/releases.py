@@ -1,6 +1,7 @@
 """The calls about releases: retraining, and what came of it."""
 
 import contextlib
+import json
 from collections.abc import AsyncGenerator
 
 import grpc
@@ -8,10 +9,11 @@ from attune_proto.v1 import admin_pb2, admin_pb2_grpc
 
 from attuned.api.answers import Context, answers
 from attuned.errors import AttuneError, NotFoundError, RequestError
+from attuned.labels.labels import NAME_LIMIT
 from attuned.labels.names import no_room
 from attuned.learning.jobs import Report
 from attuned.learning.releases import Release
-from attuned.learning.retraining import REPORT, ready
+from attuned.learning.retraining import REPORT, check_approval, ready
 from attuned.site import Site
 from attuned.store.releases import ReleaseRow
 
@@ -71,6 +73,11 @@ class ReleaseCalls(admin_pb2_grpc.AdminServicer):
             raise RequestError(
                 f"These releases are of the rooms {before.room} and {now.room}: compare two of one room."
             )
+        for row in (before, now):
+            if row.forgotten != "[]":
+                raise RequestError(
+                    f"Inputs of release {row.id[:8]} were forgotten: there is nothing to compare any more."
+                )
         bodies = [Release.model_validate_json(row.body) for row in (before, now)]
         return page(now, await self._site.retraining.compare(*bodies))
 
@@ -79,6 +86,10 @@ class ReleaseCalls(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.ReleaseRequest, context: Context
     ) -> admin_pb2.RebuildReleaseReply:
         row = await self._site.site_store.releases.find(request.id)
+        if forgotten := json.loads(row.forgotten):
+            inputs = [admin_pb2.ForgottenInput(name=name, utc_ms=utc_ms) for name, utc_ms in forgotten]
+            missing = [name for name, _ in forgotten]
+            return admin_pb2.RebuildReleaseReply(release=release(row), missing=missing, forgotten=inputs)
         answer = await self._site.retraining.rebuild(Release.model_validate_json(row.body))
         made = answer.releases[0] if answer.releases else None
         return admin_pb2.RebuildReleaseReply(
@@ -87,6 +98,22 @@ class ReleaseCalls(admin_pb2_grpc.AdminServicer):
             rebuilt=made.id if made else "",
             missing=answer.missing,
         )
+
+    @answers
+    async def ApproveRelease(  # noqa: N802
+        self, request: admin_pb2.ApproveReleaseRequest, context: Context
+    ) -> admin_pb2.ReleasePage:
+        store = self._site.site_store.releases
+        row = await store.find(request.id)
+        check_approval(row)
+        if not request.author or len(request.author) > NAME_LIMIT:
+            raise RequestError(f"A word is somebody's: give a name of at most {NAME_LIMIT} characters.")
+        await store.approve(row.id, request.author, self._site.clock.utc_ms())
+        # It may have been superseded meanwhile.
+        row = await store.find(row.id)
+        if not row.approved_by:
+            check_approval(row)
+        return _page(row)
 
     def _check(self, rooms: list[str]) -> None:
         for room in rooms:
@@ -106,6 +133,8 @@ def release(row: ReleaseRow) -> admin_pb2.Release:
         ready=ready(row),
         trigger=row.trigger,
         through_label=row.through_label,
+        approved_by=row.approved_by,
+        approved_utc_ms=row.approved_utc_ms,
     )
 
 

@@ -1,6 +1,6 @@
 """What the broker is told of rooms, nodes and alerts; nothing where no broker is configured."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attuned.bms import topics
 from attuned.bms.publisher import Publisher
@@ -32,6 +32,17 @@ class Announcing:
         if self._publisher is not None:
             payload = "" if event.state is State.RESOLVED else topics.alert_payload(alert(event, room))
             self._publisher.publish(topics.alert_topic(self._site, event.number), payload)
+
+    def forget(self, rooms: Iterable[str], nodes: Iterable[str], alerts: Iterable[int]) -> None:
+        """Takes back what the broker keeps of rooms, nodes and alerts; how they are now is said anew."""
+        for node in nodes:
+            self._looks.pop(node, None)
+        if self._publisher is not None:
+            gone = [topics.room_topic(self._site, room) for room in rooms]
+            gone += [topics.health_topic(self._site, node) for node in nodes]
+            gone += [topics.alert_topic(self._site, number) for number in alerts]
+            for topic in gone:
+                self._publisher.publish(topic, "")
 
     def health(self, conversation: Conversation, *, online: bool) -> None:
         """How a node of a room is."""

@@ -96,7 +96,8 @@ class Publisher:
         while True:
             started = time.monotonic()
             try:
-                await self._session()
+                # A task of its own: a group that has failed leaves its task marked as cancelled in Python 3.11.
+                await asyncio.create_task(self._session(), name="session with the broker")
             except (aiomqtt.MqttError, OSError) as error:
                 if self._ending:  # an error on the way out must not bring back a task that was told to end
                     raise asyncio.CancelledError from error
@@ -119,11 +120,13 @@ class Publisher:
             max_inflight_messages=IN_FLIGHT,
             max_queued_incoming_messages=WAITING,
         ) as client:
+            _heed_cancellation()
             self.trouble = ""
             log.info("Connected to the broker at %s:%d.", self._broker.host, self._broker.port)
             await self._send(client, topics.status_topic(self._site), topics.status_payload(online=True), None)
             for wanted in self._commands:
                 await client.subscribe(wanted, qos=1, timeout=TIMEOUT_S)
+                _heed_cancellation()
             self._waiting = dict.fromkeys(self._retained)
             self._ready.set()
             try:
@@ -173,6 +176,7 @@ class Publisher:
         self.acknowledged += 1
         if arrived is not None:
             self.delays_s.append(time.monotonic() - arrived)
+        _heed_cancellation()
 
     async def _take_commands(self, client: aiomqtt.Client) -> None:
         """Answers commands in order. Iterating also tells when the connection is lost."""
@@ -182,6 +186,7 @@ class Publisher:
             for wanted, answer in self._commands.items():
                 if message.topic.matches(wanted) and (said := await answer(command)):
                     await client.publish(said.topic, said.payload, qos=1, timeout=TIMEOUT_S)
+                    _heed_cancellation()
 
     def _lost(self, error: Exception) -> None:
         trouble = (
@@ -191,3 +196,10 @@ class Publisher:
         if trouble != self.trouble:
             log.warning("%s", trouble)
         self.trouble = trouble
+
+
+def _heed_cancellation() -> None:
+    """Ends a task that should have ended: in Python 3.11 the client's `wait_for` may lose a cancellation."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -12,6 +12,7 @@ import typer
 import attuned
 from attuned.cli import (
     drift,
+    forget,
     label,
     label_ask,
     label_check,
@@ -45,6 +46,7 @@ app.add_typer(label.app, name="label")
 app.add_typer(drift.app, name="drift")
 app.command("retrain")(retrain.retrain)
 app.add_typer(release.app, name="release")
+app.command("forget")(forget.forget)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attuned.cli.errors import CliError, NotReachableError
@@ -25,6 +25,12 @@ LABEL_WAIT_MS = 1_000
 CHECK_S = 300.0
 # A release is compared or rebuilt in seconds, by a process of its own.
 WORK_S = 60.0
+# Files are written anew, and rooms learned anew: seconds for a floor, minutes for a campus on a slow card.
+FORGET_S = 1800.0
+# A list of a hundred thousand labels, the most that is asked for at a time, is 30 MB where names are as long as may be.
+REPLY_BYTES = 64 << 20
+# A node with a link unlearns within a second or two, even where it has many labels.
+UNLEARN_WAIT_MS = 5_000
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
@@ -57,16 +63,9 @@ class Daemon:
 
     def watch(self, rooms: Sequence[str]) -> Iterator[admin_pb2.ListRoomsReply]:
         """The rooms now, then each change, without end. Closing the iterator ends the call."""
-        import grpc
         from attune_proto.v1 import admin_pb2
 
-        call = self._stub.WatchRooms(admin_pb2.ListRoomsRequest(rooms=rooms))
-        try:
-            yield from call
-        except grpc.RpcError as error:
-            raise self._meaning(error) from None
-        finally:
-            call.cancel()
+        return self._replies(self._stub.WatchRooms, admin_pb2.ListRoomsRequest(rooms=rooms))
 
     def history(self, room: str, from_utc_ms: int, to_utc_ms: int) -> admin_pb2.RoomHistory:
         from attune_proto.v1 import admin_pb2
@@ -168,16 +167,9 @@ class Daemon:
 
     def retrain(self, rooms: Sequence[str], dry_run: bool) -> Iterator[admin_pb2.RetrainReply]:
         """A reply for each room that is done. Closing the iterator ends the work."""
-        import grpc
         from attune_proto.v1 import admin_pb2
 
-        call = self._stub.Retrain(admin_pb2.RetrainRequest(rooms=rooms, dry_run=dry_run))
-        try:
-            yield from call
-        except grpc.RpcError as error:
-            raise self._meaning(error) from None
-        finally:
-            call.cancel()
+        return self._replies(self._stub.Retrain, admin_pb2.RetrainRequest(rooms=rooms, dry_run=dry_run))
 
     def releases(self, room: str, limit: int) -> admin_pb2.ListReleasesReply:
         from attune_proto.v1 import admin_pb2
@@ -188,6 +180,25 @@ class Daemon:
         from attune_proto.v1 import admin_pb2
 
         return self._ask(self._stub.ShowRelease, admin_pb2.ReleaseRequest(id=number))
+
+    def approve(self, number: str, author: str) -> admin_pb2.ReleasePage:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.ApproveRelease, admin_pb2.ApproveReleaseRequest(id=number, author=author))
+
+    def forget(self, request: admin_pb2.ForgetRequest) -> admin_pb2.ForgetReply:
+        return self._ask(self._stub.Forget, request, FORGET_S)
+
+    def forgotten(self) -> admin_pb2.ListForgottenReply:
+        from attune_proto.v1 import admin_pb2
+
+        return self._ask(self._stub.ListForgotten, admin_pb2.ListForgottenRequest())
+
+    def prove_forgotten(self, ids: Sequence[str]) -> admin_pb2.ProveForgottenReply:
+        from attune_proto.v1 import admin_pb2
+
+        request = admin_pb2.ProveForgottenRequest(ids=ids, wait_ms=UNLEARN_WAIT_MS)
+        return self._ask(self._stub.ProveForgotten, request, FORGET_S)
 
     def compare(self, number: str, other: str) -> admin_pb2.ReleasePage:
         from attune_proto.v1 import admin_pb2
@@ -207,6 +218,18 @@ class Daemon:
             return method(request, timeout=deadline_s)
         except grpc.RpcError as error:
             raise self._meaning(error) from None
+
+    def _replies(self, method: Callable[..., Any], request: _Request) -> Iterator[Any]:
+        """Reply by reply; closing the iterator ends the call."""
+        import grpc
+
+        call = method(request)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise self._meaning(error) from None
+        finally:
+            call.cancel()
 
     def _meaning(self, error: grpc.RpcError) -> CliError:
         import grpc
@@ -235,7 +258,8 @@ def connect(path: str) -> Iterator[Daemon]:
     import grpc
     from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, nodes_pb2_grpc
 
-    with grpc.insecure_channel(f"unix:{path}", options=[("grpc.enable_http_proxy", 0)]) as channel:
+    options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", REPLY_BYTES)]
+    with grpc.insecure_channel(f"unix:{path}", options=options) as channel:
         drift, nodes = drift_pb2_grpc.DriftStub(channel), nodes_pb2_grpc.NodesStub(channel)
         yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift, nodes)
 

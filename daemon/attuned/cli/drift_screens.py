@@ -30,7 +30,7 @@ _GAP = "·"
 # Days of either side that a row of the table has room for.
 _FEW = 7
 
-NOTHING = "Nothing has drifted: every node measures as it did on the days before."
+NOTHING = "Nothing has drifted. A node's day is compared once there are ten days before it."
 
 
 def table(reply: drift_pb2.ListDriftReply, zone: tzinfo) -> RenderableType:

@@ -82,6 +82,7 @@ def _answer(question: admin_pb2.Question, now_utc_ms: int, zone: tzinfo) -> tupl
             if words and words[0] in _WORDS:
                 default = Interval(question.from_utc_ms, question.to_utc_ms)
                 return _WORDS[words[0]], parse_interval(words[1:], now_utc_ms, zone) if words[1:] else default
+            print("  That is no answer; say one of these.")
         except CliError as error:
             print(f"  {error}")
 

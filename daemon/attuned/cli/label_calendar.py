@@ -41,7 +41,7 @@ def read_calendar(file: BinaryIO, reading: Reading) -> Iterator[Row | Bad]:
     if len(data) > SIZE_LIMIT:
         raise CliError(f"The calendar has more than {SIZE_LIMIT >> 20} MiB; export it in parts, a year at a time.")
     if b"BEGIN:VCALENDAR" not in data[:4096].upper():
-        raise CliError("The file is no calendar: it does not begin with BEGIN:VCALENDAR.")
+        raise CliError("The file is no calendar in UTF-8: it does not begin with BEGIN:VCALENDAR.")
     for zone in _blocks(data, b"VTIMEZONE"):
         _parsed_zone(zone)
     events, moved = [], dict[str, set[datetime]]()
@@ -97,9 +97,19 @@ def _parsed(block: _Block) -> Any:
             event = icalendar.Event.from_ical(block.text.decode(errors="replace"))
             if not isinstance(getattr(event.get("DTSTART"), "dt", None), date):
                 return "The event has no beginning that can be read."
-            return event
+            return _unknown_zone(event) or event
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
         return "The event cannot be read; export the calendar again."
+
+
+def _unknown_zone(event: Any) -> str:
+    """A sentence on a time zone that nobody knows, or nothing: taken for the site's, it would be of another hour."""
+    for name in ("DTSTART", "DTEND"):
+        said = event.get(name)
+        zone = said.params.get("TZID") if said is not None else None
+        if zone and isinstance(said.dt, datetime) and said.dt.tzinfo is None:
+            return f"The event's time zone {str(zone)[:40]!r} is not known; export the calendar with times in UTC."
+    return ""
 
 
 def _bookings(line: int, event: Any, moved: dict[str, set[datetime]], reading: Reading) -> Iterator[Row | Bad]:
@@ -110,9 +120,9 @@ def _bookings(line: int, event: Any, moved: dict[str, set[datetime]], reading: R
         yield Bad(line, "The event names no room as its location; name one for all with --room.")
         return
     try:
-        length = _length(event)
+        length = _length(event, reading.zone)
         for start in _starts(event, moved.get(str(event.get("UID")), set()), reading):
-            begins, ends = clock.utc_ms(start), clock.utc_ms(start + length)
+            begins, ends = clock.utc_ms(start), clock.utc_ms(_end(start, length, event, reading.zone))
             if ends <= reading.now_utc_ms:
                 yield Row(line, room, "occupied", begins, ends, reading.weight)
     except (ValueError, TypeError, AttributeError, OverflowError, KeyError) as error:
@@ -123,14 +133,18 @@ class _EventError(ValueError):
     """What is wrong with an event, as a sentence."""
 
 
-def _length(event: Any) -> timedelta:
+def _length(event: Any, zone: tzinfo) -> timedelta:
+    """How long it is: in real time, or in days where it has no times, which are shorter and longer as clocks change."""
     begins = event["DTSTART"].dt
     if "DTEND" in event:
         ends = event["DTEND"].dt
         same = isinstance(begins, datetime) == isinstance(ends, datetime)
         if not same or (isinstance(begins, datetime) and (begins.tzinfo is None) != (ends.tzinfo is None)):
             raise _EventError("The event's beginning and end are of different kinds.")
-        length = ends - begins
+        timed = isinstance(begins, datetime)
+        length = (
+            _start_of(ends, zone).astimezone(UTC) - _start_of(begins, zone).astimezone(UTC) if timed else ends - begins
+        )
     elif "DURATION" in event:
         length = event["DURATION"].dt
     else:
@@ -138,6 +152,13 @@ def _length(event: Any) -> timedelta:
     if length <= timedelta(0):
         raise _EventError("The event does not end after its beginning.")
     return timedelta(seconds=length.total_seconds())
+
+
+def _end(start: datetime, length: timedelta, event: Any, zone: tzinfo) -> datetime:
+    """A whole day ends at the site's midnight, 23 to 25 hours after its beginning."""
+    if isinstance(event["DTSTART"].dt, datetime):
+        return start + length
+    return (start.astimezone(zone).replace(tzinfo=None) + length).replace(tzinfo=zone)
 
 
 def _starts(event: Any, moved: set[datetime], reading: Reading) -> Iterator[datetime]:

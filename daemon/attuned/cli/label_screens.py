@@ -29,7 +29,8 @@ _COLUMNS = (
 def doubted_screen(reply: admin_pb2.CheckLabelsReply, zone: tzinfo) -> RenderableType:
     """Labels that something speaks against, and what to do; or that there are none."""
     if not reply.labels:
-        return Text(f"Nothing speaks against {look.count(reply.checked, 'label')} of the last four weeks.")
+        few = "A room needs five labels of each class from people before one can be doubted."
+        return Text(f"Nothing speaks against {look.count(reply.checked, 'label')} of the last four weeks. {few}")
     rows = [_doubted_row(one, reply.now_utc_ms, zone) for one in reply.labels]
     head = Text(f"Likely mistakes among {look.count(reply.checked, 'label')}, the likeliest first:")
     tail = Text("Take one back with `attune label undo NUMBER`, or say what was so with `attune label add`.")

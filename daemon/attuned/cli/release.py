@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attuned.cli import output
 from attuned.cli.client import connect, zone_of
+from attuned.cli.label import author
 from attuned.cli.options import Json, Socket, help_alone, socket_path
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from attune_proto.v1 import admin_pb2
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -48,14 +54,20 @@ def show(ctx: typer.Context, number: _Id, as_json: Json = False, socket: Socket 
     with connect(socket_path(ctx, socket)) as daemon:
         zone = zone_of(daemon.status())
         page = daemon.release(number)
+    _show(page, zone, as_json=as_json)
+
+
+@app.command("approve")
+def approve(ctx: typer.Context, number: _Id, as_json: Json = False, socket: Socket = None) -> None:
+    """Give your word for a release of which labels cannot tell whether it is better."""
+    with connect(socket_path(ctx, socket)) as daemon:
+        zone = zone_of(daemon.status())
+        page = daemon.approve(number, author())
     if as_json:
-        from attuned.cli import release_json
-
-        output.show_json(release_json.page(page, zone))
-        return
-    from attuned.cli.release_screens import release_screen
-
-    output.show(release_screen(page, zone))
+        _show(page, zone, as_json=True)
+    else:
+        one = page.release
+        output.show(f"Release {one.id[:8]} of room {one.room} is ready to be signed, on the word of {one.approved_by}.")
 
 
 @app.command("compare")
@@ -64,6 +76,10 @@ def compare(ctx: typer.Context, number: _Id, other: _Other, as_json: Json = Fals
     with connect(socket_path(ctx, socket)) as daemon:
         zone = zone_of(daemon.status())
         page = daemon.compare(number, other)
+    _show(page, zone, as_json=as_json)
+
+
+def _show(page: admin_pb2.ReleasePage, zone: tzinfo, *, as_json: bool) -> None:
     if as_json:
         from attuned.cli import release_json
 
@@ -87,6 +103,6 @@ def rebuild(ctx: typer.Context, number: _Id, as_json: Json = False, socket: Sock
     else:
         from attuned.cli.release_screens import rebuilt_lines
 
-        output.show(rebuilt_lines(reply))
+        output.show(rebuilt_lines(reply, zone))
     if not reply.same:
         raise typer.Exit(1)

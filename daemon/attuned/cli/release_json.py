@@ -50,6 +50,7 @@ def rebuilt(reply: admin_pb2.RebuildReleaseReply, zone: tzinfo) -> dict[str, Any
         "same": reply.same,
         "rebuilt": reply.rebuilt or None,
         "missing": list(reply.missing),
+        "forgotten": [{"name": one.name, "when": clock.iso(one.utc_ms, zone)} for one in reply.forgotten],
     }
 
 
@@ -64,6 +65,8 @@ def _release(one: admin_pb2.Release, zone: tzinfo) -> dict[str, Any]:
         "ready": one.ready,
         "trigger": one.trigger,
         "through_label": one.through_label or None,
+        "approved_by": one.approved_by or None,
+        "approved": clock.iso(one.approved_utc_ms, zone),
     }
 
 

@@ -27,12 +27,21 @@ _LIST = (
     Column("because", leave=4, least=8),
 )
 _FIGURES = (
-    Column("where", least=10),
+    Column("where", least=22),
     Column("days", leave=3, right=True),
     Column("balanced accuracy"),
-    Column("95 % interval of the difference", leave=1),
+    Column("difference (95 %)", leave=1),
     Column("Brier score", leave=2),
 )
+# Days from which drawing them anew says anything, as for the rooms' accuracy.
+_LEAST_DAYS = 5
+
+_LEGEND = {
+    "balanced accuracy": Text("the share of free and of occupied time that was recognised, averaged; 0.5 is guessing"),
+    "Brier score": Text("how far the probabilities were off; 0 is perfect"),
+}
+# Measures that no verdict rests on, and how their figures are put.
+_READ = {"calibration error": "{:.3f}", "changes a day": "{:.1f}"}
 _KINDS = {
     "factory": "what nodes know before anybody has taught them",
     "cohort": "other rooms with the same sensors",
@@ -95,25 +104,32 @@ def release_screen(page: admin_pb2.ReleasePage, zone: tzinfo) -> RenderableType:
     }
     parts: list[RenderableType] = [Text(f"Release {one.id}", style="bold"), Facts(facts), Text()]
     if page.slices:
-        parts += [Grid(_FIGURES, [Section("", [_figures(each) for each in page.slices])]), Text(), *_legend()]
+        parts += [Grid(_FIGURES, [Section("", [_figures(each) for each in page.slices])]), Text()]
+        parts += [Facts(_LEGEND | _read(page.slices[0])), Text()]
     verdict = Text("  Verdict: ").append(page.verdict, style=_STYLES.get(page.verdict, ""))
     parts += [verdict, Text(f"  {page.recommendation}", style="bold")]
     parts += [Text(f"  {number}. {reason}") for number, reason in enumerate(page.reasons, start=1)]
     return Group(*parts)
 
 
-def rebuilt_lines(reply: admin_pb2.RebuildReleaseReply) -> Text:
+def rebuilt_lines(reply: admin_pb2.RebuildReleaseReply, zone: tzinfo) -> Text:
     """Whether the same bytes came out, or what is gone."""
     name = f"Release {reply.release.id[:_DIGITS]}"
     if reply.same:
         return Text(f"{name} was rebuilt: the same bytes.")
     if not reply.missing:
         return Text(f"{name} was rebuilt from all of its parts and came out as {reply.rebuilt[:_DIGITS]}: other code.")
+    if reply.forgotten:
+        when = {one.name: clock.full(one.utc_ms, zone) for one in reply.forgotten}
+        lines = [f"{name} cannot be rebuilt: these parts of it were forgotten."]
+        return Text("\n".join([*lines, *(f"  {block} on {day}" for block, day in when.items())]))
     lines = [f"{name} cannot be rebuilt: these parts were forgotten or changed since."]
     return Text("\n".join([*lines, *(f"  {block}" for block in reply.missing)]))
 
 
 def _state(one: admin_pb2.Release) -> str:
+    if one.approved_by and one.ready:
+        return f"ready to be signed, on the word of {one.approved_by}"
     return "ready to be signed" if one.ready else one.state
 
 
@@ -132,23 +148,25 @@ def _ingredients(page: admin_pb2.ReleasePage) -> str:
 def _figures(part: admin_pb2.SliceFigures) -> Row:
     measures = {each.measure: each for each in part.measures}
     balanced, brier = measures["balanced accuracy"], measures["Brier score"]
-    style = "green" if balanced.low > 0 else "red" if balanced.high < 0 else ""
+    enough = part.days >= _LEAST_DAYS
+    style = "green" if enough and balanced.low > 0 else "red" if enough and balanced.high < 0 else ""
+    interval = f"{balanced.low:+.3f} to {balanced.high:+.3f}"
     return Row(
         (
             Text("everywhere" if part.name == "all" else part.name),
             Text(str(part.days), style="dim"),
             Text(f"{balanced.before:.3f} -> {balanced.now:.3f}", style=style),
-            Text(f"{balanced.low:+.3f} to {balanced.high:+.3f}"),
+            Text(interval if enough else "too few days", style="" if enough else "dim"),
             Text(f"{brier.before:.3f} -> {brier.now:.3f}"),
         )
     )
 
 
-def _legend() -> list[RenderableType]:
-    return [
-        Text(
-            "  Balanced accuracy: the share of free and of occupied time that was recognised, averaged; 1 is perfect,"
-        ),
-        Text("  0.5 is guessing. Brier score: how far the probabilities were off; 0 is perfect."),
-        Text(),
-    ]
+def _read(whole: admin_pb2.SliceFigures) -> dict[str, Text]:
+    """Everywhere: how well chances were calibrated and how often the state changed, before and now."""
+    found = {each.measure: each for each in whole.measures}
+    return {
+        name: Text(f"{form.format(found[name].before)} -> {form.format(found[name].now)}")
+        for name, form in _READ.items()
+        if name in found
+    }

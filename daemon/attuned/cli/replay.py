@@ -14,6 +14,7 @@ from attuned.cli.errors import CliError, WrongUsageError
 from attuned.cli.options import Json
 
 if TYPE_CHECKING:
+    from attuned.learning.replay.run import Mode as ReplayMode
     from attuned.learning.replay.run import Options, Result
 
 
@@ -42,6 +43,16 @@ def replay(
         float,
         typer.Option(min=0, help="With --mode online: labels arrive so many hours after their windows.", metavar="H"),
     ] = 0.0,
+    loop: Annotated[
+        bool,
+        typer.Option(
+            "--loop", help="Run the whole loop: serve, ask, watch for drift, retrain, judge, take up what is better."
+        ),
+    ] = False,
+    label_budget: Annotated[
+        int | None,
+        typer.Option(min=0, help="With --loop: ask for at most so many labelled windows; 5 a day.", metavar="N"),
+    ] = None,
     clock: Annotated[
         bool,
         typer.Option(
@@ -58,8 +69,11 @@ def replay(
     from attuned.learning.replay.errors import ReplayError, SpecError
     from attuned.learning.replay.run import Options
 
+    if loop and mode is not Mode.FROZEN:
+        raise WrongUsageError("--loop is a mode of its own; leave --mode out.")
+    learning: ReplayMode = "loop" if loop else mode.value
     kind = Options.head if head is None else head
-    options = Options(kind, train_days, labels, tuple(drop or ()), mode.value, seed, late, clock)
+    options = Options(kind, train_days, labels, tuple(drop or ()), learning, seed, late, clock, label_budget)
     try:
         result = _run(spec, options)
     except SpecError as error:

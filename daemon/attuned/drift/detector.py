@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -16,6 +16,7 @@ from attuned.drift.life import DriftEvent, State, acknowledged, next_events, spa
 from attuned.drift.rows import day_of, day_row, event_of, event_row
 from attuned.drift.sketches import sketched_day
 from attuned.errors import NotFoundError, RequestError, StoreError
+from attuned.gate import Gate
 from attuned.nodes.window import EVIDENCE_STEPS, Window
 from attuned.store.days import DayRow
 from attuned.store.drift import DriftStore, MuteRow
@@ -47,14 +48,19 @@ class Detector:
         store: DriftStore,
         schemas: Callable[[], Mapping[str, Schema]],
         changed: Changed,
+        gate: Gate,
     ) -> None:
-        """`schemas` gives the nodes that are in rooms and said hello; `changed` hears of every event that changes."""
+        """`schemas` gives the nodes that are in rooms and said hello; `changed` hears of every event that changes.
+
+        A look is never under way while somebody is alone behind the `gate`.
+        """
         self._clock = clock
         self._zone = zone
         self._windows = windows
         self._store = store
         self._schemas = schemas
         self._changed = changed
+        self._gate = gate
         self.events: dict[int, DriftEvent] = {}
         self.mutes: dict[str, MuteRow] = {}
 
@@ -69,7 +75,8 @@ class Detector:
         """Looks at each day once it is complete, for ever."""
         while True:
             try:
-                await self.look()
+                async with self._gate.shared():
+                    await self.look()
             except StoreError as error:
                 log.error("%s The day is looked at again.", error)
             await asyncio.sleep(LOOK_S / self._clock.rate)
@@ -90,16 +97,39 @@ class Detector:
     def _today(self, utc_ms: int) -> date:
         return datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone(self._zone).date()
 
-    async def _statistics(self, day: date) -> list[NodeDay]:
+    async def forget(self, nodes: Collection[str], from_utc_ms: int, to_utc_ms: int) -> list[DriftEvent]:
+        """The store has lost a stretch: takes up what is left of events, and of the days at its two ends.
+
+        Returns the events that went.
+        """
+        left = {row.number for row in await self._store.events()}
+        gone = [event for number, event in self.events.items() if number not in left]
+        self.events = {number: event for number, event in self.events.items() if number in left}
+        self.mutes = {row.node: row for row in await self._store.mutes()}
+        await self.count_again(nodes, from_utc_ms, to_utc_ms)
+        return gone
+
+    async def count_again(self, nodes: Collection[str], from_utc_ms: int, to_utc_ms: int) -> None:
+        """Makes the statistics of the days that a stretch only touches anew from the windows that are left."""
+        last = await self._windows.days.last()
+        for day in sorted({self._today(from_utc_ms), self._today(to_utc_ms)}):
+            first, end = stretch_of(day, self._zone)
+            if last is not None and day.isoformat() <= last and not from_utc_ms <= first < end <= to_utc_ms:
+                await self._windows.days.write([day_row(one) for one in await self._statistics(day, nodes)])
+
+    async def _statistics(self, day: date, nodes: Collection[str] = ()) -> list[NodeDay]:
+        """The day of these nodes, or of all."""
         found = []
         for node, schema in self._schemas().items():
+            if nodes and node not in nodes:
+                continue
             stretch = stretch_of(day, self._zone)
             windows = await self._windows.windows_between([node], *stretch)
             sketches = await self._windows.days.sketches(node, *stretch)
             # A quiet node's sketches hold every window of which it reported a few.
             made = await asyncio.to_thread(sketched_day, node, day, self._zone, schema, sketches) if sketches else None
             if made is None and windows:
-                made = await asyncio.to_thread(_day_of_windows, node, day, self._zone, schema, windows)
+                made = await asyncio.to_thread(day_of_windows, node, day, self._zone, schema, windows)
             found += [made] if made else []
         return found
 
@@ -156,7 +186,7 @@ def _fill(history: History, rows: Sequence[DayRow]) -> None:
         history.add(day_of(row))
 
 
-def _day_of_windows(node: str, day: date, zone: tzinfo, schema: Schema, windows: Sequence[Window]) -> NodeDay | None:
+def day_of_windows(node: str, day: date, zone: tzinfo, schema: Schema, windows: Sequence[Window]) -> NodeDay | None:
     """The statistics of a node's windows, leaving out those that an earlier schema of the node wrote."""
     width = 2 * len(schema)
     fitting = [window for window in windows if len(window.features) == width]

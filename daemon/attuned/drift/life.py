@@ -7,10 +7,11 @@ become the node's reference, and the event is resolved when there are enough of 
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, tzinfo
 from enum import StrEnum
 
 from attuned.drift.cause import likely_cause, moved_sensors
+from attuned.drift.day import stretch_of
 from attuned.drift.judge import ALARM, NORMAL, Finding, Span
 
 NORMAL_DAYS = 2
@@ -102,3 +103,9 @@ def spans(events: Iterable[DriftEvent]) -> dict[str, Span]:
         elif event.accepted:
             found[event.node] = Span(event.since)
     return found
+
+
+def breaks(events: Iterable[DriftEvent], zone: tzinfo) -> dict[str, int]:
+    """Since when, in UTC ms, each node measures otherwise: events, in order of their numbers, that did not pass."""
+    stand = [event for event in events if event.node and (event.accepted or event.state is not State.RESOLVED)]
+    return {event.node: stretch_of(event.since, zone)[0] for event in stand}

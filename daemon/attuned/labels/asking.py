@@ -38,35 +38,48 @@ class Candidate:
 
 def choose(candidates: Sequence[Candidate], answered: Mapping[str, Vectors], budget: int) -> list[Candidate]:
     """At most `budget` of the candidates, what teaches most first; `answered` are labelled windows [n, d] by node."""
-    known = {node: list(vectors) for node, vectors in answered.items()}
-    left, chosen = list(range(len(candidates))), list[Candidate]()
+    return [candidate for _, candidate in rank(candidates, answered, budget)]
+
+
+def rank(
+    candidates: Sequence[Candidate], answered: Mapping[str, Vectors], budget: int
+) -> list[tuple[float, Candidate]]:
+    """As `choose`, each candidate with what it is worth once those before it are answered."""
+    near = [{node: _nearest(look, answered.get(node, ())) for node, look in one.looks.items()} for one in candidates]
+    left, chosen = list(range(len(candidates))), list[tuple[float, Candidate]]()
     while left and len(chosen) < budget:
-        best = max(left, key=lambda i: (worth(candidates[i], known), candidates[i].to_utc_ms))
+        worths = {i: _worth(candidates[i], near[i]) for i in left}
+        best = max(left, key=lambda i: (worths[i], candidates[i].to_utc_ms))
         left.remove(best)
-        chosen.append(candidates[best])
-        for node, look in candidates[best].looks.items():
-            known.setdefault(node, []).append(look)
+        chosen.append((worths[best], candidates[best]))
+        for i in left:
+            for node in near[i].keys() & candidates[best].looks.keys():
+                apart = _nearest(candidates[i].looks[node], [candidates[best].looks[node]])
+                near[i][node] = min(near[i][node], apart)
     return chosen
 
 
 def worth(candidate: Candidate, known: Mapping[str, Sequence[Vectors]]) -> float:
     """How much an answer would teach, 0 to 1: how unsure the room is, times how unlike it is to what was answered."""
+    return _worth(candidate, {node: _nearest(look, known.get(node, ())) for node, look in candidate.looks.items()})
+
+
+def _worth(candidate: Candidate, near: Mapping[str, float]) -> float:
     unsure = 1 - abs(2 * candidate.probability - 1)
-    novelty = [_novelty(look, known.get(node, ())) for node, look in candidate.looks.items()]
+    novelty = [1.0 if np.isinf(apart) else apart / (1 + apart) for apart in near.values()]
     unlike = sum(novelty) / len(novelty) if novelty else 0.0
     return (FLOOR + (1 - FLOOR) * unsure) * (FLOOR + (1 - FLOOR) * unlike)
 
 
-def _novelty(look: Vectors, known: Sequence[Vectors]) -> float:
-    """Distance to the nearest known window, root mean square over the features that both have, as a share of 0 to 1."""
-    alike = [vector for vector in known if len(vector) == len(look)]
-    if not alike:
-        return 1.0
-    squares = (np.stack(alike) - look) ** 2
+def _nearest(look: Vectors, known: Sequence[Vectors] | Vectors) -> float:
+    """Distance to the nearest known window, root mean square over the features that both have; infinite without one."""
+    alike = np.array([vector for vector in known if len(vector) == len(look)])
+    if not len(alike):
+        return np.inf
+    squares = (alike - look) ** 2
     both = np.isfinite(squares)
     means = np.where(both, squares, 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
-    nearest = float(np.sqrt(means[both.any(axis=1)].min(initial=np.inf)))
-    return 1.0 if np.isinf(nearest) else nearest / (1 + nearest)
+    return float(np.sqrt(means[both.any(axis=1)].min(initial=np.inf)))
 
 
 def vectors(features: Sequence[bytes]) -> Vectors:

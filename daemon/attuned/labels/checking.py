@@ -14,7 +14,7 @@ from attuned.store.site import LabelRow
 # Windows of one label and node that are looked at: more of the same stretch say nothing new.
 WINDOWS_A_LABEL = 12
 
-# Labels of a room that are looked at, the newest: a thousand take about a second.
+# Labels of a room that are looked at, words before weak ones: a thousand take about a second.
 CHECKED_LABELS = 1_000
 
 

@@ -5,23 +5,27 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Protocol
 
 from attune_core import Schema
 
 from attuned.clock import Clock
 from attuned.errors import RequestError
 from attuned.labels.checking import CHECKED_LABELS, Doubt, check
+from attuned.labels.importing import Import
 from attuned.labels.names import no_room
 from attuned.labels.teaching import CLASSES, Teaching
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.press import Press
 from attuned.nodes.window import Window
 from attuned.store.site import LONGEST_MS, LabelRow, SiteStore, Withdrawn
+from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
 
-# The longest label that needs no second thought: who says more of one room usually mistook a date.
 DAY_MS = 24 * 3_600_000
+
+# The longest label that needs no second thought, the day on which clocks are put back: who says more of one room
+# usually mistook a date.
+LONGEST_DAY_MS = 25 * 3_600_000
 
 # The newest labels of a room that count for its nodes and its model: a node's log holds a few dozen windows, and an
 # import may have a million rows.
@@ -37,10 +41,6 @@ MEMORY_MS = 28 * DAY_MS
 CLOCKS_MS = 60_000
 
 PERSON = "person"
-IMPORT = "import"
-
-# Labels in one part of an import: a transaction of so many holds up another label for some hundredths of a second.
-PART_LABELS = 1_000
 
 
 class Labels:
@@ -72,6 +72,7 @@ class Labels:
         self._changed = changed
         self._in_force: dict[str, list[LabelRow]] = {room: [] for room in nodes_of}
         self._withdrawn: dict[str, list[int]] = {room: [] for room in nodes_of}
+        self._unlearning: dict[str, set[int]] = {}
         self.count = 0
 
     def place(self, room: str, nodes: Mapping[str, Conversation]) -> None:
@@ -81,6 +82,7 @@ class Labels:
     async def load(self) -> None:
         """Reads the labels that are in force."""
         self.count = await self._site.count_labels()
+        self._unlearning = await self._site.unlearning()
         for room in self._in_force:
             await self._load(room)
 
@@ -117,9 +119,9 @@ class Labels:
             await self._teach(stored)
 
     @asynccontextmanager
-    async def importing(self) -> AsyncIterator["Import"]:
+    async def importing(self) -> AsyncIterator[Import]:
         """An import, in whose end the rooms learn what it has brought, also where it is broken off."""
-        running = Import(self, self._site, self._clock.utc_ms())
+        running = Import(self.check, self._site, self._clock.utc_ms())
         try:
             yield running
         finally:
@@ -142,15 +144,57 @@ class Labels:
         """A room's labels have changed in more than one place."""
         await self._flush()
         await self._load(room)
+        await self._tell_room(room)
+        self._changed(room)
+
+    async def _tell_room(self, room: str) -> None:
         for conversation in self._nodes_of[room].values():
             # A node that has not said hello is told everything when it does.
             if not self._teaching.needs_all(conversation):
                 await self._tell_all(conversation)
-        self._changed(room)
+
+    async def forget(self, rooms: Iterable[str]) -> None:
+        """Labels of these rooms went, or windows of theirs: nodes unlearn them, and are told what is left."""
+        self.count = await self._site.count_labels()
+        self._unlearning = await self._site.unlearning()
+        for room in rooms:
+            if room in self._in_force:
+                await self._load(room)
+                await self._tell_room(room)
+
+    async def wait_unlearned(self, seconds: float) -> None:
+        """Waits until every node that can has unlearned what it has to, at most so many seconds of real time."""
+        for number in {number for numbers in self.to_unlearn.values() for number in numbers}:
+            began = asyncio.get_running_loop().time()
+            await self._teaching.wait(number, max(seconds, 0.0))
+            seconds -= asyncio.get_running_loop().time() - began
+
+    def held(self, node: str) -> set[int]:
+        """The labels that a node has said that it knows, by number."""
+        return self._teaching.held(node)
+
+    def has_unlearned(self, node: str) -> bool:
+        """Whether a node has unlearned something since that was last written down."""
+        return bool(self._unlearning.get(node, set()) & self._teaching.forgotten(node))
+
+    async def note_unlearned(self, node: str) -> None:
+        """Writes down what a node has unlearned by now."""
+        gone = self._unlearning.get(node, set()) & self._teaching.forgotten(node)
+        if gone:
+            self._unlearning[node] -= gone
+            await self._site.note_unlearned(node, gone)
+
+    @property
+    def to_unlearn(self) -> dict[str, set[int]]:
+        """The labels that each node has yet to say that it has unlearned."""
+        known = {node: numbers - self._teaching.forgotten(node) for node, numbers in self._unlearning.items()}
+        return {node: numbers for node, numbers in known.items() if numbers}
 
     async def _teach(self, stored: LabelRow) -> None:
         await self._flush()
         windows = await self._windows.windows_between(self._nodes_of[stored.room], stored.from_utc_ms, stored.to_utc_ms)
+        if not await self._site.has_label(stored.number):  # it was forgotten while the windows were read
+            return
         # From here on windows that are committed find the label in force: no pause may come before the last plan.
         self._in_force[stored.room] = _standing(self._in_force[stored.room], stored)
         for conversation in self._nodes_of[stored.room].values():
@@ -163,12 +207,11 @@ class Labels:
 
     async def doubted(self, room: str) -> tuple[int, list[Doubt]]:
         """How many labels of the last weeks a room has, and which of them are likely mistakes, the likeliest first."""
-        since = self._clock.utc_ms() - MEMORY_MS
-        rows = await self._site.labels(room, since_utc_ms=since, limit=CHECKED_LABELS, in_force=True)
+        rows = await self._site.checked_labels(room, CHECKED_LABELS, self._clock.utc_ms() - MEMORY_MS)
         nodes = self.schemas(room)
         spans = merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
         windows = await self._windows.windows_in(nodes, spans)
-        return len(rows), await asyncio.to_thread(check, rows[::-1], windows, nodes)
+        return len(rows), await asyncio.to_thread(check, rows, windows, nodes)
 
     def schemas(self, room: str) -> dict[str, Schema]:
         """The feature schemas of a room's nodes that are known."""
@@ -183,11 +226,11 @@ class Labels:
 
     async def moved(self, conversation: Conversation, before: str) -> None:
         """The node stands in another room than before: it forgets that one's labels and is taught its own room's."""
-        forgotten = [row.number for row in self._in_force.get(before, ())] if before != conversation.room else []
+        left = [row.number for row in self._in_force.get(before, ())] if before != conversation.room else []
         if conversation.facts is not None and conversation.room:
-            await self._tell_all(conversation, forgotten)
+            await self._tell_all(conversation, left)
 
-    async def _tell_all(self, conversation: Conversation, forgotten: Sequence[int] = ()) -> None:
+    async def _tell_all(self, conversation: Conversation, left: Sequence[int] = ()) -> None:
         """What was taken back, then every label in force; the node skips what it knows."""
         windows: list[Window] = []
         labels: list[LabelRow] = []
@@ -197,7 +240,9 @@ class Labels:
             spans = merged((row.from_utc_ms, row.to_utc_ms) for row in labels)
             windows = await self._windows.windows_in([conversation.node, *conversation.stands_for], spans)
         windows = [window for window in windows if len(window.features) == conversation.features_size]
-        self._teaching.begin(conversation, withdrawn=[*self._withdrawn[conversation.room], *forgotten])
+        forgotten = {*self._unlearning.get(conversation.node, ()), *left}
+        withdrawn = sorted({*self._withdrawn[conversation.room], *forgotten})
+        self._teaching.begin(conversation, withdrawn=withdrawn, again=forgotten)
         for label in _last_taught(labels, windows, _capacity(conversation), self._clock.utc_ms() - MEMORY_MS):
             self._plan(conversation, label, windows)
 
@@ -212,7 +257,10 @@ class Labels:
         own = {conversation.node, *conversation.stands_for}
         inside = [window for window in _inside(label, windows) if window.node in own]
         newer = [row for row in self._in_force[conversation.room] if row.number > label.number and _overlap(row, label)]
-        self._teaching.plan(conversation, label, inside, newer=newer)
+        # Windows that the node has not yet reported may be of a time that was forgotten: those that are not come, and
+        # are taught then.
+        held = not conversation.has_forgotten(label.from_utc_ms, label.to_utc_ms)
+        self._teaching.plan(conversation, label, inside, held=held, newer=newer)
 
     def check(self, label: LabelRow, *, force: bool = False) -> None:
         """Raises NotFoundError for an unknown room, RequestError for an interval, class or weight that cannot be."""
@@ -232,86 +280,19 @@ class Labels:
             raise RequestError("The label has no length: give two different times.")
         if length_ms < 0:
             raise RequestError("The label ends before it begins: give the earlier time first.")
+        if label.from_utc_ms < 0:
+            raise RequestError("The label is of a time before 1970: see whether the year is right.")
         if label.from_utc_ms > now:
             raise RequestError("The label lies in the future: label what has happened.")
         if label.to_utc_ms > now + CLOCKS_MS:
             raise RequestError("The label ends in the future: label what has happened.")
         if length_ms > LONGEST_MS:
             raise RequestError("The label is longer than a week: label shorter stretches that somebody has seen.")
-        if length_ms > DAY_MS and not force:
+        if length_ms > LONGEST_DAY_MS and not force:
             raise RequestError(
-                "The label is longer than a day: see whether the days are right; --force says that it is meant."
+                "The label is longer than a day: see whether the days are right, and say it day by day; "
+                "`attune label add --force` takes it whole."
             )
-
-
-class Row(Protocol):
-    """A label as an import brings it."""
-
-    @property
-    def line(self) -> int: ...
-    @property
-    def room(self) -> str: ...
-    @property
-    def class_name(self) -> str: ...
-    @property
-    def from_utc_ms(self) -> int: ...
-    @property
-    def to_utc_ms(self) -> int: ...
-    @property
-    def weight(self) -> float: ...
-
-
-class Import:
-    """Labels that are told together: all of them at the same moment, so none is newer than another."""
-
-    def __init__(self, labels: Labels, site: SiteStore, told_utc_ms: int) -> None:
-        self._labels = labels
-        self._site = site
-        self._told_utc_ms = told_utc_ms
-        self._longest_ms = 0
-        self.stored = 0
-        self.rooms: set[str] = set()
-
-    async def add(self, rows: Sequence[Row], source: str, author: str) -> list[tuple[int, str]]:
-        """Stores what can be; the lines of the others, with a sentence each. Raises RequestError for too many rows."""
-        if len(rows) > PART_LABELS:
-            raise RequestError(f"A part of an import has at most {PART_LABELS} labels: send it in smaller parts.")
-        good: list[tuple[int, LabelRow]] = []
-        refused: list[tuple[int, str]] = []
-        for row in rows:
-            interval = (row.from_utc_ms, row.to_utc_ms)
-            label = LabelRow(0, row.room, row.class_name, *interval, row.weight, source, author, self._told_utc_ms)
-            try:
-                self._labels.check(label)
-            except RequestError as error:
-                refused.append((row.line, str(error)))
-            else:
-                good.append((row.line, label))
-        return sorted(refused + await self._store(good))
-
-    async def _store(self, rows: Sequence[tuple[int, LabelRow]]) -> list[tuple[int, str]]:
-        lengths = (label.to_utc_ms - label.from_utc_ms for _, label in rows)
-        self._longest_ms = max(self._longest_ms, *lengths, 0)
-        against = await self._site.add_labels([label for _, label in rows], self._longest_ms)
-        refused = []
-        for (line, label), number in zip(rows, against, strict=True):
-            if number:
-                refused.append((line, f"It says otherwise of {label.room} than label {number} of the same file."))
-            else:
-                self.stored += 1
-                self.rooms |= set() if label.weak else {label.room}
-        return refused
-
-
-def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same stretches of time (from, to] without overlap, by time."""
-    found: list[tuple[int, int]] = []
-    for first, last in sorted(spans):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(last, found[-1][1])
-        else:
-            found.append((first, last))
-    return found
 
 
 def _capacity(conversation: Conversation) -> int:

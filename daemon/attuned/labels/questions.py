@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from attune_core import Schema
 
-from attuned.labels.asking import STRETCH_MS, Candidate, Vectors, choose, vectors
+from attuned.labels.asking import STRETCH_MS, Candidate, Vectors, rank, vectors
 from attuned.nodes.window import Window
 from attuned.presence.belief import RoomState
 from attuned.presence.history import HistoryPoint
@@ -47,10 +47,17 @@ class RoomNow:
 
 def questions(rooms: Sequence[RoomNow], from_utc_ms: int, to_utc_ms: int, budget: int) -> list[Candidate]:
     """The stretches of (from, to] whose answer would teach most; none that a label speaks of already."""
-    candidates = [one for room in rooms for one in _candidates(room, from_utc_ms, to_utc_ms)]
+    return [candidate for _, candidate in rank_questions(rooms, from_utc_ms, to_utc_ms, budget)]
+
+
+def rank_questions(
+    rooms: Sequence[RoomNow], from_utc_ms: int, to_utc_ms: int, budget: int, stretch_ms: int = STRETCH_MS
+) -> list[tuple[float, Candidate]]:
+    """The same, each with what its answer is worth; `stretch_ms` is the length of what one question is about."""
+    candidates = [one for room in rooms for one in _candidates(room, from_utc_ms, to_utc_ms, stretch_ms)]
     labelled = [pair for room in rooms for pair in _by_node(room.labelled).items()]
     answered = {node: vectors(features[-COMPARED:]) for node, features in labelled}
-    return choose(candidates, answered, budget)
+    return rank(candidates, answered, budget)
 
 
 def signals(room: RoomNow, asked: Candidate) -> list[Signal]:
@@ -77,11 +84,11 @@ def _signals(node: str, schema: Schema, near: Sequence[Window]) -> Iterator[Sign
         yield Signal(f"{kind} ({node[-4:]})", series.tolist(), start, step_ms)
 
 
-def _candidates(room: RoomNow, from_utc_ms: int, to_utc_ms: int) -> Iterator[Candidate]:
+def _candidates(room: RoomNow, from_utc_ms: int, to_utc_ms: int, stretch_ms: int) -> Iterator[Candidate]:
     """Stretches back from the end, each of which has windows and no label."""
     end = to_utc_ms
-    while end - STRETCH_MS >= from_utc_ms:
-        start = end - STRETCH_MS
+    while end - stretch_ms >= from_utc_ms:
+        start = end - stretch_ms
         inside = [w for w in room.windows if start < w.end_utc_ms <= end]
         told = any(row.from_utc_ms < end and start < row.to_utc_ms for row in room.labels)
         if inside and not told:

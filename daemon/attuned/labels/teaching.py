@@ -5,7 +5,7 @@ A node learns a window of a label once, however often it is told, so anything ma
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from attune_proto.v1 import node_pb2
@@ -21,6 +21,9 @@ CLASSES = {"free": 0, "occupied": 1}
 # One person's word on the wire.
 PERSON_WEIGHT = 256
 WEIGHT_LIMIT = 65_535
+
+# What a label weighs at least, in windows: a moment that somebody was asked about stands for the minutes around it.
+LEAST_WINDOWS = 5
 
 # The last second that a node's boot can have.
 LAST_S = (1 << 32) - 1
@@ -45,13 +48,14 @@ Send = Callable[[Conversation, node_pb2.DaemonMessage], bool]
 class Pupil:
     """One node's queue of label parts, and what it has learned of each label since it was last planned.
 
-    `unlearned` are the labels that this boot is known to have forgotten; `tries` counts how often the first part was
-    sent.
+    `unlearned` are the labels that this boot is known to have forgotten, `held` those that it has answered that it
+    knows; `tries` counts how often the first part was sent.
     """
 
     conversation: Conversation
     queue: deque[Part] = field(default_factory=deque)
     unlearned: set[int] = field(default_factory=set)
+    held: set[int] = field(default_factory=set)
     tries: int = 0
     parts: dict[int, int] = field(default_factory=dict)
     learned: dict[int, int] = field(default_factory=dict)
@@ -93,21 +97,28 @@ class Teaching:
         facts = conversation.facts
         return facts is not None and self._pupil(conversation).boot != facts.boot
 
-    def begin(self, conversation: Conversation, withdrawn: Sequence[int] = ()) -> None:
+    def begin(
+        self, conversation: Conversation, withdrawn: Sequence[int] = (), again: Collection[int] = frozenset()
+    ) -> None:
         """Forgets what was queued: everything is planned again.
 
-        What was withdrawn is taken out of the node's log first, unless the log has held nothing since the boot.
+        What was withdrawn is taken out of the node's log first, unless the log has held nothing since the boot; those
+        of `again` also if the node had forgotten them before.
         """
         facts, before = conversation.facts, self._pupil(conversation)
         boot = facts.boot if facts else None
         fresh = before.boot != boot
-        pupil = Pupil(conversation, boot=boot, unlearned=set() if fresh else before.unlearned)
+        known = Pupil(conversation) if fresh else before
+        pupil = Pupil(conversation, boot=boot, unlearned=known.unlearned - set(again), held=known.held)
         self._pupils[conversation.node] = pupil
         if fresh and not conversation.label_windows:
             pupil.unlearned.update(withdrawn)
         for number in withdrawn:
             if number not in pupil.unlearned:
-                pupil.queue.append(node_pb2.Unlearn(number=number, part=before.parts.get(number, 0)))
+                part = before.parts.get(number, 0)
+                pupil.queue.append(node_pb2.Unlearn(number=number, part=part))
+                # What is told of the label afterwards is answered under other numbers.
+                pupil.parts[number] = part + 1
         self._send_first(pupil)
 
     def resume(self, conversation: Conversation) -> None:
@@ -123,12 +134,15 @@ class Teaching:
         pupil.tries = 0
         if isinstance(part, node_pb2.Unlearn):
             pupil.unlearned.add(part.number)
+            pupil.held.discard(part.number)
         else:
             self._count(pupil, part, ack)
         self._answered.set()
         self._send_first(pupil)
 
     def _count(self, pupil: Pupil, part: node_pb2.Label, ack: node_pb2.LabelAck) -> None:
+        if ack.learned:
+            pupil.held.add(ack.number)
         # Windows that the node holds come to the daemon later, and count then.
         learned = min(ack.learned, len(part.windows))
         pupil.learned[ack.number] = pupil.learned.get(ack.number, 0) + learned
@@ -141,6 +155,14 @@ class Teaching:
     def learned(self, number: int) -> dict[str, int]:
         """Windows that each node has learned with a label."""
         return {node: pupil.learned[number] for node, pupil in self._pupils.items() if number in pupil.learned}
+
+    def held(self, node: str) -> set[int]:
+        """Labels that a node has answered that it knows, since it or this daemon started."""
+        return set(self._pupils[node].held) if node in self._pupils else set()
+
+    def forgotten(self, node: str) -> set[int]:
+        """Labels that a node is known to have forgotten, or never to have held, since it or this daemon started."""
+        return set(self._pupils[node].unlearned) if node in self._pupils else set()
 
     def unlearned(self, number: int) -> set[str]:
         """Nodes that are known to have forgotten a label."""
@@ -201,7 +223,8 @@ def _choose(
     """Thins the whole label first, so that the choice stays the same whatever is labelled later."""
     capacity = conversation.facts.label_capacity if conversation.facts else 0
     chosen = thin(windows, max(capacity // LOG_SHARE, PART_WINDOWS))
-    weight = label.weight * PERSON_WEIGHT * (len(windows) / len(chosen) if chosen else 1)
+    each = label.weight * label_share(len(windows)) * PERSON_WEIGHT
+    weight = each * (len(windows) / len(chosen) if chosen else 1)
     left = [window for window in chosen if not any(row.covers(window.end_utc_ms) for row in newer)]
     return Choice(left, max(1, min(round(weight), WEIGHT_LIMIT)))
 
@@ -221,6 +244,11 @@ def _parts(pupil: Pupil, label: LabelRow, choice: Choice, interval: tuple[int, i
             to_s=0 if i else interval[1],
             windows=_wire(chosen[i : i + PART_WINDOWS]),
         )
+
+
+def label_share(windows: int) -> float:
+    """What each of a label's windows weighs, in windows of a long label; 1 where none is known yet."""
+    return max(1.0, LEAST_WINDOWS / windows) if windows else 1.0
 
 
 def thin(windows: Sequence[Window], limit: int) -> list[Window]:

@@ -97,8 +97,7 @@ class AccuracyBook:
 
     async def load(self) -> list[str]:
         """Reads what was judged; the rooms whose labels have changed since."""
-        for row in await self._store.days():
-            self._days[row.room].setdefault(row.day, []).append(row)
+        await self._read()
         for release in await self._store.releases():
             self._releases[release.room].append(release)
         labels: dict[str, list[LabelRow]] = defaultdict(list)
@@ -107,6 +106,21 @@ class AccuracyBook:
         for room in self._days:
             self._adopt(room, self._summed_up(room))
         return [room for room in sorted({*labels, *self._days}) if self._changed(room, labels[room])]
+
+    async def forget(self, rooms: Collection[str]) -> None:
+        """Days of these rooms went: those that still have labels are judged anew."""
+        for room in rooms:
+            self._days.pop(room, None)
+        await self._read(rooms)
+        for room in rooms:
+            await self.refresh(room)
+            self._adopt(room, self._summed_up(room))
+
+    async def _read(self, rooms: Collection[str] = ()) -> None:
+        """Takes up what the store holds of these rooms, or of all."""
+        for row in await self._store.days():
+            if not rooms or row.room in rooms:
+                self._days[row.room].setdefault(row.day, []).append(row)
 
     async def refresh(self, room: str) -> None:
         """Judges the days of a room whose labels have changed."""

@@ -22,9 +22,9 @@ Run = tuple[int, int, int, int]
 class Block(BaseModel):
     """One summand of a release: the labelled windows of a node, each with one weight (1: a person's word).
 
-    `name` says what it is: `factory NODE`, `cohort ROOM TWIN for NODE`, `weak SOURCE DAY NODE`, `motion DAY NODE` or
-    `label NUMBER NODE`. `digest` (hex digits) is of all that is learned from it; `windows` names its windows, so that
-    it can be found again.
+    `name` says what it is: `factory NODE`, `cohort ROOM TWIN for NODE`, `weak SOURCE DAY NODE`, `motion DAY NODE`,
+    `label NUMBER NODE`, or `before NUMBER NODE` for what a node of the label measured before it measured otherwise.
+    `digest` (hex digits) is of all that is learned from it; `windows` names its windows, so that it can be found again.
     """
 
     model_config = ConfigDict(frozen=True)

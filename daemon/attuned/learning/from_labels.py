@@ -11,24 +11,17 @@ from attuned.nodes.window import Window
 from attuned.presence.rooms import occupied_nats
 from attuned.presence.timeline import HORIZON_MS
 from attuned.store.site import LabelRow
+from attuned.store.spans import Span, merged
 
 # Rooms change: how they are judged is learned from what people said of the last weeks.
 MEMORY_MS = 28 * 24 * 3_600_000
-
-Span = tuple[int, int]  # (from, to] of UTC in ms
 
 
 def spans(labels: Iterable[LabelRow], now_utc_ms: int) -> list[Span]:
     """The stretches of time whose windows have to be read: each label of the last weeks, and the hour before it, in
     which the room's filter settles."""
     wanted = [(row.from_utc_ms - HORIZON_MS, min(row.to_utc_ms, row.told_utc_ms)) for row in labels]
-    found: list[Span] = []
-    for first, last in sorted(span for span in wanted if span[0] < span[1] and span[1] > now_utc_ms - MEMORY_MS):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(last, found[-1][1])
-        else:
-            found.append((first, last))
-    return found
+    return merged(span for span in wanted if span[0] < span[1] and span[1] > now_utc_ms - MEMORY_MS)
 
 
 def room_record(

@@ -10,13 +10,14 @@ from attune_core import Schema, plain_kind
 
 from attuned.learning.crossing import Crossing, RoomEvidence
 from attuned.learning.days import Compared, DaySums, compare
+from attuned.learning.effective import DAY_S
 from attuned.learning.flips import Flips, count_flips
 from attuned.learning.folds import Folds, folds_of
 from attuned.learning.record import RoomRecord
 from attuned.learning.releases import NodePart, RoomInputs
 from attuned.learning.replay.core import CoreCode
 from attuned.learning.replay.judging import RoomJudge
-from attuned.learning.replay.scores import Beliefs, changes, starts
+from attuned.learning.replay.scores import Beliefs, starts
 from attuned.learning.rooms import learn_room
 from attuned.learning.slices import slices
 from attuned.presence.model import RoomModel
@@ -73,7 +74,7 @@ class Contest:
         right = [beliefs.said == beliefs.truth for beliefs in (said_before, said_now)]
         return Findings(
             days=parts[0].days,
-            changes=changes(said_now.truth, said_now),
+            changes=changes_of(said_now.truth, said_now.ends_s),
             slices=tuple(parts),
             flips=count_flips(right[0], right[1], ~starts(said_now)),
         )
@@ -97,6 +98,12 @@ class Contest:
         sums = [DaySums.of(beliefs, steps, self.candidate.step_s) for beliefs in (before, now)]
         both = bool((sums[1].total.sum(axis=0) > 0).all())
         return SliceFigures(name, sums[1].days, sums[1].windows, both, tuple(compare(*sums)))
+
+
+def changes_of(truth: npt.NDArray[np.int8], ends_s: npt.NDArray[np.int64]) -> int:
+    """How often the truth differs from that of the labelled window before it, at most a day before: between answers
+    that are hours apart it has changed at least once."""
+    return int(np.sum((np.diff(truth) != 0) & (np.diff(ends_s) <= DAY_S)))
 
 
 def with_nodes(inputs: RoomInputs, other: RoomInputs) -> RoomInputs:

@@ -2,20 +2,26 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from attune_core import Schema
 
-from attuned.labels.teaching import CLASSES
+from attuned.drift.life import breaks
+from attuned.drift.rows import event_of
+from attuned.labels.teaching import CLASSES, label_share
 from attuned.learning import motion
 from attuned.learning.blocks import Block, Labelled, evenly, factory_block, make_block
 from attuned.learning.effective import DAY_S
 from attuned.learning.releases import NodePart, Release, RoomInputs, Summand
 from attuned.learning.reliability import Reliability
 from attuned.nodes.facts import NodeFacts
-from attuned.store.reading import Columns, Reader, Span
+from attuned.store.drift import DriftRow
+from attuned.store.reading import Columns
 from attuned.store.site import LabelRow
+from attuned.store.spans import Span, merged
 
 DAY_MS = DAY_S * 1000
 
@@ -29,6 +35,9 @@ MOMENT = 5
 # What the cohort weighs in all: that of half an hour of the room's own labels, which soon outweigh it.
 COHORT_WEIGHT = 30.0
 
+# What labels from before a change of a node weigh in all: that of five hours, which a few days of answers outweigh.
+PAST_WEIGHT = 300.0
+
 # After every window, in the year 2527.
 EVER_MS = 1 << 44
 
@@ -39,21 +48,41 @@ _MOTION = "motion "
 WEAK_WINDOWS = 120
 
 
+class Source(Protocol):
+    """Where windows, labels and releases are read from: the store (store/reading.py), or what a replay keeps of one."""
+
+    def facts(self) -> dict[str, str]: ...
+
+    def labels_in_force(self) -> dict[str, list[LabelRow]]: ...
+
+    def labels(self, numbers: Iterable[int]) -> dict[int, LabelRow]: ...
+
+    def deployed(self) -> dict[str, bytes]: ...
+
+    def drift(self) -> list[DriftRow]: ...
+
+    def windows(self, features: Mapping[str, int], spans: Sequence[Span]) -> dict[str, Columns]: ...
+
+
 @dataclass
 class Gathering:
-    """Gathers for many rooms in turn; what one room tells the others is kept. `rooms` are their nodes."""
+    """Gathers for many rooms in turn; what one room tells the others is kept. `rooms` are their nodes, `zone` the
+    site's."""
 
-    reader: Reader
+    reader: Source
     rooms: Mapping[str, Sequence[str]]
     step_s: int
+    zone: tzinfo
     facts: dict[str, NodeFacts] = field(init=False)
     labels: dict[str, list[LabelRow]] = field(init=False)
+    changed: dict[str, int] = field(init=False)
     _told: dict[str, dict[str, Labelled]] = field(default_factory=dict)
     _reliability: Reliability | None = None
 
     def __post_init__(self) -> None:
         self.facts = {node: NodeFacts.from_json(text) for node, text in self.reader.facts().items()}
         self.labels = self.reader.labels_in_force()
+        self.changed = breaks(map(event_of, self.reader.drift()), self.zone)
 
     def room(self, room: str) -> RoomInputs:
         """The blocks of each node of a room: cohort, weak sources, then its own labels."""
@@ -64,7 +93,7 @@ class Gathering:
         nodes = {}
         for node in self._known(room):
             schema = self.schema(node)
-            own = _own(node, said[node], rows)
+            own = _own(node, said[node], rows, self.changed.get(node, 0))
             weak = self._weak(node, said[node], rows) if any(row.weight < 1 for row in rows) else []
             nodes[node] = NodePart(schema, (*self._cohort(room, node, schema), *weak, *moved[node], *own))
         return RoomInputs(room, self.step_s, nodes)
@@ -79,7 +108,7 @@ class Gathering:
     def _windows(self, room: str, rows: Sequence[LabelRow]) -> dict[str, Columns]:
         """The windows of each node that a label speaks of; all that there are where motion may teach."""
         schemas = {node: self.schema(node) for node in self._known(room)}
-        spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
+        spans = merged((row.from_utc_ms, row.to_utc_ms) for row in rows)
         if any(map(motion.has_motion, schemas.values())) and any(map(_says_free, rows)):
             spans = [(0, EVER_MS)]
         return self.reader.windows({node: len(schema) for node, schema in schemas.items()}, spans)
@@ -155,7 +184,7 @@ class Found:
     missing: tuple[str, ...]
 
 
-def find_again(reader: Reader, release: Release) -> Found:
+def find_again(reader: Source, release: Release) -> Found:
     """The blocks of a release, by their names and windows."""
     rows = reader.labels(number for block in release.blocks for number in block.labels) | {0: motion.ROW}
     schemas = {node: kind.features for node, kind in release.types.items()}
@@ -167,7 +196,7 @@ def find_again(reader: Reader, release: Release) -> Found:
         again = None
         if not block.windows:
             again = factory_block(block.node, schemas[block.node])
-        elif found := _find(block, stored[_source(block)], places[_source(block)], rows):
+        elif found := _find(block, stored[source_of(block)], places[source_of(block)], rows):
             again = make_block(block.name, block.node, block.weight, found)
             parts[block.node].append((block, found))
         if again != block:
@@ -177,24 +206,24 @@ def find_again(reader: Reader, release: Release) -> Found:
 
 
 def _stored(
-    reader: Reader, blocks: Sequence[Block], rows: Mapping[int, LabelRow], schemas: Mapping[str, Schema]
+    reader: Source, blocks: Sequence[Block], rows: Mapping[int, LabelRow], schemas: Mapping[str, Schema]
 ) -> dict[str, Columns]:
     """All windows that the labels of some blocks speak of, by the node that measured them."""
     told = ((row.from_utc_ms, row.to_utc_ms) for row in rows.values())
-    spans = _merged([*told, *(_motion_day(block) for block in blocks if _is_motion(block))])
-    return reader.windows({_source(block): len(schemas[block.node]) for block in blocks}, spans)
+    spans = merged([*told, *(motion_day(block) for block in blocks if is_motion(block))])
+    return reader.windows({source_of(block): len(schemas[block.node]) for block in blocks}, spans)
 
 
-def _is_motion(block: Block) -> bool:
+def is_motion(block: Block) -> bool:
     return block.name.startswith(_MOTION)
 
 
-def _motion_day(block: Block) -> Span:
+def motion_day(block: Block) -> Span:
     day = int(np.datetime64(block.name.split()[1], "D").astype(np.int64))
     return day * DAY_MS - 1, (day + 1) * DAY_MS
 
 
-def _source(block: Block) -> str:
+def source_of(block: Block) -> str:
     """The node that measured a block's windows: of a cohort block, the twin in the other room."""
     return block.name.split()[2] if block.name.startswith("cohort ") else block.node
 
@@ -239,11 +268,27 @@ def _labelled(
     return Labelled(*identity, label, classes[which], windows.features[kept])
 
 
-def _own(node: str, said: Labelled, rows: Sequence[LabelRow]) -> list[Summand]:
-    """A block for each label that people gave, in order of their numbers."""
+def _own(node: str, said: Labelled, rows: Sequence[LabelRow], changed_utc_ms: int) -> list[Summand]:
+    """A block for each label that people gave, in order of their numbers.
+
+    What was measured before the node changed counts for less: it is a prior for what it measures now, like the labels
+    of earlier studies (the power prior of Ibrahim and Chen, Statistical Science 15, 2000).
+    """
     people = {row.number: row.weight for row in rows if row.weight >= 1}
-    numbers = [number for number in np.unique(said.label).tolist() if number in people]
-    return [_summand(f"label {n} {node}", node, people[n], said[said.label == n]) for n in numbers]
+    kept = said[np.isin(said.label, list(people))]
+    numbers, counts = np.unique(kept.label, return_counts=True)
+    weights = {n: people[n] * label_share(k) for n, k in zip(numbers.tolist(), counts.tolist(), strict=True)}
+    past = kept.ends_ms <= changed_utc_ms
+    share = min(1.0, PAST_WEIGHT / max(sum(weights[n] for n in kept.label[past].tolist()), 1.0))
+    return [
+        *_by_label("before", node, kept[past], {n: share * weight for n, weight in weights.items()}),
+        *_by_label("label", node, kept[~past], weights),
+    ]
+
+
+def _by_label(name: str, node: str, windows: Labelled, weights: Mapping[int, float]) -> list[Summand]:
+    numbers = np.unique(windows.label).tolist()
+    return [_summand(f"{name} {n} {node}", node, weights[n], windows[windows.label == n]) for n in numbers]
 
 
 def _says_free(row: LabelRow) -> bool:
@@ -272,27 +317,16 @@ def _moments(rows: Sequence[LabelRow], length_ms: int) -> list[Span]:
     """Stretches of a length, as many in each class as the cohort needs windows, evenly spread over the labels."""
     found: list[Span] = []
     for name in CLASSES:
-        spans = _merged((row.from_utc_ms, row.to_utc_ms) for row in rows if row.class_name == name)
+        spans = merged((row.from_utc_ms, row.to_utc_ms) for row in rows if row.class_name == name)
         ends = np.cumsum([last - first for first, last in spans], dtype=np.int64)
         for place in evenly(int(ends[-1]), COHORT_WINDOWS).tolist() if spans else ():
             index = int(np.searchsorted(ends, place, side="right"))
             start = spans[index][1] - int(ends[index]) + place
             found.append((start, min(start + length_ms, spans[index][1])))
-    return _merged(found)
+    return merged(found)
 
 
 def _balanced(windows: Labelled, each: int) -> Labelled:
     """At most `each` windows of either class, in order of time."""
     kept = [np.flatnonzero(windows.classes == k)[evenly(int(np.sum(windows.classes == k)), each)] for k in (0, 1)]
     return windows[np.sort(np.concatenate(kept))]
-
-
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    """The same time in stretches that do not overlap."""
-    found: list[Span] = []
-    for first, last in sorted(spans):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(last, found[-1][1])
-        else:
-            found.append((first, last))
-    return found

@@ -7,6 +7,7 @@ from functools import partial
 from attuned.clock import Clock
 from attuned.config import RoomSettings
 from attuned.errands import Errands
+from attuned.gate import Gate
 from attuned.labels.labels import Labels
 from attuned.learning.accuracy import AccuracyBook
 from attuned.learning.from_labels import room_record, spans
@@ -39,6 +40,7 @@ class Lessons:
         windows: WindowStore,
         sensors_of: Callable[[str], Sequence[str]],
         adopted: Callable[[], None],
+        gate: Gate,
     ) -> None:
         self._clock = clock
         self._rooms = rooms
@@ -49,7 +51,7 @@ class Lessons:
         self._windows = windows
         self._sensors_of = sensors_of
         self._adopted = adopted
-        self.errands = Errands(REST_S)
+        self.errands = Errands(gate, REST_S)
 
     async def load(self) -> None:
         """Takes up where the last run stopped; what it did not get round to is done again."""
@@ -58,9 +60,10 @@ class Lessons:
 
     def learn(self, room: str) -> None:
         """Has a room learned whose labels have changed."""
-        self.errands.put(partial(self._learn, room), once=room)
+        self.errands.put(partial(self.learn_now, room), once=room)
 
-    async def _learn(self, room: str) -> None:
+    async def learn_now(self, room: str) -> None:
+        """Learns a room from the labels and windows that there are."""
         await self._accuracy.refresh(room)
         labels, nodes, step_ms = self._labels.in_force(room), self._settings[room].nodes, self._rooms.step_ms
         windows = await self._windows.windows_in(nodes, spans(labels, self._clock.utc_ms()))

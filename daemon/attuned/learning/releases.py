@@ -21,6 +21,7 @@ from attuned.learning.blocks import (
 )
 from attuned.learning.crossing import Crossing, RoomEvidence
 from attuned.learning.folds import folds_of
+from attuned.learning.record import RoomRecord
 from attuned.learning.rooms import learn_room
 from attuned.presence.model import RoomModel
 
@@ -112,8 +113,13 @@ class RoomInputs:
 
 
 def is_own(block: Block) -> bool:
-    """Whether a block comes from what people said of the room itself."""
+    """Whether a block comes from what people said of the room itself, as its nodes measure it now."""
     return block.name.startswith("label ")
+
+
+def is_of_room(block: Block) -> bool:
+    """Whether a block comes from what people said of the room itself, now or before its nodes measured otherwise."""
+    return block.name.startswith(("label ", "before "))
 
 
 def build(inputs: RoomInputs) -> list[Release]:
@@ -124,7 +130,7 @@ def build(inputs: RoomInputs) -> list[Release]:
         node: NodeType(sensors=part.schema.sensor_bytes.hex(), window_s=part.schema.window_s)
         for node, part in sorted(inputs.nodes.items())
     }
-    through = max((number for block in blocks if is_own(block) for number in block.labels), default=0)
+    through = max((number for block in blocks if is_of_room(block) for number in block.labels), default=0)
     return [
         Release(
             room=inputs.room,
@@ -149,11 +155,14 @@ def state_of(part: NodePart) -> bytes:
 
 def room_model(inputs: RoomInputs) -> RoomModel:
     """How the room is to be judged, from what heads say of its labelled windows that had not learned their days."""
+    record = held_back_record(inputs)
+    return RoomModel() if record is None else learn_room(record, inputs.sensors, inputs.step_s)
+
+
+def held_back_record(inputs: RoomInputs) -> RoomRecord | None:
+    """What heads say of the room's labelled windows that had not learned their days; None without a window."""
     said = RoomEvidence.of(inputs.own, inputs.step_s)
-    if said is None:
-        return RoomModel()
-    record = Crossing.of(inputs.nodes, folds_of(said.ends_s)).record(said)
-    return learn_room(record, inputs.sensors, inputs.step_s)
+    return None if said is None else Crossing.of(inputs.nodes, folds_of(said.ends_s)).record(said)
 
 
 def _named(node: str, part: NodePart) -> Sequence[Block]:

@@ -14,8 +14,9 @@ from attuned.errors import AttuneError, RequestError
 from attuned.learning.crossing import RoomEvidence
 from attuned.learning.flips import Flips
 from attuned.learning.gates import Contest, Findings
-from attuned.learning.gathering import Gathering, find_again
+from attuned.learning.gathering import Gathering, Source, find_again
 from attuned.learning.jobs import FACTORY, Answer, Job, Report
+from attuned.learning.proof import prove
 from attuned.learning.releases import Release, RoomInputs, build, rebuilt
 from attuned.learning.verdict import decide
 from attuned.store.reading import Reader
@@ -31,7 +32,7 @@ def main() -> int:
     os.nice(NICENESS)
     job = Job.model_validate_json(sys.stdin.readline())
     try:
-        for answer in work(job):
+        for answer in work(job, Reader(Path(job.store))):
             print(answer.model_dump_json(), flush=True)
     except AttuneError as error:
         print(Answer(error=str(error)).model_dump_json(), flush=True)
@@ -40,16 +41,17 @@ def main() -> int:
     return 0
 
 
-def work(job: Job) -> Iterator[Answer]:
+def work(job: Job, reader: Source) -> Iterator[Answer]:
     """The answers to a job, each as soon as it is known. Raises StoreError and RequestError."""
-    reader = Reader(Path(job.store))
     if job.what == "retrain":
-        gathering = Gathering(reader, job.rooms, job.step_s)
+        gathering = Gathering(reader, job.rooms, job.step_s, ZoneInfo(job.timezone))
         deployed = {node: Release.model_validate_json(body) for node, body in reader.deployed().items()}
         for room in job.targets:
             yield _retrain(job, gathering, room, [deployed[node] for node in job.rooms[room] if node in deployed])
     elif job.what == "compare":
         yield _compare(job, reader)
+    elif job.what == "prove":
+        yield Answer(checks=tuple(prove(job)))
     else:
         yield _rebuild(reader, job.releases[0])
 
@@ -63,12 +65,12 @@ def _retrain(job: Job, gathering: Gathering, room: str, deployed: list[Release])
     return Answer(room=room, releases=tuple(build(inputs)), report=report)
 
 
-def _compare(job: Job, reader: Reader) -> Answer:
+def _compare(job: Job, reader: Source) -> Answer:
     """The second release as the candidate, the first as what is deployed, on today's labels of their room."""
     before, now = job.releases
     if before.room != now.room:
         raise RequestError(f"These releases are of the rooms {before.room} and {now.room}: compare two of one room.")
-    today = Gathering(reader, job.rooms, job.step_s).room(now.room)
+    today = Gathering(reader, job.rooms, job.step_s, ZoneInfo(job.timezone)).room(now.room)
     inputs = [find_again(reader, release).inputs for release in (before, now)]
     return Answer(room=now.room, report=_judged(job, inputs[0], inputs[1], today, before.id))
 
@@ -81,7 +83,7 @@ def _judged(job: Job, before: RoomInputs, now: RoomInputs, today: RoomInputs, ag
     return Report(against, findings, decide(findings))
 
 
-def _rebuild(reader: Reader, release: Release) -> Answer:
+def _rebuild(reader: Source, release: Release) -> Answer:
     found = find_again(reader, release)
     if found.missing:
         return Answer(room=release.room, missing=found.missing)

@@ -5,6 +5,7 @@ so that one commit serves many.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -48,6 +49,7 @@ class Commits:
         self._clock = clock
         self._sink = sink
         self._waiting: list[tuple[Conversation, Window, float]] = []
+        self._under_way: list[tuple[Conversation, Window, float]] = []
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
         self._flushes: list[asyncio.Future[None]] = []
@@ -60,6 +62,11 @@ class Commits:
         self._arrived.set()
         if urgent or len(self._waiting) >= ENOUGH_WINDOWS:
             self._urgent.set()
+
+    @property
+    def waiting(self) -> list[Window]:
+        """Windows that have arrived and are not known to be on the disk, in order of arrival."""
+        return [window for _, window, _ in self._under_way + self._waiting]
 
     def hurry(self) -> None:
         """Something besides windows has to be written or said."""
@@ -95,10 +102,10 @@ class Commits:
             raise
 
     async def _linger(self) -> None:
-        try:
-            await asyncio.wait_for(self._urgent.wait(), PATIENCE_S / self._clock.rate)
-        except TimeoutError:
-            pass
+        # Not wait_for: in Python 3.11 it loses a cancellation that comes as the event does.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S / self._clock.rate):
+                await self._urgent.wait()
         rest = self._last + REST_S - time.monotonic()
         if rest > 0:
             await asyncio.sleep(rest)
@@ -106,6 +113,7 @@ class Commits:
     async def _commit(self) -> bool:
         """Commits what waits; False if the disk refuses it."""
         taken, self._waiting = self._waiting, []
+        self._under_way = taken
         flushes, self._flushes = self._flushes, []
         self._arrived.clear()
         self._urgent.clear()
@@ -119,6 +127,7 @@ class Commits:
             self._settle(taken)
             return True
         finally:
+            self._under_way = []
             for flushed in flushes:
                 if not flushed.done():
                     flushed.set_result(None)

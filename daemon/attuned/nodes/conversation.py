@@ -64,6 +64,7 @@ class Conversation:
         self.refused = 0
         self.last_refusal = ""
         self.bad_frames = 0
+        self.forgotten: list[tuple[int, int]] = []  # stretches (from, to] of UTC in ms
         self.pending: set[tuple[int, int]] = set()  # boot, seq
         self.features_size = 0
         self._boot = BootRecord()
@@ -98,6 +99,10 @@ class Conversation:
         """Counts what cannot be used."""
         self.refused += count
         self.last_refusal = reason
+
+    def has_forgotten(self, from_utc_ms: int, to_utc_ms: int) -> bool:
+        """Whether something of a stretch was forgotten."""
+        return any(first < to_utc_ms and from_utc_ms < last for first, last in self.forgotten)
 
     def take_health(self, health: node_pb2.Health) -> None:
         """Keeps how the node is; readings that it refused itself count here as well."""
@@ -266,6 +271,11 @@ class Conversation:
             return f"a report with {len(report.evidence)} bytes of evidence"
         if report.state > 0xFF:
             return f"a report with the state {report.state}, which is more than a byte"
+        return self._time_objection(end_utc_ms, now_utc_ms)
+
+    def _time_objection(self, end_utc_ms: int, now_utc_ms: int) -> str:
+        if self.has_forgotten(end_utc_ms - 1, end_utc_ms):
+            return "a window of a time that was forgotten"
         if end_utc_ms > now_utc_ms + FUTURE_MS:
             return f"a window that ends {(end_utc_ms - now_utc_ms) // 1000} s in the future"
         if end_utc_ms < now_utc_ms - PAST_MS:

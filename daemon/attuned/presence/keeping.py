@@ -1,7 +1,7 @@
 """The rooms' settled history on the disk: written as it settles, corrected there, and taken up again at the start."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 
 from attuned.clock import Clock
@@ -9,6 +9,7 @@ from attuned.config import RoomSettings
 from attuned.errands import Errands
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import FUTURE_MS
+from attuned.nodes.window import Window
 from attuned.presence.belief import Belief, RoomState, unknown_after_steps
 from attuned.presence.correction import correct
 from attuned.presence.rooms import Late, Rooms, checkpoint_from_json
@@ -90,6 +91,26 @@ class Keeping:
             known = self._half_corrected.get(room, late)
             first, last = min(known.from_utc_ms, late.from_utc_ms), max(known.until_utc_ms, late.until_utc_ms)
             self._half_corrected[room] = Late(first, last)
+
+    async def forget(self, names: Collection[str], waiting: Callable[[], Iterable[Window]]) -> None:
+        """Takes rooms up anew from what the store holds of them now, and from windows on their way to the disk.
+
+        No window may be committed meanwhile.
+        """
+        now, beliefs = self._clock.utc_ms(), self._store.beliefs
+        step_ms = self._rooms.step_ms
+        stored, said = await beliefs.checkpoints(), await beliefs.last_said()
+        self._unsaved = [hour for hour in self._unsaved if hour.room not in names]
+        for room in [room for room in self._settings if room in names]:
+            checkpoint = checkpoint_from_json(stored[room]) if room in stored else None
+            since = checkpoint.index * step_ms if checkpoint else now - RESTORE_HOURS * HOUR_MS
+            windows = await self._store.windows_between(self._settings[room].nodes, since, now + FUTURE_MS)
+            row = said.get(room)
+            # From here on no window may come in between.
+            self._rooms.restore(room, checkpoint, _belief(row, step_ms) if row else None)
+            for window in [*windows, *(each for each in waiting() if self._room_of.get(each.node) == room)]:
+                if not window.refused:
+                    self._rooms.take(window)
 
     async def restore(self) -> None:
         """Takes the rooms up where the last run stopped."""

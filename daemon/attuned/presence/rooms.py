@@ -154,6 +154,10 @@ class Rooms:
         self.rooms[room].timeline.adopt(model)
         self.touched.add(room)
 
+    def forget_model(self, room: str) -> None:
+        """Judges a room as one that nobody has taught."""
+        self._models.pop(room, None)
+
     def new_timeline(self, room: str, checkpoint: Checkpoint | None) -> RoomTimeline:
         return RoomTimeline(
             self.step_ms, self._sensors_of, checkpoint, model=self.model(room), threshold=self._threshold
@@ -161,10 +165,12 @@ class Rooms:
 
     def restore(self, room: str, checkpoint: Checkpoint | None, said: Belief | None) -> None:
         """Sets a room back to what the store holds of it; its windows since then follow through `take`."""
-        self.rooms[room].timeline = self.new_timeline(room, checkpoint)
+        found = self.rooms[room]
+        found.timeline = self.new_timeline(room, checkpoint)
         for node, _, until in checkpoint.held if checkpoint else ():
-            self.rooms[room].heard_utc_ms[node] = until * self.step_ms - HOLD_MS
-        self.rooms[room].said = said or NOTHING
+            found.heard_utc_ms[node] = until * self.step_ms - HOLD_MS
+        found.said = said or NOTHING
+        found.settling.clear()
 
     def take(self, window: Window) -> bool:
         """Takes a window of an assigned node; True if the state of its room differs from what was said."""

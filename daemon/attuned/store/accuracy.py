@@ -48,7 +48,7 @@ class AccuracyStore:
         rows = await self._database.read(
             lambda connection: connection.execute("SELECT * FROM accuracy_days ORDER BY room, day, release").fetchall()
         )
-        return [_day(row) for row in rows]
+        return [day_of_row(row) for row in rows]
 
     async def replace(self, room: str, days: Iterable[int], judged: Sequence[AccuracyDay]) -> None:
         """Writes days of a room anew; those that are not among `judged` are gone."""
@@ -78,6 +78,6 @@ class AccuracyStore:
         )
 
 
-def _day(row: Sequence[Any]) -> AccuracyDay:
+def day_of_row(row: Sequence[Any]) -> AccuracyDay:
     room, day, release, labels, *seconds, gaps = row
     return AccuracyDay(room, day, release, labels, tuple(seconds), tuple(json.loads(gaps)))

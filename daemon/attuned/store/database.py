@@ -24,6 +24,11 @@ INCREMENTAL = 2
 # Pages of the log after which a commit also checkpoints: 4 MB, so that pages written often reach the file once.
 CHECKPOINT_PAGES = 1000
 
+# How long a statement waits for a file that somebody else holds.
+BUSY_MS = 5_000
+
+_ROOM = "make room on the disk"
+
 
 class Database:
     """A connection that only its own thread touches.
@@ -59,6 +64,30 @@ class Database:
         """
         return await self._on_thread(lambda: self._attempt(work, "read", "check the disk, or restore a backup"))
 
+    async def rehearse(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `work` in a transaction that is rolled back: what it returns is what it would do."""
+        return await self._on_thread(lambda: self._transact(work, "ROLLBACK"))
+
+    async def erase(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """As `run`, and what is deleted is overwritten wherever it lies."""
+
+        def call() -> T:
+            self._attempt(lambda connection: connection.execute("PRAGMA secure_delete=ON"), "written", _ROOM)
+            try:
+                return self._transact(work)
+            finally:
+                self._attempt(lambda connection: connection.execute("PRAGMA secure_delete=FAST"), "written", _ROOM)
+
+        return await self._on_thread(call)
+
+    async def scrub(self) -> bool:
+        """Writes the file anew, without a byte that no row has, and empties the log; False while a reader holds it.
+
+        Free pages alone are not enough: when SQLite moves rows between pages, copies stay in the gaps of the old ones,
+        whatever secure_delete says.
+        """
+        return await self._on_thread(lambda: self._attempt(_scrub, "written anew", _ROOM))
+
     async def close(self) -> None:
         await self._on_thread(self._close)
         self._thread.shutdown()
@@ -77,7 +106,9 @@ class Database:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
-            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+            )
             # Before anything is written: what is free shall be given back in steps, and hold nothing that was deleted
             # where that costs no further page.
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -116,19 +147,19 @@ class Database:
         self._migrations.apply(sqlite_utils.Database(connection))
         connection.execute(f"PRAGMA user_version={self._version}")
 
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _transact(self, work: Callable[[sqlite3.Connection], T], ending: str = "COMMIT") -> T:
         def whole(connection: sqlite3.Connection) -> T:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(connection)
-                connection.execute("COMMIT")
+                connection.execute(ending)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
             return result
 
-        return self._attempt(whole, "written", "make room on the disk")
+        return self._attempt(whole, "written", _ROOM)
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T], done: str, advice: str) -> T:
         if self._connection is None:
@@ -145,6 +176,15 @@ class Database:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _scrub(connection: sqlite3.Connection) -> bool:
+    connection.execute("VACUUM")
+    # Who reads is waited for elsewhere: commits of windows have to go on.
+    connection.execute("PRAGMA busy_timeout=0")
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    return not busy
 
 
 def _make_shrinkable(connection: sqlite3.Connection) -> None:

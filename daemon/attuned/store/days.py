@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from attuned.nodes.sketch import NodeSketch
 from attuned.store.database import Database
@@ -28,13 +28,16 @@ class DayStore:
 
     async def add(self, day: str, rows: Sequence[DayRow]) -> None:
         """Stores what there is of a local day; the day counts as looked at from now on."""
-        values = [(row.node, row.day, row.from_utc_ms, row.to_utc_ms, row.schema, row.statistics) for row in rows]
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT OR REPLACE INTO node_days VALUES (?, ?, ?, ?, ?, ?)", values)
+            _write(connection, rows)
             connection.execute("INSERT OR REPLACE INTO judged_days VALUES (?)", (day,))
 
         await self._database.run(work)
+
+    async def write(self, rows: Sequence[DayRow]) -> None:
+        """Stores statistics of days anew."""
+        await self._database.run(lambda connection: _write(connection, rows))
 
     async def last(self) -> str | None:
         """The last day that was looked at."""
@@ -73,3 +76,7 @@ class DayStore:
             ).fetchall()
         )
         return [NodeSketch(*row) for row in rows]
+
+
+def _write(connection: sqlite3.Connection, rows: Sequence[DayRow]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO node_days VALUES (?, ?, ?, ?, ?, ?)", [astuple(row) for row in rows])

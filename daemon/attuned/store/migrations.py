@@ -4,15 +4,24 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 5
+WINDOWS_VERSION = 6
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 8
+ATTUNE_VERSION = 10
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
     for statement in statements:
         database.conn.execute(statement)
+
+
+# What was forgotten, in both files so that each restores the other: selection and counts are JSON, through_label is the
+# highest number that a label had by then, alerts are numbers of drift events that went (a JSON list), and state says
+# whether it has been carried out in this very file.
+_AUDIT = (
+    "CREATE TABLE audit (id TEXT PRIMARY KEY, utc_ms INTEGER NOT NULL, author TEXT NOT NULL, selection TEXT NOT NULL,"
+    " counts TEXT NOT NULL, through_label INTEGER NOT NULL, alerts TEXT NOT NULL, state TEXT NOT NULL) WITHOUT ROWID"
+)
 
 
 @windows(name="1_first_tables")
@@ -73,6 +82,11 @@ def _windows_3(database: sqlite_utils.Database) -> None:
 def _windows_4(database: sqlite_utils.Database) -> None:
     # The daemon's clock when it was said; 0 where that was not written down.
     _run(database, "ALTER TABLE said ADD COLUMN spoken_utc_ms INTEGER NOT NULL DEFAULT 0")
+
+
+@windows(name="5_audit")
+def _windows_5(database: sqlite_utils.Database) -> None:
+    _run(database, _AUDIT)
 
 
 @windows(name="6_sketches_of_quiet_nodes")
@@ -161,6 +175,22 @@ def _attune_6(database: sqlite_utils.Database) -> None:
     )
 
 
+@attune(name="7_forgetting")
+def _attune_7(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        _AUDIT,
+        # Labels that a node has to take out of its log, until it says that it has.
+        "CREATE TABLE unlearning (node TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (node, number))"
+        " WITHOUT ROWID",
+        # The highest number that a label has had: those of labels that were forgotten are not given again.
+        "CREATE TABLE label_numbers (through INTEGER NOT NULL)",
+        "INSERT INTO label_numbers SELECT coalesce(max(number), 0) FROM labels",
+        # Names of blocks that were forgotten, each with when (a JSON list of pairs).
+        "ALTER TABLE releases ADD COLUMN forgotten TEXT NOT NULL DEFAULT '[]'",
+    )
+
+
 @attune(name="8_presses_of_buttons")
 def _attune_8(database: sqlite_utils.Database) -> None:
     # Which press of a node's button made which label: a node sends a press until it is acknowledged.
@@ -171,8 +201,18 @@ def _attune_8(database: sqlite_utils.Database) -> None:
     )
 
 
-@attune(name="9_keys_of_nodes")
+@attune(name="9_releases_on_a_persons_word")
 def _attune_9(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Who let a release go out for which too little evidence speaks, and when.
+        "ALTER TABLE releases ADD COLUMN approved_by TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE releases ADD COLUMN approved_utc_ms INTEGER NOT NULL DEFAULT 0",
+    )
+
+
+@attune(name="10_keys_of_nodes")
+def _attune_10(database: sqlite_utils.Database) -> None:
     _run(
         database,
         # daemon_key: the public key of ours that the node used last. room is empty where the configuration names it.

@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from attuned.errors import StoreError
 from attuned.nodes.window import unpack_all
+from attuned.store.audit import AuditEntry, read_entries
+from attuned.store.drift import DriftRow
 from attuned.store.releases import DEPLOYED
 from attuned.store.site import LabelRow
+from attuned.store.spans import Span
 from attuned.store.windows import inbox_records, packed_records
 
-Span = tuple[int, int]  # (from, to] of UTC in ms
 Table = npt.NDArray[np.void]
 
 # Where a record says how many bytes of evidence it has.
@@ -44,18 +46,23 @@ class Reader:
     """What a retraining reads of the store in a folder. Raises StoreError."""
 
     def __init__(self, folder: Path) -> None:
-        self._attune = folder / "attune.db"
-        self._windows = folder / "windows.db"
+        self.attune = folder / "attune.db"
+        self.bulk = folder / "windows.db"
+
+    def entries(self) -> list[AuditEntry]:
+        """What was forgotten, by time."""
+        with opened(self.attune) as connection:
+            return read_entries(connection)
 
     def facts(self) -> dict[str, str]:
         """What nodes last said of themselves, as JSON by node."""
-        with _reading(self._attune) as connection:
+        with opened(self.attune) as connection:
             return dict(connection.execute("SELECT node, facts FROM nodes"))
 
     def labels_in_force(self) -> dict[str, list[LabelRow]]:
         """The labels of each room that count, by number."""
         found: dict[str, list[LabelRow]] = {}
-        with _reading(self._attune) as connection:
+        with opened(self.attune) as connection:
             for values in connection.execute("SELECT * FROM labels ORDER BY number"):
                 row = LabelRow(*values)
                 if row.in_force:
@@ -65,14 +72,19 @@ class Reader:
     def labels(self, numbers: Iterable[int]) -> dict[int, LabelRow]:
         """Labels by number, in force or not; those that were forgotten are not there."""
         wanted = frozenset(numbers)
-        with _reading(self._attune) as connection:
+        with opened(self.attune) as connection:
             rows = (LabelRow(*values) for values in connection.execute("SELECT * FROM labels"))
             return {row.number: row for row in rows if row.number in wanted}
 
     def deployed(self) -> dict[str, bytes]:
         """The canonical bytes of the release that each node runs; nodes on the factory release are not there."""
-        with _reading(self._attune) as connection:
+        with opened(self.attune) as connection:
             return dict(connection.execute("SELECT node, body FROM releases WHERE state = ?", (DEPLOYED,)))
+
+    def drift(self) -> list[DriftRow]:
+        """All drift events in order of their numbers."""
+        with opened(self.attune) as connection:
+            return [DriftRow(*values) for values in connection.execute("SELECT * FROM drift_events ORDER BY number")]
 
     def windows(self, features: Mapping[str, int], spans: Sequence[Span]) -> dict[str, Columns]:
         """Each node's windows of so many features that end in one of the spans, which do not overlap; by time."""
@@ -80,10 +92,10 @@ class Reader:
         if spans and features:
             # Windows only ever move from the inbox to what is packed: read in this order none is missed, and one that
             # moved meanwhile is found twice.
-            with _reading(self._windows) as connection:
+            with opened(self.bulk) as connection:
                 for node, records in inbox_records(connection, features):
                     parts[node].append(_table(records, features[node]))
-            with _reading(self._windows) as connection:
+            with opened(self.bulk) as connection:
                 for first, last in spans:
                     for node, records in packed_records(connection, features, first, last):
                         parts[node].append(_table(records, features[node]))
@@ -134,7 +146,8 @@ def _chosen(parts: Sequence[Table], features: int, spans: Sequence[Span]) -> Col
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads. Raises StoreError."""
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:

@@ -8,6 +8,7 @@ from attuned.errors import NotFoundError, RequestError
 from attuned.store.database import Database
 
 CANDIDATE, DEPLOYED, REFUSED, SUPERSEDED = "candidate", "deployed", "refused", "superseded"
+FORGOTTEN = "forgotten"
 
 # Hex digits of an id below which too many releases could be meant.
 LEAST_DIGITS = 4
@@ -15,11 +16,13 @@ LEAST_DIGITS = 4
 
 @dataclass(frozen=True)
 class ReleaseRow:
-    """A release as it is stored; `body` never changes, `state` does.
+    """A release as it is stored; `body` changes only where its inputs are forgotten, `state` does.
 
     `state`: a `candidate` waits, a `deployed` one runs on its node, a `refused` one was worse, a `superseded` one has
-    been followed by a newer one. `verdict`: better, worse, too little evidence. `running` is what a node that runs it
-    says in its hello, `trigger` why it was built, `report` the gate's findings as JSON.
+    been followed by a newer one, inputs of a `forgotten` one were forgotten. `verdict`: better, worse, too little
+    evidence. `running` is what a node that runs it says in its hello, `trigger` why it was built, `report` the gate's
+    findings as JSON. `forgotten` names the blocks that were forgotten since, each with when (UTC in ms), as JSON; the
+    body has lost them, and all that was learned. `approved_by` is who gave a word for it, at `approved_utc_ms`.
     """
 
     id: str
@@ -33,6 +36,9 @@ class ReleaseRow:
     trigger: str
     report: str
     body: bytes
+    forgotten: str = "[]"
+    approved_by: str = ""
+    approved_utc_ms: int = 0
 
 
 _COLUMNS = ", ".join(field.name for field in fields(ReleaseRow))
@@ -85,6 +91,18 @@ class ReleaseStore:
         if len(rows) > 1:
             raise RequestError(f"Several releases begin with {digits!r}: write more digits of the id.")
         return ReleaseRow(*rows[0])
+
+    async def approve(self, release: str, author: str, now_utc_ms: int) -> bool:
+        """Notes a person's word for a candidate; False if it is none any more."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            changed = connection.execute(
+                "UPDATE releases SET approved_by = ?, approved_utc_ms = ? WHERE id = ? AND state = ?",
+                (author, now_utc_ms, release, CANDIDATE),
+            )
+            return changed.rowcount == 1
+
+        return await self._database.run(work)
 
     async def last(self) -> dict[str, tuple[int, int]]:
         """When each room got its newest release, and the highest label number of its releases."""

@@ -5,9 +5,10 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from attuned.nodes.window import Window, pack, unpack_all
+from attuned.nodes.window import Window
 from attuned.store.beliefs import HOUR_MS
 from attuned.store.database import Database
+from attuned.store.dropping import HOUR_BITS, Stays, drop_packed, drop_times
 
 # Rows and pages that are looked at in one transaction.
 STEP_ROWS = 500
@@ -15,11 +16,6 @@ STEP_PAGES = 200
 
 # Free pages that stay for the next windows, 4 MB: a file that shrinks and grows again each day is written twice.
 FREE_PAGES = 1000
-
-# An id of the table `packed` holds hour, part and node key, from high to low.
-HOUR_BITS = 40
-PART_BITS = 24
-KEY_MASK = (1 << PART_BITS) - 1
 
 Spans = Sequence[tuple[int, int]]  # (from, to] of UTC in ms, in order, without overlap
 
@@ -70,18 +66,12 @@ class RetentionStore:
 
 
 def _drop_windows(connection: sqlite3.Connection, ids: tuple[int, int], spans: Mapping[str, Spans]) -> int | None:
-    rows = connection.execute(
-        "SELECT id, records FROM packed WHERE id > ? AND id < ? ORDER BY id LIMIT ?", (*ids, STEP_ROWS)
-    ).fetchall()
-    nodes = dict(connection.execute("SELECT key, node FROM node_keys"))
-    for row, records in rows:
-        wanted = spans.get(nodes[row & KEY_MASK], ())
-        kept = b"".join(pack(window) for window in unpack_all(records) if _wanted(window, wanted)) if wanted else b""
-        if not kept:
-            connection.execute("DELETE FROM packed WHERE id = ?", (row,))
-        elif len(kept) < len(records):
-            connection.execute("UPDATE packed SET records = ? WHERE id = ?", (kept, row))
-    return rows[-1][0] if rows else None
+    def stays(node: str) -> Stays:
+        wanted = spans.get(node, ())
+        return (lambda window: _wanted(window, wanted)) if wanted else False
+
+    last, _ = drop_packed(connection, ids, stays, STEP_ROWS)
+    return last
 
 
 def _wanted(window: Window, spans: Spans) -> bool:
@@ -93,15 +83,12 @@ def _drop_of_next(
     connection: sqlite3.Connection, columns: tuple[str, str, str], after: str, until: int | str
 ) -> str | None:
     """A step in a table whose key is a name and a time: `columns` are the table, the name and the time."""
-    table, name, time = columns
+    table, name, _ = columns
     found = connection.execute(f"SELECT min({name}) FROM {table} WHERE {name} > ?", (after,)).fetchone()[0]  # noqa: S608
     if found is None:
         return None
-    dropped = connection.execute(
-        f"DELETE FROM {table} WHERE {name} = ? AND {time} IN"  # noqa: S608 (names of this file)
-        f" (SELECT {time} FROM {table} WHERE {name} = ? AND {time} < ? ORDER BY {time} LIMIT ?)",
-        (found, found, until, STEP_ROWS),
-    ).rowcount
+    since = 0 if isinstance(until, int) else ""
+    dropped = drop_times(connection, columns, str(found), (since, until), STEP_ROWS)
     return after if dropped == STEP_ROWS else str(found)
 
 

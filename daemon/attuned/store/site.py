@@ -1,13 +1,15 @@
 """attune.db: small and precious. Labels, what rooms have learned from them, and what is known of nodes."""
 
+import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attuned.errors import NotFoundError, RequestError
 from attuned.store import migrations
 from attuned.store.accuracy import AccuracyStore
+from attuned.store.audit import AuditStore
 from attuned.store.database import Database
 from attuned.store.drift import DriftStore
 from attuned.store.keys import KeyStore
@@ -17,6 +19,7 @@ from attuned.store.releases import ReleaseStore
 LONGEST_MS = 7 * 24 * 3_600_000
 
 _COLUMNS = "room, class_name, from_utc_ms, to_utc_ms, weight, source, author, told_utc_ms"
+_NEXT = "(SELECT 1 + max(through, coalesce((SELECT max(number) FROM labels), 0)) FROM label_numbers)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +65,30 @@ class Withdrawn:
     in_force_again: Sequence[LabelRow]
 
 
+@dataclass(frozen=True)
+class Names:
+    """Rooms, nodes and sources of labels that the store has rows of."""
+
+    rooms: Collection[str]
+    nodes: Collection[str]
+    sources: Collection[str]
+
+
 class SiteStore:
     """Labels, rooms' models, nodes, and releases."""
 
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
+        self.audit = AuditStore(self._database)
         self.drift = DriftStore(self._database)
         self.accuracy = AccuracyStore(self._database)
         self.releases = ReleaseStore(self._database)
         self.keys = KeyStore(self._database)
+
+    @property
+    def database(self) -> Database:
+        """For what is done to several of its tables at once."""
+        return self._database
 
     async def open(self) -> None:
         await self._database.open()
@@ -112,7 +130,7 @@ class SiteStore:
             for label in labels:
                 against.append(_contradiction(connection, label, longest_ms))
                 if not against[-1]:
-                    _insert(connection, label)
+                    insert_label(connection, label)
             return against
 
         return await self._database.run(work)
@@ -131,23 +149,34 @@ class SiteStore:
                 "UPDATE labels SET withdrawn_utc_ms = ?, withdrawn_by = ? WHERE number = ?",
                 (now_utc_ms, author, label.number),
             )
-            freed = _free(connection, label.number)
+            freed = free_superseded(connection, {label.number})
             return Withdrawn(_label(connection, label.number), [row for row in freed if row.in_force])
 
         return await self._database.run(work)
 
-    async def labels(
-        self, room: str = "", limit: int = 0, since_utc_ms: int = 0, *, in_force: bool = False
-    ) -> list[LabelRow]:
+    async def labels(self, room: str = "", limit: int = 0, since_utc_ms: int = 0) -> list[LabelRow]:
         """Labels of a room, or of all, of stretches that end after `since`; newest first, at most `limit` (0: all)."""
         rows = await self._database.read(
             lambda connection: connection.execute(
-                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ?"
-                " AND (NOT ? OR superseded_by = 0 AND withdrawn_utc_ms = 0) ORDER BY number DESC LIMIT ?",
-                (room, room, since_utc_ms, in_force, limit or -1),
+                "SELECT * FROM labels WHERE (room = ? OR ? = '') AND to_utc_ms > ? ORDER BY number DESC LIMIT ?",
+                (room, room, since_utc_ms, limit or -1),
             ).fetchall()
         )
         return [LabelRow(*row) for row in rows]
+
+    async def checked_labels(self, room: str, limit: int, since_utc_ms: int) -> list[LabelRow]:
+        """At most `limit` labels of a room that are in force, of stretches that end after `since`, by number.
+
+        Words come before weak labels, or an import of bookings would leave no room for them, and the newest first.
+        """
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT * FROM labels WHERE room = ? AND superseded_by = 0 AND withdrawn_utc_ms = 0 AND to_utc_ms > ?"
+                " ORDER BY weight >= 1 DESC, number DESC LIMIT ?",
+                (room, since_utc_ms, limit),
+            ).fetchall()
+        )
+        return sorted((LabelRow(*row) for row in rows), key=lambda row: row.number)
 
     async def teaching_labels(self, room: str, limit: int) -> list[LabelRow]:
         """The newest `limit` labels of a room that are in force and not weak, in order of their numbers."""
@@ -169,6 +198,48 @@ class SiteStore:
             ).fetchall()
         )
         return [number for (number,) in rows]
+
+    async def names(self) -> Names:
+        """All that rows are kept of."""
+
+        def work(connection: sqlite3.Connection) -> Names:
+            rooms = _column(
+                connection,
+                "SELECT room FROM labels UNION SELECT room FROM room_models UNION SELECT room FROM releases"
+                " UNION SELECT room FROM accuracy_days",
+            )
+            nodes = _column(connection, "SELECT node FROM nodes UNION SELECT node FROM releases")
+            return Names(rooms, nodes, _column(connection, "SELECT DISTINCT source FROM labels"))
+
+        return await self._database.read(work)
+
+    async def through_label(self) -> int:
+        """The highest number that a label has had."""
+        newest = "SELECT max(through, coalesce((SELECT max(number) FROM labels), 0)) FROM label_numbers"
+        return await self._database.read(lambda connection: int(connection.execute(newest).fetchone()[0]))
+
+    async def has_label(self, number: int) -> bool:
+        """Whether a label is there: those that were forgotten are not."""
+        return await self._database.read(
+            lambda connection: bool(connection.execute("SELECT 1 FROM labels WHERE number = ?", (number,)).fetchone())
+        )
+
+    async def unlearning(self) -> dict[str, set[int]]:
+        """The labels that each node still has to take out of its log, by number."""
+        rows = await self._database.read(
+            lambda connection: connection.execute("SELECT node, number FROM unlearning").fetchall()
+        )
+        found: dict[str, set[int]] = {}
+        for node, number in rows:
+            found.setdefault(node, set()).add(number)
+        return found
+
+    async def note_unlearned(self, node: str, numbers: Iterable[int]) -> None:
+        """The node has taken these labels out of its log."""
+        rows = [(node, number) for number in numbers]
+        await self._database.run(
+            lambda connection: connection.executemany("DELETE FROM unlearning WHERE node = ? AND number = ?", rows)
+        )
 
     async def count_labels(self) -> int:
         """Every label that was ever told."""
@@ -211,19 +282,25 @@ class SiteStore:
         return dict(rows)
 
 
+def _column(connection: sqlite3.Connection, text: str) -> frozenset[str]:
+    return frozenset(value for (value,) in connection.execute(text))
+
+
 def _add(connection: sqlite3.Connection, label: LabelRow) -> LabelRow:
     if other := _contradiction(connection, label, LONGEST_MS):
         raise RequestError(
             f"Label {other}, told in the same second, says otherwise of {label.room} in that time: "
             "find out which is right, and say that again."
         )
-    return _insert(connection, label)
+    return insert_label(connection, label)
 
 
-def _insert(connection: sqlite3.Connection, label: LabelRow) -> LabelRow:
+def insert_label(connection: sqlite3.Connection, label: LabelRow) -> LabelRow:
+    """Stores a label under the next number; those that it covers wholly are superseded."""
     values = (label.room, label.class_name, label.from_utc_ms, label.to_utc_ms, label.weight)
+    # Nodes know labels by their numbers: none is given twice, even if the newest labels were forgotten.
     cursor = connection.execute(
-        f"INSERT INTO labels ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 (column names of this file)
+        f"INSERT INTO labels (number, {_COLUMNS}) VALUES ({_NEXT}, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (*values, label.source, label.author, label.told_utc_ms),
     )
     stored = replace(label, number=cursor.lastrowid or 0)
@@ -277,24 +354,32 @@ def _newest_of(connection: sqlite3.Connection, author: str) -> LabelRow:
     return LabelRow(*row)
 
 
-def _free(connection: sqlite3.Connection, number: int) -> list[LabelRow]:
-    """Gives each label that a withdrawn one had replaced to the next one that covers it, or to nobody."""
-    rows = connection.execute("SELECT * FROM labels WHERE superseded_by = ? ORDER BY number", (number,)).fetchall()
+def free_superseded(connection: sqlite3.Connection, numbers: Collection[int]) -> list[LabelRow]:
+    """Gives each label that those had replaced which no longer count to the next one that covers it, or to nobody.
+
+    The table is read once, however many they are: they may be an import.
+    """
+    replaced = connection.execute(
+        "SELECT * FROM labels WHERE superseded_by IN (SELECT value FROM json_each(?)) ORDER BY number",
+        (json.dumps(sorted(numbers)),),
+    ).fetchall()
+    rows = [LabelRow(*values) for values in replaced]
+    longest_ms = connection.execute("SELECT max(to_utc_ms - from_utc_ms) FROM labels").fetchone()[0] if rows else 0
     freed = []
-    for row in (LabelRow(*values) for values in rows):
+    for row in rows:
         heir = connection.execute(
-            "SELECT number FROM labels WHERE room = ? AND from_utc_ms BETWEEN ? AND ? AND to_utc_ms >= ?"
-            " AND number > ? AND withdrawn_utc_ms = 0 AND weight >= ? ORDER BY number LIMIT 1",
+            "SELECT min(number) FROM labels WHERE room = ? AND from_utc_ms BETWEEN ? AND ? AND to_utc_ms >= ?"
+            " AND number > ? AND withdrawn_utc_ms = 0 AND weight >= ?",
             (
                 row.room,
-                row.from_utc_ms - LONGEST_MS,
+                row.from_utc_ms - longest_ms,
                 row.from_utc_ms,
                 row.to_utc_ms,
                 row.number,
                 row.weight,
             ),
         ).fetchone()
-        by = heir[0] if heir else 0
+        by = heir[0] or 0
         connection.execute("UPDATE labels SET superseded_by = ? WHERE number = ?", (by, row.number))
         freed.append(replace(row, superseded_by=by))
     return freed

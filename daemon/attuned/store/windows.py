@@ -16,10 +16,12 @@ from attuned.nodes.boot import BootRecord
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.window import Window, pack, unpack_all
 from attuned.store import migrations
+from attuned.store.audit import AuditStore
 from attuned.store.beliefs import HOUR_MS, BeliefHour, BeliefStore, SaidRow, write_hours, write_said
 from attuned.store.database import Database
 from attuned.store.days import DayStore
-from attuned.store.retention import HOUR_BITS, PART_BITS, RetentionStore
+from attuned.store.dropping import HOUR_BITS, PART_BITS
+from attuned.store.retention import RetentionStore
 
 BootKey = tuple[str, int]  # node, boot
 
@@ -32,9 +34,15 @@ class WindowStore:
 
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "windows.db", migrations.windows, migrations.WINDOWS_VERSION)
+        self.audit = AuditStore(self._database)
         self.beliefs = BeliefStore(self._database)
         self.days = DayStore(self._database)
         self.retention = RetentionStore(self._database)
+
+    @property
+    def database(self) -> Database:
+        """For what is done to several of its tables at once."""
+        return self._database
 
     async def open(self) -> None:
         await self._database.open()
@@ -83,6 +91,17 @@ class WindowStore:
         await self._database.run(work)
         return moved
 
+    async def rooms(self) -> frozenset[str]:
+        """Rooms that something was said or known of."""
+        found = await self._database.read(
+            lambda connection: connection.execute("SELECT room FROM beliefs UNION SELECT room FROM said").fetchall()
+        )
+        return frozenset(room for (room,) in found)
+
+    async def nodes(self) -> frozenset[str]:
+        """Nodes that have brought windows."""
+        return frozenset(node for node, _ in await self.boots())
+
     async def earliest_unpacked(self, until_utc_ms: Mapping[str, int]) -> dict[str, int]:
         """The end of each node's first window in the inbox that ends by the node's time in `until_utc_ms`."""
 
@@ -125,6 +144,17 @@ def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
     for window in _inbox(connection):
         boots[window.node, window.boot].count(window)
     return dict(boots)
+
+
+def count_in_boots(connection: sqlite3.Connection, windows: Iterable[Window]) -> None:
+    """Writes down that windows have come, of which nothing else will be kept."""
+    boots: dict[BootKey, BootRecord] = {}
+    for window in windows:
+        key = window.node, window.boot
+        if key not in boots:
+            boots[key] = _packed_boot(connection, key)
+        boots[key].count(window)
+    _write_boots(connection, boots)
 
 
 def _packed_boot(connection: sqlite3.Connection, key: BootKey) -> BootRecord:
@@ -185,17 +215,14 @@ def _pack_inbox(connection: sqlite3.Connection) -> int:
     if not rows:
         return 0
     hours: dict[int, dict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
-    boots: dict[BootKey, BootRecord] = {}
+    windows = []
     for _, record in rows:
         (window,) = unpack_all(record)
         hours[window.end_utc_ms // HOUR_MS][window.node].append(record)
-        key = window.node, window.boot
-        if key not in boots:
-            boots[key] = _packed_boot(connection, key)
-        boots[key].count(window)
+        windows.append(window)
     for hour, by_node in sorted(hours.items()):
         _add_part(connection, hour, by_node)
-    _write_boots(connection, boots)
+    count_in_boots(connection, windows)
     connection.execute("DELETE FROM inbox WHERE id <= ?", (rows[-1][0],))
     return len(rows)
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from attune_core import Head, Schema, Windower
 
+from attuned.learning.blocks import HEAD
 from attuned.learning.record import run_filter
 from attuned.learning.replay.errors import SpecError
 from attuned.learning.replay.nodes import Evidence, Features, Samples
@@ -15,11 +16,11 @@ from attuned.learning.replay.nodes import Evidence, Features, Samples
 class CoreHead:
     """A head of the core behind the interface of a replay."""
 
-    def __init__(self, name: str, schema: Schema) -> None:
-        self._head, _ = Head.factory(schema, name)
+    def __init__(self, head: Head) -> None:
+        self._head = head
 
-    def learn(self, features: Features, classes: npt.NDArray[np.uint8]) -> None:
-        self._head.learn(features, classes)
+    def learn(self, features: Features, classes: npt.NDArray[np.uint8], weight: float = 1.0) -> None:
+        self._head.learn(features, classes, np.full(len(classes), weight, np.float32))
 
     def predict(self, features: Features) -> Evidence:
         evidence, told = self._head.predict(features)
@@ -46,7 +47,7 @@ class CoreCode:
         return np.concatenate([before, last])
 
     def head(self, name: str, kinds: tuple[str, ...], window_s: int) -> CoreHead:
-        return CoreHead(name, schema(kinds, window_s))
+        return new_head(schema(kinds, window_s), name)
 
     def filter(
         self,
@@ -56,6 +57,12 @@ class CoreCode:
         dwell_s: Sequence[float] | None = None,
     ) -> npt.NDArray[np.float64]:
         return run_filter(window_s, dwell_s)(nats, told)
+
+
+def new_head(schema: Schema, name: str = HEAD) -> CoreHead:
+    """A head on the factory release."""
+    head, _ = Head.factory(schema, name)
+    return CoreHead(head)
 
 
 @cache

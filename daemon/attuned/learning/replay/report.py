@@ -3,12 +3,14 @@
 import resource
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime, tzinfo
 from typing import Any
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from attuned.learning.loop.run import LoopFigures
 from attuned.learning.replay.following import HOLD_S, Delays
 from attuned.learning.replay.run import Result
 from attuned.learning.replay.scores import Scores, Steadiness
@@ -43,7 +45,7 @@ def peak_rss_mb() -> float:
 
 def as_json(result: Result, peak_mb: float) -> dict[str, Any]:
     """The object that `attune replay --json` prints; its keys are a promise."""
-    return {
+    found = {
         "name": result.name,
         "head": result.head,
         "mode": result.mode,
@@ -56,6 +58,7 @@ def as_json(result: Result, peak_mb: float) -> dict[str, Any]:
         "head_bytes": result.head_bytes,
         "peak_rss_mb": peak_mb,
     }
+    return found if result.loop is None else found | asdict(result.loop)
 
 
 def as_screen(result: Result) -> Group:
@@ -65,7 +68,21 @@ def as_screen(result: Result) -> Group:
     """
     # Not titles of the tables, which would wrap at the width of a narrow table.
     first, second = (Text(title, style="italic") for title in (_title(result), FOLLOWING_TITLE))
-    return Group(first, _scores_table(result), "", second, _following_table(result), "")
+    tables = (first, _scores_table(result), "", second, _following_table(result), "")
+    return Group(*tables, *([] if result.loop is None else _loop_lines(result.loop, result.zone)))
+
+
+def _loop_lines(loop: LoopFigures, zone: tzinfo) -> Iterator[str]:
+    """What the loop did, in a line, and each thing that happened."""
+    yield (
+        f"{loop.labels_asked:,} labels asked, {loop.drift_events:,} drift events; "
+        f"releases: {loop.releases:,} taken up, "
+        f"{loop.refused:,} refused, {loop.undecided:,} with too little evidence; {loop.negative_flips:,} negative flips"
+    )
+    for one in loop.happenings:
+        when = datetime.fromtimestamp(one.utc_ms / 1000, zone)
+        yield f"  {when:%Y-%m-%d %H:%M}  {one.room or 'site':12}  {one.what:10}  {one.text}"
+    yield ""
 
 
 def _scores_table(result: Result) -> Table:
