@@ -1,4 +1,4 @@
-"""The least that could be done with a report: open its frame, parse it and append it to SQLite, in commits of the same size."""
+"""The least that could be done with a report: open and parse its frame, and append it to SQLite in commits as large."""
 
 import sqlite3
 import struct
