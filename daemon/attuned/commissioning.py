@@ -114,6 +114,9 @@ class Commissioning:
         self._known(node)
         told = self._tell(node, node_pb2.Command(disown=True))
         await self._store.forget(node)
+        if hint in self._trust.waiting and self._trust.waiting[hint].node == node:
+            del self._trust.waiting[hint]
+            await self._store.drop_code(hint.hex())
         self._trust.remove(node)
         self._assignments.remove(node)
         self._hub.remove(node)

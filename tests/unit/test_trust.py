@@ -8,7 +8,9 @@ from attune_proto.v1 import node_pb2
 from attuned.nodes import noise
 from attuned.nodes.frames import KK, SEALED, XXPSK0, call
 from attuned.nodes.own_keys import OwnKeys
+from attuned.nodes.trust import TRIES
 from daemon_world import A, B, FakeClock
+from node_side import NodeSide
 from wire_world import MINUTE, Daemon, Wire, new_node, owned
 
 
@@ -228,6 +230,37 @@ def test_a_replayed_handshake_does_not_end_a_live_session() -> None:
     before = len(wire.daemon.windows)
     wire.live(120)
     assert len(wire.daemon.windows) == before + 2
+
+
+def test_a_flood_of_handshakes_costs_no_more_than_a_few() -> None:
+    wire = owned()
+    first = NodeSide(bytes.fromhex(A), wire.daemon.own.public[0])
+    for _ in range(1000):
+        wire.daemon.hub.frame(wire, 1, first.begin())
+    assert wire.daemon.trust._tries[bytes.fromhex(A)[:4]][1] > TRIES
+    before = len(wire.daemon.windows)
+    wire.live(600)
+    assert len(wire.daemon.windows) == before + 10
+    # And the node itself may begin anew before long.
+    wire.connect()
+    wire.live(60)
+    assert wire.node.facts.timed
+
+
+def test_a_node_that_is_removed_before_it_has_confirmed_harms_nobody() -> None:
+    wire = Wire(Daemon(FakeClock()), new_node())
+    wire.daemon.expect(wire.node.code)
+    wire.connect()
+    wire.turn()
+    wire.turn()
+    last = next(frame for frame in wire.node.frames() if frame[:1] == bytes([XXPSK0]))
+    wire.daemon.hub.frame(wire, 1, last)
+    wire.down.clear()
+    wire.daemon.trust.remove(A)
+    wire.daemon.hub.remove(A)
+    wire.daemon.hub.conversations.pop(A, None)
+    wire.daemon.hub.frame(wire, 1, last)
+    assert wire.down == []
 
 
 def test_calls_without_end_keep_a_node_busy_for_no_more_than_a_handshake_in_ten_seconds() -> None:

@@ -221,8 +221,9 @@ class Hub:
         if step.newcomer is not None:
             self._move(self._provisional(step.newcomer.node.node), link)
             self._listener.on_newcomer(step.newcomer)
-        if step.again:
-            self.greet_again(self.conversations[step.again])
+        again = self.conversations.get(step.again)
+        if again is not None:
+            self.greet_again(again)
 
     def _provisional(self, node: str) -> Conversation:
         return self.conversations.setdefault(node, self._new(node))

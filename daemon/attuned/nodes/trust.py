@@ -13,6 +13,11 @@ from attuned.nodes.trusted import CodeRow, TrustedNode
 # Nodes heard of that nobody has added: enough to commission a floor, too few to fill a memory.
 STRANGER_LIMIT = 256
 
+# Handshakes of one node that are looked at in a stretch of the daemon's clock: each costs most of a millisecond, a node
+# has a few, and whoever sends more in its name only delays it.
+TRIES = 20
+TRIES_MS = 10_000
+
 # What commissioning says beside keys (core/session/session.h).
 OWNED, TEST = 1, 2
 OWNER_SIZE = 8
@@ -79,6 +84,7 @@ class Trust:
         self._sessions: dict[str, NodeSessions] = {}
         self._by_hint: dict[bytes, list[str]] = {}
         self._entropy = entropy
+        self._tries: dict[bytes, tuple[int, int]] = {}
         for node in nodes:
             self.add(node)
         for row in codes:
@@ -149,6 +155,8 @@ class Trust:
     def handshake(self, frame: bytes, now_utc_ms: int) -> Step:
         """Takes a handshake frame of a node. FrameError for what leads nowhere."""
         handshake = read_handshake(frame)
+        if not self._may_try(handshake.hint, now_utc_ms):
+            raise FrameError("more handshakes than a node has")
         if handshake.kind == KK:
             return self._answer_kk(frame, handshake)
         waiting = self.waiting.get(handshake.hint)
@@ -158,6 +166,15 @@ class Trust:
         if handshake.number == 1:
             return self._begin(waiting, handshake)
         return self._finish(waiting, handshake, now_utc_ms)
+
+    def _may_try(self, hint: bytes, now_utc_ms: int) -> bool:
+        if hint not in self._by_hint and hint not in self.waiting:
+            return True  # answered without any work
+        begun, count = self._tries.get(hint, (now_utc_ms, 0))
+        if now_utc_ms - begun >= TRIES_MS:
+            begun, count = now_utc_ms, 0
+        self._tries[hint] = begun, count + 1
+        return count < TRIES
 
     def _answer_kk(self, frame: bytes, handshake: HandshakeFrame) -> Step:
         for node in self._by_hint.get(handshake.hint, ()):
