@@ -33,6 +33,10 @@ class Errands:
         """Errands that wait."""
         return len(self._waiting)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether an errand waits that was put with this name in `once`."""
+        return name in self._names
+
     def put(self, errand: Errand, once: str = "") -> None:
         """Adds an errand. Of those with the same name in `once`, one serves all that come before it is begun."""
         if once in self._names:

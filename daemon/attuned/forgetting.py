@@ -128,8 +128,10 @@ class Oblivion:
         await labels.wait_unlearned(wait_s)
         async with self._gate.alone():
             here = {room for entry in entries for room in entry.selection.rooms} & self._knowers.rooms.rooms.keys()
-            for room in () if ids else sorted(here):
-                await self._knowers.lessons.learn_now(room)
+            lessons = self._knowers.lessons
+            # Labels that came since may not have been learned yet.
+            for room in sorted(room for room in here if not ids or room in lessons.errands):
+                await lessons.learn_now(room)
             held = {node: labels.held(node) for node in conversations}
             return await self._retraining.prove([entry.id for entry in entries], held, labels.to_unlearn)
 

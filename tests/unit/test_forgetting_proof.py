@@ -15,8 +15,9 @@ from attuned.learning.worker import work
 from attuned.site import Site
 from attuned.store import forgetting, forgetting_site
 from attuned.store.reading import Reader
+from attuned.store.site import LabelRow
 from daemon_world import window
-from forget_world import NOW, A, Ticking, forget, greeted, lived, running
+from forget_world import NOW, A, Ticking, answer, forget, greeted, lived, running
 from release_world import DAY_MS, START, Days
 
 HOUR = 3_600_000
@@ -71,6 +72,21 @@ async def test_holds_for_every_selection(folder: Path, name: str) -> None:
     async with running(folder, Ticking(NOW + 60_000)) as site:
         await greeted(site)
         assert await proof(site, []) == []
+
+
+@pytest.mark.usefixtures("beside")
+async def test_a_label_that_was_not_learned_yet_is_no_trace(folder: Path) -> None:
+    async with running(folder, Ticking(NOW)) as site:
+        await greeted(site)
+        entry = await forget(site, room="r", from_utc_ms=START, to_utc_ms=START + DAY_MS)
+        before = site.rooms.model("r")
+        # Told after the forgetting: the other way round than what is known of the day.
+        told = LabelRow(0, "r", "occupied", START + 26 * HOUR, START + 31 * HOUR, 1.0, "person", "ann", 0)
+        await site.labels.add(told)
+        assert "r" in site.lessons.errands
+        answer(site)
+        assert await proof(site, [entry.id]) == []
+        assert site.rooms.model("r") != before
 
 
 async def test_is_made_by_a_process_of_its_own(folder: Path) -> None:

@@ -23,8 +23,8 @@ _LIST = (
     Column("node", leave=3),
     Column("made", leave=2),
     Column("state"),
-    Column("verdict", leave=1, least=8),
-    Column("because", leave=4, least=8),
+    Column("verdict", leave=1, least=19),
+    Column("because", leave=4, least=14),
 )
 _FIGURES = (
     Column("where", least=22),
@@ -74,7 +74,7 @@ def releases_table(reply: admin_pb2.ListReleasesReply, zone: tzinfo) -> Renderab
                 Text(one.room),
                 Text(one.node, style="dim"),
                 Text(clock.short(one.made_utc_ms, reply.now_utc_ms, zone)),
-                Text(_state(one)),
+                Text("ready to be signed" if one.ready else one.state),
                 Text(one.verdict, style=_STYLES.get(one.verdict, "")),
                 Text(one.trigger, style="dim"),
             )
