@@ -102,6 +102,7 @@ def test_mistakes_get_one_sentence(installation: Installation, tmp_path: Path) -
         assert "waits for `attune node add`" in attune(installation, "node", "waiting").stdout
 
 
+@pytest.mark.slow
 def test_a_node_of_another_daemon_says_so(installation: Installation, tmp_path: Path) -> None:
     other = Installation(tmp_path / "other", {ROOM: []}, rate=60)
     try:
@@ -120,6 +121,7 @@ def test_a_node_of_another_daemon_says_so(installation: Installation, tmp_path: 
         other.close()
 
 
+@pytest.mark.slow
 def test_what_can_be_done_with_a_node(installation: Installation, tmp_path: Path) -> None:
     def done(*words: str) -> str:
         answer = attune(installation, "node", *words)
