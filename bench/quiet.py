@@ -25,11 +25,11 @@ from attuned.presence.timeline import RoomTimeline
 from rich.console import Console
 from rich.table import Table
 
+from bench.daemon_side import Talk
 from bench.output import results
 
 SPECS = ("candanedo", "robod", "singh")
 TAUGHT, PART, SEED = 64, 8, 5
-HEADER = 5
 NODE = bytes.fromhex("a1b2c3d4e5f60718")
 DAY_S = 86_400
 
@@ -64,8 +64,10 @@ class Board:
         self.stream, self.window_s = stream, window_s
         self.booted_ms = (first_end_s - window_s) * 1000
         self.core = Node(NODE, 1, stream.kinds, window_s)
+        self._talk = Talk(self.core)
         self.core.link(True)
         self.reports: list[Reported] = []
+        self._hear()
         self._tell(node_pb2.DaemonMessage(time=node_pb2.Time(utc_ms=self.booted_ms, quiet=quiet)))
 
     def learn(self, features: npt.NDArray[np.int16], classes: npt.NDArray[np.int8]) -> None:
@@ -96,11 +98,11 @@ class Board:
         self._hear()
 
     def _send(self, message: node_pb2.DaemonMessage) -> None:
-        self.core.receive(bytes([1, *NODE[:4]]) + message.SerializeToString())
+        self._talk.tell(message)
 
     def _hear(self) -> None:
-        while frames := self.core.frames():
-            for message in (node_pb2.NodeMessage.FromString(frame[HEADER:]) for frame in frames):
+        while messages := self._talk.heard():
+            for message in messages:
                 if message.HasField("report"):
                     self._keep(message.report)
                 elif message.HasField("drift_sketch"):

@@ -40,6 +40,9 @@ SETTLE_S = 30
 # The first windows may be dated before the start: a tie is as good as its way there and back.
 SPARE_MS = 3_600_000
 
+# Longest time for all nodes to be commissioned, in seconds.
+COMMISSION_S = 120
+
 
 @dataclass(frozen=True)
 class Spent:
@@ -170,12 +173,22 @@ def _running(
         if past is not None and past.node_of:
             past.write(stage.folder / "store")
         stage.start()
-        drive = Drive(stage, traffic)
-        drive.start()
         with connect(str(stage.api_socket)) as daemon:
+            _commissioned(daemon, fleet)
+            drive = Drive(stage, traffic)
+            drive.start()
             yield stage, daemon, drive
     finally:
         stage.stop()
+
+
+def _commissioned(daemon: Daemon, fleet: Fleet) -> None:
+    """Returns once every node has said hello: handshakes are no part of what is measured."""
+    deadline = time.monotonic() + COMMISSION_S
+    while sum(bool(node.firmware) for node in daemon.nodes([]).nodes) < fleet.count:
+        if time.monotonic() > deadline:
+            raise RuntimeError("The nodes were not commissioned in time: read the daemon's log.")
+        time.sleep(0.2)
 
 
 def _past(fleet: Fleet, rooms: int) -> Past:

@@ -12,11 +12,12 @@ from typing import Annotated
 
 import grpc
 import typer
-from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, link_pb2_grpc
+from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, link_pb2_grpc, nodes_pb2_grpc
 from systemd import daemon as systemd
 
 from attuned.api.admin import AdminService
 from attuned.api.drift import DriftService
+from attuned.api.nodes import NodesService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.config import ClockSettings, MqttSettings, Settings, load
@@ -104,6 +105,7 @@ async def _servers(site: Site, links: LinkService) -> AsyncIterator[None]:
     link_pb2_grpc.add_NodeLinkServicer_to_server(links, gateways)
     admin_pb2_grpc.add_AdminServicer_to_server(AdminService(site, links), admin)
     drift_pb2_grpc.add_DriftServicer_to_server(DriftService(site), admin)
+    nodes_pb2_grpc.add_NodesServicer_to_server(NodesService(site), admin)
     for address in site.settings.gateways.listen:
         _listen(gateways, address)
     _listen(admin, f"unix:{site.settings.api.socket}")

@@ -8,11 +8,13 @@ from functools import partial
 from attune_core import Schema
 from attune_proto.v1 import node_pb2
 
+from attuned.assignments import Assignments
 from attuned.bms.announcing import Announcing
 from attuned.bms.label_commands import LabelCommands
 from attuned.bms.label_topic import set_topics
 from attuned.bms.publisher import Publisher
 from attuned.clock import Clock
+from attuned.commissioning import Commissioning
 from attuned.config import RoomSettings, Settings
 from attuned.drift.detector import Detector
 from attuned.drift.life import DriftEvent, State
@@ -33,8 +35,10 @@ from attuned.nodes.commits import Commits
 from attuned.nodes.conversation import Conversation, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.hub import Hub
+from attuned.nodes.own_keys import OwnKeys
 from attuned.nodes.press import Press
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.trust import Newcomer, Trust
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief
 from attuned.presence.history import history
@@ -56,6 +60,8 @@ class Site:
     """Owns the state of the running daemon. Methods run in the event loop; whatever waits for a disk is awaited."""
 
     hub: Hub
+    trust: Trust
+    commissioning: Commissioning
     rooms: Rooms
     labels: Labels
     retraining: Retraining
@@ -67,7 +73,8 @@ class Site:
     keeping: Keeping
 
     def __init__(self, settings: Settings, clock: Clock, publisher: Publisher | None) -> None:
-        self.settings = settings
+        self.assignments = Assignments(settings)
+        self.settings = settings = self.assignments.settings
         self.clock = clock
         self.publisher = publisher
         self.started_utc_ms = clock.utc_ms()
@@ -81,9 +88,9 @@ class Site:
             settings.store,
             site=self.site_store,
             store=self.window_store.retention,
-            room_of=settings.room_of,
+            room_of=self.assignments.room_of,
         )
-        self.room_settings: dict[str, RoomSettings] = {room.id: room for room in settings.rooms}
+        self.room_settings: dict[str, RoomSettings] = self.assignments.rooms
         self.commits = Commits(clock, self)
         self.watchers: set[Watcher] = set()
         self.gate = Gate()
@@ -104,10 +111,19 @@ class Site:
         await self.site_store.open()
         await self.window_store.open()
         unfinished = await self.forgetting.resume()
-        room_of = self.settings.room_of
+        await self._open_trust()
+        room_of = self.assignments.room_of
         facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
         boots = await self.window_store.boots()
-        self.hub = Hub(self.clock, room_of, facts, boots, self, quiet=self.settings.quiet_nodes)
+        self.hub = Hub(self.clock, room_of, facts, boots, self, trust=self.trust, quiet=self.settings.quiet_nodes)
+        self.commissioning = Commissioning(
+            self.clock,
+            assignments=self.assignments,
+            trust=self.trust,
+            hub=self.hub,
+            store=self.site_store.keys,
+            placed=self._on_placed,
+        )
         models = {room: RoomModel.model_validate_json(text) for room, text in (await self.site_store.models()).items()}
         self.rooms = Rooms(
             self.room_settings,
@@ -148,18 +164,22 @@ class Site:
         self._open_oblivion(await self.forgetting.entries(), unfinished)
         self.commits.hurry()
 
+    async def _open_trust(self) -> None:
+        own, keys = OwnKeys(self.settings.store.path), self.site_store.keys
+        own.open()
+        nodes = await keys.nodes()
+        self.trust = Trust(own, nodes, await keys.codes(), test_nodes=self.settings.site.test_nodes)
+        self.assignments.take(nodes)
+
     async def _open_labels(self) -> None:
         self.teaching = Teaching(self.clock, self.hub.send)
-        nodes_of = {
-            room.id: {node: self.hub.conversations[node] for node in room.nodes} for room in self.room_settings.values()
-        }
         self.labels = Labels(
             self.clock,
             site=self.site_store,
             windows=self.window_store,
             teaching=self.teaching,
             names={room.id: room.name for room in self.room_settings.values()},
-            nodes_of=nodes_of,
+            nodes_of={room: self._conversations(room) for room in self.room_settings},
             flush=self.commits.flush,
             changed=self._on_labels,
         )
@@ -234,12 +254,41 @@ class Site:
     def on_hello(self, conversation: Conversation) -> None:
         if conversation.facts is None or not conversation.room:
             return
+        self.commissioning.tell_key(conversation.node)
         # A node may say hello as often as it likes.
         self.errands.put(partial(self._greet, conversation), once=conversation.node)
 
+    def on_newcomer(self, newcomer: Newcomer) -> None:
+        if not self.commissioning.takes_again(newcomer):
+            self.errands.put(partial(self.commissioning.take, newcomer))
+
+    def on_confirmed(self, node: str) -> None:
+        if self.commissioning.needs_confirming(node):
+            self.errands.put(partial(self.commissioning.confirm, node), once=f"confirm {node}")
+
+    def _on_placed(self, node: str) -> None:
+        """A node stands in another room than before, or is new, or gone."""
+        room = self.assignments.room_of.get(node, "")
+        conversation = self.hub.conversations.get(node)
+        before = conversation.room if conversation else ""
+        if conversation is not None:
+            conversation.room = room
+            known = self.trust.nodes.get(node)
+            conversation.stands_for = tuple(known.stands_for.split()) if known else ()
+        self.rooms.place(node, room)
+        for name in self.room_settings:
+            self.labels.place(name, self._conversations(name))
+        if conversation is not None:
+            self.errands.put(partial(self.labels.moved, conversation, before))
+            self.hub.greet_again(conversation)
+
+    def _conversations(self, room: str) -> dict[str, Conversation]:
+        nodes = self.room_settings[room].nodes
+        return {node: self.hub.conversations[node] for node in nodes if node in self.hub.conversations}
+
     def _on_drift(self, event: DriftEvent) -> None:
         """A new event has its room retrained."""
-        room = self.settings.room_of.get(event.node, "")
+        room = self.assignments.room_of.get(event.node, "")
         if room and event.changed_utc_ms == event.raised_utc_ms:
             self.retraining.ask(room, f"drift event {event.number}")
         self.announcing.alert(event, room)
@@ -305,7 +354,8 @@ class Site:
         for conversation in conversations:
             self.hub.send(conversation, conversation.acknowledgement())
         for window in windows:
-            self.labels.on_committed(self.hub.conversations[window.node], window)
+            if window.node in self.hub.conversations:
+                self.labels.on_committed(self.hub.conversations[window.node], window)
 
     def _say(self, saying: Sequence[tuple[str, Belief]]) -> None:
         for room, belief in saying:
@@ -363,11 +413,12 @@ class Site:
 
     def releases(self, room: str) -> dict[str, str]:
         """The release that each node of a room runs."""
-        conversations = (self.hub.conversations[node] for node in self.room_settings[room].nodes)
+        conversations = self._conversations(room).values()
         return {c.node: c.facts.release for c in conversations if c.facts is not None}
 
     def _sensors_of(self, node: str) -> Sequence[str]:
-        return self.hub.conversations[node].kinds
+        conversation = self.hub.conversations.get(node)
+        return conversation.kinds if conversation else ()
 
     def _schemas(self) -> dict[str, Schema]:
         """Of the nodes that measure in rooms."""

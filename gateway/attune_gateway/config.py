@@ -65,7 +65,7 @@ def _daemon(text: object) -> str:
         if len(text.removeprefix("unix:")) > _SOCKET_PATH_MAX:
             raise ValueError("path too long for a socket")
     elif parse_host_port(text).host not in _LOOPBACK:
-        raise ValueError("frames travel in the clear, so they stay on this machine")
+        raise ValueError("the daemon knows no gateways by name yet, so they stay on its machine")
     return text
 
 

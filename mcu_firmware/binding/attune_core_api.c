@@ -1,5 +1,7 @@
 #include "attune_core_api.h"
 
+#include "core_keeper.h"
+
 #include "drift/sketch.h"
 #include "framing/frame.h"
 #include "node/node.h"
@@ -16,6 +18,7 @@ struct core_limits core_limits_of_build(void) {
         .classes = ATTUNE_MAX_CLASSES,
         .backlog = ATTUNE_BACKLOG,
         .node_frame = ATTUNE_NODE_FRAME,
+        .key_record = 1 + ATTUNE_KEYS * ATTUNE_KEY_SIZE,
         .evidence_nats = (int)ATTUNE_EVIDENCE_LIMIT,
         .dwell_free_s = ATTUNE_DWELL_FREE_S,
         .dwell_other_s = ATTUNE_DWELL_OTHER_S,
@@ -41,6 +44,7 @@ struct core_sizes core_sizes_of_build(void) {
         .sealed_pair = sizeof(attune_sealed_pair),
         .model = sizeof(attune_model),
         .transfer = sizeof(attune_transfer),
+        .test_keeper = core_keeper_size(),
     };
 }
 
@@ -323,8 +327,9 @@ int core_sketch_import(struct attune_sketch *sketch, const uint8_t *bytes, size_
 }
 
 int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t boot, const char *firmware,
-                   const uint8_t *sensors, size_t count, uint16_t window_s) {
-    attune_identity identity = {.boot = boot, .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON};
+                   const uint8_t *sensors, size_t count, uint16_t window_s, int test) {
+    attune_identity identity = {
+        .boot = boot, .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON, .test = test != 0};
     memcpy(identity.node_id, node_id, sizeof identity.node_id);
     strncpy(identity.firmware, firmware, sizeof identity.firmware - 1);
     return (int)attune_node_init(node, &identity, sensors, count, window_s);
@@ -343,7 +348,10 @@ void core_node_poll(struct attune_node *node, uint64_t now_ms) { attune_node_pol
 void core_node_link(struct attune_node *node, int up) { attune_node_link(node, up != 0); }
 
 void core_node_receive(struct attune_node *node, const uint8_t *frame, size_t size) {
-    attune_node_receive(node, frame, size);
+    uint8_t copy[ATTUNE_NODE_FRAME + 1];
+    const size_t taken = size < sizeof copy ? size : sizeof copy;
+    memcpy(copy, frame, taken);
+    attune_node_receive(node, copy, taken);
 }
 
 size_t core_node_send(struct attune_node *node, uint8_t *frame, size_t capacity) {
@@ -364,6 +372,8 @@ void core_node_describe(const struct attune_node *node, struct core_node_facts *
     facts->state = attune_filter_class(&node->filter);
     facts->link_up = node->link_up;
     facts->timed = node->timed;
+    facts->ready = attune_session_ready(&node->session);
+    facts->blinks = attune_node_blinks(node);
     memcpy(facts->release, node->release_digest, sizeof facts->release);
     memcpy(facts->schema, node->schema.hash, sizeof facts->schema);
 }

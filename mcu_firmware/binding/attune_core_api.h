@@ -17,6 +17,7 @@ struct attune_window;
 struct attune_head;
 struct attune_filter;
 struct attune_node;
+struct attune_test_keeper;
 struct attune_frame_decoder;
 struct attune_sketch;
 struct attune_noise;
@@ -27,14 +28,14 @@ struct attune_transfer;
 
 /* Limits of config.h. */
 struct core_limits {
-    int sensors, features, classes, backlog, node_frame, evidence_nats;
+    int sensors, features, classes, backlog, node_frame, key_record, evidence_nats;
     int dwell_free_s, dwell_other_s, min_dwell_s, max_dwell_s;
     int sketch_bins, sketch_most, sketch_far;
 };
 struct core_limits core_limits_of_build(void);
 
 struct core_sizes {
-    size_t schema, window, head, filter, node, frame_decoder, sketch, noise, handshake, sealed_pair, model, transfer;
+    size_t schema, window, head, filter, node, frame_decoder, sketch, noise, handshake, sealed_pair, test_keeper, model, transfer;
 };
 struct core_sizes core_sizes_of_build(void);
 
@@ -126,7 +127,20 @@ int core_sketch_import(struct attune_sketch *sketch, const uint8_t *bytes, size_
 
 /* attune_schema_error. node_id has 8 bytes. */
 int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t boot, const char *firmware,
-                   const uint8_t *sensors, size_t count, uint16_t window_s);
+                   const uint8_t *sensors, size_t count, uint16_t window_s, int test);
+/* Keeps a node's keys in memory. Its random numbers follow from 32 bytes, and so does each node's key and code. record has
+ * core_limits.key_record bytes: what was saved last, the first of them 0 before a first start. */
+void core_keeper_init(struct attune_test_keeper *keeper, const uint8_t *seed, const uint8_t *record);
+void core_keeper_record(const struct attune_test_keeper *keeper, uint8_t *record);
+/* From now on nothing is saved. */
+void core_keeper_break(struct attune_test_keeper *keeper);
+/* The keeper must outlive the node. */
+int core_node_open_keys(struct attune_node *node, struct attune_test_keeper *keeper);
+/* text has 43 bytes. */
+void core_node_code(const struct attune_node *node, char *text);
+void core_code_write(const uint8_t *hint, const uint8_t *bits, char *text);
+void core_code_psk(const uint8_t *hint, const uint8_t *bits, uint8_t *psk);
+
 /* attune_sample_result. */
 int core_node_sample(struct attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value);
 void core_node_press(struct attune_node *node, uint64_t tick_ms, uint8_t class_index);
@@ -140,7 +154,7 @@ const struct attune_head *core_node_head(const struct attune_node *node);
 struct core_node_facts {
     uint32_t next_seq, waiting, dropped, label_windows;
     uint32_t bad_frames, refused_samples, refused_labels;
-    uint8_t classes, state, link_up, timed;
+    uint8_t classes, state, link_up, timed, ready, blinks;
     uint8_t release[16];
     uint8_t schema[8];
 };

@@ -32,6 +32,12 @@ void attune_port_entropy(uint8_t *bytes, size_t size);
  * it. */
 bool attune_port_identity(attune_identity *identity);
 
+/* Reads the keys that were saved last; held is 0 if none ever were. False if they cannot be read: the node must not start. */
+bool attune_port_keys_load(attune_keys *keys);
+
+/* Keeps the keys in place of those before. True once they outlive a loss of power; on false either those before are kept or these. */
+bool attune_port_keys_save(const attune_keys *keys);
+
 typedef struct attune_node_type {
     uint16_t window_s;
     uint8_t sensors;
@@ -65,6 +71,11 @@ typedef struct attune_button_event {
 /* Hands out the oldest press that waits; false if none does, and always on a board without a button. A press is one event
  * however its contact bounces. */
 bool attune_port_button(attune_button_event *event);
+
+/* --- Lamp --- */
+
+/* Switches the lamp by which somebody finds the node; a board without one says so where a person can read it. */
+void attune_port_lamp(bool on);
 
 /* --- Link --- */
 

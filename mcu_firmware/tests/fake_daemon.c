@@ -6,27 +6,132 @@
 #include <pb_encode.h>
 #include <string.h>
 
+static void entropy(void *context, uint8_t *bytes, size_t size) {
+    fake_daemon *daemon = context;
+    memset(bytes, 0x5A, size);
+    memcpy(bytes + 1, &daemon->draws, sizeof daemon->draws); /* the lowest bits of a scalar do not count */
+    daemon->draws++;
+}
+
+static bool load(void *context, attune_keys *keys) {
+    *keys = ((fake_daemon *)context)->keys;
+    return true;
+}
+
+static bool save(void *context, const attune_keys *keys) {
+    fake_daemon *daemon = context;
+    if (!daemon->saving_fails) {
+        daemon->keys = *keys;
+        daemon->saves++;
+    }
+    return !daemon->saving_fails;
+}
+
+static void give_keys(fake_daemon *daemon) {
+    uint8_t secret[ATTUNE_KEY_SIZE];
+    attune_key_pair node;
+    memset(secret, 7, sizeof secret);
+    attune_key_pair_from(&daemon->own, secret);
+    memset(secret, 8, sizeof secret);
+    attune_key_pair_from(&node, secret);
+    memcpy(daemon->node_key, node.public_key, sizeof daemon->node_key);
+    attune_keys_set(&daemon->keys, ATTUNE_KEY_NODE, secret, sizeof secret);
+    attune_keys_set(&daemon->keys, ATTUNE_KEY_CODE, secret, ATTUNE_CODE_BITS);
+    attune_keys_set(&daemon->keys, ATTUNE_KEY_DAEMON, daemon->own.public_key, ATTUNE_NOISE_KEY);
+}
+
+attune_keeper fake_daemon_keeper(fake_daemon *daemon) {
+    return (attune_keeper){.context = daemon, .entropy = entropy, .load = load, .save = save};
+}
+
 void fake_daemon_init(fake_daemon *daemon, attune_node *node) {
     memset(daemon, 0, sizeof *daemon);
     daemon->node = node;
     daemon->random = 1;
+    give_keys(daemon);
+    const attune_keeper keeper = fake_daemon_keeper(daemon);
+    assert_true(attune_node_open_keys(node, &keeper));
 }
 
 static bool lost(fake_daemon *daemon) { return random_below(&daemon->random, 100) < daemon->loss; }
 
-size_t fake_daemon_frame(const fake_daemon *daemon, const attune_v1_DaemonMessage *message, uint8_t *frame) {
-    pb_ostream_t stream = pb_ostream_from_buffer(frame + 5, ATTUNE_NODE_FRAME - 5);
-    frame[0] = 1;
-    memcpy(frame + 1, daemon->node->identity.node_id, 4);
+size_t fake_daemon_seal(fake_daemon *daemon, uint8_t *frame, size_t text_size) {
+    return attune_sealed_seal(&daemon->sealed, daemon->node->identity.node_id, frame, text_size, ATTUNE_NODE_FRAME);
+}
+
+static void deliver(fake_daemon *daemon, uint8_t *frame, size_t size) {
+    if (daemon->deliver != NULL) {
+        daemon->deliver(frame, size);
+    } else {
+        attune_node_receive(daemon->node, frame, size);
+    }
+}
+
+size_t fake_daemon_frame(fake_daemon *daemon, const attune_v1_DaemonMessage *message, uint8_t *frame) {
+    pb_ostream_t stream = pb_ostream_from_buffer(frame + ATTUNE_SEALED_TEXT, ATTUNE_NODE_FRAME - ATTUNE_SEALED_AROUND);
     assert_true(pb_encode(&stream, attune_v1_DaemonMessage_fields, message));
-    return 5 + stream.bytes_written;
+    return fake_daemon_seal(daemon, frame, stream.bytes_written);
 }
 
 void fake_daemon_say(fake_daemon *daemon, const attune_v1_DaemonMessage *message) {
     uint8_t frame[ATTUNE_NODE_FRAME];
     size_t size = fake_daemon_frame(daemon, message, frame);
+    if (size > 0 && !lost(daemon)) {
+        deliver(daemon, frame, size);
+    }
+}
+
+static attune_noise_setup set_up(fake_daemon *daemon, uint8_t prologue[20], uint8_t ephemeral[32]) {
+    memcpy(prologue, "attune-session-1", 16);
+    memcpy(prologue + 16, daemon->node->identity.node_id, ATTUNE_HINT);
+    memset(ephemeral, 9, 32);
+    memcpy(ephemeral + 1, &daemon->handshakes, sizeof daemon->handshakes);
+    return (attune_noise_setup){.own = &daemon->own, .ephemeral = ephemeral, .prologue = prologue, .prologue_size = 20};
+}
+
+/* Answers the beginning of a KK handshake, each one once. */
+static void answer(fake_daemon *daemon, const uint8_t *frame, size_t size) {
+    attune_noise noise;
+    attune_noise_keys keys;
+    uint8_t prologue[20], ephemeral[32], payload[ATTUNE_NOISE_PAYLOAD];
+    size_t written;
+    const attune_noise_setup setup = set_up(daemon, prologue, ephemeral);
+    attune_noise_begin_kk(&noise, &setup, daemon->node_key);
+    assert_int_equal(
+        attune_noise_read(&noise, frame + ATTUNE_HANDSHAKE_HEADER, size - ATTUNE_HANDSHAKE_HEADER, payload, &written),
+        ATTUNE_NOISE_OK);
+    memcpy(daemon->reply, frame, ATTUNE_HANDSHAKE_HEADER);
+    daemon->reply[5] = 2;
+    assert_int_equal(
+        attune_noise_write(&noise, NULL, 0, daemon->reply + ATTUNE_HANDSHAKE_HEADER, ATTUNE_NOISE_MESSAGE, &written),
+        ATTUNE_NOISE_OK);
+    daemon->reply_size = ATTUNE_HANDSHAKE_HEADER + written;
+    assert_int_equal(attune_noise_split(&noise, &keys), ATTUNE_NOISE_OK);
+    attune_sealed_adopt(&daemon->sealed, &keys, 0);
+    daemon->handshakes++;
+}
+
+static void take_handshake(fake_daemon *daemon, const uint8_t *frame, size_t size) {
+    uint8_t reply[ATTUNE_HANDSHAKE_FRAME];
+    assert_int_equal(frame[0], ATTUNE_FRAME_KK);
+    assert_int_equal(frame[5], 1);
+    if (daemon->never_answers_handshakes) {
+        return;
+    }
+    if (daemon->reply_size == 0 || memcmp(daemon->first, frame, size) != 0) {
+        answer(daemon, frame, size);
+        memcpy(daemon->first, frame, size);
+    }
     if (!lost(daemon)) {
-        attune_node_receive(daemon->node, frame, size);
+        memcpy(reply, daemon->reply, daemon->reply_size);
+        deliver(daemon, reply, daemon->reply_size);
+    }
+}
+
+void fake_daemon_call(fake_daemon *daemon) {
+    uint8_t frame[ATTUNE_CALL_SIZE] = {ATTUNE_FRAME_CALL};
+    if (!lost(daemon)) {
+        deliver(daemon, frame, sizeof frame);
     }
 }
 
@@ -133,19 +238,29 @@ static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
     }
 }
 
+void fake_daemon_take(fake_daemon *daemon, uint8_t *frame, size_t size) {
+    attune_v1_NodeMessage message = attune_v1_NodeMessage_init_zero;
+    uint8_t *text = frame + ATTUNE_SEALED_TEXT;
+    size_t text_size;
+    assert_memory_equal(frame + 1, daemon->node->identity.node_id, ATTUNE_HINT);
+    if (frame[0] != ATTUNE_FRAME_SEALED) {
+        take_handshake(daemon, frame, size);
+        return;
+    }
+    assert_int_equal(attune_sealed_open(&daemon->sealed, frame, size, text, &text_size), ATTUNE_SEALED_OK);
+    pb_istream_t stream = pb_istream_from_buffer(text, text_size);
+    assert_true(pb_decode(&stream, attune_v1_NodeMessage_fields, &message));
+    take(daemon, &message);
+}
+
 void fake_daemon_exchange(fake_daemon *daemon) {
     uint8_t frame[ATTUNE_NODE_FRAME];
     size_t size;
     int frames = 0;
     while ((size = attune_node_send(daemon->node, frame, sizeof frame)) > 0) {
-        attune_v1_NodeMessage message = attune_v1_NodeMessage_init_zero;
         assert_true(size > 5 && frames++ < 500);
-        assert_int_equal(frame[0], 1);
-        assert_memory_equal(frame + 1, daemon->node->identity.node_id, 4);
-        pb_istream_t stream = pb_istream_from_buffer(frame + 5, size - 5);
-        assert_true(pb_decode(&stream, attune_v1_NodeMessage_fields, &message));
         if (!lost(daemon)) {
-            take(daemon, &message);
+            fake_daemon_take(daemon, frame, size);
         }
     }
 }

@@ -15,6 +15,20 @@ typedef struct fake_daemon {
     bool keeps_silent_on_presses;
     bool keeps_silent_on_sketches;
     bool wants_quiet;
+    bool never_answers_handshakes;
+    void (*deliver)(uint8_t *frame, size_t size); /* NULL: the node gets its frames directly */
+
+    attune_keys keys; /* what the node's keeper has saved */
+    uint32_t saves;
+    bool saving_fails;
+    uint32_t draws; /* of the node's random numbers */
+    attune_key_pair own;
+    uint8_t node_key[ATTUNE_NOISE_KEY];
+    attune_sealed_pair sealed;
+    uint32_t handshakes;
+    uint8_t first[ATTUNE_NOISE_MESSAGE]; /* the node's last first message, and the answer to it */
+    uint8_t reply[ATTUNE_HANDSHAKE_FRAME];
+    size_t reply_size;
 
     uint32_t hellos;
     uint32_t time_acks;
@@ -37,7 +51,20 @@ typedef struct fake_daemon {
     attune_v1_Report report[FAKE_REPORTS + 40]; /* by seq */
 } fake_daemon;
 
+/* Gives the node keys, too: it is owned by this daemon, and both know each other. */
 void fake_daemon_init(fake_daemon *daemon, attune_node *node);
+
+/* Keeps the node's keys here. */
+attune_keeper fake_daemon_keeper(fake_daemon *daemon);
+
+/* Asks the node for a handshake, as anybody may. */
+void fake_daemon_call(fake_daemon *daemon);
+
+/* Takes one frame of the node, and answers. */
+void fake_daemon_take(fake_daemon *daemon, uint8_t *frame, size_t size);
+
+/* Seals the text that lies at frame + ATTUNE_SEALED_TEXT; returns the size of the frame. */
+size_t fake_daemon_seal(fake_daemon *daemon, uint8_t *frame, size_t text_size);
 
 /* Takes all that the node has to send, and answers. */
 void fake_daemon_exchange(fake_daemon *daemon);
@@ -45,8 +72,8 @@ void fake_daemon_exchange(fake_daemon *daemon);
 /* Sends one message, unless the link loses it. */
 void fake_daemon_say(fake_daemon *daemon, const attune_v1_DaemonMessage *message);
 
-/* Bytes of the frame that carries the message. */
-size_t fake_daemon_frame(const fake_daemon *daemon, const attune_v1_DaemonMessage *message, uint8_t *frame);
+/* Bytes of the sealed frame that carries the message, or of one that nobody can open where there is no session. */
+size_t fake_daemon_frame(fake_daemon *daemon, const attune_v1_DaemonMessage *message, uint8_t *frame);
 
 void fake_daemon_acknowledge(fake_daemon *daemon);
 

@@ -1,9 +1,7 @@
 /* The loop of a board against a port made of arrays: what goes in and out of a node, in pieces of any size. */
 #include "board/loop.h"
 #include "check.h"
-
-#include <pb_decode.h>
-#include <pb_encode.h>
+#include "fake_daemon.h"
 
 #include <string.h>
 
@@ -13,6 +11,11 @@ static struct {
     uint64_t now_ms;
     bool up;
     bool refuses;
+    bool forgets;
+    unsigned lamps; /* times that it was switched on */
+    size_t heard;   /* bytes of out that the daemon has taken */
+    unsigned damaged;
+    attune_frame_decoder decoder;
     size_t takes; /* bytes that the link takes at a time */
     uint8_t out[LINE_BYTES];
     size_t out_size;
@@ -27,6 +30,8 @@ static struct {
     unsigned kicks;
 } port;
 
+static fake_daemon daemon_;
+
 static const attune_node_type type = {.window_s = 60, .sensors = 2, .sensor = {ATTUNE_TEMPERATURE, ATTUNE_CO2}};
 
 uint64_t attune_port_now_ms(void) { return port.now_ms; }
@@ -35,6 +40,23 @@ bool attune_port_identity(attune_identity *identity) {
     *identity = (attune_identity){.node_id = {1, 2, 3, 4, 5, 6, 7, 8}, .boot = 9};
     return !port.refuses;
 }
+
+void attune_port_entropy(uint8_t *bytes, size_t size) {
+    const attune_keeper keeper = fake_daemon_keeper(&daemon_);
+    keeper.entropy(keeper.context, bytes, size);
+}
+
+bool attune_port_keys_load(attune_keys *keys) {
+    *keys = daemon_.keys;
+    return !port.forgets;
+}
+
+bool attune_port_keys_save(const attune_keys *keys) {
+    daemon_.keys = *keys;
+    return true;
+}
+
+void attune_port_lamp(bool on) { port.lamps += on; }
 
 const attune_node_type *attune_port_node_type(void) { return &type; }
 
@@ -76,53 +98,47 @@ void attune_port_board(attune_board *board) { board->stack_free = 1234; }
 
 static attune_loop loop;
 
+static void put_on_line(uint8_t *frame, size_t size) {
+    const size_t written = attune_frame_encode(frame, size, port.in + port.in_size, sizeof port.in - port.in_size);
+    assert_true(written > 0);
+    port.in_size += written;
+}
+
 static void begin(void) {
     memset(&port, 0, sizeof port);
     port.takes = 7;
     port.up = true;
+    attune_frame_decoder_init(&port.decoder);
+    fake_daemon_init(&daemon_, &loop.node);
+    daemon_.deliver = put_on_line;
+    daemon_.keeps_silent_on_hello = true;
     assert_true(attune_loop_init(&loop));
 }
 
-static void settle(void) {
-    while (attune_loop_step(&loop)) {
-    }
-}
-
-/* Puts a message of the daemon on the line. */
-static void say(const attune_v1_DaemonMessage *message) {
-    uint8_t frame[ATTUNE_NODE_FRAME] = {ATTUNE_FRAME_CLEAR};
-    pb_ostream_t stream = pb_ostream_from_buffer(frame + ATTUNE_FRAME_HEADER, sizeof frame - ATTUNE_FRAME_HEADER);
-    assert_true(pb_encode(&stream, attune_v1_DaemonMessage_fields, message));
-    const size_t size = attune_frame_encode(frame, ATTUNE_FRAME_HEADER + stream.bytes_written, port.in + port.in_size,
-                                            sizeof port.in - port.in_size);
-    assert_true(size > 0);
-    port.in_size += size;
-}
-
-/* Counts the messages of a kind on the line so far; *damaged counts frames that are none. */
-static unsigned heard(pb_size_t kind, unsigned *damaged) {
-    attune_frame_decoder decoder;
-    attune_frame_decoder_init(&decoder);
-    unsigned count = 0;
-    for (size_t i = 0; i < port.out_size; i++) {
-        const attune_frame_event event = attune_frame_decode(&decoder, port.out[i]);
-        *damaged += event == ATTUNE_FRAME_DAMAGED || event == ATTUNE_FRAME_OVERSIZED;
+/* The daemon takes what is on the line. */
+static void listen(void) {
+    while (port.heard < port.out_size) {
+        const attune_frame_event event = attune_frame_decode(&port.decoder, port.out[port.heard++]);
+        port.damaged += event == ATTUNE_FRAME_DAMAGED || event == ATTUNE_FRAME_OVERSIZED;
         if (event == ATTUNE_FRAME_READY) {
-            attune_v1_NodeMessage message = attune_v1_NodeMessage_init_zero;
-            pb_istream_t stream =
-                pb_istream_from_buffer(decoder.buffer + ATTUNE_FRAME_HEADER, decoder.size - ATTUNE_FRAME_HEADER);
-            assert_true(pb_decode(&stream, attune_v1_NodeMessage_fields, &message));
-            count += message.which_body == kind;
+            fake_daemon_take(&daemon_, port.decoder.buffer, port.decoder.size);
         }
     }
-    return count;
+}
+
+static void settle(void) {
+    do {
+        while (attune_loop_step(&loop)) {
+        }
+        listen();
+    } while (port.in_taken < port.in_size);
 }
 
 static void greet(void) {
     settle();
     attune_v1_DaemonMessage time = {.which_body = attune_v1_DaemonMessage_time_tag};
     time.body.time.utc_ms = 1;
-    say(&time);
+    fake_daemon_say(&daemon_, &time);
     settle();
 }
 
@@ -130,11 +146,10 @@ static void frames_pass_in_pieces(void **state) {
     (void)state;
     begin();
     greet();
-    unsigned damaged = 0;
-    assert_int_equal(heard(attune_v1_NodeMessage_hello_tag, &damaged), 1);
-    assert_int_equal(heard(attune_v1_NodeMessage_time_ack_tag, &damaged), 1);
-    assert_int_equal(heard(attune_v1_NodeMessage_health_tag, &damaged), 1);
-    assert_int_equal(damaged, 0);
+    assert_int_equal(daemon_.hellos, 1);
+    assert_int_equal(daemon_.time_acks, 1);
+    assert_int_equal(daemon_.healths, 1);
+    assert_int_equal(port.damaged, 0);
     assert_int_equal(loop.node.board.stack_free, 1234);
 }
 
@@ -151,13 +166,12 @@ static void readings_of_a_windows_last_tick_belong_to_it(void **state) {
     settle();
     port.now_ms = 60000;
     settle();
-    unsigned damaged = 0;
-    assert_int_equal(heard(attune_v1_NodeMessage_report_tag, &damaged), 1);
+    assert_int_equal(daemon_.arrivals, 1);
     assert_int_equal(loop.node.counters.refused_samples, 0);
-    const attune_report *report = attune_backlog_next(&loop.node.backlog, 0);
+    const attune_v1_Report *report = &daemon_.report[1];
     assert_int_equal(report->end_s, 60);
-    assert_int_not_equal(report->features[0], ATTUNE_MISSING);
-    assert_int_not_equal(report->features[1], ATTUNE_MISSING);
+    /* Neither is ATTUNE_MISSING, 0x8000. */
+    assert_true(report->features.bytes[1] != 0x80 && report->features.bytes[3] != 0x80);
 }
 
 static void a_press_goes_out(void **state) {
@@ -167,19 +181,18 @@ static void a_press_goes_out(void **state) {
     port.press = (attune_button_event){.tick_ms = 59000, .class_index = 1};
     port.pressed = true;
     settle();
-    unsigned damaged = 0;
-    assert_int_equal(heard(attune_v1_NodeMessage_button_tag, &damaged), 1);
-    assert_int_equal(loop.node.button.waiting, 1);
-    assert_true(loop.node.button.press[0].tick_ms == 59000 && loop.node.button.press[0].class_index == 1);
+    assert_int_equal(daemon_.presses, 1);
+    assert_true(daemon_.button.tick_ms == 59000 && daemon_.button.class_index == 1);
 }
 
 static void a_new_connection_starts_clean(void **state) {
     (void)state;
     begin();
     for (int i = 0; i < 3; i++) {
-        (void)attune_loop_step(&loop); /* the zero and two pieces of the hello */
+        (void)attune_loop_step(&loop); /* the zero and two pieces of the handshake */
     }
     const size_t cut = port.out_size;
+    listen();
     assert_true(cut > 8 && port.out[cut - 1] != 0);
     port.in[0] = 0x20;
     port.in_size = 1; /* the start of a frame that never ends */
@@ -188,10 +201,9 @@ static void a_new_connection_starts_clean(void **state) {
     (void)attune_loop_step(&loop);
     port.up = true;
     greet();
-    /* The half hello is damaged, and nothing after it: the zero of the new connection ends it. */
-    unsigned damaged = 0;
-    assert_int_equal(heard(attune_v1_NodeMessage_hello_tag, &damaged), 1);
-    assert_int_equal(damaged, 1);
+    /* The half handshake is damaged, and nothing after it: the zero of the new connection ends it. */
+    assert_int_equal(daemon_.hellos, 1);
+    assert_int_equal(port.damaged, 1);
     assert_int_equal(loop.node.counters.bad_frames, 0);
     assert_true(loop.node.timed);
 }
@@ -219,6 +231,25 @@ static void a_port_that_refuses_does_not_start(void **state) {
     memset(&port, 0, sizeof port);
     port.refuses = true;
     assert_false(attune_loop_init(&loop));
+    port.refuses = false;
+    port.forgets = true;
+    assert_false(attune_loop_init(&loop));
+}
+
+static void a_node_that_is_looked_for_blinks(void **state) {
+    (void)state;
+    begin();
+    greet();
+    attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_command_tag};
+    message.body.command.identify_s = 2;
+    fake_daemon_say(&daemon_, &message);
+    for (unsigned i = 0; i < 40; i++) {
+        port.now_ms += 100;
+        settle();
+    }
+    /* Twice a second, for two seconds. */
+    assert_int_equal(port.lamps, 4);
+    assert_false(loop.lamp);
 }
 
 int main(void) {
@@ -229,6 +260,7 @@ int main(void) {
         cmocka_unit_test(damage_is_told_to_the_node),
         cmocka_unit_test(a_press_goes_out),
         cmocka_unit_test(every_step_kicks_the_watchdog),
+        cmocka_unit_test(a_node_that_is_looked_for_blinks),
         cmocka_unit_test(a_port_that_refuses_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,10 +354,11 @@ static void frames_of_others_are_left_alone(void **state) {
     attune_node_receive(&node, frame, size);
     assert_false(node.timed);
     assert_int_equal(node.counters.bad_frames, 0);
-    memset(frame + 1, 0, 4); /* to everybody */
+    memset(frame + 1, 0, 4); /* nothing but calls speaks to everybody */
     attune_node_receive(&node, frame, size);
-    assert_true(node.timed);
-    frame[0] = 2;
+    assert_false(node.timed);
+    assert_int_equal(node.counters.bad_frames, 0);
+    frame[0] = 1; /* a kind that was in the clear */
     attune_node_receive(&node, frame, size);
     attune_node_receive(&node, frame, 4);
     assert_int_equal(node.counters.bad_frames, 2);

@@ -50,6 +50,7 @@ static void hello(void **state) {
     assert_int_equal(m.label_capacity, 64);
     assert_int_equal(m.label_windows, 5);
     assert_string_equal(m.firmware, "0.1.0");
+    assert_true(m.test);
 }
 
 static void time_and_its_answer(void **state) {
@@ -207,6 +208,18 @@ static void update_and_its_answers(void **state) {
     assert_int_equal(key.result, attune_v1_SigningKeyResult_SIGNING_KEY_RESULT_OK);
 }
 
+static void command(void **state) {
+    (void)state;
+    attune_v1_Command m = attune_v1_Command_init_zero;
+    decode_and_encode("Command", attune_v1_Command_fields, &m);
+    assert_int_equal(m.identify_s, 10);
+    assert_int_equal(m.next_daemon.size, 32);
+    for (uint8_t i = 0; i < 32; i++) {
+        assert_int_equal(m.next_daemon.bytes[i], i);
+    }
+    assert_true(m.rekey && m.disown);
+}
+
 static attune_v1_NodeMessage node_message(const char *stem, pb_size_t body) {
     attune_v1_NodeMessage m = attune_v1_NodeMessage_init_zero;
     decode_and_encode(stem, attune_v1_NodeMessage_fields, &m);
@@ -271,6 +284,8 @@ static void every_body_of_a_daemon_message(void **state) {
     assert_int_equal(m.body.button_ack.press, 7);
     m = daemon_message("DaemonMessage.sketch_ack", attune_v1_DaemonMessage_sketch_ack_tag);
     assert_int_equal(m.body.sketch_ack.number, 5);
+    m = daemon_message("DaemonMessage.command", attune_v1_DaemonMessage_command_tag);
+    assert_int_equal(m.body.command.identify_s, 10);
 }
 
 static void fields_of_a_newer_version_are_skipped(void **state) {
@@ -291,6 +306,7 @@ int main(void) {
         cmocka_unit_test(button_and_its_answer),
         cmocka_unit_test(sketch_and_its_answer),
         cmocka_unit_test(update_and_its_answers),
+        cmocka_unit_test(command),
         cmocka_unit_test(every_body_of_a_node_message),
         cmocka_unit_test(every_body_of_a_daemon_message),
         cmocka_unit_test(fields_of_a_newer_version_are_skipped),

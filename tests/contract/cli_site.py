@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc
-from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc
+from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc, nodes_pb2, nodes_pb2_grpc
 
 MINUTE, HOUR = 60_000, 3_600_000
 # Saturday 21 November 2026, 14:32:10 in Brussels, which is at UTC+1 then.
@@ -108,7 +108,7 @@ def some_nodes() -> list[admin_pb2.Node]:
         "release": "5f3a09c1",
         "firmware": "0.1.0",
     }
-    here: dict[str, Any] = {"online": True, "gateway": "gw-north", "window_seconds": 60}
+    here: dict[str, Any] = {"online": True, "commissioned": True, "gateway": "gw-north", "window_seconds": 60}
     return [
         admin_pb2.Node(
             node="00a1b2c3d4e50213",
@@ -119,6 +119,7 @@ def some_nodes() -> list[admin_pb2.Node]:
             label_windows=60,
             reset_reason="power_on",
             battery_mv=2_960,
+            name="by the door",
             **here,
             **sound,
         ),
@@ -233,13 +234,18 @@ def a_page(verdict: str = "better", days: int = 9) -> admin_pb2.ReleasePage:
 
 
 @dataclass
-class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
+class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2_grpc.NodesServicer):
     """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
 
     rooms: list[admin_pb2.Room] = field(default_factory=few_rooms)
     nodes: list[admin_pb2.Node] = field(default_factory=some_nodes)
     labels: list[admin_pb2.LabelRow] = field(default_factory=some_labels)
     drift: list[drift_pb2.DriftEvent] = field(default_factory=some_drift)
+    coming: list[nodes_pb2.Coming] = field(
+        default_factory=lambda: [nodes_pb2.Coming(hint="00a1b2c3", node="00a1b2c3d4e50213", what="is commissioned")]
+    )
+    told: bool = True
+    old_key: list[str] = field(default_factory=list)
     timezone: str = "Europe/Brussels"
     accuracy: admin_pb2.Accuracy = field(default_factory=lambda: accuracy(""))
     broker: str = ""
@@ -403,6 +409,22 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer):
             return admin_pb2.RebuildReleaseReply(release=page.release, missing=[gone.name], forgotten=[gone])
         return admin_pb2.RebuildReleaseReply(release=page.release, same=True, rebuilt=page.release.id)
 
+    def AddNode(self, request: Any, context: Any) -> nodes_pb2.AddNodeReply:
+        self._note(request, context, "AddNode")
+        return nodes_pb2.AddNodeReply(hint="00a1b2c3")
+
+    def ListComing(self, request: Any, context: Any) -> nodes_pb2.ListComingReply:
+        self._note(request, context, "ListComing")
+        return nodes_pb2.ListComingReply(coming=self.coming)
+
+    def ChangeNode(self, request: Any, context: Any) -> nodes_pb2.ChangeNodeReply:
+        self._note(request, context, "ChangeNode")
+        return nodes_pb2.ChangeNodeReply(told=self.told)
+
+    def RotateKey(self, request: Any, context: Any) -> nodes_pb2.RotateKeyReply:
+        self._note(request, context, "RotateKey")
+        return nodes_pb2.RotateKeyReply(waiting_for=self.old_key)
+
     def Forget(self, request: Any, context: Any) -> admin_pb2.ForgetReply:
         self._note(request, context, "Forget")
         entry = a_forgetting()
@@ -460,6 +482,7 @@ def served(site: Site, socket: str) -> Iterator[Site]:
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
     admin_pb2_grpc.add_AdminServicer_to_server(site, server)
     drift_pb2_grpc.add_DriftServicer_to_server(site, server)
+    nodes_pb2_grpc.add_NodesServicer_to_server(site, server)
     server.add_insecure_port(f"unix:{socket}")
     server.start()
     try:

@@ -201,6 +201,8 @@ class TestJson:
                 "battery_mv": None,
                 "backlog": 0,
                 "bad_frames": 2,
+                "name": None,
+                "commissioned": True,
             }
         ]
 

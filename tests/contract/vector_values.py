@@ -19,6 +19,7 @@ HELLO: dict[str, Any] = {
     "label_capacity": 64,
     "label_windows": 5,
     "firmware": "0.1.0",
+    "test": True,
 }
 REPORT: dict[str, Any] = {
     "seq": 300,
@@ -31,11 +32,14 @@ REPORT: dict[str, Any] = {
 WINDOW: dict[str, Any] = {"boot": 77, "seq": 9, "features": b"\x00\x02\x00\x80"}
 BUTTON = {"press": 7, "class_index": 1, "tick_ms": 600_000}
 SKETCH = {"number": 5, "end_s": 10_800, "windows": 60, "counts": b"\x01\x02\x01\xff"}
+COMMAND: dict[str, Any] = {"identify_s": 10, "next_daemon": bytes(range(32)), "rekey": True, "disown": True}
 FRAME: dict[str, Any] = {"link": 3, "data": b"\x01\xa1\x02\x03\x04\x22\x00"}
 UPDATE_CHUNK: dict[str, Any] = {"id": bytes(range(16)), "size": 700, "offset": 300, "data": b"\xa1\xa2\xa3"}
 
 NODE: dict[str, dict[str, Any]] = {
     "Hello": HELLO,
+    "Command": COMMAND,
+    "DaemonMessage.command": {"command": {"identify_s": 10}},
     "Time": {"echo_tick_ms": 10_000, "utc_ms": START, "quiet": True},
     "TimeAck": {"echo_tick_ms": 10_000, "tick_ms": 10_010},
     "Report": REPORT,
@@ -213,6 +217,8 @@ ADMIN: dict[str, dict[str, Any]] = {
         "battery_mv": 3000,
         "backlog": 4,
         "bad_frames": 6,
+        "name": "desk",
+        "commissioned": True,
     },
     "AddLabelRequest": {
         "room": "2.13",
@@ -379,4 +385,16 @@ DRIFT: dict[str, dict[str, Any]] = {
     "MuteDriftRequest": {"node": "00a1b2c3d4e50213", "reason": "is being moved", "author": "ann"},
     "MuteDriftReply": {},
     "DriftMute": DRIFT_MUTE,
+}
+
+NODES: dict[str, dict[str, Any]] = {
+    "AddNodeRequest": {"code": "ABCD", "room": "2.13", "name": "desk", "take_over": True},
+    "AddNodeReply": {"hint": "00a1b2c3"},
+    "ListComingRequest": {"hint": "00a1b2c3"},
+    "ListComingReply": {"coming": [{"hint": "00a1b2c3", "waits": True}]},
+    "Coming": {"hint": "00a1b2c3", "node": "a1", "waits": True, "what": "why"},
+    "ChangeNodeRequest": {"node": "a1", "room": "2.13"},
+    "ChangeNodeReply": {"told": True},
+    "RotateKeyRequest": {"begin": True},
+    "RotateKeyReply": {"waiting_for": ["a1", "b1"]},
 }

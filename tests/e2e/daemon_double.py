@@ -9,7 +9,8 @@ from collections.abc import Callable
 from attune_proto.v1 import node_pb2
 from cobs import cobs
 
-CLEAR = 1
+from bench.daemon_side import DaemonSide
+
 UTC_MS = 1_700_000_000_000
 ANSWER_S = 20.0
 
@@ -32,11 +33,11 @@ class SilenceError(Exception):
 
 
 class DaemonDouble:
-    """Speaks with the node at the other end of a connected socket."""
+    """Speaks with the node at the other end of a connected socket, as the daemon of `side`."""
 
-    def __init__(self, line: socket.socket) -> None:
+    def __init__(self, line: socket.socket, side: DaemonSide) -> None:
         self.line = line
-        self.hint = bytes(4)
+        self.side = side
         self.hello = node_pb2.Hello()
         self.health = node_pb2.Health()
         self._received = b""
@@ -45,11 +46,21 @@ class DaemonDouble:
         line.sendall(b"\0")
 
     def send(self, message: node_pb2.DaemonMessage) -> None:
-        self.line.sendall(stream_of(bytes([CLEAR]) + self.hint + message.SerializeToString()))
+        self.line.sendall(stream_of(self.side.seal(message)))
 
     def receive(self, seconds: float = ANSWER_S) -> node_pb2.NodeMessage:
-        """The next message; SilenceError if none comes in time. Remembers the last health."""
+        """The next message; SilenceError if none comes in time. Handshakes are answered; remembers the last health."""
         end = time.monotonic() + seconds
+        message = None
+        while message is None:
+            replies, message = self.side.take(self._next_frame(end))
+            for reply in replies:
+                self.line.sendall(stream_of(reply))
+        if message.HasField("health"):
+            self.health = message.health
+        return message
+
+    def _next_frame(self, end: float) -> bytes:
         while b"\0" not in self._received:
             self.line.settimeout(max(0.01, end - time.monotonic()))
             try:
@@ -57,16 +68,7 @@ class DaemonDouble:
             except TimeoutError:
                 raise SilenceError from None
         stream, _, self._received = self._received.partition(b"\0")
-        if not stream:
-            return self.receive(end - time.monotonic())
-        frame = frame_of(stream)
-        assert frame[0] == CLEAR
-        message = node_pb2.NodeMessage.FromString(frame[5:])
-        if message.HasField("health"):
-            self.health = message.health
-        if message.HasField("hello"):
-            assert frame[1:5] == message.hello.node_id[:4]
-        return message
+        return frame_of(stream) if stream else self._next_frame(end)
 
     def wait_for(self, body: str, seconds: float = ANSWER_S) -> node_pb2.NodeMessage:
         """The next message of a kind; reports that come before it are kept."""
@@ -84,12 +86,12 @@ class DaemonDouble:
                 self.receive(seconds)
 
     def ask_for_hello(self) -> None:
-        self.send(node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest()))
+        """As anybody may: the node begins a handshake."""
+        self.line.sendall(stream_of(self.side.call()))
 
     def greet(self) -> node_pb2.Hello:
         """Waits for a hello, answers with the time, and waits until the node has it and has told its health."""
         self.hello = self.wait_for("hello").hello
-        self.hint = self.hello.node_id[:4]
         self.send(node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=self.hello.tick_ms, utc_ms=UTC_MS)))
         answer = self.wait_for("time_ack").time_ack
         assert answer.echo_tick_ms == self.hello.tick_ms

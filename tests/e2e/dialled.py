@@ -11,22 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from attune_core import Node
-from attune_proto.v1 import node_pb2
 from cobs import cobs
 from installation import Installation
-
-CLEAR = 1
-HEADER = 5
 
 
 def stream_of(frame: bytes) -> bytes:
     """A frame as it goes over a stream: COBS of frame and CRC-16, and a zero."""
     return bytes(cobs.encode(frame + binascii.crc_hqx(frame, 0xFFFF).to_bytes(2, "little"))) + b"\0"
-
-
-def sealed(node_id: bytes, message: node_pb2.NodeMessage) -> bytes:
-    """A message as a frame of a node."""
-    return bytes([CLEAR]) + node_id[:4] + message.SerializeToString()
 
 
 class Line:
@@ -54,9 +45,6 @@ class Line:
         *pieces, self._rest = self._rest.split(b"\0")
         return [bytes(cobs.decode(piece))[:-2] for piece in pieces]
 
-    def messages(self) -> list[node_pb2.DaemonMessage]:
-        return [node_pb2.DaemonMessage.FromString(frame[HEADER:]) for frame in self.frames()]
-
     def close(self) -> None:
         self._socket.close()
 
@@ -80,10 +68,12 @@ class DialledNode:
         self._installation = installation
         self.node_id = bytes.fromhex(node)
         self.boot = boot
-        self.core = Node(self.node_id, boot, sensors, window_s)
+        self.core = Node(self.node_id, boot, sensors, window_s, keeper=installation.keeper(node), test=True)
         self._first_utc_ms = installation.now_utc_ms()
         self.line: Line | None = None
         self._readings = readings
+        self.heard: list[tuple[bytes, int]] = []
+        """Frames that came, with the reports that were acknowledged by then."""
         self._window_ms = 1000 * window_s
         self._lived_ms = 0
 
@@ -109,6 +99,7 @@ class DialledNode:
         try:
             for frame in self.line.frames():
                 self.core.receive(frame)
+                self.heard.append((frame, self.acknowledged))
             if frames := self.core.frames():
                 self.line.send(*frames)
         except ConnectionError:
@@ -157,6 +148,7 @@ def dialled(
 ) -> Iterator[DialledNode]:
     """A node that has dialled in and knows the time."""
     found = DialledNode(installation, node, sensors, boot=boot, window_s=window_s, readings=readings)
+    installation.adopt(found.core)
     found.dial()
     try:
         found.live_until(lambda: found.core.facts.timed, "The time message")

@@ -5,6 +5,7 @@ through every restart of the daemon.
 """
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from attune_proto.v1 import admin_pb2, admin_pb2_grpc
+from attune_core import Keeper, Node
+from attune_proto.v1 import admin_pb2, admin_pb2_grpc, nodes_pb2, nodes_pb2_grpc
 from attuned.demo.ports import free_port
 from processes import Mosquitto
 
@@ -63,6 +65,8 @@ class Installation:
     quiet: Sequence[str] = ()
     node_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    keepers: dict[str, Keeper] = field(default_factory=dict)
+    codes: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.real_start_ms = time.time_ns() // 1_000_000
@@ -169,6 +173,25 @@ class Installation:
         with self.admin() as admin:
             return admin.AddLabel(request, timeout=20)
 
+    def add_node(self, code: str) -> None:
+        """Has the daemon wait for a node, once; where it stands the configuration says."""
+        if code in self.codes:
+            return
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        with grpc.insecure_channel(f"unix:{self.api_socket}", options) as channel:
+            nodes_pb2_grpc.NodesStub(channel).AddNode(nodes_pb2.AddNodeRequest(code=code), timeout=10)
+        self.codes.add(code)
+
+    def keeper(self, node: str) -> Keeper:
+        """What keeps the keys of a node through its restarts."""
+        seed = hashlib.blake2b(node.encode(), digest_size=32).digest()
+        return self.keepers.setdefault(node, Keeper(seed))
+
+    def adopt(self, core: Node) -> None:
+        """Has the daemon wait for a node that it does not own yet."""
+        if not core.keeper.owned:
+            self.add_node(core.code)
+
     def _end(self, name: str, number: signal.Signals) -> int:
         if name == "broker":
             self.broker.kill()
@@ -198,7 +221,7 @@ class Installation:
 
     def _configuration(self) -> str:
         lines = [
-            f'site = {{ name = "{SITE}", step_s = {self.step_s} }}',
+            f'site = {{ name = "{SITE}", step_s = {self.step_s}, test_nodes = true }}',
             f'store = {{ path = "{self.store}" }}',
             f"mqtt = {{ port = {self.broker.port} }}",
             f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',

@@ -35,6 +35,11 @@ def dial(path: Path) -> socket.socket:
     return line
 
 
+def code_of(console: str) -> str:
+    """The code in what a board has said."""
+    return console.rpartition("Code: ")[2].split()[0]
+
+
 class Board:
     """One board. UART0 is the socket `link` in its folder, or a TCP port of 127.0.0.1 if one is named; UART1 is fed by
     `feed`, UART2 is the text of `console` and takes keys."""
@@ -111,6 +116,10 @@ class Board:
 
     def console(self) -> str:
         return (self.folder / "console").read_text()
+
+    def code(self) -> str:
+        """The code that the board has shown last."""
+        return code_of(self.console())
 
     def close(self) -> None:
         self._qmp.close()

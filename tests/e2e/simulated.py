@@ -32,8 +32,13 @@ class SimulatedNodes:
         self._thread = threading.Thread(target=self._run, name="samples", daemon=True)
         roster = installation.folder / "nodes.txt"
         roster.write_text("".join(f"{node} {10 + i % 7} {','.join(SENSORS)}\n" for i, node in enumerate(nodes)))
+        keys = ["--identities", str(installation.folder / "keys"), "--identity-seed", "1"]
+        listed = [program("attune-sim"), "--nodes", str(roster), *keys, "--codes"]
+        for line in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines():
+            installation.add_node(line.split()[1])
         gateway = f"127.0.0.1:{installation.node_port}"
         command = [program("attune-sim"), "--gateway", gateway, "--nodes", str(roster), "--stats", "--drain", "30"]
+        command += keys
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
         self._first_utc_ms = installation.now_utc_ms()

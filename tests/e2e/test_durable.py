@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from attune_proto.v1 import node_pb2
-from dialled import HEADER, dialled
+from dialled import dialled
 from installation import Installation, program, wait_until
 from system_calls import Call, calls, traced
 
@@ -29,10 +28,14 @@ def followed(folder: Path, command: list[str]) -> Iterator[tuple[Installation, P
         installation.close()
 
 
-def report(installation: Installation) -> None:
-    """The node's windows arrive and are acknowledged one after the other."""
+def report(installation: Installation) -> dict[bytes, int]:
+    """The node's windows arrive and are acknowledged one after the other; the frames that acknowledged how many."""
     with dialled(installation, NODE, ("co2", "pir"), boot=BOOT, window_s=10) as node:
         node.live_until(lambda: node.acknowledged >= WINDOWS, "The acknowledgement of all windows", 30)
+        frames: dict[int, bytes] = {}
+        for frame, through in node.heard:
+            frames.setdefault(through, frame)
+        return {frame: through for through, frame in frames.items() if through}
 
 
 def written(call: Call, seq: int) -> bool:
@@ -46,25 +49,18 @@ def written(call: Call, seq: int) -> bool:
     return False
 
 
-def acknowledged(call: Call) -> int:
-    """The highest report that the call acknowledges; 0 if it sends something else."""
-    highest, header = 0, b"\x01" + NODE_ID[:4]
-    at = call.data.find(header)
-    while at > 0:
-        # The length of the frame stands before it (link.proto).
-        body = call.data[at + HEADER : at + call.data[at - 1]]
-        message = node_pb2.DaemonMessage.FromString(body)
-        highest = max(highest, message.report_ack.through)
-        at = call.data.find(header, at + 1)
-    return highest
+def acknowledged(call: Call, frames: dict[bytes, int]) -> int:
+    """The highest report that the call acknowledges; 0 if it sends something else. Frames are sealed: the node has told
+    what was in them."""
+    return max((through for frame, through in frames.items() if frame in call.data), default=0)
 
 
-def check_windows(trace: Path) -> None:
+def check_windows(trace: Path, frames: dict[bytes, int]) -> None:
     """Each window's write to the log, then the end of a sync of the log, then its acknowledgement."""
     found = calls(trace)
     writes = [call for call in found if call.name == "pwrite64" and call.file.endswith("windows.db-wal")]
     syncs = [call for call in found if "sync" in call.name and call.file.endswith("windows.db-wal")]
-    messages = [(call, acknowledged(call)) for call in found if call.name.startswith("send")]
+    messages = [(call, acknowledged(call, frames)) for call in found if call.name.startswith("send")]
     for seq in range(1, WINDOWS + 1):
         write = next(call for call in writes if written(call, seq))
         sync = next(call for call in syncs if call.begun > write.ended)
@@ -74,18 +70,18 @@ def check_windows(trace: Path) -> None:
 
 def test_each_report_is_synced_before_it_is_acknowledged(tmp_path: Path) -> None:
     with followed(tmp_path, [program("attuned")]) as (installation, trace):
-        report(installation)
-    check_windows(trace)
+        frames = report(installation)
+    check_windows(trace, frames)
 
 
 @pytest.mark.slow
 def test_a_daemon_that_acknowledges_first_is_found_out(tmp_path: Path) -> None:
     launcher = Path(__file__).with_name("launchers") / "hasty.py"
     with followed(tmp_path, [sys.executable, str(launcher)]) as (installation, trace):
-        report(installation)
+        frames = report(installation)
         wait_until(lambda: installation.status().windows >= WINDOWS, "The commit of all windows")
     with pytest.raises(AssertionError, match="was acknowledged before it was synced"):
-        check_windows(trace)
+        check_windows(trace, frames)
 
 
 def test_each_label_is_synced_before_it_is_answered(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ hello with the time and acknowledges reports.
 import asyncio
 import binascii
 import json
+import re
 import shutil
 import signal
 import struct
@@ -20,7 +21,10 @@ from pathlib import Path
 import pytest
 from attune_core import Node
 from attune_proto.v1 import node_pb2
+from attuned.nodes.frames import EVERY_NODE, call
 from cobs import cobs
+
+from bench.daemon_side import DaemonSide, Talk, seeded_psk
 
 SENSORS = ["temperature", "humidity+mean+spread", "co2", "pir"]
 NODE_ID = bytes.fromhex("a1b2c3d4e5f60718")
@@ -41,10 +45,13 @@ class Link:
     """One connection: what came over it, and the way back."""
 
     writer: asyncio.StreamWriter
+    sides: dict[bytes, DaemonSide]
     hints: set[bytes] = field(default_factory=set)
 
     def send(self, hint: bytes, message: node_pb2.DaemonMessage) -> None:
-        frame = b"\x01" + hint + message.SerializeToString()
+        self.put(self.sides[hint].seal(message))
+
+    def put(self, frame: bytes) -> None:
         checksum = struct.pack("<H", binascii.crc_hqx(frame, 0xFFFF))
         self.writer.write(cobs.encode(frame + checksum) + b"\x00")
 
@@ -56,6 +63,7 @@ class Server:
     port: int = 0
     acknowledge: bool = True
     links: list[Link] = field(default_factory=list)
+    sides: dict[bytes, DaemonSide] = field(default_factory=dict)  # by hint
     hellos: list[node_pb2.Hello] = field(default_factory=list)
     reports: dict[bytes, dict[int, bytes]] = field(default_factory=dict)
     label_acks: list[node_pb2.LabelAck] = field(default_factory=list)
@@ -66,7 +74,7 @@ class Server:
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = Link(writer)
+        link = Link(writer, self.sides)
         self.links.append(link)
         try:
             while True:
@@ -78,11 +86,16 @@ class Server:
     def take(self, link: Link, stream: bytes) -> None:
         body = cobs.decode(stream[:-1])
         frame, checksum = body[:-2], body[-2:]
-        if struct.pack("<H", binascii.crc_hqx(frame, 0xFFFF)) != checksum or frame[0] != 1:
+        if struct.pack("<H", binascii.crc_hqx(frame, 0xFFFF)) != checksum:
             self.damaged += 1
             return
-        link.hints.add(frame[1:HEADER])
-        self.answer(link, frame[1:HEADER], node_pb2.NodeMessage.FromString(frame[HEADER:]))
+        hint = frame[1:HEADER]
+        link.hints.add(hint)
+        replies, message = self.sides.setdefault(hint, DaemonSide(seeded_psk)).take(frame)
+        for reply in replies:
+            link.put(reply)
+        if message is not None:
+            self.answer(link, hint, message)
 
     def answer(self, link: Link, hint: bytes, message: node_pb2.NodeMessage) -> None:
         kind = message.WhichOneof("body")
@@ -145,8 +158,8 @@ async def start(name: str, *arguments: str | Path) -> asyncio.subprocess.Process
     return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
-def gateway(server: Server) -> tuple[str, str]:
-    return "--gateway", f"127.0.0.1:{server.port}"
+def gateway(server: Server) -> tuple[str, ...]:
+    return "--gateway", f"127.0.0.1:{server.port}", "--identity-seed", "1"
 
 
 def node_arguments(server: Server) -> tuple[str, ...]:
@@ -178,19 +191,19 @@ def feed(rows: list[Sample], windows: int, nodes: int = 1) -> bytes:
 def reports_of_the_binding(rows: list[Sample], windows: int) -> dict[int, bytes]:
     """What attune_core's Node reports for the same samples, acknowledged at once."""
     node = Node(NODE_ID, BOOT, SENSORS, 60)
+    talk = Talk(node)
     node.link(True)
     held: dict[int, bytes] = {}
-    tie = node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=0, utc_ms=1))
-    node.receive(b"\x01" + NODE_ID[:4] + tie.SerializeToString())
+    talk.heard()
+    talk.tell(node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=0, utc_ms=1)))
     for tick, sensor, value in rows:
         node.sample(sensor, tick, value)
     node.poll(windows * 60_000)
-    while frames := node.frames():
-        for message in (node_pb2.NodeMessage.FromString(frame[HEADER:]) for frame in frames):
+    while messages := talk.heard():
+        for message in messages:
             if message.WhichOneof("body") == "report":
                 held[message.report.seq] = message.report.SerializeToString()
-        ack = node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=contiguous(held)))
-        node.receive(b"\x01" + NODE_ID[:4] + ack.SerializeToString())
+        talk.tell(node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=contiguous(held))))
     return held
 
 
@@ -207,7 +220,9 @@ async def test_a_node_process_a_simulated_node_and_the_binding_report_the_same_b
         node = await start("attune-node", *node_arguments(node_server), "--samples", path)
         sim = await start("attune-sim", *gateway(sim_server), "--nodes", roster, "--hold", "8", "--stats")
         output, errors = await asyncio.wait_for(sim.communicate(path.read_bytes()), 20)
-        assert (await asyncio.wait_for(node.communicate(), 20), node.returncode) == ((b"", b""), 0)
+        said = await asyncio.wait_for(node.communicate(), 20)
+        assert (re.fullmatch(rb"Code: ([A-Z2-7]{4}-){8}[A-Z2-7]{2}\n", said[0]) is None, said[1]) == (False, b"")
+        assert node.returncode == 0
     assert (errors, sim.returncode) == (b"", 0)
     assert json.loads(output)["reports"] == windows
     assert node_server.reports == {NODE_ID[:4]: expected}
@@ -250,7 +265,8 @@ async def test_sigterm_ends_a_node_cleanly_while_nobody_listens() -> None:
     node = await start("attune-node", *node_arguments(server))
     await asyncio.sleep(0.5)
     node.send_signal(signal.SIGTERM)
-    assert (await asyncio.wait_for(node.communicate(), 5), node.returncode) == ((b"", b""), 0)
+    said, complaints = await asyncio.wait_for(node.communicate(), 5)
+    assert (said.startswith(b"Code: "), complaints, node.returncode) == (True, b"", 0)
 
 
 async def test_unacknowledged_reports_are_named_at_the_end(tmp_path: Path) -> None:
@@ -304,7 +320,7 @@ async def test_a_label_reaches_one_node_of_a_shared_link(tmp_path: Path) -> None
         server.links[0].send(hint, node_pb2.DaemonMessage(label=label))
         await server.until(lambda: len(server.label_acks) == 1)
         # A hint of zeros speaks to all of them.
-        server.links[0].send(bytes(4), node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest()))
+        server.links[0].put(call(EVERY_NODE))
         await server.until(lambda: len(server.hellos) == 6)
         output, _ = await asyncio.wait_for(sim.communicate(b""), 10)
     assert (len(server.links), server.label_acks[0].learned) == (1, 1)

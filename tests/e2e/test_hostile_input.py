@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from attune_core import Node
 from attune_proto.v1 import node_pb2
-from dialled import DialledNode, Line, dialled, sealed, stream_of
+from attuned.nodes.frames import SEALED, XXPSK0
+from dialled import DialledNode, Line, dialled, stream_of
 from installation import GATEWAY, Installation, installed, program, wait_until
+from node_side import NodeSide
 
 # Half a minute together: each case waits for what a whole installation makes of it.
 pytestmark = pytest.mark.slow
@@ -69,16 +71,31 @@ class Impostor:
             "label_capacity": 64, "firmware": "bad",
         }  # fmt: skip
         self.hello = node_pb2.Hello(**(values | hello))
+        self.side = NodeSide(self.node_id)
+        installation.add_node(self.side.code)
         self.line = Line(installation.node_port)
+        self.line.send(self.side.begin())
+        self.line.send(self.side.finish(self._next_frame(XXPSK0)))
+        self.side.open(self._next_frame(SEALED))
+
+    def _next_frame(self, kind: int) -> bytes:
+        deadline = time.monotonic() + 10
+        while not (frames := [frame for frame in self.line.frames() if frame[0] == kind]):
+            assert time.monotonic() < deadline, "The daemon has not answered."
+            time.sleep(0.01)
+        return frames[0]
+
+    def messages(self) -> list[node_pb2.DaemonMessage]:
+        return [self.side.open(frame) for frame in self.line.frames() if frame[0] == SEALED]
 
     def say(self, **body: Any) -> None:
-        self.line.send(sealed(self.node_id, node_pb2.NodeMessage(**body)))
+        self.line.send(self.side.seal(node_pb2.NodeMessage(**body)))
 
     def greet(self, tick_ms: int = 1000) -> None:
         """Says hello, and answers the time with a tick."""
         self.say(hello=self.hello)
         deadline = time.monotonic() + 10
-        while not (times := [m.time for m in self.line.messages() if m.HasField("time")]):
+        while not (times := [m.time for m in self.messages() if m.HasField("time")]):
             assert time.monotonic() < deadline, "The daemon has not answered the hello."
             time.sleep(0.01)
         self.say(time_ack=node_pb2.TimeAck(echo_tick_ms=times[-1].echo_tick_ms, tick_ms=tick_ms))
@@ -97,14 +114,14 @@ def test_a_stream_goes_on_after_damaged_frames(installation: Installation, good:
     reports_on(good)
     before = told(installation, GOOD)["bad_frames"]
     assert good.line is not None
-    frame = sealed(good.node_id, node_pb2.NodeMessage(health=node_pb2.Health(uptime_s=1)))
+    frame = bytes([SEALED]) + good.node_id[:4] + bytes(40)  # under no key of ours
     stream = stream_of(frame)
     corrupted = bytes([stream[0], stream[1] ^ 0x10, *stream[2:]])
     good.line.send_raw(stream[:4] + b"\0" + corrupted + b"\xff" * 5000 + b"\0")
-    good.line.send(bytes([9]) + frame[1:], frame[:5] + b"\xff\xff\xff", bytes([1]) + bytes(1100))
-    good.line.send(sealed(good.node_id, node_pb2.NodeMessage()))
+    good.line.send(bytes([9]) + frame[1:], frame[:5] + b"\xff\xff\xff", bytes([SEALED]) + bytes(1100))
+    good.line.send(frame)
     reports_on(good)
-    # Cut, corrupted, endless and too long, as the gateway counts them; of unknown kind, no message, and nothing in it,
+    # Cut, corrupted, endless and too long, as the gateway counts them; of unknown kind, too short, and forged,
     # as the daemon does.
     wait_until(lambda: told(installation, GOOD)["bad_frames"] >= before + 7, "The count of damaged frames", 5)
     # What was counted stays when the node dials in again.
@@ -266,9 +283,12 @@ def test_mutated_messages_harm_nobody(installation: Installation, good: DialledN
         node_pb2.NodeMessage(health=node_pb2.Health(uptime_s=9, reset_reason=node_pb2.RESET_REASON_FAULT)),
     ]
     for _ in range(3000):
-        frame = bytearray(sealed(impostor.node_id, draw.choice(messages)))
+        text = bytearray(draw.choice(messages).SerializeToString())
         for _ in range(draw.randrange(4)):
-            frame[draw.randrange(5, len(frame))] = draw.randrange(256)
+            text[draw.randrange(len(text))] = draw.randrange(256)
+        frame = bytearray(impostor.side.seal(bytes(text)))
+        if draw.random() < 0.1:
+            frame[draw.randrange(len(frame))] ^= 1 << draw.randrange(8)
         impostor.line.send(bytes(frame))
         impostor.line.frames()
     unharmed(installation, good, impostor)

@@ -14,9 +14,12 @@ from attune_proto.v1 import node_pb2
 from attune_proto.v1.link_pb2 import DaemonBatch, Frame
 from attune_proto.v1.link_pb2_grpc import NodeLinkServicer, add_NodeLinkServicer_to_server
 from attuned.demo.ports import free_port
+from attuned.nodes.codes import read_code
 from firmware_build import firmware
 from processes import end
-from qemu_board import Board
+from qemu_board import Board, code_of
+
+from bench.daemon_side import DaemonSide
 
 GATEWAY = [sys.executable, "-c", "from attune_gateway.main import main; main()"]
 ANSWER_S = 30.0
@@ -37,16 +40,27 @@ class Daemon(NodeLinkServicer):
     def __init__(self) -> None:
         self.messages: queue.Queue[node_pb2.NodeMessage] = queue.Queue()
         self.transports: list[str] = []
+        self.side = DaemonSide(self._psk)
+        self.console: Path | None = None
+
+    def _psk(self, hint: bytes) -> bytes:
+        assert self.console is not None
+        return read_code(code_of(self.console.read_text())).psk
+
+    def _answers(self, frame: bytes) -> list[bytes]:
+        replies, message = self.side.take(frame)
+        if message is not None:
+            self.messages.put(message)
+            reply = answer(message)
+            replies += [self.side.seal(reply)] if reply else []
+        return replies
 
     def Attach(self, request_iterator: Any, context: grpc.ServicerContext) -> Iterator[DaemonBatch]:  # noqa: N802
         for batch in request_iterator:
             self.transports += [link.transport for link in batch.links_up]
             for frame in batch.frames:
-                message = node_pb2.NodeMessage.FromString(frame.data[5:])
-                self.messages.put(message)
-                if reply := answer(message):
-                    data = frame.data[:5] + reply.SerializeToString()
-                    yield DaemonBatch(frames=[Frame(link=frame.link, data=data)])
+                answers = self._answers(frame.data)
+                yield DaemonBatch(frames=[Frame(link=frame.link, data=data) for data in answers])
 
     def wait_for(self, body: str) -> node_pb2.NodeMessage:
         while True:
@@ -83,8 +97,9 @@ def board(tmp_path: Path) -> Iterator[Board]:
 
 @pytest.mark.slow
 def test_reports_pass_the_gateways_serial_transport(board: Board, daemon: Daemon) -> None:
+    daemon.console = board.folder / "console"
     board.run()
-    # A hello that was said before the gateway was there is said again after five seconds.
+    # A handshake that was begun before the gateway was there is tried again after five seconds.
     hello = daemon.wait_for("hello").hello
     assert hello.firmware.endswith("mps2-an386")
     daemon.wait_for("health")

@@ -64,6 +64,8 @@ class Site:
         self.board = Board(board_folder, firmware() / "attune-node-test.elf", SEED, tcp_port=port)
         self.installation.start()
         self.board.run()
+        wait_until(lambda: "Code: " in self.board.console(), "The board's code")
+        self.installation.add_node(self.board.code())
         self.feed = Feed(self.board, self.installation)
 
     def told(self) -> dict[str, Any]:

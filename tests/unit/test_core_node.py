@@ -7,40 +7,33 @@ import pytest
 from attune_core import MISSING, Filter, Head, Node, Schema, Windower
 from attune_proto.v1 import node_pb2
 
+from bench.daemon_side import Talk
+
 NODE_ID = bytes.fromhex("0102030405060708")
 SENSORS = ["co2", "temperature"]
-HEADER = 5
 
 
-def frame(message: node_pb2.DaemonMessage, hint: bytes = NODE_ID[:4]) -> bytes:
-    return b"\x01" + hint + message.SerializeToString()
-
-
-def spoken(node: Node) -> list[node_pb2.NodeMessage]:
-    frames = node.frames()
-    assert all(sent[:HEADER] == b"\x01" + NODE_ID[:4] for sent in frames)
-    return [node_pb2.NodeMessage.FromString(sent[HEADER:]) for sent in frames]
-
-
-def started(windows: int = 0) -> Node:
+def started(windows: int = 0) -> Talk:
     """A node with its link up and the time told, that has closed some windows."""
     node = Node(NODE_ID, 77, SENSORS, 60)
+    talk = Talk(node)
     node.link(True)
-    tick = spoken(node)[0].hello.tick_ms
-    node.receive(frame(node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick, utc_ms=1))))
+    tick = talk.heard()[0].hello.tick_ms
+    talk.tell(node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick, utc_ms=1)))
     for window in range(windows):
         node.sample(0, window * 60_000 + 1, 500.0 + 50 * window)
         node.sample(1, window * 60_000 + 1, 21.0)
         node.poll((window + 1) * 60_000)
-    return node
+    return talk
 
 
-def reports(node: Node) -> list[node_pb2.Report]:
-    return [message.report for message in spoken(node) if message.WhichOneof("body") == "report"]
+def reports(talk: Talk) -> list[node_pb2.Report]:
+    return [message.report for message in talk.heard() if message.WhichOneof("body") == "report"]
 
 
 def test_reports_hold_what_windower_head_and_filter_say() -> None:
-    node = started(5)
+    talk = started(5)
+    node = talk.node
     schema = Schema(SENSORS, 60)
     head, digest = Head.factory(schema)
     assert (node.facts.release, node.facts.schema) == (digest, schema.hash)
@@ -51,7 +44,7 @@ def test_reports_hold_what_windower_head_and_filter_say() -> None:
     features = np.concatenate([before, windower.advance(300_000)[1]])
     evidence, known = head.predict(features)
     probabilities = steady.run(evidence, known)
-    for i, report in enumerate(reports(node)):
+    for i, report in enumerate(reports(talk)):
         k = int(probabilities[i].argmax())
         assert (report.seq, report.end_s) == (i + 1, 60 * (i + 1))
         assert report.features == features[i].astype("<i2").tobytes()
@@ -60,54 +53,67 @@ def test_reports_hold_what_windower_head_and_filter_say() -> None:
 
 
 def test_the_newest_report_is_readable_until_it_is_acknowledged() -> None:
-    node = started(2)
-    sent = reports(node)[-1]
+    talk = started(2)
+    node = talk.node
+    sent = reports(talk)[-1]
     newest = node.newest_report
     assert newest is not None
     assert (newest.seq, newest.end_s) == (sent.seq, sent.end_s)
     assert newest.features.astype("<i2").tobytes() == sent.features
     assert newest.evidence == tuple(value / 256 for value in struct.unpack("<h", sent.evidence))
-    node.receive(frame(node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=2))))
+    talk.tell(node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=2)))
     assert (node.newest_report, node.facts.waiting, node.facts.next_seq) == (None, 0, 3)
 
 
 def test_a_label_changes_the_head_as_learning_does() -> None:
-    node = started(3)
-    report = reports(node)[0]
+    talk = started(3)
+    node = talk.node
+    report = reports(talk)[0]
     window = node_pb2.LabelWindow(boot=77, seq=1, features=report.features)
     label = node_pb2.Label(number=5, class_index=1, weight=512, windows=[window])
     release = node.head()
     assert release.kind == Head.factory_kind
-    node.receive(frame(node_pb2.DaemonMessage(label=label)))
+    talk.tell(node_pb2.DaemonMessage(label=label))
     assert node.facts.label_windows == 1
     release.learn(np.frombuffer(report.features, "<i2").reshape(1, -1), [1], [2.0])
     assert node.head().export() == release.export()
-    acks = [message.label_ack for message in spoken(node) if message.WhichOneof("body") == "label_ack"]
+    acks = [message.label_ack for message in talk.heard() if message.WhichOneof("body") == "label_ack"]
     assert [(ack.number, ack.learned, ack.refused) for ack in acks] == [(5, 1, 0)]
 
 
 def test_frames_of_others_and_frames_of_nobody() -> None:
-    node = started()
-    request = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
-    node.receive(frame(request, b"\x09\x09\x09\x09"))
-    assert [message.WhichOneof("body") for message in spoken(node)] == ["time_ack", "health"]
+    talk = started()
+    node, hint = talk.node, NODE_ID[:4]
+    node.receive(b"\x05\x09\x09\x09\x09\x00")
+    node.receive(b"\x04\x09\x09\x09\x09" + bytes(40))
+    assert [message.WhichOneof("body") for message in talk.heard()] == ["time_ack", "health"]
     assert node.facts.bad_frames == 0
-    node.receive(frame(request, bytes(4)))
-    assert [message.WhichOneof("body") for message in spoken(node)] == ["hello"]
-    for bad in (b"", b"\x01\x01", b"\x07" + NODE_ID[:4], b"\x01" + NODE_ID[:4] + b"\xff\xff"):
+    clear = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest()).SerializeToString()
+    for bad in (b"", b"\x04\x01", b"\x07" + hint, b"\x01" + hint + clear, b"\x04" + hint + bytes(40), b"\x05" + hint):
         before = node.facts.bad_frames
         node.receive(bad)
         assert node.facts.bad_frames == before + 1
+    assert talk.heard() == []
+
+
+def test_a_call_has_the_node_begin_a_handshake_and_say_hello() -> None:
+    talk = started()
+    talk.heard()
+    before = talk.side.handshakes
+    talk.node.receive(b"\x05" + bytes(4) + b"\x00")
+    assert [message.WhichOneof("body") for message in talk.heard()] == ["hello"]
+    assert talk.side.handshakes == before + 1
 
 
 def test_readings_that_are_none_are_refused_and_counted() -> None:
-    node = started()
+    talk = started()
+    node = talk.node
     assert node.sample(0, 1, 500.0)
     refused = [(0, float("nan")), (0, float("inf")), (2, 1.0)]
     assert not any(node.sample(sensor, 1, value) for sensor, value in refused)
     assert node.facts.refused_samples == len(refused)
     node.poll(60_000)
-    assert struct.unpack("<6h", reports(node)[0].features)[3:] == (MISSING,) * 3
+    assert struct.unpack("<6h", reports(talk)[0].features)[3:] == (MISSING,) * 3
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ BAD = [
     (SITE + "step_s = 7e1", "site.step_s is 70; write a number of seconds that divides an hour, such as 60."),
     (
         SITE + "colour = 1",
-        "key site.colour is unknown; leave it out, or write one of name, timezone, step_s, cost_ratio.",
+        "key site.colour is unknown; leave it out, or write one of name, timezone, step_s, cost_ratio, test_nodes.",
     ),
     (
         SITE + "[mqqt]",

@@ -8,14 +8,27 @@ from attune_proto.v1 import link_pb2, node_pb2
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import Conversation, Tie
 from attuned.nodes.facts import NodeFacts
-from attuned.nodes.hub import STRANGER_LIMIT, Hub
+from attuned.nodes.frames import EVERY_NODE, FRAME_LIMIT, FrameError, check_frame
+from attuned.nodes.hub import Hub
 from attuned.nodes.press import Press
 from attuned.nodes.sequence import SeqTracker
-from attuned.nodes.session import FRAME_LIMIT, FrameError, open_frame, seal
 from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.ties import Ties
+from attuned.nodes.trust import STRANGER_LIMIT, Newcomer
 from attuned.nodes.window import Window
-from daemon_world import MINUTE, NOON, A, B, FakeClock, FakeGateway, hello, report, up
+from daemon_world import (
+    MINUTE,
+    NOON,
+    A,
+    B,
+    FakeClock,
+    FakeGateway,
+    connect,
+    hear,
+    hello,
+    report,
+    trust_of,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +67,12 @@ class Listener:
     def on_health(self, conversation: Conversation) -> None:
         self.heard.append("health")
 
+    def on_newcomer(self, newcomer: Newcomer) -> None:
+        self.heard.append("newcomer")
+
+    def on_confirmed(self, node: str) -> None:
+        pass
+
 
 class World:
     """A hub with nodes A and B in a room each, and a gateway with links 1 and 2."""
@@ -65,14 +84,15 @@ class World:
         room_of: dict[str, str] | None = None,
     ) -> None:
         self.clock, self.listener, self.gateway = FakeClock(), Listener(), FakeGateway()
-        self.hub = Hub(self.clock, room_of or {A: "r", B: "s"}, facts or {}, boots or {}, self.listener)
+        rooms = room_of or {A: "r", B: "s"}
+        self.hub = Hub(self.clock, rooms, facts or {}, boots or {}, self.listener, trust=trust_of(*rooms))
         self.hub.link_up(self.gateway, 1)
         self.hub.link_up(self.gateway, 2)
-        assert [(link, hint) for link, hint, _ in self.gateway.take()] == [(1, bytes(4)), (2, bytes(4))]
+        assert self.gateway.calls() == [(1, EVERY_NODE), (2, EVERY_NODE)]
 
     def say(self, message: object, node: str = A, link: int = 1) -> list[str | None]:
         """The kinds of the answers to a message."""
-        self.hub.frame(self.gateway, link, up(message, node))
+        hear(self.hub, self.gateway, message, node, link=link)
         return self.gateway.bodies()
 
     def greet(self, node: str = A, link: int = 1, boot: int = 1) -> None:
@@ -83,8 +103,7 @@ class World:
 def test_a_link_that_comes_up_is_asked_who_is_there() -> None:
     world = World()
     world.hub.link_up(world.gateway, 3)
-    ((link, hint, message),) = world.gateway.take()
-    assert (link, hint, message.WhichOneof("body")) == (3, bytes(4), "hello_request")
+    assert world.gateway.frames == [(3, b"\x05\0\0\0\0\0")]
 
 
 def test_a_node_is_greeted_tied_and_heard() -> None:
@@ -118,13 +137,19 @@ def test_a_report_that_came_before_is_acknowledged_again_once_it_is_committed() 
     assert len(world.listener.windows) == 1
 
 
-def test_after_a_restart_a_node_that_goes_on_reporting_is_asked_who_it_is() -> None:
+def test_after_a_restart_a_node_that_goes_on_reporting_is_called() -> None:
     """The node's connection to its gateway has outlived the daemon."""
-    world = World()
+    world, before = World(), World()
+    before.greet()
+    world.gateway.sides = before.gateway.sides
+    for _ in range(3):
+        hear(world.hub, world.gateway, report(7, 60))
+    # Once, however much it says.
+    assert world.gateway.calls() == [(1, bytes.fromhex(A)[:4])]
+    connect(world.hub, world.gateway)
+    # Not dated yet: it is asked who it is instead of being dated by a guess.
     assert world.say(report(7, 60)) == ["hello_request"]
     assert world.say(hello(first_seq=7, next_seq=8)) == ["time"]
-    # Not dated yet: it is asked once more instead of being dated by a guess.
-    assert world.say(report(7, 60)) == ["hello_request"]
     assert world.listener.windows == []
 
 
@@ -140,11 +165,11 @@ def test_after_a_restart_what_the_store_remembers_is_not_taken_twice() -> None:
 
 GARBAGE = [
     b"",
-    b"\x01abcd",
-    b"\x00abcd" + b"\x0a\x00",
+    b"\x04abcd",
+    b"\x01" + bytes.fromhex(A)[:4] + b"\x0a\x00",  # a message in the clear
+    b"\x05" + bytes.fromhex(A)[:4] + b"\x00",  # calls go down
     b"\x07abcd" + b"\x0a\x00",
-    b"\x01abcd\xff\xff",
-    b"\x01" + bytes.fromhex(A)[:4] + bytes(FRAME_LIMIT),
+    b"\x04" + bytes.fromhex(A)[:4] + bytes(FRAME_LIMIT),
 ]
 
 
@@ -170,14 +195,16 @@ def test_frames_that_make_no_sense_are_counted_logged_once_a_minute_and_dropped(
 def test_a_message_of_a_later_version_is_dropped() -> None:
     world = World()
     world.greet()
-    world.hub.frame(world.gateway, 1, b"\x01" + bytes.fromhex(A)[:4] + b"\xfa\x01\x00")  # field 31, empty
+    world.hub.frame(world.gateway, 1, world.gateway.sides[A].seal(b"\xfa\x01\x00"))  # field 31, empty
     assert world.hub.bad_frames(world.hub.conversations[A]) == 1
 
 
 def test_frames_of_an_unknown_link_are_dropped() -> None:
     world = World()
-    world.hub.frame(world.gateway, 9, up(hello()))
-    world.hub.frame(FakeGateway("other"), 1, up(hello()))
+    world.greet()
+    frame = world.gateway.sides[A].seal(node_pb2.NodeMessage(hello=hello()))
+    world.hub.frame(world.gateway, 9, frame)
+    world.hub.frame(FakeGateway("other"), 1, frame)
     assert world.gateway.frames == []
 
 
@@ -188,14 +215,13 @@ def test_a_hello_whose_node_id_does_not_fit_its_hint_is_dropped(node_id: bytes) 
     assert len(world.hub.conversations) == 2
 
 
-def test_two_nodes_with_one_hint_on_one_link_are_not_taken_for_one() -> None:
+def test_two_nodes_with_one_hint_on_one_link_are_told_apart() -> None:
     world = World(room_of={A: "r", TWIN: "s"})
     world.greet()
-    assert world.say(hello(TWIN, 2), TWIN) == []
-    world.say(report(1, 60), TWIN)  # whose this is cannot be told: it is the node's that was greeted
-    assert world.hub.gateway_of(world.hub.conversations[TWIN]) == ""
-    world.clock.now += 10 * MINUTE
-    assert world.say(hello(TWIN, 2), TWIN) == ["time"]
+    world.greet(TWIN, boot=9)
+    world.say(report(1, 60), TWIN)
+    world.say(report(1, 60), A)
+    assert [window.node for window, _ in world.listener.windows] == [TWIN, A]
 
 
 def test_two_nodes_with_one_hint_on_two_links_are_told_apart() -> None:
@@ -209,11 +235,9 @@ def test_two_nodes_with_one_hint_on_two_links_are_told_apart() -> None:
     assert [link for link, _ in world.gateway.frames] == [2]
 
 
-def test_a_node_that_moves_is_answered_on_its_new_link_and_not_heard_on_the_old() -> None:
+def test_a_node_is_answered_where_it_was_heard_last() -> None:
     world = World()
     world.greet(link=1)
-    world.greet(link=2)
-    assert world.say(report(1, 60), link=1) == ["hello_request"]
     world.say(report(1, 60), link=2)
     assert len(world.listener.windows) == 1
     world.hub.link_down(world.gateway, 1)
@@ -227,7 +251,8 @@ def test_a_gateway_that_goes_takes_its_links_along() -> None:
     world.greet()
     other = FakeGateway("other")
     world.hub.link_up(other, 1)
-    world.hub.frame(other, 1, up(hello(B), B))
+    hear(world.hub, other, hello(B), B)
+    world.gateway.take()
     world.hub.gateway_gone(world.gateway)
     assert not world.hub.send(world.hub.conversations[A], node_pb2.DaemonMessage())
     assert world.hub.send(world.hub.conversations[B], node_pb2.DaemonMessage())
@@ -243,15 +268,23 @@ def test_a_node_that_is_not_heard_for_five_windows_is_offline() -> None:
     assert not world.hub.online(world.hub.conversations[A])
 
 
-def test_strangers_are_listed_up_to_a_limit_and_get_no_time() -> None:
+def test_strangers_are_heard_of_up_to_a_limit_and_get_nothing() -> None:
     world = World()
     for number in range(STRANGER_LIMIT + 5):
-        node = f"{number:08x}" + "00000000"
-        assert world.say(hello(node), node) == []
-        assert world.say(node_pb2.TimeAck(tick_ms=5), node) == [] or number >= STRANGER_LIMIT
-        assert world.say(report(1, 60), node) == [] or number >= STRANGER_LIMIT
-    assert len(world.hub.conversations) == 2 + STRANGER_LIMIT
-    assert world.listener.windows == []
+        hint = number.to_bytes(4, "big")
+        world.hub.frame(world.gateway, 1, b"\x03" + hint + b"\x01" + bytes(49))
+        world.hub.frame(world.gateway, 1, b"\x04" + hint + bytes(40))
+    assert len(world.hub.trust.strangers) == STRANGER_LIMIT
+    assert len(world.hub.conversations) == 2
+    assert world.gateway.frames == []
+
+
+def test_a_test_node_gets_no_time_where_test_nodes_are_not_taken() -> None:
+    world = World()
+    assert world.say(hello(test=True)) == []
+    assert "test image" in world.hub.conversations[A].last_refusal
+    world.hub.trust.test_nodes = True
+    assert world.say(hello(test=True)) == ["time"]
 
 
 def test_what_gateway_and_node_count_is_shown_together() -> None:
@@ -269,22 +302,17 @@ def test_what_gateway_and_node_count_is_shown_together() -> None:
 def test_no_bytes_stop_the_hub(raw: list[bytes], bodies: list[bytes]) -> None:
     world = World()
     world.greet()
-    for frame in [*raw, *(b"\x01" + bytes.fromhex(A)[:4] + body for body in bodies)]:
+    hint, side = bytes.fromhex(A)[:4], world.gateway.sides[A]
+    sealed = [side.seal(body) for body in bodies]
+    clear = [bytes([kind]) + hint + body for body in bodies for kind in range(6)]
+    for frame in [*raw, *clear, *sealed]:
         world.hub.frame(world.gateway, 1, frame)
     for conversation in world.hub.conversations.values():
         assert isinstance(conversation.reset_reason, str)
         assert world.hub.bad_frames(conversation) >= 0
 
 
-def test_a_frame_by_hand() -> None:
-    """Kind 1, hint a1b2c3d4, then field 3 (report-ack's number 2 is for the daemon) of a report with seq 5."""
-    hint, message = open_frame(bytes.fromhex("01 a1b2c3d4 1a02 0805"))
-    assert (hint.hex(), message.report.seq) == ("a1b2c3d4", 5)
-    ack = node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=5, more=2))
-    assert seal(hint, ack).hex() == "01a1b2c3d4" + "1204" + "0805" + "1002"
-
-
 @pytest.mark.parametrize("frame", GARBAGE)
 def test_garbage_is_a_frame_error(frame: bytes) -> None:
     with pytest.raises(FrameError):
-        open_frame(frame)
+        check_frame(frame)

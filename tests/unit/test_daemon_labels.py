@@ -31,9 +31,9 @@ from daemon_world import (
     FakeGateway,
     commit,
     errands,
+    hear,
     hello,
     opened_site,
-    up,
     window,
 )
 from hypothesis import given, settings
@@ -232,8 +232,8 @@ class Room:
         return stored
 
     async def greet(self, boot: int = 1, **more: Any) -> None:
-        self.site.hub.frame(self.gateway, 1, up(hello(boot=boot, **more)))
-        self.site.hub.frame(self.gateway, 1, up(node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000)))
+        hear(self.site.hub, self.gateway, hello(boot=boot, **more))
+        hear(self.site.hub, self.gateway, node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000))
         await errands(self.site)
 
     def forget(self) -> tuple[list[node_pb2.Unlearn], list[node_pb2.Label]]:
@@ -250,7 +250,7 @@ class Room:
                     parts += [message.label] if message.label.windows else []
                     part = message.label
                     ack = node_pb2.LabelAck(number=part.number, part=part.part, learned=len(part.windows))
-                self.site.hub.frame(self.gateway, 1, up(ack))
+                hear(self.site.hub, self.gateway, ack)
         return unlearn, parts
 
     def play(self, log: dict[tuple[int, int], tuple[int, int]]) -> None:
@@ -267,7 +267,7 @@ class Room:
                         if log.get((w.boot, w.seq), (0, 0))[0] < part.number:
                             log[w.boot, w.seq] = part.number, part.class_index
                     ack = node_pb2.LabelAck(number=part.number, part=part.part, learned=len(part.windows))
-                self.site.hub.frame(self.gateway, 1, up(ack))
+                hear(self.site.hub, self.gateway, ack)
 
     def learn(self) -> list[node_pb2.Label]:
         """Answers every part; what was sent."""
@@ -276,7 +276,7 @@ class Room:
             for part in fresh:
                 parts.append(part)
                 ack = node_pb2.LabelAck(number=part.number, part=part.part, learned=len(part.windows))
-                self.site.hub.frame(self.gateway, 1, up(ack))
+                hear(self.site.hub, self.gateway, ack)
         return parts
 
 
@@ -374,7 +374,7 @@ async def test_what_is_told_while_a_node_is_greeted_is_neither_lost_nor_told_twi
             await room.tell(label(10, 14))
         return found
 
-    room.site.hub.frame(room.gateway, 1, up(hello(boot=2)))
+    hear(room.site.hub, room.gateway, hello(boot=2))
     monkeypatch.setattr(room.site.window_store, "windows_in", slow)
     await errands(room.site)
     parts = [part for part in room.learn() if part.windows]

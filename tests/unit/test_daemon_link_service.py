@@ -12,7 +12,8 @@ import pytest
 from attune_proto.v1 import link_pb2, link_pb2_grpc, node_pb2
 from attuned.nodes.hub import Hub
 from attuned.nodes.link_service import BATCH_FRAMES, OUTGOING_LIMIT, AttachedGateway, LinkService
-from daemon_world import A, FakeClock, hello, report, up
+from daemon_world import A, FakeClock, hello, report, trust_of, wrapped
+from node_side import NodeSide
 from test_daemon_hub import Listener
 
 
@@ -21,8 +22,9 @@ class Service:
 
     def __init__(self) -> None:
         self.listener = Listener()
-        self.hub = Hub(FakeClock(), {A: "r"}, {}, {}, self.listener)
+        self.hub = Hub(FakeClock(), {A: "r"}, {}, {}, self.listener, trust=trust_of(A))
         self.links = LinkService(self.hub)
+        self.node = NodeSide(bytes.fromhex(A), self.hub.trust.own.public[0])
 
     @contextlib.asynccontextmanager
     async def stub(self, folder: Path) -> AsyncIterator[Any]:
@@ -33,6 +35,10 @@ class Service:
         async with grpc.aio.insecure_channel(f"unix:{folder}/gateway.sock") as channel:
             yield link_pb2_grpc.NodeLinkStub(channel)
         await server.stop(None)
+
+
+def frames_of(link: int, *frames: bytes) -> link_pb2.GatewayBatch:
+    return link_pb2.GatewayBatch(frames=[link_pb2.Frame(link=link, data=frame) for frame in frames])
 
 
 def batch(name: str = "", **more: object) -> link_pb2.GatewayBatch:
@@ -46,12 +52,13 @@ async def test_a_gateway_brings_links_and_frames_and_takes_answers(tmp_path: Pat
         await call.write(batch("north", links_up=[link_pb2.LinkUp(link=4)]))
         first = await call.read()
         assert [frame.link for frame in first.frames] == [4]
-        await call.write(link_pb2.GatewayBatch(frames=[link_pb2.Frame(link=4, data=up(hello()))]))
-        answer = (await call.read()).frames[0]
-        assert node_pb2.DaemonMessage.FromString(answer.data[5:]).HasField("time")
-        ack = up(node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000))
-        frames = [link_pb2.Frame(link=4, data=ack), link_pb2.Frame(link=4, data=up(report(1, 60)))]
-        await call.write(link_pb2.GatewayBatch(frames=frames))
+        node = service.node
+        await call.write(frames_of(4, node.begin()))
+        node.finish((await call.read()).frames[0].data)
+        await call.write(frames_of(4, node.seal(wrapped(hello()))))
+        assert node.open((await call.read()).frames[0].data).HasField("time")
+        ack = node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000)
+        await call.write(frames_of(4, node.seal(wrapped(ack)), node.seal(wrapped(report(1, 60)))))
         await call.done_writing()
         async with asyncio.timeout(2):
             assert await call.read() == grpc.aio.EOF
@@ -78,7 +85,10 @@ async def test_a_gateway_that_attaches_again_takes_the_place_of_its_old_stream(t
         await new.write(batch("north", links_up=[link_pb2.LinkUp(link=1)]))
         await new.read()
         old.cancel()
-        await new.write(link_pb2.GatewayBatch(frames=[link_pb2.Frame(link=1, data=up(hello()))]))
+        node = service.node
+        await new.write(frames_of(1, node.begin()))
+        node.finish((await new.read()).frames[0].data)
+        await new.write(frames_of(1, node.seal(wrapped(hello()))))
         assert (await new.read()).frames
         assert list(service.links.gateways) == ["north"]
         assert service.hub.online(service.hub.conversations[A])

@@ -16,9 +16,10 @@ from daemon_world import (
     FakeGateway,
     commit,
     errands,
+    hear,
     hello,
     opened_site,
-    up,
+    trust_all,
     window,
 )
 from hypothesis import given
@@ -40,15 +41,15 @@ class Room:
         self.flushed += 1
 
     async def greet(self, node: str = A, boot: int = 1) -> None:
-        self.site.hub.frame(self.gateway, 1, up(hello(node, boot), node))
-        self.site.hub.frame(self.gateway, 1, up(node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000), node))
+        hear(self.site.hub, self.gateway, hello(node, boot), node)
+        hear(self.site.hub, self.gateway, node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000), node)
         await errands(self.site)
         self.gateway.take()
 
     async def press(self, tick_ms: int, class_index: int = 1, number: int = 1, node: str = A) -> list[tuple[int, int]]:
         """(boot, press) of what was acknowledged."""
         button = node_pb2.Button(press=number, class_index=class_index, tick_ms=tick_ms)
-        self.site.hub.frame(self.gateway, 1, up(button, node))
+        hear(self.site.hub, self.gateway, button, node)
         await errands(self.site)
         acks = [message.button_ack for _, _, message in self.gateway.take() if message.HasField("button_ack")]
         return [(ack.boot, ack.press) for ack in acks]
@@ -87,7 +88,7 @@ async def test_the_room_learns_from_a_press_as_from_any_label(room: Room) -> Non
     room.clock.now = NOON + 15 * MINUTE
     room.gateway.take()
     button = node_pb2.Button(press=1, class_index=0, tick_ms=100_000 + 15 * MINUTE)
-    room.site.hub.frame(room.gateway, 1, up(button))
+    hear(room.site.hub, room.gateway, button)
     await errands(room.site)
     part = next(message.label for _, _, message in room.gateway.take() if message.HasField("label"))
     assert (part.number, part.class_index, part.weight) == (1, 0, 256)
@@ -115,25 +116,26 @@ async def test_a_press_that_is_sent_again_makes_no_second_label(room: Room, tmp_
 
 async def test_presses_that_wait_for_the_disk_are_stored_once(room: Room) -> None:
     await room.greet()
-    button = up(node_pb2.Button(press=1, class_index=1, tick_ms=100_000))
+    button = node_pb2.Button(press=1, class_index=1, tick_ms=100_000)
     for _ in range(1000):
-        room.site.hub.frame(room.gateway, 1, button)
+        hear(room.site.hub, room.gateway, button)
     assert len(room.site.errands) == 1
     await errands(room.site)
     assert len(await room.labels()) == 1
 
 
 async def test_a_press_in_no_room_counts_for_nothing(room: Room) -> None:
+    trust_all(room.site, STRANGER)
     await room.greet(STRANGER)
     assert await room.press(100_000, node=STRANGER) == [(1, 1)]
     assert await room.labels() == []
     assert room.node(STRANGER).last_refusal == (
-        "a press of its button, but it is in no room: add it to a room in the configuration"
+        "a press of its button, but it is in no room: `attune node move` puts it into one"
     )
 
 
 async def test_a_press_without_a_clock_waits_for_one(room: Room) -> None:
-    room.site.hub.frame(room.gateway, 1, up(hello()))
+    hear(room.site.hub, room.gateway, hello())
     assert await room.press(100_000) == []
     assert await room.labels() == []
     assert room.node().last_refusal == "a press of its button before its clock was known: it comes again"
@@ -176,7 +178,7 @@ async def test_a_clock_that_is_a_little_ahead_labels_nothing_that_is_to_come(roo
 async def test_presses_that_a_node_had_to_drop_are_told(room: Room) -> None:
     await room.greet()
     for dropped in (2, 2, 5, 1):  # the last after a restart
-        room.site.hub.frame(room.gateway, 1, up(node_pb2.Health(dropped_presses=dropped)))
+        hear(room.site.hub, room.gateway, node_pb2.Health(dropped_presses=dropped))
     assert room.node().refused == 2 + 3 + 1
     assert room.node().last_refusal == "1 presses of its button made room for newer ones before anybody took them"
 

@@ -23,9 +23,10 @@ from daemon_world import (
     FakeClock,
     FakeGateway,
     errands,
+    hear,
     hello,
     site_settings,
-    up,
+    trust_all,
     window,
 )
 
@@ -154,7 +155,7 @@ class World:
         self.gateway.take()
 
     def say(self, message: Any, node: str = A) -> list[node_pb2.DaemonMessage]:
-        self.site.hub.frame(self.gateway, 1, up(message, node))
+        hear(self.site.hub, self.gateway, message, node)
         return [answer for _, _, answer in self.gateway.take()]
 
     async def sketch(self, number: int = 1, end_s: int = 3600, windows: int = 60, counts: bytes = b"") -> list[int]:
@@ -175,6 +176,7 @@ async def world(tmp_path: Path) -> Any:
     clock = FakeClock()
     site = Site(site_settings(tmp_path, nodes=[{"id": A, "quiet": True}]), clock, None)
     await site.open()
+    trust_all(site)
     yield World(site, clock)
     await site.close()
 
@@ -243,13 +245,10 @@ async def test_a_sketch_that_cannot_be_dated_yet_has_no_answer(world: World) -> 
 @pytest.mark.parametrize(
     ("nodes", "reason"),
     [
-        ([{"id": "c1b2c3d400000003"}], "stands in [[nodes]] and in no room"),
         ([{"id": A}, {"id": A, "quiet": True}], "stands in [[nodes]] twice"),
     ],
 )
-def test_a_node_that_is_told_something_has_a_room_and_one_table(
-    tmp_path: Path, nodes: list[dict[str, Any]], reason: str
-) -> None:
+def test_a_node_that_is_told_something_has_one_table(tmp_path: Path, nodes: list[dict[str, Any]], reason: str) -> None:
     with pytest.raises(ValueError, match=reason.replace("[", r"\[")):
         site_settings(tmp_path, nodes=nodes)
     assert Settings.model_validate({"site": {"name": "s"}}).quiet_nodes == frozenset()

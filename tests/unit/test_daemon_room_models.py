@@ -9,7 +9,7 @@ from attuned.nodes.window import Window
 from attuned.presence.model import RoomModel
 from attuned.site import Site
 from attuned.store.site import LabelRow
-from daemon_world import NOON, A, B, FakeClock, commit, errands, hello, opened_site, up, window
+from daemon_world import NOON, A, B, FakeClock, FakeGateway, commit, errands, hear, hello, opened_site, window
 
 MINUTE, HOUR = 60_000, 3_600_000
 
@@ -76,20 +76,15 @@ async def taught_site(folder: Path) -> Site:
     site = await opened_site(folder, FakeClock(NOON + 3 * HOUR))
     site.commits.flush = flush  # type: ignore[method-assign]
     site.labels._flush = flush
+    gateway = FakeGateway()
+    site.hub.link_up(gateway, 1)
     for node in (A, B):
-        site.hub.frame(_Silent(), 1, up(hello(node=node), node=node))
+        hear(site.hub, gateway, hello(node=node), node=node)
     await commit(site, *minutes(0, 60, -3.0), *minutes(60, 120, 3.0))
     await commit(
         site, *(w for i in range(0, 120, 2) for w in (*minutes(i, i + 1, -4, B), *minutes(i + 1, i + 2, 4, B)))
     )
     return site
-
-
-class _Silent:
-    name = "gw"
-
-    def send(self, link: int, frame: bytes) -> None:
-        pass
 
 
 async def teach(site: Site) -> None:

@@ -173,9 +173,9 @@ async def test_windows_of_another_schema_are_left_out(world: World) -> None:
 
 
 def service(world: World) -> DriftService:
-    settings = SimpleNamespace(room_of={NODE: "2.13"})
+    assignments = SimpleNamespace(room_of={NODE: "2.13"})
     hub = SimpleNamespace(conversations={NODE: None})
-    site: Any = SimpleNamespace(detector=world.detector, clock=world.clock, settings=settings, hub=hub)
+    site: Any = SimpleNamespace(detector=world.detector, clock=world.clock, assignments=assignments, hub=hub)
     return DriftService(site)
 
 

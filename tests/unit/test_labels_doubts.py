@@ -14,7 +14,7 @@ from attuned.nodes.window import Window
 from attuned.presence.belief import RoomState
 from attuned.presence.history import HistoryPoint
 from attuned.store.site import LabelRow
-from daemon_world import HOUR, MINUTE, NOON, A, B, FakeClock, FakeGateway, commit, hello, opened_site, up
+from daemon_world import HOUR, MINUTE, NOON, A, B, FakeClock, FakeGateway, commit, hear, hello, opened_site
 
 SCHEMA = Schema(("co2",), 60)
 D = len(SCHEMA)
@@ -160,7 +160,7 @@ async def test_a_site_is_asked_and_checked(tmp_path: Path) -> None:
     site = await opened_site(tmp_path, FakeClock(NOON + HOUR))
     gateway = FakeGateway()
     site.hub.link_up(gateway, 1)
-    site.hub.frame(gateway, 1, up(hello(kinds=("co2",))))
+    hear(site.hub, gateway, hello(kinds=("co2",)))
     await commit(site, *room_now([]).windows)
     room = await site.room_now("r", NOON, NOON + HOUR)
     assert list(room.schemas) == [A]

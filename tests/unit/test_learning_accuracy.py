@@ -27,9 +27,9 @@ from daemon_world import (
     FakeGateway,
     commit,
     errands,
+    hear,
     hello,
     opened_site,
-    up,
     window,
 )
 from hypothesis import given
@@ -248,7 +248,7 @@ async def at_work(folder: Path) -> tuple[Site, FakeClock]:
 async def greet(site: Site, message: node_pb2.Hello) -> None:
     gateway = FakeGateway()
     site.hub.link_up(gateway, 1)
-    site.hub.frame(gateway, 1, up(message))
+    hear(site.hub, gateway, message)
     await errands(site)
 
 

@@ -9,9 +9,9 @@ import pytest
 from attune_core import NodeHandshake, Pattern, SealedPair, SessionError, SessionKeys
 from attune_proto.v1 import node_pb2
 from attuned.nodes import noise
+from attuned.nodes.frames import KK, FrameError
 from attuned.nodes.sealed import (
     AROUND,
-    KK,
     TEXT_AT,
     TEXT_LIMIT,
     HandshakeFrame,
@@ -20,7 +20,6 @@ from attuned.nodes.sealed import (
     read_handshake,
     write_handshake,
 )
-from attuned.nodes.session import FrameError
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -227,7 +226,7 @@ def test_a_node_is_commissioned_in_frames() -> None:
     done = begun.finish(last.message)
     pair = Pair()
     pair.node.adopt(handshake.finish())
-    pair.daemon.adopt(done.keys)
+    pair.daemon.adopt(done.keys, noise.public_key(DAEMON))
     # Here the daemon may speak first: the node's last message has proved that it knows the keys.
     assert pair.node.open(pair.daemon.seal(b"welcome")) == b"welcome"
     pair.greet()

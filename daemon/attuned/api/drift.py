@@ -88,7 +88,7 @@ class DriftService(drift_pb2_grpc.DriftServicer):
         ]
 
     def _message(self, event: DriftEvent, history: History) -> drift_pb2.DriftEvent:
-        room = self._site.settings.room_of.get(event.node, "")
+        room = self._site.assignments.room_of.get(event.node, "")
         plotted = (event.moved[0].feature, event.moved[0].name) if event.moved else None
         values = _series(history, event, plotted) if plotted else []
         return drift_pb2.DriftEvent(

@@ -9,6 +9,7 @@ from attuned.labels.questions import Signal
 from attuned.learning.accuracy import Accuracy
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.hub import Hub
+from attuned.nodes.trusted import TrustedNode
 from attuned.presence.history import HistoryPoint
 from attuned.site import Site
 from attuned.store.site import LabelRow
@@ -65,7 +66,7 @@ def accuracy(found: Accuracy) -> admin_pb2.Accuracy:
     )
 
 
-def node(hub: Hub, conversation: Conversation) -> admin_pb2.Node:
+def node(hub: Hub, trusted: TrustedNode | None, conversation: Conversation) -> admin_pb2.Node:
     facts, health = conversation.facts, conversation.health
     return admin_pb2.Node(
         node=conversation.node,
@@ -87,6 +88,8 @@ def node(hub: Hub, conversation: Conversation) -> admin_pb2.Node:
         battery_mv=health.battery_mv,
         backlog=health.backlog,
         bad_frames=hub.bad_frames(conversation),
+        name=trusted.name if trusted else "",
+        commissioned=trusted is not None,
     )
 
 

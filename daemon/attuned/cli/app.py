@@ -17,6 +17,7 @@ from attuned.cli import (
     label_ask,
     label_check,
     label_import,
+    node,
     nodes,
     output,
     release,
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("status")(status.status)
 app.command("rooms")(rooms.rooms)
 app.command("nodes")(nodes.nodes)
+app.add_typer(node.app, name="node")
 label.app.command("import")(label_import.import_labels)
 label.app.command("check")(label_check.check_labels)
 label.app.command("ask")(label_ask.ask_labels)

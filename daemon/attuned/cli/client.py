@@ -14,7 +14,7 @@ from attuned.cli.errors import CliError, NotReachableError
 
 if TYPE_CHECKING:
     import grpc
-    from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc
+    from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc, nodes_pb2, nodes_pb2_grpc
 
 DEFAULT_SOCKET = "/run/attune/attune.sock"
 # The daemon answers from memory in milliseconds; five seconds means that it hangs.
@@ -39,9 +39,16 @@ _Reply = TypeVar("_Reply")
 class Daemon:
     """The daemon's questions as methods. All of them raise NotReachableError or CliError and nothing of gRPC."""
 
-    def __init__(self, stub: admin_pb2_grpc.AdminStub, path: str, drift: drift_pb2_grpc.DriftStub) -> None:
+    def __init__(
+        self,
+        stub: admin_pb2_grpc.AdminStub,
+        path: str,
+        drift: drift_pb2_grpc.DriftStub,
+        nodes: nodes_pb2_grpc.NodesStub,
+    ) -> None:
         self._stub = stub
         self._drift = drift
+        self._nodes = nodes
         self._path = path
 
     def status(self) -> admin_pb2.SiteStatus:
@@ -140,6 +147,24 @@ class Daemon:
 
         self._ask(self._drift.MuteDrift, drift_pb2.MuteDriftRequest(node=node, reason=reason, author=author))
 
+    def add_node(self, request: nodes_pb2.AddNodeRequest) -> nodes_pb2.AddNodeReply:
+        return self._ask(self._nodes.AddNode, request)
+
+    def coming(self, hint: str) -> Sequence[nodes_pb2.Coming]:
+        """The node of a hint, or without one all that are not commissioned."""
+        from attune_proto.v1 import nodes_pb2
+
+        return self._ask(self._nodes.ListComing, nodes_pb2.ListComingRequest(hint=hint)).coming
+
+    def change_node(self, request: nodes_pb2.ChangeNodeRequest) -> nodes_pb2.ChangeNodeReply:
+        return self._ask(self._nodes.ChangeNode, request)
+
+    def rotate_key(self, *, begin: bool) -> Sequence[str]:
+        """The nodes that have not used the daemon's new key yet."""
+        from attune_proto.v1 import nodes_pb2
+
+        return self._ask(self._nodes.RotateKey, nodes_pb2.RotateKeyRequest(begin=begin)).waiting_for
+
     def retrain(self, rooms: Sequence[str], dry_run: bool) -> Iterator[admin_pb2.RetrainReply]:
         """A reply for each room that is done. Closing the iterator ends the work."""
         from attune_proto.v1 import admin_pb2
@@ -231,11 +256,12 @@ def connect(path: str) -> Iterator[Daemon]:
     # gRPC's own remarks would stand between a person and the one sentence that helps.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
-    from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc
+    from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, nodes_pb2_grpc
 
     options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", REPLY_BYTES)]
     with grpc.insecure_channel(f"unix:{path}", options=options) as channel:
-        yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift_pb2_grpc.DriftStub(channel))
+        drift, nodes = drift_pb2_grpc.DriftStub(channel), nodes_pb2_grpc.NodesStub(channel)
+        yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift, nodes)
 
 
 def zone_of(status: admin_pb2.SiteStatus) -> ZoneInfo:

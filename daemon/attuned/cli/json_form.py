@@ -189,6 +189,8 @@ def _node(one: admin_pb2.Node, zone: tzinfo) -> dict[str, Any]:
         "battery_mv": one.battery_mv or None,
         "backlog": one.backlog,
         "bad_frames": one.bad_frames,
+        "name": one.name or None,
+        "commissioned": one.commissioned,
     }
 
 

@@ -69,7 +69,7 @@ class RoomScreen:
         if self.nodes:
             yield nodes_table(nodes, self.zone)
         else:
-            yield Text("No node is assigned to this room; name one in /etc/attune/attuned.toml.", style="yellow")
+            yield Text("No node stands in this room; bring one with `attune node add`.", style="yellow")
 
 
 def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
@@ -78,9 +78,8 @@ def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
     length = f" of {node.window_seconds} s" if node.window_seconds else ""
     refused.append(f", last: {node.last_refusal}" if node.last_refusal else "")
     facts = {
-        "room": Text(node.room)
-        if node.room
-        else _warning("none: write it into its room's `nodes` in /etc/attune/attuned.toml"),
+        "room": Text(node.room) if node.room else _warning("none: `attune node move` puts it into one"),
+        "key": Text("known") if node.commissioned else _warning("not known: `attune node add` with the node's code"),
         "state": node_state(node),
         "heard": _ago(node.last_heard_utc_ms, now, zone),
         "gateway": Text(node.gateway or "-"),
@@ -95,7 +94,7 @@ def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
         "reset": Text(node.reset_reason.replace("_", " ") or "-"),
         "battery": Text(f"{node.battery_mv / 1000:.2f} V" if node.battery_mv else "-"),
     }
-    return stacked([Text(node.node, style="bold"), Facts(facts)])
+    return stacked([Text(f"{node.node} {node.name}".strip(), style="bold"), Facts(facts)])
 
 
 def label_screen(reply: admin_pb2.AddLabelReply, now: int, zone: tzinfo) -> RenderableType:

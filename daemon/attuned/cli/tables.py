@@ -47,7 +47,7 @@ NO_ROOMS = (
     "(/etc/attune/attuned.toml), then run `systemctl restart attuned`."
 )
 NO_NODES = (
-    "No node has been heard yet. Switch one on near a gateway, and see in `attune status` that the gateway is attached."
+    "No node has been added yet. Switch one on near a gateway, and give its code to `attune node add CODE --room ROOM`."
 )
 NO_LABELS = "There are no labels yet. Give the first one, for instance: attune label add ROOM free -20m now"
 

@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Protocol
 
+import grpc
+from attune_proto.v1 import nodes_pb2, nodes_pb2_grpc
+
 from attuned.demo.ports import free_port, is_free
 from attuned.errors import RequestError
 
@@ -28,6 +31,12 @@ WINDOW_S = 60
 # The site's clock shows the building's start this long after the first process was started, in real milliseconds, so
 # that the nodes are there when it begins.
 HEAD_START_MS = 2_500
+
+# The nodes' keys follow from it: they are test nodes.
+IDENTITY_SEED = "1"
+
+# Time for the daemon to write down the codes of a thousand nodes, in seconds.
+COMMISSION_S = 60.0
 
 # Time for a process to come up, and to end by itself, in seconds.
 START_S = 15.0
@@ -105,8 +114,23 @@ class Stage:
         gateway = ["--daemon", f"unix:{self.gateway_socket}", "--listen", f"127.0.0.1:{self.node_port}"]
         self._run("attune-gateway", [*gateway, "--name", "demo-gateway"])
         self._wait_for_port("attune-gateway", self.node_port)
-        nodes = ["--gateway", f"127.0.0.1:{self.node_port}", "--nodes", str(self.folder / "nodes.txt")]
-        self._run("attune-sim", [*nodes, *self._node_options], stdin=subprocess.PIPE)
+        nodes = ["--nodes", str(self.folder / "nodes.txt"), "--identity-seed", IDENTITY_SEED]
+        self._commission(nodes)
+        gateway = ["--gateway", f"127.0.0.1:{self.node_port}"]
+        self._run("attune-sim", [*gateway, *nodes, *self._node_options], stdin=subprocess.PIPE)
+
+    def _commission(self, nodes: Sequence[str]) -> None:
+        """Gives the daemon the code of each node, as people do with `attune node add`."""
+        answer = subprocess.run(
+            [_program("attune-sim"), *nodes, "--codes"], capture_output=True, text=True, timeout=START_S, check=False
+        )
+        if answer.returncode:
+            raise RequestError(f"The nodes do not tell their codes: {answer.stderr.strip()}")
+        codes = [line.split()[1] for line in answer.stdout.splitlines()]
+        with grpc.insecure_channel(f"unix:{self.api_socket}") as channel:
+            stub = nodes_pb2_grpc.NodesStub(channel)
+            for call in [stub.AddNode.future(nodes_pb2.AddNodeRequest(code=code)) for code in codes]:
+                call.result(timeout=COMMISSION_S)
 
     def stop(self) -> None:
         """Ends everything and removes the folder."""
@@ -207,7 +231,7 @@ class Stage:
 
     def _configuration(self) -> str:
         lines = [
-            f'site = {{ name = "{SITE}", timezone = "{TIMEZONE}", step_s = {self._window_s} }}',
+            f'site = {{ name = "{SITE}", timezone = "{TIMEZONE}", step_s = {self._window_s}, test_nodes = true }}',
             f'store = {{ path = "{self.folder / "store"}" }}',
             f"mqtt = {{ port = {self.mqtt_port} }}",
             f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',

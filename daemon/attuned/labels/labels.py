@@ -67,13 +67,17 @@ class Labels:
         self._windows = windows
         self._teaching = teaching
         self._names = names
-        self._nodes_of = nodes_of
+        self._nodes_of = dict(nodes_of)
         self._flush = flush
         self._changed = changed
         self._in_force: dict[str, list[LabelRow]] = {room: [] for room in nodes_of}
         self._withdrawn: dict[str, list[int]] = {room: [] for room in nodes_of}
         self._unlearning: dict[str, set[int]] = {}
         self.count = 0
+
+    def place(self, room: str, nodes: Mapping[str, Conversation]) -> None:
+        """These nodes stand in the room from now on."""
+        self._nodes_of[room] = nodes
 
     async def load(self) -> None:
         """Reads the labels that are in force."""
@@ -220,7 +224,13 @@ class Labels:
         else:
             self._teaching.resume(conversation)
 
-    async def _tell_all(self, conversation: Conversation) -> None:
+    async def moved(self, conversation: Conversation, before: str) -> None:
+        """The node stands in another room than before: it forgets that one's labels and is taught its own room's."""
+        left = [row.number for row in self._in_force.get(before, ())] if before != conversation.room else []
+        if conversation.facts is not None and conversation.room:
+            await self._tell_all(conversation, left)
+
+    async def _tell_all(self, conversation: Conversation, left: Sequence[int] = ()) -> None:
         """What was taken back, then every label in force; the node skips what it knows."""
         windows: list[Window] = []
         labels: list[LabelRow] = []
@@ -228,8 +238,9 @@ class Labels:
         while labels != self._in_force[conversation.room]:
             labels = self._in_force[conversation.room]
             spans = merged((row.from_utc_ms, row.to_utc_ms) for row in labels)
-            windows = await self._windows.windows_in([conversation.node], spans)
-        forgotten = self._unlearning.get(conversation.node, set())
+            windows = await self._windows.windows_in([conversation.node, *conversation.stands_for], spans)
+        windows = [window for window in windows if len(window.features) == conversation.features_size]
+        forgotten = {*self._unlearning.get(conversation.node, ()), *left}
         withdrawn = sorted({*self._withdrawn[conversation.room], *forgotten})
         self._teaching.begin(conversation, withdrawn=withdrawn, again=forgotten)
         for label in _last_taught(labels, windows, _capacity(conversation), self._clock.utc_ms() - MEMORY_MS):
@@ -243,7 +254,8 @@ class Labels:
             self._teaching.plan(conversation, labels[-1], [window], held=False)
 
     def _plan(self, conversation: Conversation, label: LabelRow, windows: Sequence[Window]) -> None:
-        inside = [window for window in _inside(label, windows) if window.node == conversation.node]
+        own = {conversation.node, *conversation.stands_for}
+        inside = [window for window in _inside(label, windows) if window.node in own]
         newer = [row for row in self._in_force[conversation.room] if row.number > label.number and _overlap(row, label)]
         # Windows that the node has not yet reported may be of a time that was forgotten: those that are not come, and
         # are taught then.

@@ -43,7 +43,7 @@ class Conversation:
     """What the daemon knows of one node, and what to answer.
 
     `room` is empty for a node that is not assigned to a room: it gets no time, so it sends nothing and keeps all. A
-    `quiet` node is told so with the time.
+    `quiet` node is told so with the time. `stands_for` are nodes whose place it took: it learns what they were taught.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Conversation:
         self.node = node
         self.hint = bytes.fromhex(node)[:4]
         self.room = room
+        self.stands_for: tuple[str, ...] = ()
         self.quiet = quiet
         self.facts = facts
         self.boots = boots
@@ -65,7 +66,7 @@ class Conversation:
         self.bad_frames = 0
         self.forgotten: list[tuple[int, int]] = []  # stretches (from, to] of UTC in ms
         self.pending: set[tuple[int, int]] = set()  # boot, seq
-        self._features_size = 0
+        self.features_size = 0
         self._boot = BootRecord()
         self._attempt = TieAttempt()
         if facts is not None:
@@ -187,7 +188,7 @@ class Conversation:
         utc_ms = ties.utc_ms(button.tick_ms) if ties.ticks_ms else now_utc_ms
         press = Press(self.node, self.facts.boot, button.press, button.class_index, min(utc_ms, now_utc_ms))
         if not self.room:
-            self.refuse("a press of its button, but it is in no room: add it to a room in the configuration")
+            self.refuse("a press of its button, but it is in no room: `attune node move` puts it into one")
         elif not ties.ticks_ms:
             self.refuse("a press of its button before its clock was known: it comes again")
             return [], None
@@ -260,12 +261,12 @@ class Conversation:
             self.refuse("its feature schema is not one that this version knows: flash the firmware of this version")
             return False
         self.kinds = schema.kinds
-        self._features_size = 2 * len(schema.features)
+        self.features_size = 2 * len(schema.features)
         return True
 
     def _objection(self, report: node_pb2.Report, end_utc_ms: int, now_utc_ms: int) -> str:
-        if len(report.features) != self._features_size:
-            return f"a report with {len(report.features)} bytes of features instead of {self._features_size}"
+        if len(report.features) != self.features_size:
+            return f"a report with {len(report.features)} bytes of features instead of {self.features_size}"
         if len(report.evidence) % 2 or len(report.evidence) > 2 * (CLASS_LIMIT - 1):
             return f"a report with {len(report.evidence)} bytes of evidence"
         if report.state > 0xFF:

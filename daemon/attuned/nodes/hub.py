@@ -8,19 +8,16 @@ from typing import Protocol
 from attune_proto.v1 import link_pb2, node_pb2
 
 from attuned.clock import Clock
-from attuned.nodes import session
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import EAGER_REPORTS, Conversation, Tie
 from attuned.nodes.facts import NodeFacts
+from attuned.nodes.frames import EVERY_NODE, HEADER_SIZE, SEALED, FrameError, call, check_frame, read_message
 from attuned.nodes.press import Press
-from attuned.nodes.session import HEADER_SIZE
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.trust import Newcomer, Trust
 from attuned.nodes.window import Window
 
 log = logging.getLogger(__name__)
-
-# Nodes that are not in the configuration but have said hello: enough to commission a floor, too few to fill a memory.
-STRANGER_LIMIT = 256
 
 # A node that has not been heard for this many of its windows is offline.
 OFFLINE_WINDOWS = 5
@@ -30,6 +27,9 @@ QUIET_MS = 75 * 60_000
 
 # How often a complaint about one sender is written to the log, milliseconds of the daemon's clock.
 COMPLAINT_MS = 60_000
+
+# How often a node that seals for a session that is gone is asked for a new one, milliseconds of the daemon's clock.
+CALL_MS = 5_000
 
 # The largest count that is told; senders may claim anything.
 COUNT_LIMIT = (1 << 32) - 1
@@ -78,10 +78,15 @@ class Listener(Protocol):
     def on_press(self, conversation: Conversation, press: Press) -> None: ...
     def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None: ...
     def on_health(self, conversation: Conversation) -> None: ...
+    def on_newcomer(self, newcomer: Newcomer) -> None: ...
+    def on_confirmed(self, node: str) -> None: ...
 
 
 class Hub:
-    """`room_of` assigns nodes to rooms; `facts` and `boots` are what the store remembers; `quiet` nodes are told so."""
+    """`room_of` assigns nodes to rooms; `facts` and `boots` are what the store remembers; `quiet` nodes are told so.
+
+    `trust` knows whose frames are whose.
+    """
 
     def __init__(
         self,
@@ -91,11 +96,14 @@ class Hub:
         boots: Mapping[tuple[str, int], BootRecord],
         listener: Listener,
         *,
+        trust: Trust,
         quiet: Collection[str] = (),
     ) -> None:
         self._clock = clock
         self._room_of = room_of
         self._listener = listener
+        self.trust = trust
+        self._called_utc_ms: dict[bytes, int] = {}
         self._links: dict[tuple[Gateway, int], Link] = {}
         self._link_of: dict[str, Link] = {}
         self._complained_utc_ms: dict[str, int] = {}
@@ -104,12 +112,12 @@ class Hub:
         self._boots: dict[str, dict[int, BootRecord]] = {}
         for (node, boot), record in boots.items():
             self._boots.setdefault(node, {})[boot] = record
-        self.conversations = {node: self._new(node) for node in room_of}
+        self.conversations = {node: self._new(node) for node in [*room_of, *trust.nodes]}
 
     def link_up(self, gateway: Gateway, number: int) -> None:
-        """A link came up: every node on it is asked who it is."""
+        """A link came up: every node on it is asked for a handshake."""
         self._links[gateway, number] = Link(gateway, number)
-        gateway.send(number, session.seal(session.EVERY_NODE, _HELLO_REQUEST))
+        gateway.send(number, call(EVERY_NODE))
 
     def link_down(self, gateway: Gateway, number: int) -> None:
         link = self._links.pop((gateway, number), None)
@@ -135,19 +143,51 @@ class Hub:
         if link is None:
             return
         try:
-            hint, message = session.open_frame(frame)
-        except session.FrameError as error:
+            kind, hint = check_frame(frame)
+            if kind == SEALED:
+                self._sealed(link, hint, frame)
+            else:
+                self._handshake(link, frame)
+        except FrameError as error:
             self._complain(link, frame[1:HEADER_SIZE], str(error))
-            return
-        self._dispatch(link, hint, message)
 
     def send(self, conversation: Conversation, message: node_pb2.DaemonMessage) -> bool:
-        """Sends to a node along its newest link; False if it has none."""
+        """Sends to a node along its newest link; False if it has none, or no session."""
         link = self._link_of.get(conversation.node)
         if link is None:
             return False
-        link.gateway.send(link.number, session.seal(conversation.hint, message))
+        try:
+            sealed = self.trust.seal(conversation.node, message.SerializeToString())
+        except FrameError:
+            return False
+        link.gateway.send(link.number, sealed)
         return True
+
+    def adopt(self, newcomer: Newcomer) -> None:
+        """The key of a newcomer is on the disk: it hears so in its session, wherever it is by now."""
+        self.trust.adopt(newcomer)
+        node = newcomer.node.node
+        conversation = self.conversations.setdefault(node, self._new(node))
+        conversation.room = self._room_of.get(node, "")
+        self.greet_again(conversation)
+
+    def remove(self, node: str) -> None:
+        """The node is trusted no more; it stays where the configuration names it."""
+        conversation = self.conversations.pop(node)
+        link = self._link_of.pop(node, None)
+        if link is not None:
+            link.conversations.pop(conversation.hint, None)
+        if node in self._room_of:
+            self.conversations[node] = self._new(node)
+
+    def greet_again(self, conversation: Conversation) -> None:
+        """The node says hello once more, so that it hears what has changed for it."""
+        self.send(conversation, _HELLO_REQUEST)
+
+    def call(self, hint: bytes, *, commission: bool) -> None:
+        """Asks the node with this hint for a handshake, on every link."""
+        for link in self._links.values():
+            link.gateway.send(link.number, call(hint, commission=commission))
 
     def online(self, conversation: Conversation) -> bool:
         """Whether the node has a link and has been heard lately."""
@@ -169,26 +209,53 @@ class Hub:
 
     def _new(self, node: str) -> Conversation:
         facts, boots = self._facts.get(node), self._boots.get(node, {})
-        return Conversation(node, self._room_of.get(node, ""), facts, boots, quiet=node in self._quiet)
+        conversation = Conversation(node, self._room_of.get(node, ""), facts, boots, quiet=node in self._quiet)
+        if node in self.trust.nodes:
+            conversation.stands_for = tuple(self.trust.nodes[node].stands_for.split())
+        return conversation
 
-    def _dispatch(self, link: Link, hint: bytes, message: node_pb2.NodeMessage) -> None:
-        body = message.WhichOneof("body")
-        if body == "hello":
-            self._hello(link, hint, message.hello)
-            return
-        conversation = link.conversations.get(hint)
-        if conversation is None:
-            link.gateway.send(link.number, session.seal(hint, _HELLO_REQUEST))
-            return
+    def _handshake(self, link: Link, frame: bytes) -> None:
+        step = self.trust.handshake(frame, self._clock.utc_ms())
+        if step.reply:
+            link.gateway.send(link.number, step.reply)
+        if step.newcomer is not None:
+            self._move(self._provisional(step.newcomer.node.node), link)
+            self._listener.on_newcomer(step.newcomer)
+        again = self.conversations.get(step.again)
+        if again is not None:
+            self.greet_again(again)
+
+    def _provisional(self, node: str) -> Conversation:
+        return self.conversations.setdefault(node, self._new(node))
+
+    def _sealed(self, link: Link, hint: bytes, frame: bytes) -> None:
+        try:
+            node, text = self.trust.open(hint, frame)
+        except FrameError:
+            self._call_again(link, hint)
+            raise
+        conversation = self.conversations[node]
+        self._move(conversation, link)
         conversation.last_heard_utc_ms = self._clock.utc_ms()
-        if not self._hear(link, conversation, message):
+        self._listener.on_confirmed(node)
+        message = read_message(text)
+        if message.HasField("hello"):
+            self._hello(link, conversation, message.hello)
+        elif not self._hear(conversation, message):
             self._complain(link, hint, "a message of a kind that this version does not know")
 
-    def _hear(self, link: Link, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
+    def _call_again(self, link: Link, hint: bytes) -> None:
+        """A node goes on with a session that this daemon does not know, as after its restart."""
+        now = self._clock.utc_ms()
+        if self.trust.silent(hint) and now - self._called_utc_ms.get(hint, 0) >= CALL_MS:
+            self._called_utc_ms[hint] = now
+            link.gateway.send(link.number, call(hint))
+
+    def _hear(self, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
         """Whether it is a message of a kind that this version knows."""
         body, now = message.WhichOneof("body"), conversation.last_heard_utc_ms
         if body == "report":
-            self._report(link, conversation, message.report, now)
+            self._report(conversation, message.report, now)
         elif body == "time_ack":
             replies, tie = conversation.time_ack(message.time_ack, now)
             self._answer(conversation, replies)
@@ -211,45 +278,31 @@ class Hub:
             self._listener.on_health(conversation)
         return body in HEARD
 
-    def _hello(self, link: Link, hint: bytes, hello: node_pb2.Hello) -> None:
-        if len(hello.node_id) != 8 or hello.node_id[:4] != hint:
-            self._complain(link, hint, "a hello whose node id does not fit its hint")
+    def _hello(self, link: Link, conversation: Conversation, hello: node_pb2.Hello) -> None:
+        if hello.node_id.hex() != conversation.node:
+            self._complain(link, conversation.hint, "a hello whose node id is not its own")
             return
-        node = hello.node_id.hex()
-        conversation = self.conversations.get(node)
-        if conversation is None:
-            if len(self.conversations) >= len(self._room_of) + STRANGER_LIMIT:
-                self._complain(link, hint, "a hello of one more unknown node than can be listed")
-                return
-            conversation = self.conversations[node] = self._new(node)
-            log.info("Node %s is not assigned to a room: add it to the nodes of a room in the configuration.", node)
-        if not self._may_speak(conversation, link):
-            self._complain(link, hint, "a hello with the hint of another node on the same link")
+        if hello.test and not self.trust.test_nodes:
+            conversation.refuse("a test image, whose keys others may know: flash the firmware for use")
             return
-        self._move(conversation, link)
-        now = self._clock.utc_ms()
-        conversation.last_heard_utc_ms = now
-        self._answer(conversation, conversation.hello(hello, now))
+        self._answer(conversation, conversation.hello(hello, conversation.last_heard_utc_ms))
         self._listener.on_hello(conversation)
-
-    def _may_speak(self, conversation: Conversation, link: Link) -> bool:
-        """False if another node speaks on the link with the same hint: their frames could not be told apart."""
-        other = link.conversations.get(conversation.hint, conversation)
-        return other is conversation or not self.online(other)
 
     def _move(self, conversation: Conversation, link: Link) -> None:
         previous = self._link_of.get(conversation.node)
-        if previous is not None and previous is not link:
+        if previous is link:
+            return
+        if previous is not None:
             previous.conversations.pop(conversation.hint, None)
             conversation.bad_frames += previous.bad_frames
         link.conversations[conversation.hint] = conversation
         self._link_of[conversation.node] = link
 
-    def _report(self, link: Link, conversation: Conversation, report: node_pb2.Report, now: int) -> None:
+    def _report(self, conversation: Conversation, report: node_pb2.Report, now: int) -> None:
         if not conversation.room:
             return
         if not conversation.boot.ties.ticks_ms:
-            link.gateway.send(link.number, session.seal(conversation.hint, _HELLO_REQUEST))
+            self.send(conversation, _HELLO_REQUEST)
             return
         self._answer(conversation, conversation.retie(report.end_s, now))
         window = conversation.report(report, now)

@@ -10,13 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attuned.nodes import noise
-from attuned.nodes.session import FRAME_LIMIT, FrameError
+from attuned.nodes.frames import FRAME_LIMIT, HINT_SIZE, KK, SEALED, XXPSK0, FrameError
 
-KK = 2
-XXPSK0 = 3
-SEALED = 4
-
-HINT_SIZE = 4
 TEXT_AT = 1 + HINT_SIZE + 4
 AROUND = TEXT_AT + noise.TAG_SIZE
 TEXT_LIMIT = FRAME_LIMIT - AROUND
@@ -111,6 +106,8 @@ class NodeSessions:
     def __init__(self, hint: bytes) -> None:
         self._hint = hint
         self._live: _Session | None = None
+        self.own = b""
+        """The public key of ours that the node knew when the session was made."""
         self._offers: list[_Offer] = []
 
     @property
@@ -144,9 +141,9 @@ class NodeSessions:
         self._offers = [*self._offers, offer][-_OFFERS:]
         return offer
 
-    def adopt(self, keys: noise.SessionKeys) -> None:
-        """Starts the session that commissioning the node has made; others end."""
-        self._live, self._offers = _Session(keys), []
+    def adopt(self, keys: noise.SessionKeys, own: bytes) -> None:
+        """Starts the session that commissioning the node with our public key `own` has made; others end."""
+        self._live, self.own, self._offers = _Session(keys), own, []
 
     def open(self, frame: bytes) -> bytes:
         """The text of a sealed frame of the node. FrameError for anything else, which changes nothing."""
@@ -163,7 +160,7 @@ class NodeSessions:
         for place, offer in enumerate(self._offers):
             text = offer.session.open(frame)
             if text is not None:
-                self._live = offer.session
+                self._live, self.own = offer.session, offer.own
                 # Those before it are of handshakes that the node has given up.
                 self._offers = self._offers[place + 1 :]
                 return text

@@ -134,6 +134,16 @@ class Rooms:
         self.touched: set[str] = set()
         self.late: dict[str, Late] = {}
 
+    def place(self, node: str, room: str) -> None:
+        """The node stands in that room from now on; in none if it is empty."""
+        for each in self.rooms.values():
+            if each.room != room:
+                each.heard_utc_ms.pop(node, None)
+                each.quiet -= {node}
+        if room:
+            self.rooms[room].heard_utc_ms.setdefault(node, 0)
+            self.rooms[room].quiet |= self._quiet & {node}
+
     def model(self, room: str) -> RoomModel:
         """What the room has learned from labels."""
         return self._models.get(room, RoomModel())
@@ -164,7 +174,10 @@ class Rooms:
 
     def take(self, window: Window) -> bool:
         """Takes a window of an assigned node; True if the state of its room differs from what was said."""
-        room = self.rooms[self._room_of[window.node]]
+        assigned = self._room_of.get(window.node)
+        if assigned is None:  # it was taken away while its window was on the way
+            return False
+        room = self.rooms[assigned]
         timeline = room.timeline
         room.heard_utc_ms[window.node] = max(room.heard_utc_ms[window.node], window.end_utc_ms)
         arrival = add_window(timeline, window, quiet=window.node in self._quiet)

@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 6
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 9
+ATTUNE_VERSION = 10
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -208,4 +208,19 @@ def _attune_9(database: sqlite_utils.Database) -> None:
         # Who let a release go out for which too little evidence speaks, and when.
         "ALTER TABLE releases ADD COLUMN approved_by TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE releases ADD COLUMN approved_utc_ms INTEGER NOT NULL DEFAULT 0",
+    )
+
+
+@attune(name="10_keys_of_nodes")
+def _attune_10(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # daemon_key: the public key of ours that the node used last. room is empty where the configuration names it.
+        # stands_for: nodes whose place it took.
+        "CREATE TABLE trusted_nodes (node TEXT PRIMARY KEY, public_key BLOB NOT NULL, daemon_key BLOB NOT NULL,"
+        " room TEXT NOT NULL, name TEXT NOT NULL, since_utc_ms INTEGER NOT NULL, stands_for TEXT NOT NULL)"
+        " WITHOUT ROWID",
+        # Secrets of codes, until their nodes have come.
+        "CREATE TABLE node_codes (hint TEXT PRIMARY KEY, psk BLOB NOT NULL, room TEXT NOT NULL, name TEXT NOT NULL,"
+        " take_over INTEGER NOT NULL, told_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
     )

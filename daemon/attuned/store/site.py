@@ -12,6 +12,7 @@ from attuned.store.accuracy import AccuracyStore
 from attuned.store.audit import AuditStore
 from attuned.store.database import Database
 from attuned.store.drift import DriftStore
+from attuned.store.keys import KeyStore
 from attuned.store.releases import ReleaseStore
 
 # The longest label that the store is ever given, milliseconds: what overlaps a moment began at most so long before it.
@@ -82,6 +83,7 @@ class SiteStore:
         self.drift = DriftStore(self._database)
         self.accuracy = AccuracyStore(self._database)
         self.releases = ReleaseStore(self._database)
+        self.keys = KeyStore(self._database)
 
     @property
     def database(self) -> Database:

@@ -10,7 +10,17 @@ from attune_core.framing import FrameDecoder, frame_encode
 from attune_core.head import Head
 from attune_core.node import Node, NodeFacts, WaitingReport
 from attune_core.schema import KINDS, MISSING, UNIT, Schema, plain_kind, sensor_byte
-from attune_core.session import NodeHandshake, NoiseHandshake, Pattern, SealedPair, SessionError, SessionKeys
+from attune_core.session import (
+    Keeper,
+    NodeHandshake,
+    NoiseHandshake,
+    Pattern,
+    SealedPair,
+    SessionError,
+    SessionKeys,
+    code_psk,
+    write_code,
+)
 from attune_core.sketch import FAR, SKETCH_BINS, Sketch
 from attune_core.window import Windower
 
@@ -25,6 +35,7 @@ __all__ = [
     "Filter",
     "FrameDecoder",
     "Head",
+    "Keeper",
     "Node",
     "NodeFacts",
     "NodeHandshake",
@@ -37,7 +48,9 @@ __all__ = [
     "Sketch",
     "WaitingReport",
     "Windower",
+    "code_psk",
     "frame_encode",
     "plain_kind",
     "sensor_byte",
+    "write_code",
 ]

@@ -26,6 +26,7 @@ class Library:
     max_features: int
     max_classes: int
     node_frame: int
+    key_record: int
 
     def new(self, name: str) -> "Memory":
         """Zeroed memory for `struct attune_<name>`."""
@@ -63,6 +64,7 @@ def library(precision: str = "float32") -> Library:
         max_features=limits.features,
         max_classes=limits.classes,
         node_frame=limits.node_frame,
+        key_record=limits.key_record,
     )
 
 

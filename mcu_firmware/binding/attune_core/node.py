@@ -1,5 +1,6 @@
 """A whole node as a value: samples and frames in, frames out."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from attune_core.head import Head, kind_name
 from attune_core.library import library
 from attune_core.schema import Schema
+from attune_core.session import KEY_SIZE, Keeper
 
 FIRMWARE_SIZE = 23
 NODE_ID_SIZE = 8
@@ -33,6 +35,9 @@ class NodeFacts:
     link_up: bool
     timed: bool
     """A time message has come since the link came up: reports go."""
+    ready: bool
+    """There are keys to seal messages with."""
+    blinks: bool
     release: bytes
     schema: bytes
 
@@ -51,9 +56,20 @@ class Node:
     """A node in float32, as on a board, for tests and replays. Time is what `poll` and `sample` say it is."""
 
     def __init__(
-        self, node_id: bytes, boot: int, sensors: Sequence[str], window_s: int = 60, firmware: str = "test"
+        self,
+        node_id: bytes,
+        boot: int,
+        sensors: Sequence[str],
+        window_s: int = 60,
+        firmware: str = "test",
+        *,
+        keeper: Keeper | None = None,
+        test: bool = False,
     ) -> None:
-        """Starts with the link down, on the factory release. node_id has 8 bytes, boot 32 bits."""
+        """Starts with the link down, on the factory release. node_id has 8 bytes, boot 32 bits.
+
+        Keys are random and end with the node unless it has a keeper. A `test` node says that it is one.
+        """
         if len(node_id) != NODE_ID_SIZE:
             raise ValueError(f"A node id has 8 bytes, not {len(node_id)}.")
         if not 0 <= boot < 1 << 32:
@@ -66,9 +82,19 @@ class Node:
         self._pointer = self._memory.pointer
         self._frame = self._core.ffi.new("uint8_t[]", self._core.node_frame)
         kinds = self.schema.sensor_bytes
-        arguments = node_id, boot, firmware.encode(), kinds, len(kinds), window_s
+        arguments = node_id, boot, firmware.encode(), kinds, len(kinds), window_s, test
         if self._core.lib.core_node_init(self._pointer, *arguments):
             raise ValueError("A node cannot have these sensors and this window.")
+        self.keeper = keeper or Keeper(os.urandom(KEY_SIZE))
+        if not self._core.lib.core_node_open_keys(self._pointer, self.keeper.pointer):
+            raise ValueError("The node's keys cannot be kept.")
+
+    @property
+    def code(self) -> str:
+        """What the node shows to people who want to commission it."""
+        text = self._core.ffi.new("char[43]")
+        self._core.lib.core_node_code(self._pointer, text)
+        return bytes(self._core.ffi.string(text)).decode()
 
     def sample(self, sensor: int, tick_ms: int, value: float) -> bool:
         """One reading; windows that ended before tick_ms close first. False if the node refused, and counted, it."""
@@ -83,7 +109,7 @@ class Node:
         self._core.lib.core_node_poll(self._pointer, now_ms)
 
     def link(self, up: bool) -> None:
-        """The link came up, which begins with a hello, or went down."""
+        """The link came up, which begins with a handshake, or went down."""
         self._core.lib.core_node_link(self._pointer, up)
 
     def receive(self, frame: bytes) -> None:
@@ -114,6 +140,8 @@ class Node:
             state=facts.state,
             link_up=bool(facts.link_up),
             timed=bool(facts.timed),
+            ready=bool(facts.ready),
+            blinks=bool(facts.blinks),
             release=bytes(facts.release),
             schema=bytes(facts.schema),
         )

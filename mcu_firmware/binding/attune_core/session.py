@@ -163,3 +163,54 @@ class SealedPair:
     def wants_keys(self, now_ms: int) -> bool:
         """Whether a new handshake is due."""
         return bool(self._core.lib.core_sealed_wants_keys(self._memory.pointer, now_ms))
+
+
+class Keeper:
+    """Keeps the keys of one node in memory: what a board's flash is to a node."""
+
+    def __init__(self, seed: bytes, record: bytes = b"") -> None:
+        """The node's random numbers, and with them key and code of a first start, follow from 32 bytes.
+
+        `record` is what another keeper has kept for the node; empty before a first start.
+        """
+        self._core = library()
+        self._memory = self._core.new("test_keeper")
+        kept = record or bytes(self._core.key_record)
+        _expect("record", kept, self._core.key_record)
+        self._core.lib.core_keeper_init(self._memory.pointer, _expect("seed", seed, KEY_SIZE), kept)
+
+    @property
+    def record(self) -> bytes:
+        """What has been saved last."""
+        record = self._core.ffi.new(f"uint8_t[{self._core.key_record}]")
+        self._core.lib.core_keeper_record(self._memory.pointer, record)
+        return bytes(record)
+
+    @property
+    def owned(self) -> bool:
+        """Whether the node knows the daemon that owns it."""
+        return bool(self.record[0] >> 2 & 1)
+
+    @property
+    def pointer(self) -> object:
+        return self._memory.pointer
+
+    def break_down(self) -> None:
+        """From now on nothing can be saved."""
+        self._core.lib.core_keeper_break(self._memory.pointer)
+
+
+def write_code(hint: bytes, bits: bytes) -> str:
+    """The code of a node with this hint (4 bytes) and these random bits (16 bytes), as it shows it."""
+    core = library()
+    text = core.ffi.new("char[43]")
+    core.lib.core_code_write(_expect("hint", hint, HINT_SIZE), _expect("random bits", bits, 16), text)
+    return bytes(core.ffi.string(text)).decode()
+
+
+def code_psk(hint: bytes, bits: bytes) -> bytes:
+    """The secret of 32 bytes that commissioning begins with."""
+    core = library()
+    psk = core.ffi.new("uint8_t[32]")
+    core.lib.core_code_psk(_expect("hint", hint, HINT_SIZE), _expect("random bits", bits, 16), psk)
+    return bytes(psk)

@@ -2,7 +2,7 @@
 #ifndef ATTUNE_BUTTON_H
 #define ATTUNE_BUTTON_H
 
-#include "node/retry.h"
+#include "session/retry.h"
 
 /* Presses that wait for a link. A person who presses more often meant the last ones. */
 #define ATTUNE_PRESSES 8

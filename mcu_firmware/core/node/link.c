@@ -24,6 +24,7 @@ static void begin(attune_node *node) {
 void attune_node_link(attune_node *node, bool up) {
     begin(node);
     node->link_up = up;
+    attune_session_link(&node->session, up, node->now_ms);
 }
 
 void attune_node_damaged(attune_node *node) { node->counters.bad_frames += 1; }
@@ -32,6 +33,7 @@ void attune_node_link_poll(attune_node *node) {
     if (!node->link_up) {
         return;
     }
+    attune_session_poll(&node->session, node->now_ms);
     attune_button_poll(&node->button, node->now_ms);
     attune_quiet_poll(&node->quiet, node->now_ms);
     if (!node->timed) {
@@ -101,29 +103,57 @@ static void take_button_ack(attune_node *node, const attune_v1_ButtonAck *ack) {
     }
 }
 
-void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size) {
+bool attune_node_blinks(const attune_node *node) { return node->now_ms < node->blink_ms; }
+
+/* Keys come before the handshake that they are for, and what ends the session comes last. */
+static void take_command(attune_node *node, const attune_v1_Command *command) {
+    if (command->identify_s > 0) {
+        node->blink_ms = node->now_ms + (uint64_t)command->identify_s * 1000;
+    }
+    if (command->next_daemon.size == ATTUNE_NOISE_KEY) {
+        (void)attune_session_announce(&node->session, command->next_daemon.bytes);
+    }
+    if (command->rekey) {
+        attune_session_rekey(&node->session, node->now_ms);
+    }
+    if (command->disown) {
+        attune_session_disown(&node->session, node->now_ms);
+        begin(node);
+    }
+}
+
+static void take(attune_node *node, const attune_v1_DaemonMessage *message) {
+    if (message->which_body == attune_v1_DaemonMessage_time_tag) {
+        take_time(node, &message->body.time);
+    } else if (message->which_body == attune_v1_DaemonMessage_hello_request_tag) {
+        begin(node);
+    } else if (message->which_body == attune_v1_DaemonMessage_report_ack_tag && node->timed) {
+        take_report_ack(node, &message->body.report_ack);
+    } else if (message->which_body == attune_v1_DaemonMessage_label_tag && node->timed) {
+        attune_node_learn(node, &message->body.label);
+    } else if (message->which_body == attune_v1_DaemonMessage_unlearn_tag && node->timed) {
+        attune_node_unlearn(node, &message->body.unlearn);
+    } else if (message->which_body == attune_v1_DaemonMessage_button_ack_tag) {
+        take_button_ack(node, &message->body.button_ack);
+    } else if (message->which_body == attune_v1_DaemonMessage_sketch_ack_tag) {
+        take_sketch_ack(node, &message->body.sketch_ack);
+    } else if (message->which_body == attune_v1_DaemonMessage_command_tag) {
+        take_command(node, &message->body.command);
+    }
+}
+
+void attune_node_receive(attune_node *node, uint8_t *frame, size_t size) {
     attune_v1_DaemonMessage message;
-    attune_open_result result = attune_session_open(&node->session, frame, size, &message);
+    attune_open_result result = attune_session_open(&node->session, frame, size, node->now_ms, &message);
     if (result == ATTUNE_OPEN_BAD) {
         attune_node_damaged(node);
     }
-    if (result != ATTUNE_OPEN_OK || !node->link_up) {
-        return;
-    }
-    if (message.which_body == attune_v1_DaemonMessage_time_tag) {
-        take_time(node, &message.body.time);
-    } else if (message.which_body == attune_v1_DaemonMessage_hello_request_tag) {
+    if (node->session.fresh) {
+        node->session.fresh = false;
         begin(node);
-    } else if (message.which_body == attune_v1_DaemonMessage_report_ack_tag && node->timed) {
-        take_report_ack(node, &message.body.report_ack);
-    } else if (message.which_body == attune_v1_DaemonMessage_label_tag && node->timed) {
-        attune_node_learn(node, &message.body.label);
-    } else if (message.which_body == attune_v1_DaemonMessage_unlearn_tag && node->timed) {
-        attune_node_unlearn(node, &message.body.unlearn);
-    } else if (message.which_body == attune_v1_DaemonMessage_button_ack_tag) {
-        take_button_ack(node, &message.body.button_ack);
-    } else if (message.which_body == attune_v1_DaemonMessage_sketch_ack_tag) {
-        take_sketch_ack(node, &message.body.sketch_ack);
+    }
+    if (result == ATTUNE_OPEN_OK && node->link_up) {
+        take(node, &message);
     }
 }
 
@@ -143,6 +173,7 @@ static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message) 
     hello->next_seq = node->backlog.next_seq;
     hello->label_capacity = ATTUNE_LABEL_LOG;
     hello->label_windows = node->log.count;
+    hello->test = node->identity.test;
     memcpy(hello->firmware, node->identity.firmware, sizeof hello->firmware);
 }
 
@@ -269,12 +300,16 @@ static void message_sent(attune_node *node, const attune_report *report, const a
 }
 
 size_t attune_node_send(attune_node *node, uint8_t *frame, size_t capacity) {
+    size_t size = attune_session_send(&node->session, frame, capacity);
+    if (size > 0 || !attune_session_ready(&node->session)) {
+        return size;
+    }
     attune_v1_NodeMessage message = attune_v1_NodeMessage_init_zero;
     const attune_report *report = next_report(node);
     if (!node->link_up || !fill_next(node, report, &message)) {
         return 0;
     }
-    size_t size = attune_session_seal(&node->session, &message, frame, capacity);
+    size = attune_session_seal(&node->session, &message, frame, capacity);
     if (size > 0) {
         message_sent(node, report, &message);
     }

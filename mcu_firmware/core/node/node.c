@@ -9,7 +9,6 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
     memset(node, 0, sizeof *node);
     node->identity = *identity;
     node->identity.firmware[sizeof node->identity.firmware - 1] = 0;
-    memcpy(node->session.node_id, identity->node_id, sizeof node->session.node_id);
     attune_schema_error error = attune_schema_init(&node->schema, sensors, count, window_s);
     if (error != ATTUNE_SCHEMA_OK) {
         return error;
@@ -23,6 +22,10 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
     attune_backlog_init(&node->backlog);
     attune_quiet_init(&node->quiet, &node->schema);
     return ATTUNE_SCHEMA_OK;
+}
+
+bool attune_node_open_keys(attune_node *node, const attune_keeper *keeper) {
+    return attune_session_init(&node->session, node->identity.node_id, node->identity.test, keeper);
 }
 
 /* Bits 0-3 the class, bits 4-7 its probability in fifteenths. */

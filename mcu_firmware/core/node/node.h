@@ -37,6 +37,7 @@ typedef struct attune_identity {
     char firmware[24];
     uint8_t reset_reason; /* attune_v1_ResetReason */
     uint32_t reset_pc;
+    bool test; /* a test image: its keys come from a seed that others may know */
 } attune_identity;
 
 /* Measurements that only the port can make; set whenever they change. */
@@ -71,7 +72,8 @@ typedef struct attune_node {
     uint64_t now_ms;
     bool link_up;
     bool hello_due;
-    bool timed; /* a time message has come since the link came up: reports may go */
+    uint64_t blink_ms; /* the node makes itself seen until then */
+    bool timed;        /* a time message has come since the link came up: reports may go */
     bool time_ack_due;
     bool health_due;
     attune_retry hello_retry;
@@ -89,6 +91,9 @@ typedef struct attune_node {
 attune_schema_error attune_node_init(attune_node *node, const attune_identity *identity, const uint8_t *sensors,
                                      size_t count, uint16_t window_s);
 
+/* Opens the node's keys, after attune_node_init; without them it says nothing. False if the keeper cannot keep them. */
+bool attune_node_open_keys(attune_node *node, const attune_keeper *keeper);
+
 /* One reading. Closes windows that ended before tick_ms first. What is refused is counted. */
 attune_sample_result attune_node_sample(attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value);
 
@@ -100,16 +105,19 @@ void attune_node_press(attune_node *node, uint64_t tick_ms, uint8_t class_index)
  * ignored). Give the samples of a tick before the poll of that tick: on a window's end they would be late. */
 void attune_node_poll(attune_node *node, uint64_t now_ms);
 
-/* The link came up or went down. Up starts with a hello. */
+/* The link came up or went down. Up starts with a handshake, and once there are keys with a hello. */
 void attune_node_link(attune_node *node, bool up);
 
 /* A damaged frame arrived (counted), as the port's decoder tells. */
 void attune_node_damaged(attune_node *node);
 
-/* One frame from the daemon, without stream framing. Call attune_node_poll first: what is answered carries the node's last now_ms.
+/* True while the node has been told to blink, so that somebody finds it. */
+bool attune_node_blinks(const attune_node *node);
+
+/* One frame from the daemon, without stream framing; it is overwritten. Call attune_node_poll first: what is answered carries the node's last now_ms.
  * What makes no sense is counted and dropped. Labels and acknowledgements are taken only between a time message and the end of
  * the connection: before that they may be meant for an earlier boot. */
-void attune_node_receive(attune_node *node, const uint8_t *frame, size_t size);
+void attune_node_receive(attune_node *node, uint8_t *frame, size_t size);
 
 /* The next frame to send, or 0 if there is none now. capacity at least ATTUNE_NODE_FRAME. */
 size_t attune_node_send(attune_node *node, uint8_t *frame, size_t capacity);

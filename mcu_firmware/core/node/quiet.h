@@ -7,7 +7,7 @@
 #include "attune_proto/v1/node.pb.h"
 #include "drift/sketch.h"
 #include "node/backlog.h"
-#include "node/retry.h"
+#include "session/retry.h"
 #include "window/schema.h"
 
 /* First pause until a sketch is sent again, as long as that of reports. */

@@ -83,4 +83,9 @@ bool attune_sealed_wants_keys(const attune_sealed_pair *pair, uint64_t now_ms) {
             now_ms - session->since_ms >= ATTUNE_REKEY_MS);
 }
 
+void attune_sealed_back(attune_sealed_pair *pair) {
+    pair->current = pair->before;
+    crypto_wipe(&pair->before, sizeof pair->before);
+}
+
 void attune_sealed_wipe(attune_sealed_pair *pair) { crypto_wipe(pair, sizeof *pair); }

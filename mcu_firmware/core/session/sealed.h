@@ -63,6 +63,9 @@ attune_sealed_result attune_sealed_open(attune_sealed_pair *pair, const uint8_t 
 /* True when the session in use has grown old: the node then begins a new handshake and goes on using it. */
 bool attune_sealed_wants_keys(const attune_sealed_pair *pair, uint64_t now_ms);
 
+/* Forgets the session in use, which nobody has confirmed: the one before it, if there is one, is used again. */
+void attune_sealed_back(attune_sealed_pair *pair);
+
 /* Forgets both sessions. */
 void attune_sealed_wipe(attune_sealed_pair *pair);
 

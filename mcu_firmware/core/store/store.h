@@ -7,6 +7,7 @@
 #ifndef ATTUNE_STORE_H
 #define ATTUNE_STORE_H
 
+#include "session/keys.h"
 #include "store/flash.h"
 
 #include <lfs.h>
@@ -38,24 +39,6 @@ typedef enum attune_store_result {
     ATTUNE_STORE_SIZE,    /* larger than the place for it */
     ATTUNE_STORE_ORDER /* not now: a number that is not above the last one, an offset that is not the next, no trial to end */
 } attune_store_result;
-
-/* Keys by name; what they hold is the session's and the update's business. */
-typedef enum attune_key {
-    ATTUNE_KEY_NODE = 0,    /* the node's own static key pair, its secret half */
-    ATTUNE_KEY_CODE,        /* the code that is printed on the node */
-    ATTUNE_KEY_DAEMON,      /* the daemon's static key */
-    ATTUNE_KEY_NEXT_DAEMON, /* the one it has announced */
-    ATTUNE_KEY_SIGNING,     /* who signs updates */
-    ATTUNE_KEYS
-} attune_key;
-
-#define ATTUNE_KEY_SIZE 32
-
-/* Bit 1 << attune_key of held is set for each key that there is. */
-typedef struct attune_keys {
-    uint8_t held;
-    uint8_t key[ATTUNE_KEYS][ATTUNE_KEY_SIZE];
-} attune_keys;
 
 /* Where a release is kept. The factory release is part of the firmware and always there. */
 typedef enum attune_slot {

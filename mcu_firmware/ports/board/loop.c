@@ -4,6 +4,21 @@
 
 #define BOARD_MS 1000u
 
+static void entropy(void *context, uint8_t *bytes, size_t size) {
+    (void)context;
+    attune_port_entropy(bytes, size);
+}
+
+static bool load_keys(void *context, attune_keys *keys) {
+    (void)context;
+    return attune_port_keys_load(keys);
+}
+
+static bool save_keys(void *context, const attune_keys *keys) {
+    (void)context;
+    return attune_port_keys_save(keys);
+}
+
 bool attune_loop_init(attune_loop *loop) {
     memset(loop, 0, sizeof *loop);
     attune_frame_decoder_init(&loop->decoder);
@@ -13,6 +28,10 @@ bool attune_loop_init(attune_loop *loop) {
     }
     const attune_node_type *type = attune_port_node_type();
     if (attune_node_init(&loop->node, &identity, type->sensor, type->sensors, type->window_s) != ATTUNE_SCHEMA_OK) {
+        return false;
+    }
+    if (!attune_node_open_keys(&loop->node,
+                               &(attune_keeper){.entropy = entropy, .load = load_keys, .save = save_keys})) {
         return false;
     }
     attune_port_board(&loop->node.board);
@@ -88,6 +107,14 @@ static void pass_time(attune_loop *loop) {
     attune_node_poll(&loop->node, now_ms);
 }
 
+static void show(attune_loop *loop) {
+    const bool on = attune_node_blinks(&loop->node) && loop->node.now_ms / ATTUNE_LOOP_LAMP_MS % 2 == 0;
+    if (on != loop->lamp) {
+        loop->lamp = on;
+        attune_port_lamp(on);
+    }
+}
+
 static bool transmit(attune_loop *loop) {
     if (loop->stream_sent == loop->stream_size) {
         const size_t size = attune_node_send(&loop->node, loop->frame, sizeof loop->frame);
@@ -107,6 +134,7 @@ bool attune_loop_step(attune_loop *loop) {
     work = measure(loop) || work;
     work = take_press(loop) || work;
     pass_time(loop);
+    show(loop);
     work = transmit(loop) || work;
     attune_port_watchdog_kick();
     return work;

@@ -10,10 +10,14 @@
 #define ATTUNE_LOOP_BYTES 64
 #define ATTUNE_LOOP_READINGS 16
 
+/* A node that is looked for switches its lamp so often. */
+#define ATTUNE_LOOP_LAMP_MS 250
+
 typedef struct attune_loop {
     attune_node node;
     attune_frame_decoder decoder;
     bool link_up;
+    bool lamp;
     uint64_t board_ms; /* when the board was measured last */
     uint16_t stream_sent;
     uint16_t stream_size;
@@ -21,8 +25,8 @@ typedef struct attune_loop {
     uint8_t stream[ATTUNE_STREAM_SIZE(ATTUNE_NODE_FRAME)];
 } attune_loop;
 
-/* Makes the node from the port's identity and node type. Returns false if the port refuses to start, or its node type
- * is no schema. */
+/* Makes the node from the port's identity, keys and node type. Returns false if the port refuses to start or cannot keep keys, or its
+ * node type is no schema. */
 bool attune_loop_init(attune_loop *loop);
 
 /* One round: link, readings, time, sending, watchdog. Returns true if there was work; else the caller may sleep. */

@@ -64,12 +64,17 @@ static void index_hints(fleet *f) {
 static void start_node(fleet *f, uint32_t index) {
     const roster_entry *entry = &f->setup.entries[index];
     attune_identity identity = {.boot = f->setup.boots[index],
-                                .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON};
+                                .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON,
+                                .test = f->setup.keys->seeded};
     memcpy(identity.node_id, entry->id, sizeof identity.node_id);
     memcpy(identity.firmware, firmware, sizeof firmware);
     if (attune_node_init(&f->node[index], &identity, entry->sensor, entry->sensors, entry->window_s) !=
         ATTUNE_SCHEMA_OK) {
         machine_fail(2, "Node %u cannot have these sensors; name 1 to 12 sensors with at most 24 features.", index);
+    }
+    const attune_keeper keeper = identities_keeper(f->setup.keys, index);
+    if (!attune_node_open_keys(&f->node[index], &keeper)) {
+        machine_fail(1, "The keys of node %u cannot be kept; see whether the disk is full.", index);
     }
 }
 
@@ -119,12 +124,17 @@ static void on_state(void *context, uint32_t link, bool up) {
     }
 }
 
-static void hand_over(fleet *f, uint32_t index, const uint8_t *frame, size_t size) {
-    attune_node_receive(&f->node[index], frame, size);
+static void hand_over(fleet *f, uint32_t index, uint8_t *frame, size_t size) {
+    attune_node *node = &f->node[index];
+    const uint64_t blinked_ms = node->blink_ms;
+    attune_node_receive(node, frame, size);
+    if (node->blink_ms > blinked_ms) {
+        machine_say("Node %u blinks for %u s.", index, (unsigned)((node->blink_ms - node->now_ms) / 1000));
+    }
     f->ready[index] = 1;
 }
 
-static void on_frame(void *context, uint32_t link, const uint8_t *frame, size_t size) {
+static void on_frame(void *context, uint32_t link, uint8_t *frame, size_t size) {
     fleet *f = context;
     const uint8_t none[8] = {0};
     const uint32_t hint = roster_hint(size >= ATTUNE_FRAME_HEADER ? frame + 1 : none);

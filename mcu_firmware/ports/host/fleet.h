@@ -2,6 +2,7 @@
 #ifndef ATTUNE_HOST_FLEET_H
 #define ATTUNE_HOST_FLEET_H
 
+#include "identities.h"
 #include "link.h"
 #include "node/node.h"
 #include "roster.h"
@@ -21,6 +22,7 @@ typedef struct fleet_setup {
     link_address gateway;
     source *feed;          /* NULL: the nodes' clock is the machine's, and no sample ever comes */
     const uint32_t *boots; /* one a node */
+    identities *keys;      /* of the nodes */
     uint32_t drain_ms;     /* how long acknowledgements are waited for after the end of the feed */
     uint16_t hold;         /* the feed waits while a node has so many reports unacknowledged; 0: it never waits */
     bool verbose;

@@ -44,7 +44,7 @@ typedef struct link_line {
 typedef struct link_owner {
     void *context;
     void (*state)(void *context, uint32_t link, bool up);
-    void (*frame)(void *context, uint32_t link, const uint8_t *frame, size_t size);
+    void (*frame)(void *context, uint32_t link, uint8_t *frame, size_t size);
     void (*damaged)(void *context, uint32_t link);
 } link_owner;
 

@@ -22,11 +22,15 @@ uint64_t machine_now_ms(void) {
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-uint32_t machine_random(void) {
-    uint32_t bits = 0;
-    if (getentropy(&bits, sizeof bits) != 0) {
+void machine_entropy(uint8_t *bytes, size_t size) {
+    if (getentropy(bytes, size) != 0) {
         machine_fail(1, "The operating system gives no random numbers (%s).", strerror(errno));
     }
+}
+
+uint32_t machine_random(void) {
+    uint32_t bits = 0;
+    machine_entropy((uint8_t *)&bits, sizeof bits);
     return bits;
 }
 

@@ -3,10 +3,14 @@
 #define ATTUNE_HOST_MACHINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Milliseconds of a clock that never goes back, from an arbitrary start. */
 uint64_t machine_now_ms(void);
+
+/* At most 256 random bytes from the operating system; ends the process with a sentence if there are none. */
+void machine_entropy(uint8_t *bytes, size_t size);
 
 /* 32 random bits from the operating system; ends the process with a sentence if there are none. */
 uint32_t machine_random(void);

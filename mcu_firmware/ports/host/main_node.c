@@ -4,12 +4,14 @@
 #include "options.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char usage[] =
     "Usage: attune-node --gateway HOST:PORT --id NODE_ID --sensors KIND,KIND,... [OPTION]...\n"
     "\n"
-    "One Attune node. Ends on SIGTERM, or when its samples have ended and all reports are acknowledged.\n"
+    "One Attune node. Prints the code that `attune node add` asks for. Ends on SIGTERM, or when its samples have ended "
+    "and all reports are acknowledged.\n"
     "\n"
     "  --gateway HOST:PORT  where the gateway listens\n"
     "  --id NODE_ID         16 hex digits, not beginning with eight zeros\n"
@@ -20,6 +22,9 @@ static const char usage[] =
     "                       read as fast as reports are acknowledged. Without this option no sample ever comes.\n"
     "  --rate RATE          play the feed RATE times as fast as it was recorded\n"
     "  --boot HEX           boot number instead of a random one\n"
+    "  --identity FILE      keep the node's keys in FILE, made at the first start; without it they end with the "
+    "process\n"
+    "  --identity-seed N    make keys from N instead of random ones: a test node, which says so\n"
     "  --verbose            say on standard error when the link comes and goes\n"
     "  --help, --version\n"
     "\n"
@@ -27,7 +32,7 @@ static const char usage[] =
     "`NODE TICK_MS button CLASS` presses its button: the last ten minutes were `free` or `occupied`.\n";
 
 typedef struct node_options {
-    const char *gateway, *id, *sensors, *window, *samples, *rate, *boot;
+    const char *gateway, *id, *sensors, *window, *samples, *rate, *boot, *identity, *identity_seed;
     bool verbose;
 } node_options;
 
@@ -39,9 +44,17 @@ static void check(const char *option, const char *wrong) {
 
 static void read_options(node_options *o, int argc, char **argv) {
     const option_row rows[] = {
-        {"gateway", &o->gateway, NULL}, {"id", &o->id, NULL},           {"sensors", &o->sensors, NULL},
-        {"window", &o->window, NULL},   {"samples", &o->samples, NULL}, {"rate", &o->rate, NULL},
-        {"boot", &o->boot, NULL},       {"verbose", NULL, &o->verbose}, {NULL, NULL, NULL},
+        {"gateway", &o->gateway, NULL},
+        {"id", &o->id, NULL},
+        {"sensors", &o->sensors, NULL},
+        {"window", &o->window, NULL},
+        {"samples", &o->samples, NULL},
+        {"rate", &o->rate, NULL},
+        {"boot", &o->boot, NULL},
+        {"identity", &o->identity, NULL},
+        {"identity-seed", &o->identity_seed, NULL},
+        {"verbose", NULL, &o->verbose},
+        {NULL, NULL, NULL},
     };
     options_read(argc, argv, usage, rows);
 }
@@ -65,9 +78,17 @@ static void open_feed(const node_options *o, source *feed, fleet_setup *setup) {
     setup->hold = o->rate == NULL && strcmp(o->samples, "-") != 0 ? ATTUNE_BACKLOG / 2 : 0;
 }
 
+static void print_code(const fleet *nodes) {
+    char code[ATTUNE_CODE_TEXT];
+    attune_session_code(&nodes->node[0].session, code);
+    (void)printf("Code: %s\n", code);
+    (void)fflush(stdout);
+}
+
 int main(int argc, char **argv) {
     static source feed;
     static fleet nodes;
+    identities keys = {0};
     machine_name("attune-node");
     node_options o = {.window = "60"};
     read_options(&o, argc, argv);
@@ -78,11 +99,18 @@ int main(int argc, char **argv) {
     setup.drain_ms = FLEET_DRAIN_S * 1000;
     check("gateway", link_resolve(options_required("gateway", o.gateway), &setup.gateway));
     open_feed(&o, &feed, &setup);
+    identities_open(&keys, &entry, 1, o.identity);
+    if (o.identity_seed != NULL) {
+        identities_seed(&keys, options_number("identity-seed", o.identity_seed, 10, UINT64_MAX));
+    }
+    setup.keys = &keys;
     fleet_init(&nodes, &setup);
+    print_code(&nodes);
     const uint32_t left = fleet_run(&nodes, machine_end_signal());
     if (left > 0) {
         machine_say("%u reports were not acknowledged; check that gateway and daemon run.", left);
     }
     fleet_free(&nodes);
+    identities_close(&keys);
     return left > 0 ? 1 : 0;
 }

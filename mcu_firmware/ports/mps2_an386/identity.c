@@ -15,12 +15,14 @@
 typedef struct identity_record {
     uint32_t magic;
     uint8_t node_id[8];
+    attune_keys keys;
     uint32_t check; /* CRC-16 of what stands before */
 } identity_record;
 
 static attune_reset_cause last_run;
 static uint32_t starts;
 static uint32_t draws;
+static identity_record record;
 
 void attune_identity_begin(attune_reset_cause cause) { last_run = cause; }
 
@@ -34,22 +36,37 @@ static bool seed_there(void) {
     return any != 0;
 }
 
-static uint32_t record_check(const identity_record *record) {
-    return attune_crc16(ATTUNE_CRC16_INIT, (const uint8_t *)record, offsetof(identity_record, check));
+static uint32_t record_check(void) {
+    return attune_crc16(ATTUNE_CRC16_INIT, (const uint8_t *)&record, offsetof(identity_record, check));
 }
 
-static bool record_read(identity_record *record) {
-    return attune_port_flash_read(IDENTITY_ADDRESS, (uint8_t *)record, sizeof *record) == ATTUNE_FLASH_OK &&
-           record->magic == IDENTITY_MAGIC && record->check == record_check(record);
+static bool record_read(void) {
+    return attune_port_flash_read(IDENTITY_ADDRESS, (uint8_t *)&record, sizeof record) == ATTUNE_FLASH_OK &&
+           record.magic == IDENTITY_MAGIC && record.check == record_check();
 }
 
-/* Also mends a record that a loss of power cut short: the same seed makes the same identity. */
-static bool record_make(identity_record *record) {
-    record->magic = IDENTITY_MAGIC;
-    crypto_blake2b_keyed(record->node_id, sizeof record->node_id, seed(), SEED_SIZE, (const uint8_t *)"node id", 7);
-    record->check = record_check(record);
+static bool record_write(void) {
+    record.check = record_check();
     return attune_port_flash_erase(IDENTITY_ADDRESS) == ATTUNE_FLASH_OK &&
-           attune_port_flash_program(IDENTITY_ADDRESS, (const uint8_t *)record, sizeof *record) == ATTUNE_FLASH_OK;
+           attune_port_flash_program(IDENTITY_ADDRESS, (const uint8_t *)&record, sizeof record) == ATTUNE_FLASH_OK;
+}
+
+/* Also mends a record that a loss of power cut short: the same seed makes the same node id, which nobody owns. */
+static bool record_make(void) {
+    memset(&record, 0, sizeof record);
+    record.magic = IDENTITY_MAGIC;
+    crypto_blake2b_keyed(record.node_id, sizeof record.node_id, seed(), SEED_SIZE, (const uint8_t *)"node id", 7);
+    return record_write();
+}
+
+bool attune_port_keys_load(attune_keys *keys) {
+    *keys = record.keys;
+    return true;
+}
+
+bool attune_port_keys_save(const attune_keys *keys) {
+    record.keys = *keys;
+    return record_write();
 }
 
 /* Clears the first bit of block 1 that is still set and returns how many were cleared before. A full block, after 32768
@@ -80,8 +97,7 @@ bool attune_port_identity(attune_identity *identity) {
             "There is no seed, so this node does not start: load 32 random bytes to 0x21200000 and reset.\n");
         return false;
     }
-    identity_record record;
-    if (!record_read(&record) && !record_make(&record)) {
+    if (!record_read() && !record_make()) {
         attune_uart_say("The identity cannot be kept in flash, so this node does not start: replace the board.\n");
         return false;
     }
@@ -90,6 +106,7 @@ bool attune_port_identity(attune_identity *identity) {
     memcpy(identity->node_id, record.node_id, sizeof identity->node_id);
     attune_port_entropy((uint8_t *)&identity->boot, sizeof identity->boot);
     memcpy(identity->firmware, ATTUNE_FIRMWARE, sizeof ATTUNE_FIRMWARE);
+    identity->test = true;
     identity->reset_reason = (uint8_t)last_run.reason;
     identity->reset_pc = last_run.pc;
     return true;

@@ -25,12 +25,21 @@ static _Noreturn void stop(void) {
     }
 }
 
+static void show_code(void) {
+    char code[ATTUNE_CODE_TEXT];
+    attune_session_code(&loop.node.session, code);
+    attune_uart_say("Code: ");
+    attune_uart_say(code);
+    attune_uart_say("\n");
+}
+
 int main(void) {
     begin();
     if (!attune_loop_init(&loop)) {
         stop();
     }
     attune_uart_say("attune-node " ATTUNE_FIRMWARE " runs.\n");
+    show_code();
     attune_watchdog_begin();
     for (;;) {
         if (!attune_loop_step(&loop)) {

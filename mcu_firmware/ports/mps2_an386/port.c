@@ -85,6 +85,8 @@ bool attune_port_button(attune_button_event *event) {
     return true;
 }
 
+void attune_port_lamp(bool on) { attune_uart_say(on ? "lamp on\n" : "lamp off\n"); }
+
 bool attune_port_link_up(void) { return true; }
 
 size_t attune_port_link_receive(uint8_t *bytes, size_t capacity) {

@@ -1,4 +1,4 @@
-#include "node/retry.h"
+#include "session/retry.h"
 
 void attune_retry_start(attune_retry *retry, uint64_t now_ms, uint32_t wait_ms) {
     retry->wait_ms = wait_ms;

@@ -1,0 +1,38 @@
+#include "session/keys.h"
+
+#include "session/code.h"
+
+#include <monocypher.h>
+#include <string.h>
+
+void attune_keys_set(attune_keys *keys, attune_key which, const uint8_t *bytes, size_t size) {
+    memset(keys->key[which], 0, ATTUNE_KEY_SIZE);
+    memcpy(keys->key[which], bytes, size);
+    keys->held = (uint8_t)(keys->held | 1u << which);
+}
+
+void attune_keys_drop(attune_keys *keys, attune_key which) {
+    crypto_wipe(keys->key[which], ATTUNE_KEY_SIZE);
+    keys->held = (uint8_t)(keys->held & ~(1u << which));
+}
+
+static void draw(attune_keys *keys, attune_key which, size_t size, const attune_keeper *keeper) {
+    uint8_t bytes[ATTUNE_KEY_SIZE];
+    keeper->entropy(keeper->context, bytes, size);
+    attune_keys_set(keys, which, bytes, size);
+    crypto_wipe(bytes, sizeof bytes);
+}
+
+bool attune_keys_open(attune_keys *keys, const attune_keeper *keeper) {
+    memset(keys, 0, sizeof *keys);
+    if (!keeper->load(keeper->context, keys)) {
+        return false;
+    }
+    if (attune_keys_hold(keys, ATTUNE_KEY_NODE) && attune_keys_hold(keys, ATTUNE_KEY_CODE)) {
+        return true;
+    }
+    memset(keys, 0, sizeof *keys);
+    draw(keys, ATTUNE_KEY_NODE, ATTUNE_KEY_SIZE, keeper);
+    draw(keys, ATTUNE_KEY_CODE, ATTUNE_CODE_BITS, keeper);
+    return keeper->save(keeper->context, keys);
+}

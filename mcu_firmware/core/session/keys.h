@@ -1,0 +1,44 @@
+/* The keys that a node keeps through a loss of power, and who keeps them for it. */
+#ifndef ATTUNE_KEYS_H
+#define ATTUNE_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ATTUNE_KEY_SIZE 32
+
+typedef enum attune_key {
+    ATTUNE_KEY_NODE = 0,    /* the secret half of the node's own static key pair */
+    ATTUNE_KEY_CODE,        /* the random bits of the node's code, the first ATTUNE_CODE_BITS bytes */
+    ATTUNE_KEY_DAEMON,      /* the public key of the daemon that owns the node */
+    ATTUNE_KEY_NEXT_DAEMON, /* the one that it has announced */
+    ATTUNE_KEY_SIGNING,     /* the public key of who signs updates */
+    ATTUNE_KEYS
+} attune_key;
+
+/* Bit 1 << attune_key of held is set for each key that there is. */
+typedef struct attune_keys {
+    uint8_t held;
+    uint8_t key[ATTUNE_KEYS][ATTUNE_KEY_SIZE];
+} attune_keys;
+
+static inline bool attune_keys_hold(const attune_keys *keys, attune_key which) {
+    return (keys->held >> which & 1) != 0;
+}
+
+void attune_keys_set(attune_keys *keys, attune_key which, const uint8_t *bytes, size_t size);
+void attune_keys_drop(attune_keys *keys, attune_key which);
+
+/* What a node's session asks of its port. The functions get context. */
+typedef struct attune_keeper {
+    void *context;
+    void (*entropy)(void *context, uint8_t *bytes, size_t size); /* attune_port_entropy */
+    bool (*load)(void *context, attune_keys *keys);       /* held is 0 at the first start; false: they cannot be read */
+    bool (*save)(void *context, const attune_keys *keys); /* true once they outlive a loss of power */
+} attune_keeper;
+
+/* Loads the keys, and makes and saves those of a first start: the node's own and its code. False if they cannot be kept. */
+bool attune_keys_open(attune_keys *keys, const attune_keeper *keeper);
+
+#endif

@@ -1,0 +1,189 @@
+"""What the site does when nodes come, move, are replaced and go: rooms, labels and what is kept."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from attune_core import Keeper, Node, write_code
+from attune_proto.v1 import node_pb2
+from attuned.errors import NotFoundError, RequestError
+from attuned.site import Site
+from attuned.store.site import LabelRow
+from daemon_world import HOUR, MINUTE, NOON, A, B, FakeClock, commit, errands, site_settings, window
+
+SENSORS = ("co2", "pir")
+
+
+class Place:
+    """A site with rooms r and s and no nodes in the configuration, and nodes of the core on one link each."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.name = "gw"
+        self.nodes: dict[int, Node] = {}
+        self._down: list[tuple[int, bytes]] = []
+
+    def send(self, link: int, frame: bytes) -> None:
+        self._down.append((link, frame))
+
+    def bring(self, node: str) -> Node:
+        link = len(self.nodes) + 1
+        found = Node(bytes.fromhex(node), 7, SENSORS, 60, keeper=Keeper(bytes([link]) * 32))
+        self.nodes[link] = found
+        self.site.hub.link_up(self, link)
+        found.link(True)
+        return found
+
+    async def settle(self) -> None:
+        busy = True
+        while busy:
+            busy = False
+            for link, node in self.nodes.items():
+                for frame in node.frames():
+                    busy = True
+                    self.site.hub.frame(self, link, frame)
+            await errands(self.site)
+            down, self._down = self._down, []
+            for link, frame in down:
+                busy = True
+                self.nodes[link].receive(frame)
+
+    async def add(self, node: str, room: str, name: str = "") -> Node:
+        found = self.bring(node)
+        await self.site.commissioning.add(found.code, room, name, take_over=False)
+        await self.settle()
+        assert found.facts.timed
+        return found
+
+
+@pytest_asyncio.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    site = Site(site_settings(tmp_path, {"r": [], "s": []}), FakeClock(NOON + 2 * HOUR), None)
+    await site.open()
+
+    async def flush() -> None:
+        """Nothing is on its way to the disk."""
+
+    site.commits.flush = flush  # type: ignore[method-assign]
+    site.labels._flush = flush
+    found = Place(site)
+    yield found
+    await found.site.close()
+
+
+async def label(place: Place, room: str) -> None:
+    now = place.site.clock.utc_ms()
+    await place.site.labels.add(
+        LabelRow(0, room, "occupied", NOON, NOON + 5 * MINUTE, 1.0, "person", "ann", now), force=False
+    )
+    await place.settle()
+
+
+async def test_a_node_that_is_added_stands_in_its_room_at_once_and_after_a_restart(place: Place) -> None:
+    node = await place.add(A, "r", "door")
+    site = place.site
+    assert (site.room_settings["r"].nodes, site.hub.conversations[A].room) == ([A], "r")
+    assert list(await site.site_store.keys.codes()) == []
+    await site.close()
+    place.site = Site(site_settings(site.settings.store.path, {"r": [], "s": []}), FakeClock(), None)
+    await place.site.open()
+    place.nodes = {1: node}
+    place.site.hub.link_up(place, 1)
+    node.link(True)
+    await place.settle()
+    assert node.facts.timed
+    assert (place.site.room_settings["r"].nodes, place.site.trust.nodes[A].name) == ([A], "door")
+
+
+async def test_a_code_waits_through_a_restart(place: Place) -> None:
+    node = place.bring(A)
+    site = place.site
+    place.nodes = {}
+    await site.commissioning.add(node.code, "r", "", take_over=False)
+    await site.close()
+    place.site = Site(site_settings(site.settings.store.path, {"r": [], "s": []}), FakeClock(NOON + 3 * HOUR), None)
+    await place.site.open()
+    place.nodes = {1: node}
+    place.site.hub.link_up(place, 1)
+    node.link(True)
+    await place.settle()
+    assert node.facts.timed
+
+
+async def test_a_node_that_moves_forgets_one_room_and_learns_the_other(place: Place) -> None:
+    node = await place.add(A, "r")
+    await commit(place.site, *(window(seq, NOON + seq * MINUTE) for seq in range(1, 6)))
+    await label(place, "r")
+    assert node.facts.label_windows == 5
+    await place.site.commissioning.move(A, "s")
+    await place.settle()
+    assert (place.site.room_settings["r"].nodes, place.site.room_settings["s"].nodes) == ([], [A])
+    assert node.facts.label_windows == 0
+    await label(place, "s")
+    assert node.facts.label_windows == 5
+
+
+async def test_a_node_that_replaces_another_learns_what_that_was_taught(place: Place) -> None:
+    old = await place.add(A, "r", "door")
+    new = await place.add(B, "s")
+    await commit(place.site, *(window(seq, NOON + seq * MINUTE) for seq in range(1, 6)))
+    await label(place, "r")
+    assert (old.facts.label_windows, new.facts.label_windows) == (5, 0)
+    await place.site.commissioning.replace(A, B)
+    await place.settle()
+    assert new.facts.label_windows == 5
+    assert (place.site.room_settings["r"].nodes, place.site.trust.nodes[B].name) == ([B], "door")
+    assert A not in place.site.hub.conversations
+    assert not old.keeper.owned
+
+
+async def test_a_node_that_is_removed_is_gone_with_its_key(place: Place) -> None:
+    node = await place.add(A, "r")
+    assert await place.site.commissioning.remove(A)
+    await place.settle()
+    assert not node.keeper.owned
+    assert (await place.site.site_store.keys.nodes(), place.site.room_settings["r"].nodes) == ([], [])
+    assert place.site.releases("r") == {}
+    # A window of it that was on its way to the disk harms nobody.
+    await commit(place.site, window(9, NOON + HOUR))
+    place.site.acknowledge([], [window(9, NOON + HOUR)])
+
+
+async def test_what_cannot_be_is_refused_with_a_sentence(place: Place) -> None:
+    commissioning = place.site.commissioning
+    code = write_code(bytes.fromhex(A)[:4], bytes(16))
+    with pytest.raises(RequestError, match="no room 'x'; rooms are r, s"):
+        await commissioning.add(code, "x", "", take_over=False)
+    with pytest.raises(RequestError, match="at most 64 printable"):
+        await commissioning.add(code, "r", "\x1b[31m", take_over=False)
+    with pytest.raises(NotFoundError, match="There is no node"):
+        await commissioning.move(A, "r")
+    await place.add(A, "r")
+    with pytest.raises(RequestError, match="cannot replace itself"):
+        await commissioning.replace(A, A)
+    with pytest.raises(RequestError, match="1 to 600 seconds"):
+        commissioning.identify(A, 601)
+    place.site.hub.link_down(place, 1)
+    with pytest.raises(RequestError, match="out of reach"):
+        commissioning.identify(A, 5)
+
+
+async def test_the_configurations_word_counts_first(tmp_path: Path) -> None:
+    site = Site(site_settings(tmp_path, {"r": [A], "s": []}), FakeClock(), None)
+    await site.open()
+    place = Place(site)
+    node = place.bring(A)
+    with pytest.raises(RequestError, match="has the node in room r"):
+        await site.commissioning.add(node.code, "s", "", take_over=False)
+    await site.commissioning.add(node.code, "", "", take_over=False)
+    await place.settle()
+    assert (node.facts.timed, site.hub.conversations[A].room) == (True, "r")
+    await site.commissioning.remove(A)
+    assert site.room_settings["r"].nodes == [A]
+    assert site.hub.conversations[A].room == "r"
+    await site.close()
+
+
+def test_commands_leave_out_what_they_do_not_mean() -> None:
+    assert node_pb2.Command(identify_s=1).SerializeToString() == b"\x08\x01"
