@@ -35,7 +35,8 @@ struct core_limits {
 struct core_limits core_limits_of_build(void);
 
 struct core_sizes {
-    size_t schema, window, head, filter, node, frame_decoder, sketch, noise, handshake, sealed_pair, test_keeper, model, transfer;
+    size_t schema, window, head, filter, node, frame_decoder, sketch, noise, handshake, sealed_pair, test_keeper, model,
+        transfer;
 };
 struct core_sizes core_sizes_of_build(void);
 
