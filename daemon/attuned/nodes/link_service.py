@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
 
 import grpc
 from attune_proto.v1 import link_pb2, link_pb2_grpc
 
+from attuned.clock import Clock
+from attuned.errors import RequestError
 from attuned.nodes.hub import Hub
 
 log = logging.getLogger(__name__)
@@ -20,12 +23,43 @@ BATCH_FRAMES = 512
 AttachContext = grpc.aio.ServicerContext[link_pb2.GatewayBatch, link_pb2.DaemonBatch]
 
 
-class AttachedGateway:
-    """One stream. Frames for its links wait here until the stream takes them."""
+class Pass(Protocol):
+    """What the certificate of a gateway that may attach says."""
 
-    def __init__(self, name: str) -> None:
+    @property
+    def name(self) -> str: ...
+    @property
+    def expires_utc_ms(self) -> int: ...
+
+
+class Doorkeeper(Protocol):
+    """Knows which gateways may attach; `clock` is the machine's."""
+
+    clock: Clock
+
+    def admit(self, pem: bytes) -> Pass:
+        """Who a certificate belongs to; RequestError if it does not count any more."""
+
+    def check_local(self, name: str) -> None:
+        """RequestError if a gateway on this machine may not call itself so."""
+
+    def came(self, said: Any) -> None:
+        """A gateway that was admitted has attached."""
+
+    def left(self, name: str, heard_utc_ms: int) -> None:
+        """A gateway has gone."""
+
+
+class AttachedGateway:
+    """One stream. Frames for its links wait here until the stream takes them, or somebody ends it."""
+
+    def __init__(self, name: str, *, local: bool = True) -> None:
         self.name = name
+        self.local = local
+        self.heard_utc_ms = 0
         self.dropped = 0
+        self.why_ended = ""
+        self.expiry: asyncio.TimerHandle | None = None
         self._frames: list[link_pb2.Frame] = []
         self._ready = asyncio.Event()
 
@@ -36,9 +70,16 @@ class AttachedGateway:
         self._frames.append(link_pb2.Frame(link=link, data=frame))
         self._ready.set()
 
+    def end(self, why: str) -> None:
+        """Its stream is to end, with this sentence for whoever looks after the gateway."""
+        self.why_ended = why
+        self._ready.set()
+
     async def next_batch(self) -> link_pb2.DaemonBatch:
-        """Waits for frames and takes up to a batch of them."""
+        """Waits for frames and takes up to a batch of them; an empty one says that the stream is to end."""
         await self._ready.wait()
+        if self.why_ended:
+            return link_pb2.DaemonBatch()
         taken, self._frames = self._frames[:BATCH_FRAMES], self._frames[BATCH_FRAMES:]
         if not self._frames:
             self._ready.clear()
@@ -46,31 +87,70 @@ class AttachedGateway:
 
 
 class LinkService(link_pb2_grpc.NodeLinkServicer):
-    """Hands the frames of gateways to the hub. A gateway that attaches again takes the place of its old stream."""
+    """Hands the frames of gateways to the hub. A gateway that attaches again takes the place of its old stream.
 
-    def __init__(self, hub: Hub) -> None:
+    The name of a gateway on another machine is the one of its certificate, whatever it says itself.
+    """
+
+    def __init__(self, hub: Hub, doorkeeper: Doorkeeper) -> None:
         self._hub = hub
+        self._doorkeeper = doorkeeper
         self.gateways: dict[str, AttachedGateway] = {}
+
+    def drop(self, name: str, why: str) -> bool:
+        """Ends the stream of a gateway; False if it has none."""
+        gateway = self.gateways.get(name)
+        if gateway is not None:
+            gateway.end(why)
+        return gateway is not None
 
     async def Attach(  # noqa: N802 (the name is the contract's)
         self, request_iterator: AsyncIterator[link_pb2.GatewayBatch], context: AttachContext
     ) -> AsyncIterator[link_pb2.DaemonBatch]:
-        first = await anext(request_iterator, None)
-        if first is None or not first.hello.name:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The first batch must carry the gateway's hello.")
-        gateway = AttachedGateway(first.hello.name)
-        self.gateways[gateway.name] = gateway
-        log.info("Gateway %s (version %s) attached.", gateway.name, first.hello.version)
+        pem = certificate_of(context)
+        try:
+            said = self._doorkeeper.admit(pem) if pem is not None else None
+            first = await anext(request_iterator, None)
+            if first is None or not first.hello.name:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The first batch must carry the gateway's hello.")
+            gateway = self._attach(first.hello, said)
+        except RequestError as error:
+            log.warning("A gateway was refused: %s", error)
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         reader = asyncio.create_task(self._read(gateway, first, request_iterator), name=f"read {gateway.name}")
         try:
-            async for batch in _until(reader, gateway.next_batch):
+            async for batch in _until(reader, gateway):
                 yield batch
+            if gateway.why_ended:
+                await context.abort(grpc.StatusCode.ABORTED, gateway.why_ended)
         finally:
             reader.cancel()
-            self._hub.gateway_gone(gateway)
-            if self.gateways.get(gateway.name) is gateway:
-                del self.gateways[gateway.name]
-            log.info("Gateway %s went away.", gateway.name)
+            self._detach(gateway)
+
+    def _attach(self, hello: link_pb2.GatewayHello, said: Pass | None) -> AttachedGateway:
+        """RequestError if it may not."""
+        if said is None:
+            self._doorkeeper.check_local(hello.name)
+        gateway = AttachedGateway(said.name if said else hello.name, local=said is None)
+        if self.drop(gateway.name, f"Another gateway has attached as {gateway.name}: see that each has its own name."):
+            log.warning("Gateway %s attached while it was attached: its old stream is ended.", gateway.name)
+        self.gateways[gateway.name] = gateway
+        if said is not None:
+            self._doorkeeper.came(said)
+            left_s = (said.expires_utc_ms - self._doorkeeper.clock.utc_ms()) / 1000
+            loop, why = asyncio.get_running_loop(), f"The certificate of {said.name} has expired."
+            gateway.expiry = loop.call_later(left_s, gateway.end, why)
+        log.info("Gateway %s (version %s) attached.", gateway.name, hello.version)
+        return gateway
+
+    def _detach(self, gateway: AttachedGateway) -> None:
+        self._hub.gateway_gone(gateway)
+        if self.gateways.get(gateway.name) is gateway:
+            del self.gateways[gateway.name]
+        if gateway.expiry is not None:
+            gateway.expiry.cancel()
+            self._doorkeeper.left(gateway.name, gateway.heard_utc_ms)
+        log.info("Gateway %s went away.", gateway.name)
 
     async def _read(
         self, gateway: AttachedGateway, first: link_pb2.GatewayBatch, batches: AsyncIterator[link_pb2.GatewayBatch]
@@ -80,6 +160,9 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
             self._take(gateway, batch)
 
     def _take(self, gateway: AttachedGateway, batch: link_pb2.GatewayBatch) -> None:
+        if gateway.why_ended:
+            return
+        gateway.heard_utc_ms = self._doorkeeper.clock.utc_ms()
         for link in batch.links_up:
             self._hub.link_up(gateway, link.link)
         for frame in batch.frames:
@@ -90,14 +173,19 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
             self._hub.link_down(gateway, number)
 
 
-async def _until(
-    end: asyncio.Task[None], make: Callable[[], Coroutine[None, None, link_pb2.DaemonBatch]]
-) -> AsyncIterator[link_pb2.DaemonBatch]:
-    """Yields what `make` gives until the task `end` is done."""
+def certificate_of(context: grpc.aio.ServicerContext[Any, Any]) -> bytes | None:
+    """The certificate (PEM) that TLS has checked; None for whoever calls over a socket of this machine."""
+    return next(iter(context.auth_context().get("x509_pem_cert", ())), None)
+
+
+async def _until(end: asyncio.Task[None], gateway: AttachedGateway) -> AsyncIterator[link_pb2.DaemonBatch]:
+    """Yields what the gateway's links are sent, until the task `end` is done or the stream is to end."""
     while not end.done():
-        waiting = asyncio.create_task(make())
+        waiting = asyncio.create_task(gateway.next_batch())
         await asyncio.wait((waiting, end), return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
             waiting.cancel()
+            return
+        if gateway.why_ended:
             return
         yield waiting.result()
