@@ -1,6 +1,7 @@
 """What gateways of other machines ask besides carrying frames: their first certificate, and the next ones."""
 
 import logging
+import time
 
 import grpc
 from attune_proto.v1 import gateways_pb2, gateways_pb2_grpc
@@ -15,6 +16,9 @@ log = logging.getLogger(__name__)
 EnrolContext = grpc.aio.ServicerContext[gateways_pb2.EnrolRequest, gateways_pb2.EnrolReply]
 RenewContext = grpc.aio.ServicerContext[gateways_pb2.RenewRequest, gateways_pb2.RenewReply]
 
+# Strangers who try tokens must not fill the log: one line in so many seconds.
+COMPLAINT_S = 10.0
+
 # A failure here is nothing that a gateway could mend.
 _TROUBLE = "The daemon cannot do this now; its log says why. Try again later."
 
@@ -25,6 +29,7 @@ class EnrolmentService(gateways_pb2_grpc.EnrolmentServicer):
     def __init__(self, gateways: EnrolledGateways, port: int) -> None:
         self._gateways = gateways
         self._port = port
+        self._complained_s = -COMPLAINT_S
 
     async def Enrol(  # noqa: N802 (the names are the contract's)
         self, request: gateways_pb2.EnrolRequest, context: EnrolContext
@@ -32,7 +37,7 @@ class EnrolmentService(gateways_pb2_grpc.EnrolmentServicer):
         try:
             enrolled = await self._gateways.enrol(request.token, request.request)
         except RequestError as error:
-            log.warning("%s was refused a certificate: %s", context.peer(), error)
+            self._complain(f"{context.peer()} was refused a certificate: {error}")
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         except AttuneError as error:
             log.error("%s", error)
@@ -44,6 +49,12 @@ class EnrolmentService(gateways_pb2_grpc.EnrolmentServicer):
             authority=enrolled.authority.public_bytes(Encoding.DER),
             port=self._port,
         )
+
+    def _complain(self, sentence: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self._complained_s >= COMPLAINT_S:
+            self._complained_s = now_s
+            log.warning(sentence)
 
 
 class RenewalService(gateways_pb2_grpc.RenewalServicer):

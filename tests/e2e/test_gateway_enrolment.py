@@ -1,0 +1,130 @@
+"""A gateway of another machine: invited, enrolled, attached, shut out and let in again, all of it as processes."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway_ports import two_free_ports
+from installation import Installation, program, wait_until
+from processes import end
+from test_commissioning import NODE, ROOM, attune, running, told
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    found = Installation(tmp_path / "one", {ROOM: []}, rate=60, tls_port=two_free_ports())
+    try:
+        found.start("broker", "daemon")
+        yield found
+    finally:
+        found.close()
+
+
+def enroll(invitation: str, state: Path) -> subprocess.CompletedProcess[str]:
+    command = [program("attune-gateway"), "enroll", invitation, "--state", str(state)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def invite(installation: Installation, name: str = "attic") -> str:
+    answer = attune(installation, "gateway", "invite", name, "--host", "127.0.0.1")
+    assert answer.returncode == 0, answer.stderr
+    found = re.search(r"^  attune-gateway enroll ([A-Z2-7]+)$", answer.stdout, re.MULTILINE)
+    assert found is not None, answer.stdout
+    return found[1]
+
+
+def listed(installation: Installation) -> dict[str, dict[str, Any]]:
+    answer = attune(installation, "gateway", "list", "--json")
+    assert answer.returncode == 0, answer.stderr
+    return {each["name"]: each for each in json.loads(answer.stdout)["gateways"]}
+
+
+@contextmanager
+def gateway(installation: Installation, state: Path) -> Iterator[Path]:
+    """A gateway of an enrolment, for the installation's nodes; gives its log."""
+    log = state.with_suffix(".log")
+    with log.open("ab") as errors:
+        command = [program("attune-gateway"), "--state", str(state), "--listen", f"127.0.0.1:{installation.node_port}"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+    try:
+        yield log
+    finally:
+        end(process)
+
+
+def test_a_node_is_heard_over_an_enrolled_gateway_until_it_is_revoked(
+    installation: Installation, tmp_path: Path
+) -> None:
+    state = tmp_path / "attic"
+    invitation = invite(installation)
+    assert listed(installation)["attic"]["state"] == "invited"
+    answer = enroll(invitation, state)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.startswith("Enrolled as attic with the daemon at 127.0.0.1:")
+    used = enroll(invitation, tmp_path / "thief")
+    assert (used.returncode, used.stdout) == (1, "")
+    assert "This invitation for attic has been used, and each is good once" in used.stderr
+    with gateway(installation, state) as log, running(installation, tmp_path) as node:
+        assert attune(installation, "node", "add", node.code, "--room", ROOM).returncode == 0
+        wait_until(lambda: told(installation, NODE)["online"], "The node's greeting")
+        assert told(installation, NODE)["gateway"] == "attic"
+        assert not listed(installation)["attic"]["local"]
+        installation.restart("daemon")
+        wait_until(lambda: told(installation, NODE)["online"], "The node's return")
+        began = time.monotonic()
+        assert "and its connection ended" in attune(installation, "gateway", "revoke", "attic").stdout
+        wait_until(lambda: listed(installation)["attic"]["state"] == "revoked", "The end of the stream", 2)
+        assert time.monotonic() - began < 2
+        wait_until(lambda: "refuses this gateway (Gateway attic was revoked on" in log.read_text(), "The refusal")
+        assert "Traceback" not in log.read_text()
+        again = enroll(invite(installation), state)
+        assert again.returncode == 0, again.stderr
+    with gateway(installation, state), running(installation, tmp_path):
+        wait_until(lambda: listed(installation)["attic"]["connected"], "The attachment with a new certificate")
+        wait_until(lambda: told(installation, NODE)["online"], "The node's return")
+    assert "Traceback" not in installation.log("daemon")
+
+
+def test_mistakes_are_one_sentence_each(installation: Installation, tmp_path: Path) -> None:
+    invitation = invite(installation)
+    installation.terminate("daemon")
+    for text, said in (
+        (invitation, "It listens there only while an invitation is valid"),
+        (invitation[:-8], "copy all"),
+        ("", "That is no invitation"),
+    ):
+        answer = enroll(text, tmp_path / "s")
+        assert (answer.returncode, answer.stdout, answer.stderr.count("\n")) == (1, "", 1)
+        assert said in answer.stderr
+    command = [program("attune-gateway"), "--state", str(tmp_path / "s"), "--listen", "127.0.0.1:0"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert answer.returncode == 1
+    assert "run `attune-gateway enroll INVITATION --state" in answer.stderr
+    # The invitation is on disk, and the door opens again with the daemon.
+    installation.start("daemon")
+    assert enroll(invitation, tmp_path / "s").returncode == 0
+
+
+def test_sockets_are_for_user_and_group_alone(tmp_path: Path) -> None:
+    found = Installation(tmp_path / "one", {}, rate=60)
+    found.gateway_socket = tmp_path / "run" / "gateway.sock"
+    found.configure({})
+    try:
+        found.start("broker", "daemon")
+        for path in (found.gateway_socket, found.api_socket):
+            assert path.stat().st_mode & 0o777 == 0o660
+        assert found.gateway_socket.parent.stat().st_mode & 0o777 == 0o750
+        found.terminate("daemon")
+        found.gateway_socket.parent.chmod(0o777)
+        found.launch("daemon")
+        assert found.processes["daemon"].wait(20) == 1
+    finally:
+        found.close()
+    assert f"The folder {found.gateway_socket.parent} may be written by everybody" in found.log("daemon")
+    assert f"`chmod o-w {found.gateway_socket.parent}`" in found.log("daemon")
