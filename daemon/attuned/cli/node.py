@@ -20,7 +20,9 @@ app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 # Between two looks whether the node has come, in seconds.
 LOOK_S = 0.3
 
-_Code = Annotated[list[str], typer.Argument(metavar="CODE", help="What the node shows, typed or scanned.")]
+_Code = Annotated[
+    list[str], typer.Argument(metavar="CODE", help="What the node shows, typed or scanned from its QR code.")
+]
 _Node = Annotated[str, typer.Argument(metavar="NODE", help="16 hex digits.")]
 _Room = Annotated[str, typer.Option("--room", metavar="R", help="The room it stands in.", show_default=False)]
 _Name = Annotated[str, typer.Option("--name", metavar="N", help="A name for people.", show_default=False)]
