@@ -1,6 +1,7 @@
 """How the daemon is reached: over a socket of this machine, or over mutual TLS with an enrolment."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -13,7 +14,7 @@ from attune_proto.v1.gateways_pb2_grpc import RenewalStub
 
 from attune_gateway.config import parse_host_port
 from attune_gateway.enrolling import DAEMON_NAME
-from attune_gateway.enrolment import Enrolment, EnrolmentError, new_key, request_of, save
+from attune_gateway.enrolment import Enrolment, EnrolmentError, load, new_key, request_of, save
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,9 @@ _FINAL = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAVAILAB
 class Way(Protocol):
     """Channels to the daemon, and what to say when one fails."""
 
-    target: str
+    @property
+    def target(self) -> str:
+        """Its address."""
 
     def channel(self) -> grpc.aio.Channel:
         """A new one, not connected yet."""
@@ -48,10 +51,14 @@ class LocalWay:
     """Over a Unix socket: who may write to it is let in."""
 
     def __init__(self, target: str) -> None:
-        self.target = target
+        self._target = target
+
+    @property
+    def target(self) -> str:
+        return self._target
 
     def channel(self) -> grpc.aio.Channel:
-        return grpc.aio.insecure_channel(self.target, options=_OPTIONS)
+        return grpc.aio.insecure_channel(self._target, options=_OPTIONS)
 
     async def renew(self, channel: grpc.aio.Channel) -> bool:
         return False
@@ -61,14 +68,23 @@ class LocalWay:
 
 
 class EnrolledWay:
-    """Over mutual TLS. `target` is HOST:PORT, if not that of the enrolment; certificates are kept in `state`."""
+    """Over mutual TLS. `target` is HOST:PORT, if not that of the enrolment; certificates are kept in `state`.
+
+    Each channel goes by what stands there then, so that who is enrolled anew need not be restarted.
+    """
 
     def __init__(self, state: Path, enrolment: Enrolment, target: str = "") -> None:
-        self.target = target or enrolment.daemon
+        self._moved_to = target
         self._state = state
         self._enrolment = enrolment
 
+    @property
+    def target(self) -> str:
+        return self._moved_to or self._enrolment.daemon
+
     def channel(self) -> grpc.aio.Channel:
+        with contextlib.suppress(EnrolmentError):
+            self._enrolment = load(self._state)
         own = self._enrolment
         credentials = grpc.ssl_channel_credentials(own.authority.encode(), own.key.encode(), own.certificate.encode())
         options = (*_OPTIONS, *_KEEPALIVE, ("grpc.ssl_target_name_override", DAEMON_NAME))

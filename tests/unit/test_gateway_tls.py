@@ -235,7 +235,7 @@ class TestAttaching:
     ) -> None:
         async with daemon.listening():
             own = await enrolled(daemon, state)
-            way = EnrolledWay(state, _forged(own, daemon, tmp_path, whose))
+            way = EnrolledWay(state / "none", _forged(own, daemon, tmp_path, whose))
             error = await attach(way)
             assert error.code() is grpc.StatusCode.UNAVAILABLE
             reason = await way.reason(error)
@@ -247,7 +247,7 @@ class TestAttaching:
     async def test_an_enrolment_that_the_daemon_does_not_know(self, daemon: GatewayDaemon, state: Path) -> None:
         async with daemon.listening():
             own = await enrolled(daemon, state)
-            way = EnrolledWay(state, certified(own, daemon.authority, name="admin"))
+            way = EnrolledWay(state / "none", certified(own, daemon.authority, name="admin"))
             async with way.channel() as channel:
                 with pytest.raises(grpc.aio.AioRpcError, match="certificate of gateway admin does not count here"):
                     await way.renew(channel)
@@ -267,6 +267,45 @@ class TestAttaching:
                 await until(lambda: "refuses this gateway (Gateway north was revoked on" in caplog.text)
                 assert daemon.links.gateways == {}
         assert "ended the stream (Gateway north has been revoked.)" in caplog.text
+
+    async def test_one_that_is_enrolled_anew_comes_back_by_itself(self, daemon: GatewayDaemon, state: Path) -> None:
+        async with daemon.listening():
+            with running(EnrolledWay(state, await enrolled(daemon, state))):
+                await until(lambda: daemon.links.gateways)
+                await daemon.gateways.revoke("north")
+                daemon.links.drop("north", "Gateway north has been revoked.")
+                await until(lambda: not daemon.links.gateways)
+                await enrolled(daemon, state)
+                await until(lambda: daemon.links.gateways)
+
+    async def test_one_that_is_revoked_before_it_says_anything(self, daemon: GatewayDaemon, state: Path) -> None:
+        async with daemon.listening():
+            own = await enrolled(daemon, state)
+            async with EnrolledWay(state, own).channel() as channel:
+                call = link_pb2_grpc.NodeLinkStub(channel).Attach(timeout=10)
+                await call.wait_for_connection()
+                await daemon.gateways.revoke("north")
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await _talk(call)
+        assert daemon.links.gateways == {}
+
+    async def test_a_connection_that_outlives_its_certificate(self, daemon: GatewayDaemon, state: Path) -> None:
+        async with daemon.listening():
+            way = EnrolledWay(state, await enrolled(daemon, state))
+            async with way.channel() as channel:
+                assert not await way.renew(channel)
+                daemon.clock.shift = 90 * DAYS
+                with pytest.raises(grpc.aio.AioRpcError, match="The certificate of north has expired"):
+                    await way.renew(channel)
+
+    async def test_a_clock_that_is_far_ahead_of_the_daemons(self, daemon: GatewayDaemon, state: Path) -> None:
+        async with daemon.listening():
+            own = await enrolled(daemon, state)
+        daemon.clock.shift = -100 * DAYS
+        async with daemon.listening():
+            way = EnrolledWay(state, own)
+            reason = await way.reason(await attach(way))
+        assert "a clock is wrong (certificate has expired)" in reason
 
     async def test_the_stream_of_a_copy_is_ended(self, daemon: GatewayDaemon, state: Path) -> None:
         async with daemon.listening():
@@ -330,7 +369,7 @@ class TestRenewal:
                 daemon.clock.shift = 60 * DAYS
                 await until(lambda: daemon.links.gateways.get("north") not in {before, None})
                 assert (await asyncio.to_thread(enrolment.load, state)).key != own.key
-                error = await attach(EnrolledWay(state, own))
+                error = await attach(EnrolledWay(state / "none", own))
                 assert "has used a newer certificate than this one" in str(error.details()) or (
                     error.code() is grpc.StatusCode.INTERNAL
                 )

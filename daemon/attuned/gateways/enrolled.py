@@ -152,6 +152,8 @@ class EnrolledGateways:
             raise RequestError(
                 f"Gateway {said.name} has used a newer certificate than this one: see whether a copy of it runs."
             )
+        if said.expires_utc_ms <= self.clock.utc_ms():
+            raise RequestError(f"The certificate of {said.name} has expired: invite the gateway anew.")
         return said
 
     def check_local(self, name: str) -> None:

@@ -43,8 +43,10 @@ _DOOR_OPTIONS = (
 )
 
 # Options of the server that gateways attach to: one whose power failed is noticed after a minute and a half, and may
-# ask as often whether the daemon is there. Two daemons on one port would each have half of the gateways.
+# ask as often whether the daemon is there. Two daemons on one port would each have half of the gateways. No site has as
+# many gateways as there may be connections, and strangers cannot have all of the daemon's files.
 OPTIONS = (
+    ("grpc.max_allowed_incoming_connections", 512),
     ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 30_000),

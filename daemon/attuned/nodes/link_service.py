@@ -107,13 +107,11 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
     async def Attach(  # noqa: N802 (the name is the contract's)
         self, request_iterator: AsyncIterator[link_pb2.GatewayBatch], context: AttachContext
     ) -> AsyncIterator[link_pb2.DaemonBatch]:
-        pem = certificate_of(context)
+        first = await anext(request_iterator, None)
+        if first is None or not first.hello.name:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The first batch must carry the gateway's hello.")
         try:
-            said = self._doorkeeper.admit(pem) if pem is not None else None
-            first = await anext(request_iterator, None)
-            if first is None or not first.hello.name:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The first batch must carry the gateway's hello.")
-            gateway = self._attach(first.hello, said)
+            gateway = self._attach(first.hello, certificate_of(context))
         except RequestError as error:
             log.warning("A gateway was refused: %s", error)
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
@@ -127,8 +125,9 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
             reader.cancel()
             self._detach(gateway)
 
-    def _attach(self, hello: link_pb2.GatewayHello, said: Pass | None) -> AttachedGateway:
-        """RequestError if it may not."""
+    def _attach(self, hello: link_pb2.GatewayHello, pem: bytes | None) -> AttachedGateway:
+        """RequestError if it may not. Nobody can be revoked between the look at the certificate and the end of this."""
+        said = self._doorkeeper.admit(pem) if pem is not None else None
         if said is None:
             self._doorkeeper.check_local(hello.name)
         gateway = AttachedGateway(said.name if said else hello.name, local=said is None)
