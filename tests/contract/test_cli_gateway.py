@@ -12,8 +12,8 @@ from cli_run import CommandLine
 CODE = "ACQ3-FQYA-AEBA-GBAF-AYDQ-QCIK-BMGA-2DQP-V6"
 
 
-def asked(attune: CommandLine, kind: type) -> list[gateways_pb2.InviteGatewayRequest]:
-    return [one for one in attune.site.asked if isinstance(one, kind)]
+def invited(attune: CommandLine) -> list[gateways_pb2.InviteGatewayRequest]:
+    return [one for one in attune.site.asked if isinstance(one, gateways_pb2.InviteGatewayRequest)]
 
 
 class TestInvite:
@@ -23,9 +23,7 @@ class TestInvite:
         assert f"\n  attune-gateway enroll {'A2' * 53}\n" in out
         assert "15:32" in out.partition("attune-gateway")[0]
         assert "counts no more" not in out
-        assert asked(attune, gateways_pb2.InviteGatewayRequest) == [
-            gateways_pb2.InviteGatewayRequest(name="south", valid_s=3600, host="attune.lan")
-        ]
+        assert invited(attune) == [gateways_pb2.InviteGatewayRequest(name="south", valid_s=3600, host="attune.lan")]
 
     def test_one_that_is_enrolled_already(self, attune: CommandLine) -> None:
         assert "once this is used, the certificate that it has counts no more." in " ".join(
@@ -44,7 +42,7 @@ class TestInvite:
     def test_times_that_are_none(self, attune: CommandLine, valid: str) -> None:
         said = f"attune: {valid!r} is no length of time; write one such as 20m, 1h or 2d.\n"
         assert attune("gateway", "invite", "south", "--valid", valid) == (2, "", said)
-        assert asked(attune, gateways_pb2.InviteGatewayRequest) == []
+        assert invited(attune) == []
 
 
 class TestList:

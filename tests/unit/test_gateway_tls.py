@@ -24,7 +24,7 @@ from attuned.gateways.authority import Authority
 from attuned.gateways.invitations import text_of
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from gateway_world import GatewayDaemon, gateway_daemon
 
 DAYS = timedelta(days=1)
@@ -421,7 +421,7 @@ def _forged(own: Enrolment, daemon: GatewayDaemon, folder: Path, whose: str) -> 
             return certified(own, daemon.authority)
         finally:
             daemon.clock.shift = timedelta(0)
-    issuer, signer = own.certificate, enrolment.load_pem_private_key(own.key.encode(), None)
+    issuer, signer = own.certificate, load_pem_private_key(own.key.encode(), None)
     key = new_key()
     name = x509.load_pem_x509_certificate(issuer.encode()).subject
     if whose == "nobody's":
@@ -453,7 +453,7 @@ class TestFile:
         enrolment.write_secret(tmp_path / "f", b"old")
         for step in ("fsync", "fdopen"):
             with monkeypatch.context() as patched:
-                patched.setattr(enrolment.os, step, _fail)
+                patched.setattr(f"attune_gateway.enrolment.os.{step}", _fail)
                 with pytest.raises(EnrolmentError, match="cannot be written"):
                     enrolment.write_secret(tmp_path / "f", b"new")
             assert (tmp_path / "f").read_bytes() == b"old"

@@ -154,14 +154,12 @@ class TestRequest:
             read_request(builder.sign(key, algorithm).public_bytes(Encoding.DER))
 
     def test_a_key_that_somebody_else_owns(self) -> None:
-        mine, theirs = (new_key().public_key() for _ in range(2))
-        request = request_of(owner := new_key())
-        points = [
-            key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint) for key in (owner.public_key(), theirs)
-        ]
-        assert mine != theirs
-        with pytest.raises(RequestError, match="signed with a key of P-256"):
-            read_request(request.replace(*points))
+        owner, other = (
+            key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+            for key in (mine := new_key(), new_key())
+        )
+        with pytest.raises(RequestError, match=r"signed with a key of P-256"):
+            read_request(request_of(mine).replace(owner, other))
 
 
 class TestEnrolment:
