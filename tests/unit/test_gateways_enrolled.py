@@ -154,12 +154,12 @@ class TestRequest:
             read_request(builder.sign(key, algorithm).public_bytes(Encoding.DER))
 
     def test_a_key_that_somebody_else_owns(self) -> None:
-        owner, other = (
-            key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-            for key in (mine := new_key(), new_key())
+        mine, theirs = new_key(), new_key()
+        own, other = (
+            key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint) for key in (mine, theirs)
         )
         with pytest.raises(RequestError, match=r"signed with a key of P-256"):
-            read_request(request_of(mine).replace(owner, other))
+            read_request(request_of(mine).replace(own, other))
 
 
 class TestEnrolment:
