@@ -13,6 +13,7 @@ import pytest
 from attune_proto.v1 import link_pb2, link_pb2_grpc, node_pb2
 from attuned.clock import Clock
 from attuned.errors import RequestError
+from attuned.nodes import link_service
 from attuned.nodes.hub import Hub
 from attuned.nodes.link_service import BATCH_FRAMES, OUTGOING_LIMIT, AttachedGateway, LinkService, Pass
 from daemon_world import A, FakeClock, hello, report, trust_of, wrapped
@@ -33,7 +34,7 @@ class Doorkeeper:
         if name == "elsewhere":
             raise RequestError("It is elsewhere: take another name.")
 
-    def came(self, said: Any) -> None:
+    def came(self, name: str, expires_utc_ms: int) -> None:
         raise AssertionError("nobody has a certificate here")
 
     def left(self, name: str, heard_utc_ms: int) -> None:
@@ -129,6 +130,28 @@ async def test_a_stream_is_ended_with_a_sentence_and_takes_nothing_more(tmp_path
             await call.read()
     assert service.links.gateways == {}
     assert (gateway, 2) not in service.hub._links
+
+
+async def test_a_stream_that_nobody_reads_is_ended_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_service, "LAST_WORD_S", 0.1)
+    service = Service()
+    async with service.stub(tmp_path) as stub:
+        call = stub.Attach()
+        await call.write(batch("north", links_up=[link_pb2.LinkUp(link=1)]))
+        await call.read()
+        gateway = service.links.gateways["north"]
+        detached = asyncio.Event()
+        service.links._detach = lambda gateway: detached.set()  # type: ignore[method-assign]
+        # Far more than the flow control of a stream lets through.
+        for _ in range(OUTGOING_LIMIT // 2):
+            gateway.send(1, bytes(1024))
+        await asyncio.sleep(0.2)
+        service.links.drop("north", "It is over.")
+        assert service.links.gateways == {}
+        async with asyncio.timeout(5):
+            await detached.wait()
 
 
 async def test_a_gateway_that_attaches_again_takes_the_place_of_its_old_stream(tmp_path: Path) -> None:

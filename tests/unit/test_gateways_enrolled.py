@@ -287,7 +287,8 @@ class TestAdmission:
         renewed = daemon.gateways.renew(daemon.gateways.admit(old), request_of(new_key()))
         assert renewed is not None
         assert daemon.gateways.admit(old).name == "north"
-        daemon.gateways.came(daemon.gateways.admit(pem(renewed)))
+        said = daemon.gateways.admit(pem(renewed))
+        daemon.gateways.came(said.name, said.expires_utc_ms)
         await daemon.errands.next()
         for _ in ("now", "after a restart"):
             with pytest.raises(RequestError, match="has used a newer certificate than this one"):
@@ -309,7 +310,7 @@ class TestAdmission:
             daemon.gateways.check_local("north")
 
     async def test_when_it_was_heard_is_kept(self, daemon: GatewayDaemon) -> None:
-        daemon.gateways.came(daemon.gateways.admit(await self.enrolled(daemon)))
+        await self.enrolled(daemon)
         daemon.gateways.left("north", 1_795_000_000_000)
         await daemon.errands.next()
         await daemon.gateways.open()

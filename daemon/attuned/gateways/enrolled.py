@@ -161,11 +161,10 @@ class EnrolledGateways:
         if name in self.rows:
             raise RequestError(f"{name} is the name of a gateway with a certificate: give this one another name.")
 
-    def came(self, said: GatewayCertificate) -> None:
-        """A gateway has attached with a certificate: earlier ones do not count any more."""
-        row = self.rows[said.name]
-        self.rows[said.name] = replace(row, expires_utc_ms=said.expires_utc_ms)
-        self._note(said.name)
+    def came(self, name: str, expires_utc_ms: int) -> None:
+        """A gateway has attached with a certificate that ends then: earlier ones do not count any more."""
+        self.rows[name] = replace(self.rows[name], expires_utc_ms=expires_utc_ms)
+        self._note(name)
 
     def left(self, name: str, heard_utc_ms: int) -> None:
         """A gateway has gone."""

@@ -47,6 +47,7 @@ _DOOR_OPTIONS = (
 # many gateways as there may be connections, and strangers cannot have all of the daemon's files.
 OPTIONS = (
     ("grpc.max_allowed_incoming_connections", 512),
+    ("grpc.max_concurrent_streams", 16),
     ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 30_000),

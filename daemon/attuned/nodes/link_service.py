@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 # Frames that wait for one gateway: a second's worth at full load. Beyond it frames are dropped; nodes ask again.
 OUTGOING_LIMIT = 16_384
 
+# A gateway whose stream is ended has so long to hear why, in seconds.
+LAST_WORD_S = 1.0
+
 # Frames in one batch to a gateway.
 BATCH_FRAMES = 512
 
@@ -43,7 +46,7 @@ class Doorkeeper(Protocol):
     def check_local(self, name: str) -> None:
         """RequestError if a gateway on this machine may not call itself so."""
 
-    def came(self, said: Any) -> None:
+    def came(self, name: str, expires_utc_ms: int) -> None:
         """A gateway that was admitted has attached."""
 
     def left(self, name: str, heard_utc_ms: int) -> None:
@@ -60,11 +63,12 @@ class AttachedGateway:
         self.dropped = 0
         self.why_ended = ""
         self.expiry: asyncio.TimerHandle | None = None
+        self._stream = asyncio.current_task()
         self._frames: list[link_pb2.Frame] = []
         self._ready = asyncio.Event()
 
     def send(self, link: int, frame: bytes) -> None:
-        if len(self._frames) >= OUTGOING_LIMIT:
+        if self.why_ended or len(self._frames) >= OUTGOING_LIMIT:
             self.dropped += 1
             return
         self._frames.append(link_pb2.Frame(link=link, data=frame))
@@ -73,7 +77,11 @@ class AttachedGateway:
     def end(self, why: str) -> None:
         """Its stream is to end, with this sentence for whoever looks after the gateway."""
         self.why_ended = why
+        self._frames.clear()
         self._ready.set()
+        # One that does not read would never hear it.
+        if self._stream is not None:
+            asyncio.get_running_loop().call_later(LAST_WORD_S, self._stream.cancel)
 
     async def next_batch(self) -> link_pb2.DaemonBatch:
         """Waits for frames and takes up to a batch of them; an empty one says that the stream is to end."""
@@ -98,10 +106,11 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
         self.gateways: dict[str, AttachedGateway] = {}
 
     def drop(self, name: str, why: str) -> bool:
-        """Ends the stream of a gateway; False if it has none."""
+        """Ends the stream of a gateway; False if it has none. It is heard no more when this returns."""
         gateway = self.gateways.get(name)
         if gateway is not None:
             gateway.end(why)
+            self._forget(gateway)
         return gateway is not None
 
     async def Attach(  # noqa: N802 (the name is the contract's)
@@ -135,17 +144,20 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
             log.warning("Gateway %s attached while it was attached: its old stream is ended.", gateway.name)
         self.gateways[gateway.name] = gateway
         if said is not None:
-            self._doorkeeper.came(said)
+            self._doorkeeper.came(said.name, said.expires_utc_ms)
             left_s = (said.expires_utc_ms - self._doorkeeper.clock.utc_ms()) / 1000
             loop, why = asyncio.get_running_loop(), f"The certificate of {said.name} has expired."
-            gateway.expiry = loop.call_later(left_s, gateway.end, why)
+            gateway.expiry = loop.call_later(left_s, self.drop, said.name, why)
         log.info("Gateway %s (version %s) attached.", gateway.name, hello.version)
         return gateway
 
-    def _detach(self, gateway: AttachedGateway) -> None:
+    def _forget(self, gateway: AttachedGateway) -> None:
         self._hub.gateway_gone(gateway)
         if self.gateways.get(gateway.name) is gateway:
             del self.gateways[gateway.name]
+
+    def _detach(self, gateway: AttachedGateway) -> None:
+        self._forget(gateway)
         if gateway.expiry is not None:
             gateway.expiry.cancel()
             self._doorkeeper.left(gateway.name, gateway.heard_utc_ms)
