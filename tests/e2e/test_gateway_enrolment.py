@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +98,31 @@ def test_who_was_shut_out_is_let_in_again_and_restarts_need_no_invitation(
     assert "This invitation for attic has been used, and each is good once" in used.stderr
     with gateway(installation, state):
         wait_until(lambda: listed(installation)["attic"]["connected"], "The attachment with a new certificate")
+
+
+@pytest.mark.slow
+def test_a_gateway_that_runs_for_ten_weeks_has_its_next_certificate(installation: Installation, tmp_path: Path) -> None:
+    state, today = tmp_path / "attic", installation.daemon
+    installation.terminate("daemon")
+    installation.daemon = [sys.executable, str(Path(__file__).parent / "launchers" / "ten_weeks_ago.py")]
+    installation.start("daemon")
+    assert enroll(invite(installation), state).returncode == 0
+    first = (state / "enrolment.json").read_bytes()
+    with gateway(installation, state) as log:
+        wait_until(lambda: listed(installation)["attic"]["connected"], "The attachment")
+        assert (state / "enrolment.json").read_bytes() == first
+        installation.terminate("daemon")
+        installation.daemon = today
+        installation.start("daemon")
+        wait_until(lambda: listed(installation)["attic"]["connected"], "The return of the gateway")
+        assert "The certificate is renewed, until" in log.read_text()
+    before, after = (json.loads(text) for text in (first, (state / "enrolment.json").read_bytes()))
+    assert (before["name"], before["authority"]) == (after["name"], after["authority"])
+    assert before["key"] != after["key"]
+    # The old one counts no more.
+    (state / "enrolment.json").write_bytes(first)
+    with gateway(installation, state) as log:
+        wait_until(lambda: "has used a newer certificate than this one" in log.read_text(), "The refusal")
 
 
 def test_mistakes_are_one_sentence_each(installation: Installation, tmp_path: Path) -> None:
