@@ -6,7 +6,7 @@ from attune_proto.v1 import gateways_pb2, gateways_pb2_grpc
 
 from attuned.api.answers import Context, answers
 from attuned.errors import RequestError
-from attuned.gateways.enrolled import EnrolledGateways
+from attuned.gateways.enrolled import NOT_LISTENING, EnrolledGateways
 from attuned.gateways.invitations import text_of
 from attuned.gateways.listening import Door
 from attuned.nodes.link_service import LinkService
@@ -28,17 +28,18 @@ class GatewaysService(gateways_pb2_grpc.GatewaysServicer):
     async def InviteGateway(  # noqa: N802 (the names are the contract's)
         self, request: gateways_pb2.InviteGatewayRequest, context: Context
     ) -> gateways_pb2.InviteGatewayReply:
+        if self._door is None:
+            raise RequestError(NOT_LISTENING)
         if len(request.host) > _HOST_LIMIT or not request.host.isprintable() or " " in request.host:
             raise RequestError("Name the daemon's machine as gateways find it, such as --host attune.example.org.")
         known = request.name in self._gateways.rows and not self._gateways.rows[request.name].revoked_utc_ms
         invited = await self._gateways.invite(request.name, request.valid_s)
-        text = ""
-        if self._door is not None:
-            await self._door.open()
-            host = request.host or _own_host(self._door.host)
-            text = text_of(invited.token, invited.authority, host, self._door.port)
+        await self._door.open()
+        host = request.host or _own_host(self._door.host)
         return gateways_pb2.InviteGatewayReply(
-            invitation=text, until_utc_ms=invited.until_utc_ms, enrolled_already=known
+            invitation=text_of(invited.token, invited.authority, host, self._door.port),
+            until_utc_ms=invited.until_utc_ms,
+            enrolled_already=known,
         )
 
     @answers

@@ -27,6 +27,11 @@ SHORTEST_S, LONGEST_S = 60, 7 * 86_400
 # More than anybody installs at once.
 OPEN_LIMIT = 64
 
+NOT_LISTENING = (
+    'The daemon listens for no gateways of other machines: write an address such as "tls://0.0.0.0:7443" into listen '
+    "of [gateways] in its configuration, and restart it."
+)
+
 # For so long an invitation that has ended is remembered, so that who uses it hears that it has.
 _REMEMBERED_MS = 86_400_000
 
@@ -213,10 +218,7 @@ class EnrolledGateways:
 
     def _authority(self) -> Authority:
         if self.authority is None:
-            raise RequestError(
-                "The daemon listens for no gateways of other machines: write an address such as "
-                '"tls://0.0.0.0:7443" into listen of [gateways] in its configuration, and restart it.'
-            )
+            raise RequestError(NOT_LISTENING)
         return self.authority
 
     def _note(self, name: str) -> None:
