@@ -108,7 +108,7 @@ async def test_a_stream_that_does_not_say_who_it_is_is_refused(tmp_path: Path) -
 async def test_a_name_of_an_enrolled_gateway_is_refused_on_this_machine(tmp_path: Path) -> None:
     service = Service()
     async with service.stub(tmp_path) as stub:
-        call = stub.Attach()
+        call = stub.Attach(timeout=10)
         await call.write(batch("elsewhere"))
         with pytest.raises(grpc.aio.AioRpcError, match="take another name") as caught:
             await call.read()

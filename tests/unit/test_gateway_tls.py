@@ -5,7 +5,7 @@ import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from attuned.gateways.invitations import text_of
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from gateway_world import GatewayDaemon, gateway_daemon
 
 DAYS = timedelta(days=1)
@@ -131,6 +132,25 @@ class TestEnrolling:
         error = await attach(way)
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert "is not the one that this gateway is enrolled with" in await way.reason(error)
+        await server.stop(None)
+
+    @pytest.mark.parametrize(
+        ("name", "usage"),
+        [("attuned", ExtendedKeyUsageOID.CLIENT_AUTH), ("north", ExtendedKeyUsageOID.SERVER_AUTH)],
+    )
+    async def test_only_the_daemons_own_certificate_will_do(
+        self, daemon: GatewayDaemon, state: Path, name: str, usage: x509.ObjectIdentifier
+    ) -> None:
+        key = new_key()
+        more = (x509.SubjectAlternativeName([x509.DNSName(name)]), x509.ExtendedKeyUsage([usage]))
+        end = datetime.now(UTC) + DAYS
+        certificate = daemon.authority._issue(key.public_key(), x509.Name([]), end, *more)
+        pair = [(key_pem(key).encode(), certificate.public_bytes(Encoding.PEM))]
+        server = grpc.aio.server()
+        server.add_secure_port(f"127.0.0.1:{daemon.door.port}", grpc.ssl_server_credentials(pair))
+        await server.start()
+        text = text_of(bytes(16), daemon.authority.public, "127.0.0.1", daemon.door.port)
+        await refused(text, state, "is not the daemon that made the invitation")
         await server.stop(None)
 
     async def test_nobody_there(self, daemon: GatewayDaemon, state: Path) -> None:
