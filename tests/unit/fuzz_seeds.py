@@ -5,6 +5,9 @@ An input is a script of steps (mcu_firmware/tests/fuzz/script.h): operation, arg
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from attune_proto.v1 import node_pb2
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors"
@@ -36,22 +39,35 @@ def messages() -> Iterator[tuple[str, bytes]]:
         yield stem.partition(".")[2], told(golden(stem))
     yield "all", step(3, 1) + b"".join(told(golden(stem)) for stem in stems)
     yield "label-cut", told(golden("DaemonMessage.label")[:-3])
-    yield "label-of-eight-windows", told(label(windows=8, features=12))
-    yield "label-of-nine-windows", told(label(windows=9, features=12))
-    yield "label-of-no-class", told(label(windows=1, features=12, class_index=99))
-    yield "label-of-what-is-held", step(2, 6) + told(b"\x1a\x0b\x08\x09\x18\x01\x20\x80\x02\x28\x01\x30\xff\x7f")
-    yield "report-ack-of-all", step(2, 9) + told(b"\x12\x02\x08\x15") + told(b"\x12\x04\x08\x14\x10\x03")
-    yield "unlearn-what-is-known", told(b"\x32\x04\x08\x01\x10\x01") + told(b"\x32\x02\x08\x02")
+    yield "label-of-eight-windows", say(label=label(windows=8))
+    yield "label-of-nine-windows", say(label=label(windows=9))
+    yield "label-twice", say(label=label(windows=2)) * 2
+    yield "label-of-no-class", say(label=label(windows=1, class_index=99))
+    yield "label-of-other-features", say(label=label(windows=1, features=12))
+    yield "label-of-what-is-held", step(2, 6) + say(label=label(windows=0, from_s=1, to_s=20_000))
+    yield "labels-beyond-the-log", b"".join(say(label=label(windows=8, number=9 + i, first=8 * i)) for i in range(10))
+    yield "report-ack-of-all", step(2, 9) + say(report_ack={"through": 21}) + say(report_ack={"through": 20, "more": 3})
+    yield "unlearn-what-is-known", say(unlearn={"number": 1, "part": 1}) + say(unlearn={"number": 2})
+    yield "command-blink", say(command={"identify_s": 60})
+    yield "command-rekey", say(command={"rekey": True}) + step(2, 2)
+    yield "command-disown", say(command={"disown": True}) + step(2, 2)
     yield "nothing", step(1) + step(2, 2)
+    yield "link-lost", step(5) + step(2, 9)
+    yield "calls", step(4, 5, b"\0") + step(4, 5, b"\1") + step(2, 1) + step(4, 5, b"\2")
+    yield "clear-text", step(4, 4, golden("DaemonMessage.command")) + step(4, 2, bytes(50)) + step(4, 3, bytes(120))
 
 
-def label(windows: int, features: int, class_index: int = 1) -> bytes:
-    """Label 9 with so many windows of boot 77 and features of two bytes, as protobuf."""
-    text = bytes([0x08, 9, 0x18, class_index, 0x20, 0x80, 2])
-    for seq in range(1, windows + 1):
-        window = bytes([0x0D, 77, 0, 0, 0, 0x10, seq, 0x1A, 2 * features]) + bytes(range(2 * features))
-        text += bytes([0x3A, len(window)]) + window
-    return b"\x1a" + (bytes([len(text)]) if len(text) < 128 else bytes([len(text) % 128 + 128, len(text) // 128])) + text
+def say(**body: Any) -> bytes:
+    return told(node_pb2.DaemonMessage(**body).SerializeToString(deterministic=True))
+
+
+def label(windows: int, features: int = 5, number: int = 9, first: int = 0, **more: int) -> node_pb2.Label:
+    """A label with so many windows of the target's boot; its node has five features."""
+    said = node_pb2.Label(number=number, class_index=1, weight=256)
+    for seq in range(first + 1, first + windows + 1):
+        said.windows.add(boot=77, seq=seq, features=bytes(range(seq % 50, seq % 50 + 2 * features)))
+    said.MergeFrom(node_pb2.Label(**more))
+    return said
 
 
 def streams() -> Iterator[tuple[str, bytes]]:

@@ -60,6 +60,18 @@ static void deliver(const uint8_t *text, size_t size) {
     free(exact);
 }
 
+/* What anybody may say: a frame of the argument's kind with the node's hint, sealed with no key. */
+static void deliver_clear(const step *what) {
+    const size_t size = ATTUNE_FRAME_HEADER + what->size;
+    uint8_t *frame = malloc(size);
+    frame[0] = what->argument % 8;
+    memcpy(frame + 1, node.identity.node_id, ATTUNE_HINT);
+    memcpy(frame + ATTUNE_FRAME_HEADER, what->bytes, what->size);
+    attune_node_receive(&node, frame, size);
+    free(frame);
+    drain();
+}
+
 typedef struct text {
     uint8_t bytes[ATTUNE_NODE_FRAME - ATTUNE_SEALED_AROUND];
     size_t size;
@@ -73,7 +85,7 @@ static void add(text *all, const step *what) {
 }
 
 static void take(text *all, const step *what) {
-    switch (what->operation % 4) {
+    switch (what->operation % 6) {
     case 0:
         add(all, what);
         break;
@@ -88,14 +100,28 @@ static void take(text *all, const step *what) {
         }
         drain();
         break;
-    default:
+    case 3:
         attune_node_press(&node, node.now_ms, what->argument % ATTUNE_MAX_CLASSES);
+        break;
+    case 4:
+        deliver_clear(what);
+        break;
+    default:
+        attune_node_link(&node, false);
+        attune_node_link(&node, true);
+        drain();
     }
 }
 
-/* The daemon has its keys for itself again, and asks. */
+/* The daemon has its keys for itself again, and asks. What the node let go of on a forged acknowledgement is lost to it. */
 static void expect_recovery(void) {
     daemon_ = made_daemon;
+    for (uint32_t seq = 1; seq < node.backlog.next_seq; seq++) {
+        daemon_.have[seq] = true;
+    }
+    for (uint16_t i = 0; i < node.backlog.count; i++) {
+        daemon_.have[attune_backlog_at(&node.backlog, i)->seq] = false;
+    }
     node.session = made_node.session;
     node.link_up = true;
     const attune_v1_DaemonMessage ask = {.which_body = attune_v1_DaemonMessage_hello_request_tag};
@@ -103,7 +129,6 @@ static void expect_recovery(void) {
     fake_daemon_say(&daemon_, &ask);
     fake_daemon_exchange(&daemon_);
     must(daemon_.hellos == hellos + 1 && node.timed);
-    /* A retry of a report may have just been due: its answer makes room for the newest. */
     minute();
     fake_daemon_exchange(&daemon_);
     must(daemon_.have[node.backlog.next_seq - 1]);
