@@ -106,6 +106,23 @@ static void messages_of_impossible_sizes_are_refused(void **state) {
     }
 }
 
+/* A message that comes before its turn, twice, or to the side that made it. */
+static void messages_out_of_their_turn_are_refused(void **state) {
+    (void)state;
+    for (int pattern = ATTUNE_NOISE_KK; pattern <= ATTUNE_NOISE_XXPSK0; pattern++) {
+        attune_noise node, daemon;
+        uint8_t first[ATTUNE_NOISE_MESSAGE], payload[ATTUNE_NOISE_PAYLOAD];
+        size_t first_size, size;
+        begin(&node, (attune_noise_pattern)pattern, true);
+        begin(&daemon, (attune_noise_pattern)pattern, false);
+        assert_int_equal(attune_noise_write(&daemon, NULL, 0, first, sizeof first, &size), ATTUNE_NOISE_ORDER);
+        assert_int_equal(attune_noise_write(&node, NULL, 0, first, sizeof first, &first_size), ATTUNE_NOISE_OK);
+        assert_int_equal(attune_noise_write(&node, NULL, 0, payload, sizeof payload, &size), ATTUNE_NOISE_ORDER);
+        assert_int_equal(attune_noise_read(&daemon, first, first_size, payload, &size), ATTUNE_NOISE_OK);
+        assert_int_equal(attune_noise_read(&daemon, first, first_size, payload, &size), ATTUNE_NOISE_ORDER);
+    }
+}
+
 static void nothing_happens_before_a_handshake_begins(void **state) {
     (void)state;
     attune_handshake handshake = {0};
@@ -149,6 +166,7 @@ int main(void) {
         cmocka_unit_test(nothing_happens_before_a_handshake_begins),
         cmocka_unit_test(frames_need_room),
         cmocka_unit_test(hmac_is_that_of_python),
+        cmocka_unit_test(messages_out_of_their_turn_are_refused),
     };
     return cmocka_run_group_tests(tests, make_keys, NULL);
 }
