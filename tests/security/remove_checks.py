@@ -91,11 +91,9 @@ def copy_tree() -> None:
 
 def build(tests: Sequence[str]) -> None:
     """The named C tests, from the copy. RemovalError if it does not compile."""
-    configure = ["cmake", "-G", "Ninja", "-S", COPY, "-B", C_BUILD, "-DATTUNE_TESTS=ON", "-DCMAKE_BUILD_TYPE=Debug"]
-    for command in (
-        [*configure, f"-DPython_EXECUTABLE={sys.executable}"],
-        ["cmake", "--build", C_BUILD, "--target", *tests, "--", "--quiet"],
-    ):
+    configure = ["cmake", "-G", "Ninja", "-S", str(COPY), "-B", str(C_BUILD), "-DATTUNE_TESTS=ON"]
+    configure += ["-DCMAKE_BUILD_TYPE=Debug", f"-DPython_EXECUTABLE={sys.executable}"]
+    for command in (configure, ["cmake", "--build", str(C_BUILD), "--target", *tests, "--", "--quiet"]):
         done = run(command)
         if done.returncode != 0:
             raise RemovalError(f"The C tests cannot be built:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")

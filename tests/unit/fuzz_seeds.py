@@ -61,7 +61,7 @@ def say(**body: Any) -> bytes:
     return told(node_pb2.DaemonMessage(**body).SerializeToString(deterministic=True))
 
 
-def label(windows: int, features: int = 5, number: int = 9, first: int = 0, **more: int) -> node_pb2.Label:
+def label(windows: int, features: int = 5, number: int = 9, first: int = 0, **more: Any) -> node_pb2.Label:
     """A label with so many windows of the target's boot; its node has five features."""
     said = node_pb2.Label(number=number, class_index=1, weight=256)
     for seq in range(first + 1, first + windows + 1):
