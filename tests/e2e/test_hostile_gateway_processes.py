@@ -1,8 +1,8 @@
 """Two hundred schedules of a hostile gateway with the real processes: nodes, gateway and daemon.
 
-Each schedule has a seed, a node, and a room of its own. While its link is hostile people label its room. When the link is
-good again nobody does anything: session and reports recover, each window is in the store once with its own content, each
-label was learned once, and nothing is there that nobody said.
+Each schedule has a seed, a node, and a room of its own. While its link is hostile people label its room. When the
+link is good again nobody does anything: session and reports recover, each window is in the store once with its own
+content, each label was learned once, and nothing is there that nobody said.
 """
 
 from collections.abc import Iterator
@@ -148,9 +148,8 @@ def test_schedules_with_real_processes(installation: Installation, first: int) -
             assert all(link.meddled > 0 for link in links.links)
             meddled = sum(link.meddled for link in links.links)
             recover(installation, batch, links, said)
-            print(
-                f"{len(nodes)} schedules with {meddled} meddled frames, whole {batch.tick_ms // MINUTE} min after their start"
-            )
+            minutes = batch.tick_ms // MINUTE
+            print(f"{len(nodes)} schedules, {meddled} meddled frames; all was whole {minutes} min after the start.")
             batch.stop()
             assert [node.node for node in batch.nodes if node.finish() != 0] == []
             windows = windows_of(installation, batch)
