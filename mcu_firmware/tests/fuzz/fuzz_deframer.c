@@ -1,6 +1,7 @@
 /* A stream of bytes as a bad line brings them: what the input says, frames among it. Each piece between two zeros is decoded a second time
  * here, by the words of the paper and of the checksum. Properties: every byte has the event that the piece asks for, a frame
- * that begins after a zero is taken as it was, whatever came before that zero, and a frame is never longer than a node takes. */
+ * that begins after a zero is taken as it was, whatever came before that zero, a frame is never longer than a node takes, and a
+ * frame that lies in the bytes of its stream is encoded alike. */
 #include "framing/frame.h"
 #include "fuzz/script.h"
 
@@ -87,6 +88,17 @@ static void feed(line *all, uint8_t byte) {
     }
 }
 
+/* A frame that lies in its own stream is encoded to the same bytes. */
+static void expect_same_in_place(const uint8_t *frame, size_t size, const uint8_t *stream, size_t written) {
+    uint8_t *place = malloc(ATTUNE_STREAM_SIZE(size));
+    memcpy(place + ATTUNE_STREAM_AHEAD(size), frame, size);
+    if (size > 0) {
+        must(attune_frame_encode(place + ATTUNE_STREAM_AHEAD(size), size, place, ATTUNE_STREAM_SIZE(size)) == written);
+        must(is_same(place, stream, written));
+    }
+    free(place);
+}
+
 /* The step's bytes, as often as the argument says, as a frame; in memory of its exact size. */
 static void feed_frame(line *all, const step *what) {
     static uint8_t frame[LONGEST_FRAME];
@@ -100,6 +112,7 @@ static void feed_frame(line *all, const step *what) {
     const size_t written = size == 0 ? 0 : attune_frame_encode(frame, size, stream, capacity);
     must(size == 0 ||
          (written > 0 && written <= capacity && attune_frame_encode(frame, size, stream, written - 1) == 0));
+    expect_same_in_place(frame, size, stream, written);
     for (size_t i = 0; i < written; i++) {
         feed(all, stream[i]);
     }
