@@ -216,6 +216,13 @@ SESSIONS = [
 
 NODES_AND_LABELS = [
     Removal(
+        "a node takes no daemon that does not know its code",
+        f"{CORE}/session/noise.c",
+        "    mix_key_and_hash(noise, psk);\n",
+        "    static const uint8_t none[32];\n    (void)psk;\n    mix_key_and_hash(noise, none);\n",
+        f"{C_TESTS}/test_noise.c::without_the_secret_nobody_is_answered_or_believed",
+    ),
+    Removal(
         "a test image is not commissioned",
         f"{NODES}/trust.py",
         "if flags & TEST and not self.test_nodes:",
