@@ -25,6 +25,9 @@ C_BUILD = ROOT / "build" / "security" / "build"
 # What a build of the C tests reads.
 C_TREE = ("CMakeLists.txt", "cmake", "proto", "mcu_firmware", "packaging", "tests/vectors")
 
+# A test that goes on for ever without its check would say so by this, in seconds.
+PATIENCE_S = 600
+
 # Found before all else, also by processes that a test starts.
 SITECUSTOMIZE = """
 import importlib.util, os, sys
@@ -52,7 +55,9 @@ def without_check(removal: Removal) -> str:
 
 
 def run(command: Sequence[str | Path], **more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, **more)  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE_S, **more
+    )
 
 
 def pytest(tests: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -77,7 +82,10 @@ def fails_in_python(removal: Removal, folder: Path) -> bool:
 
 
 def copy_tree() -> None:
-    """Files that have not changed keep their times, so that a second run builds little."""
+    """Files that have not changed keep their times, so that a second run builds little; those that are gone go."""
+    for path in [] if not COPY.exists() else sorted(COPY.rglob("*")):
+        if path.is_file() and not (ROOT / path.relative_to(COPY)).exists():
+            path.unlink()
     for name in C_TREE:
         for path in [ROOT / name] if (ROOT / name).is_file() else sorted((ROOT / name).rglob("*")):
             target = COPY / path.relative_to(ROOT)
