@@ -13,42 +13,52 @@ static void entropy(void *context, uint8_t *bytes, size_t size) {
     daemon->draws++;
 }
 
-static bool load(void *context, attune_keys *keys) {
-    *keys = ((fake_daemon *)context)->keys;
-    return true;
-}
+static void node_secret(uint8_t secret[ATTUNE_KEY_SIZE]) { memset(secret, 8, ATTUNE_KEY_SIZE); }
 
-static bool save(void *context, const attune_keys *keys) {
-    fake_daemon *daemon = context;
-    if (!daemon->saving_fails) {
-        daemon->keys = *keys;
-        daemon->saves++;
-    }
-    return !daemon->saving_fails;
-}
-
-static void give_keys(fake_daemon *daemon) {
+static void make_own(attune_key_pair *own) {
     uint8_t secret[ATTUNE_KEY_SIZE];
-    attune_key_pair node;
     memset(secret, 7, sizeof secret);
-    attune_key_pair_from(&daemon->own, secret);
-    memset(secret, 8, sizeof secret);
-    attune_key_pair_from(&node, secret);
-    memcpy(daemon->node_key, node.public_key, sizeof daemon->node_key);
-    attune_keys_set(&daemon->keys, ATTUNE_KEY_NODE, secret, sizeof secret);
-    attune_keys_set(&daemon->keys, ATTUNE_KEY_CODE, secret, ATTUNE_CODE_BITS);
-    attune_keys_set(&daemon->keys, ATTUNE_KEY_DAEMON, daemon->own.public_key, ATTUNE_NOISE_KEY);
+    attune_key_pair_from(own, secret);
+}
+
+void fake_daemon_give_keys(attune_store *store) {
+    uint8_t secret[ATTUNE_KEY_SIZE];
+    attune_key_pair own;
+    attune_keys keys = {.held = 0};
+    make_own(&own);
+    node_secret(secret);
+    attune_keys_set(&keys, ATTUNE_KEY_NODE, secret, sizeof secret);
+    attune_keys_set(&keys, ATTUNE_KEY_CODE, secret, ATTUNE_CODE_BITS);
+    attune_keys_set(&keys, ATTUNE_KEY_DAEMON, own.public_key, ATTUNE_NOISE_KEY);
+    assert_int_equal(attune_store_write_keys(store, &keys), ATTUNE_STORE_OK);
 }
 
 attune_keeper fake_daemon_keeper(fake_daemon *daemon) {
-    return (attune_keeper){.context = daemon, .entropy = entropy, .load = load, .save = save};
+    return (attune_keeper){.context = daemon, .entropy = entropy};
+}
+
+static void give_store(fake_daemon *daemon) {
+    emulated_flash_init(&daemon->flash);
+    assert_int_equal(attune_store_open(&daemon->store, &daemon->flash.port), ATTUNE_STORE_OK);
+    assert_int_equal(attune_node_keep(daemon->node, &daemon->store), ATTUNE_STORE_OK);
 }
 
 void fake_daemon_init(fake_daemon *daemon, attune_node *node) {
+    uint8_t secret[ATTUNE_KEY_SIZE];
+    attune_key_pair of_node;
     memset(daemon, 0, sizeof *daemon);
     daemon->node = node;
     daemon->random = 1;
-    give_keys(daemon);
+    make_own(&daemon->own);
+    node_secret(secret);
+    attune_key_pair_from(&of_node, secret);
+    memcpy(daemon->node_key, of_node.public_key, sizeof daemon->node_key);
+    if (node->keep.store == NULL) {
+        give_store(daemon);
+    }
+    if (attune_store_keys(node->keep.store)->held == 0) {
+        fake_daemon_give_keys(node->keep.store);
+    }
     const attune_keeper keeper = fake_daemon_keeper(daemon);
     assert_true(attune_node_open_keys(node, &keeper));
 }

@@ -2,6 +2,7 @@
 #ifndef FAKE_DAEMON_H
 #define FAKE_DAEMON_H
 
+#include "emulated_flash.h"
 #include "node/node.h"
 
 #define FAKE_REPORTS 1000
@@ -18,9 +19,8 @@ typedef struct fake_daemon {
     bool never_answers_handshakes;
     void (*deliver)(uint8_t *frame, size_t size); /* NULL: the node gets its frames directly */
 
-    attune_keys keys; /* what the node's keeper has saved */
-    uint32_t saves;
-    bool saving_fails;
+    emulated_flash flash; /* of a node that has none yet */
+    attune_store store;
     uint32_t draws; /* of the node's random numbers */
     attune_key_pair own;
     uint8_t node_key[ATTUNE_NOISE_KEY];
@@ -51,10 +51,13 @@ typedef struct fake_daemon {
     attune_v1_Report report[FAKE_REPORTS + 40]; /* by seq */
 } fake_daemon;
 
-/* Gives the node keys, too: it is owned by this daemon, and both know each other. */
+/* Gives the node a store, if it has none, and keys, if there are none in it: it is owned by this daemon, and both know each other. */
 void fake_daemon_init(fake_daemon *daemon, attune_node *node);
 
-/* Keeps the node's keys here. */
+/* The keys of a node that is owned. */
+void fake_daemon_give_keys(attune_store *store);
+
+/* Where the node's random numbers come from. */
 attune_keeper fake_daemon_keeper(fake_daemon *daemon);
 
 /* Asks the node for a handshake, as anybody may. */

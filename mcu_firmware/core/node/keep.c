@@ -27,7 +27,7 @@ static bool load_slot(const attune_node *node, attune_slot slot, attune_head *he
 }
 
 static attune_slot committed(const attune_node *node) {
-    return node->keep.store == NULL ? ATTUNE_SLOT_FACTORY : (attune_slot)node->keep.store->slots.committed;
+    return (attune_slot)node->keep.store->slots.committed;
 }
 
 static void load_release(const void *from, attune_head *head) {
@@ -76,18 +76,18 @@ attune_store_result attune_node_keep(attune_node *node, attune_store *store) {
 
 bool attune_node_keep_labels(attune_node *node, uint16_t learned) {
     attune_store *store = node->keep.store;
-    return store == NULL || attune_labels_append(store, node->schema.features, &node->log, learned) == ATTUNE_STORE_OK;
+    return attune_labels_append(store, node->schema.features, &node->log, learned) == ATTUNE_STORE_OK;
 }
 
 bool attune_node_keep_log(attune_node *node) {
     attune_store *store = node->keep.store;
-    return store == NULL || attune_labels_rewrite(store, node->schema.features, &node->log) == ATTUNE_STORE_OK;
+    return attune_labels_rewrite(store, node->schema.features, &node->log) == ATTUNE_STORE_OK;
 }
 
 void attune_node_keep_tie(attune_node *node, uint64_t tick_ms, uint64_t utc_ms) {
     const attune_tie tie = {.boot = node->identity.boot, .tick_ms = tick_ms, .utc_ms = utc_ms};
     attune_keep *keep = &node->keep;
-    if (keep->store == NULL || (keep->tied && tick_ms < keep->tie_ms + ATTUNE_TIE_MS)) {
+    if (keep->tied && tick_ms < keep->tie_ms + ATTUNE_TIE_MS) {
         return;
     }
     keep->tied = attune_store_write_tie(keep->store, &tie) == ATTUNE_STORE_OK;
@@ -146,9 +146,6 @@ static void load(attune_node *node) {
 void attune_node_keep_poll(attune_node *node) {
     attune_keep *keep = &node->keep;
     uint16_t limit = node->timed ? NEARLY_FULL : ATTUNE_BATCH_WAITING;
-    if (keep->store == NULL) {
-        return;
-    }
     (void)!attune_slots_poll(keep->store, (uint32_t)(node->now_ms / 1000));
     if (attune_backlog_waiting(&node->backlog) >= limit && node->backlog.next_seq >= keep->move_seq) {
         move(node);
@@ -159,7 +156,7 @@ void attune_node_keep_poll(attune_node *node) {
 
 void attune_node_keep_acknowledge(attune_node *node) {
     attune_keep *keep = &node->keep;
-    if (keep->store == NULL || keep->first_seq == 0 || node->through < keep->first_seq) {
+    if (keep->first_seq == 0 || node->through < keep->first_seq) {
         return;
     }
     (void)!attune_reports_acknowledge(keep->store, node->schema.features, node->identity.boot, node->through);

@@ -1,4 +1,4 @@
-/* What a node keeps in flash, if its port has one. Without a store a node keeps what it knows in RAM, and works. */
+/* What a node keeps in flash. */
 #ifndef ATTUNE_KEEP_H
 #define ATTUNE_KEEP_H
 
@@ -12,7 +12,7 @@
 #define ATTUNE_TIE_MS 3600000u
 
 typedef struct attune_keep {
-    attune_store *store; /* NULL: none */
+    attune_store *store;
     bool tied;           /* a tie of this boot is in flash */
     uint64_t tie_ms;     /* tick of the last one */
     uint32_t move_seq;   /* next_seq from which on moving is tried again after it failed */

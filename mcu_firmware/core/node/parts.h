@@ -7,7 +7,7 @@
 /* What the node's label log stands beside. */
 attune_release attune_node_release(const attune_node *node);
 
-/* Make durable what was learned at the end of the log, and the whole log. True without a store. */
+/* Make durable what was learned at the end of the log, and the whole log. */
 bool attune_node_keep_labels(attune_node *node, uint16_t learned);
 bool attune_node_keep_log(attune_node *node);
 
