@@ -33,9 +33,7 @@ void fake_daemon_give_keys(attune_store *store) {
     assert_int_equal(attune_store_write_keys(store, &keys), ATTUNE_STORE_OK);
 }
 
-attune_keeper fake_daemon_keeper(fake_daemon *daemon) {
-    return (attune_keeper){.context = daemon, .entropy = entropy};
-}
+attune_keeper fake_daemon_keeper(fake_daemon *daemon) { return (attune_keeper){.context = daemon, .entropy = entropy}; }
 
 static void give_store(fake_daemon *daemon) {
     emulated_flash_init(&daemon->flash);
@@ -61,6 +59,40 @@ void fake_daemon_init(fake_daemon *daemon, attune_node *node) {
     }
     const attune_keeper keeper = fake_daemon_keeper(daemon);
     assert_true(attune_node_open_keys(node, &keeper));
+}
+
+fake_boot *fake_daemon_earlier(fake_daemon *daemon, uint32_t boot) {
+    for (uint8_t i = 0; i < daemon->boots; i++) {
+        if (daemon->earlier[i].boot == boot) {
+            return &daemon->earlier[i];
+        }
+    }
+    return NULL;
+}
+
+static fake_boot *earlier_boot(fake_daemon *daemon, uint32_t boot) {
+    fake_boot *found = fake_daemon_earlier(daemon, boot);
+    if (found == NULL) {
+        assert_true(daemon->boots < FAKE_BOOTS);
+        found = &daemon->earlier[daemon->boots++];
+        found->boot = boot;
+    }
+    return found;
+}
+
+void fake_daemon_restarted(fake_daemon *daemon) {
+    if (daemon->hellos > 0) {
+        fake_boot *before = earlier_boot(daemon, daemon->hello.boot);
+        before->through = daemon->through;
+        memcpy(before->have, daemon->have, sizeof before->have);
+        for (uint32_t seq = 0; seq < FAKE_REPORTS; seq++) {
+            before->end_s[seq] = daemon->report[seq].end_s;
+        }
+    }
+    memset(daemon->have, 0, sizeof daemon->have);
+    daemon->through = 0;
+    const attune_keeper keeper = fake_daemon_keeper(daemon);
+    assert_true(attune_node_open_keys(daemon->node, &keeper));
 }
 
 static bool lost(fake_daemon *daemon) { return random_below(&daemon->random, 100) < daemon->loss; }
@@ -145,19 +177,21 @@ void fake_daemon_call(fake_daemon *daemon) {
     }
 }
 
-void fake_daemon_acknowledge(fake_daemon *daemon) {
+static void acknowledge(fake_daemon *daemon, uint32_t boot, uint32_t *through, const bool *have) {
     attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_report_ack_tag};
-    while (daemon->have[daemon->through + 1]) {
-        daemon->through++;
+    while (have[*through + 1]) {
+        *through += 1;
     }
-    message.body.report_ack.through = daemon->through;
+    message.body.report_ack = (attune_v1_ReportAck){.through = *through, .boot = boot};
     for (uint32_t bit = 0; bit < 32; bit++) {
-        if (daemon->have[daemon->through + 2 + bit]) {
+        if (have[*through + 2 + bit]) {
             message.body.report_ack.more |= 1u << bit;
         }
     }
     fake_daemon_say(daemon, &message);
 }
+
+void fake_daemon_acknowledge(fake_daemon *daemon) { acknowledge(daemon, 0, &daemon->through, daemon->have); }
 
 static void give_up_below(fake_daemon *daemon, uint32_t first_seq) {
     if (first_seq > daemon->through + 1) {
@@ -177,9 +211,37 @@ static void take_hello(fake_daemon *daemon, const attune_v1_Hello *hello) {
     }
 }
 
+static void take_earlier(fake_daemon *daemon, const attune_v1_Report *report) {
+    assert_int_not_equal(report->boot, daemon->hello.boot);
+    fake_boot *boot = earlier_boot(daemon, report->boot);
+    if (boot->have[report->seq]) {
+        assert_int_equal(report->end_s, boot->end_s[report->seq]);
+    }
+    boot->have[report->seq] = true;
+    boot->end_s[report->seq] = report->end_s;
+    boot->through = report->first_seq > boot->through + 1 ? report->first_seq - 1 : boot->through;
+    if (!daemon->keeps_silent_on_earlier) {
+        acknowledge(daemon, report->boot, &boot->through, boot->have);
+    }
+}
+
+static void take_summary(fake_daemon *daemon, const attune_v1_Summary *summary) {
+    assert_true(daemon->summaries < FAKE_SUMMARIES);
+    daemon->summary[daemon->summaries++] = *summary;
+    if (!daemon->keeps_silent_on_summaries) {
+        attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_summary_ack_tag};
+        message.body.summary_ack.number = summary->number;
+        fake_daemon_say(daemon, &message);
+    }
+}
+
 static void take_report(fake_daemon *daemon, const attune_v1_Report *report) {
     daemon->arrivals++;
     assert_in_range(report->seq, 1, FAKE_REPORTS);
+    if (report->boot != 0) {
+        take_earlier(daemon, report);
+        return;
+    }
     if (daemon->have[report->seq]) {
         assert_memory_equal(report->features.bytes, daemon->report[report->seq].features.bytes, report->features.size);
     }
@@ -242,6 +304,9 @@ static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
     case attune_v1_NodeMessage_health_tag:
         daemon->healths++;
         daemon->health = message->body.health;
+        break;
+    case attune_v1_NodeMessage_summary_tag:
+        take_summary(daemon, &message->body.summary);
         break;
     default:
         fail_msg("The node sent an empty message.");

@@ -50,7 +50,7 @@ static void close_window(attune_node *node) {
     report.state = state_byte(&node->filter);
     attune_quiet_count(&node->quiet, &report, node->now_ms);
     if (attune_quiet_reports(&node->quiet, &report)) {
-        attune_backlog_push(&node->backlog, &report);
+        attune_earlier_add(node, &report);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "learner/label_log.h"
 #include "node/backlog.h"
 #include "node/button.h"
+#include "node/earlier.h"
 #include "node/keep.h"
 #include "node/quiet.h"
 #include "session/session.h"
@@ -66,6 +67,7 @@ typedef struct attune_node {
     attune_button button;
     attune_quiet quiet;
     attune_keep keep;
+    attune_earlier earlier;
     attune_session session;
     attune_counters counters;
     uint8_t release_digest[16];
