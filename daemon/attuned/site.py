@@ -365,10 +365,12 @@ class Site:
         self.keeping.correct_late()
 
     def acknowledge(self, conversations: Sequence[Conversation], windows: Sequence[Window]) -> None:
-        boots = sorted({(window.node, window.boot) for window in windows})
-        by_node = {conversation.node: conversation for conversation in conversations}
-        for node, boot in boots:
-            self.hub.send(by_node[node], by_node[node].acknowledgement(boot))
+        boots: dict[str, set[int]] = {}
+        for window in windows:
+            boots.setdefault(window.node, set()).add(window.boot)
+        for conversation in conversations:
+            for boot in sorted(boots[conversation.node]):
+                self.hub.send(conversation, conversation.acknowledgement(boot))
         for window in windows:
             if window.node in self.hub.conversations:
                 self.labels.on_committed(self.hub.conversations[window.node], window)

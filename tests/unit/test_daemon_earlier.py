@@ -111,7 +111,14 @@ def test_the_start_that_speaks_now_may_name_itself() -> None:
 
 
 def summary(**more: Any) -> node_pb2.Summary:
-    values: dict[str, Any] = {"number": 3, "boot": EARLIER, "first_seq": 1, "last_seq": 48, "end_s": 2880, "reports": 48}
+    values: dict[str, Any] = {
+        "number": 3,
+        "boot": EARLIER,
+        "first_seq": 1,
+        "last_seq": 48,
+        "end_s": 2880,
+        "reports": 48,
+    }
     values |= {"class_reports": bytes([40, 8]), "features": bytes(D)}
     return node_pb2.Summary(**(values | more))
 
@@ -230,5 +237,3 @@ async def test_a_summary_of_a_time_that_was_forgotten_is_not_kept(world: World) 
     (answer,) = await world.say(summary())
     assert answer.summary_ack.number == 3
     assert not await world.kept()
-
-

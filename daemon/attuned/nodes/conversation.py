@@ -28,7 +28,8 @@ EAGER_REPORTS = 4
 
 RELEASE_SIZE = 16
 
-# Starts that nothing was known of, of which a node may bring reports while this daemon runs; its flash holds fewer batches than that.
+# Starts that nothing was known of, of which a node may bring reports while this daemon runs: more than its flash has
+# batches.
 STRANGE_BOOTS = 64
 
 # Reports of a quiet node are at most so far apart.
@@ -190,7 +191,9 @@ class Conversation:
             return None
         self.pending.add((boot, seq))
         end_utc_ms = record.ties.utc_ms(report.end_s * 1000) if record.ties.ticks_ms else 0
-        reason = self._objection(report, end_utc_ms, now_utc_ms) if end_utc_ms else "a window of a start without a clock"
+        reason = (
+            self._objection(report, end_utc_ms, now_utc_ms) if end_utc_ms else "a window of a start without a clock"
+        )
         if reason:
             self.refuse(reason)
             return Window(self.node, boot, seq, report.end_s, now_utc_ms, 0, b"", b"")

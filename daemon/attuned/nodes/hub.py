@@ -271,19 +271,25 @@ class Hub:
             if press is not None:
                 self._listener.on_press(conversation, press)
         elif body == "drift_sketch":
-            replies, sketch = conversation.sketch(message.drift_sketch, now)
-            self._answer(conversation, replies)
-            if sketch is not None:
-                self._listener.on_sketch(conversation, sketch)
+            self._sketch(conversation, message.drift_sketch, now)
         elif body == "summary":
-            replies, summary = conversation.summary(message.summary, now)
-            self._answer(conversation, replies)
-            if summary is not None:
-                self._listener.on_summary(conversation, summary)
+            self._summary(conversation, message.summary, now)
         elif body == "health":
             conversation.take_health(message.health)
             self._listener.on_health(conversation)
         return body in HEARD
+
+    def _sketch(self, conversation: Conversation, sketch: node_pb2.DriftSketch, now: int) -> None:
+        replies, found = conversation.sketch(sketch, now)
+        self._answer(conversation, replies)
+        if found is not None:
+            self._listener.on_sketch(conversation, found)
+
+    def _summary(self, conversation: Conversation, summary: node_pb2.Summary, now: int) -> None:
+        replies, found = conversation.summary(summary, now)
+        self._answer(conversation, replies)
+        if found is not None:
+            self._listener.on_summary(conversation, found)
 
     def _hello(self, link: Link, conversation: Conversation, hello: node_pb2.Hello) -> None:
         if hello.node_id.hex() != conversation.node:

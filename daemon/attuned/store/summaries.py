@@ -20,7 +20,7 @@ class SummaryStore:
 
         def work(connection: sqlite3.Connection) -> bool:
             values = "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            text = f"INSERT OR IGNORE INTO summaries ({COLUMNS}) {values}"  # noqa: S608 (constant names)
+            text = f"INSERT OR IGNORE INTO summaries ({COLUMNS}) {values}"
             return connection.execute(text, astuple(row)).rowcount == 1
 
         return await self._database.run(work)
