@@ -1,4 +1,4 @@
-"""A node whose daemon is away for longer than its RAM lasts, and whose power fails meanwhile: what reached its flash arrives, once."""
+"""A node whose daemon is away for longer than its RAM lasts, and whose power fails meanwhile."""
 
 import subprocess
 import threading

@@ -17,7 +17,7 @@ class Announcing:
     def __init__(self, site: str, publisher: Publisher | None) -> None:
         self._site = site
         self._publisher = publisher
-        self._looks: dict[str, tuple[bool, int, int]] = {}
+        self._looks: dict[str, tuple[bool, int, int, int]] = {}
 
     def room(
         self, room: str, belief: Belief, releases: Mapping[str, str], *, taught: bool, arrived: float | None

@@ -7,9 +7,9 @@ from attune_proto.v1 import node_pb2
 
 @dataclass(frozen=True)
 class NodeSummary:
-    """Reports of a stretch (from, to] of UTC in ms that made room on the node for newer ones: so many, how many by the class of the
-    node's own filter (a byte each), and the means of their features as in a report. `(node, boot, number)` is its identity;
-    `schema` is the hash of the node's features."""
+    """Reports of a stretch (from, to] of UTC in ms that made room on the node for newer ones: so many, how many by the
+    class of the node's own filter (a byte each), and the means of their features as in a report. `(node, boot, number)`
+    is its identity; `schema` is the hash of the node's features."""
 
     node: str
     boot: int
@@ -23,8 +23,4 @@ class NodeSummary:
 
     def acknowledgement(self) -> node_pb2.DaemonMessage:
         """What lets the node forget it."""
-        return summary_ack(self.number)
-
-
-def summary_ack(number: int) -> node_pb2.DaemonMessage:
-    return node_pb2.DaemonMessage(summary_ack=node_pb2.SummaryAck(number=number))
+        return node_pb2.DaemonMessage(summary_ack=node_pb2.SummaryAck(number=self.number))

@@ -39,18 +39,12 @@ typedef struct sim_options {
 
 static void read_options(sim_options *o, int argc, char **argv) {
     const option_row rows[] = {
-        {"gateway", &o->gateway, NULL},
-        {"nodes", &o->nodes, NULL},
-        {"links", &o->links, NULL},
-        {"drain", &o->drain, NULL},
-        {"hold", &o->hold, NULL},
-        {"boot-seed", &o->boot_seed, NULL},
-        {"flash", &o->flash, NULL},
-        {"identity-seed", &o->identity_seed, NULL},
-        {"codes", NULL, &o->codes},
-        {"stats", NULL, &o->stats},
-        {"verbose", NULL, &o->verbose},
-        {NULL, NULL, NULL},
+        {"gateway", &o->gateway, NULL}, {"nodes", &o->nodes, NULL},
+        {"links", &o->links, NULL},     {"drain", &o->drain, NULL},
+        {"hold", &o->hold, NULL},       {"boot-seed", &o->boot_seed, NULL},
+        {"flash", &o->flash, NULL},     {"identity-seed", &o->identity_seed, NULL},
+        {"codes", NULL, &o->codes},     {"stats", NULL, &o->stats},
+        {"verbose", NULL, &o->verbose}, {NULL, NULL, NULL},
     };
     options_read(argc, argv, usage, rows);
 }
@@ -100,7 +94,7 @@ int main(int argc, char **argv) {
     machine_name("attune-sim");
     sim_options o = {0};
     read_options(&o, argc, argv);
-    stores kept;
+    stores kept = {0};
     fleet_setup setup = {.feed = &feed, .kept = &kept};
     if (o.codes) {
         open_stores(&o, &setup);
