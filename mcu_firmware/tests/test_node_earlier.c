@@ -159,6 +159,25 @@ static void nothing_that_reached_the_flash_is_lost(void **state) {
     }
 }
 
+/* The flash fails as a batch is let go of: the reports are not sent again, and it goes once the flash answers. */
+static void what_cannot_be_removed_is_not_sent_again(void **state) {
+    (void)state;
+    run_windows(50);
+    restart(2);
+    attune_node_link(&node, true);
+    fake_daemon_exchange(&daemon_);
+    emulated_flash_cut(&flash, 1, CUT_BETWEEN, 1);
+    run_seconds(120);
+    assert_true(flash.dead);
+    expect_boot(1, 1, 48);
+    const uint32_t arrivals = daemon_.arrivals;
+    assert_int_equal(arrivals, 48 + 2);
+    emulated_flash_power_on(&flash);
+    run_seconds(700);
+    assert_int_equal(store.batches, 0);
+    assert_int_equal(daemon_.arrivals, arrivals + 11);
+}
+
 /* Cuts the power at one operation of a journey, in one way; false once the journey ends before it. */
 static bool journey_is_cut(uint64_t at, cut_way way) {
     begin_first(32);
@@ -276,6 +295,7 @@ int main(void) {
         cmocka_unit_test_setup(what_the_daemon_had_is_not_sent_again, fresh),
         cmocka_unit_test_setup(live_reports_do_not_wait_for_earlier_boots, fresh),
         cmocka_unit_test(nothing_that_reached_the_flash_is_lost),
+        cmocka_unit_test_setup(what_cannot_be_removed_is_not_sent_again, fresh),
         cmocka_unit_test(every_operation_may_be_the_last),
         cmocka_unit_test(summaries_go_until_they_are_acknowledged),
         cmocka_unit_test(a_batch_that_makes_room_while_it_is_delivered),

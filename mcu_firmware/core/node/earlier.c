@@ -5,6 +5,9 @@
 /* Reports in RAM at which those go to flash that a silent daemon has not taken. */
 #define NEARLY_FULL (ATTUNE_BACKLOG - 8)
 
+/* Pause until removing a batch is tried again: trying may cost erasures. */
+#define CLOSE_AGAIN_MS 600000u
+
 /* --- From RAM to flash --- */
 
 static void find_first(attune_node *node) {
@@ -89,8 +92,11 @@ static bool delivered(const attune_earlier *earlier) {
 /* What cannot be removed now is removed later, or delivered once more after a restart; the daemon knows it then. */
 static void close_batch(attune_node *node) {
     attune_earlier *earlier = &node->earlier;
-    const attune_store_result result = attune_reports_remove(node->keep.store, earlier->batch.number);
-    if (result == ATTUNE_STORE_FLASH) {
+    if (node->now_ms < earlier->close_ms) {
+        return;
+    }
+    if (attune_reports_remove(node->keep.store, earlier->batch.number) != ATTUNE_STORE_OK) {
+        earlier->close_ms = node->now_ms + CLOSE_AGAIN_MS;
         return;
     }
     earlier->batch.reports = 0;

@@ -34,6 +34,7 @@ typedef struct attune_earlier {
     uint8_t sent;                                /* of those, since they were last due */
     attune_flying way[ATTUNE_EARLIER_IN_FLIGHT]; /* oldest first */
     attune_retry retry;
+    uint64_t close_ms; /* before that, removing a delivered batch is not tried again */
 
     bool none_left;    /* there is no summary */
     bool summary_sent; /* the oldest one, since it was last due */
