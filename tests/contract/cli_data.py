@@ -121,6 +121,7 @@ def some_nodes() -> list[admin_pb2.Node]:
             last_heard_utc_ms=NOW - 9_000,
             windows=40_871,
             windows_lost=12,
+            windows_summarised=48,
             refused=3,
             last_refusal="the window ends 1 h 12 min in the future; see whether the node's clock was reset",
             bad_frames=2,

@@ -84,6 +84,7 @@ class Site(
             rooms_with_state=sum(room.state != UNKNOWN for room in self.rooms), nodes=len(self.nodes),
             nodes_online=online, gateways=["gw-north", "gw-south"] if self.nodes else [], broker=self.broker,
             windows=sum(node.windows for node in self.nodes), windows_lost=sum(n.windows_lost for n in self.nodes),
+            windows_summarised=sum(n.windows_summarised for n in self.nodes),
             refused=sum(node.refused for node in self.nodes), labels=len(self.labels),
             mqtt_messages=512 if self.nodes else 0, commit_delay_ms=2.5, publish_delay_ms=41.0,
             accuracy=self.accuracy, rooms_judged=3 if self.accuracy.days else 0,

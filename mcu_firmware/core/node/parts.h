@@ -7,21 +7,24 @@
 /* What the node's label log stands beside. */
 attune_release attune_node_release(const attune_node *node);
 
-/* Make durable what was learned at the end of the log, and the whole log. True without a store. */
+/* Make durable what was learned at the end of the log, and the whole log. */
 bool attune_node_keep_labels(attune_node *node, uint16_t learned);
 bool attune_node_keep_log(attune_node *node);
 
 /* Keeps a tie now and then. */
 void attune_node_keep_tie(attune_node *node, uint64_t tick_ms, uint64_t utc_ms);
 
-/* Moves reports to flash while nobody takes them, and back to RAM batch by batch when somebody does. */
+/* Reports in RAM that are on their way. */
+uint16_t attune_node_in_flight(const attune_node *node);
+
+/* Writes numbers little endian; returns the bytes. */
+uint16_t attune_node_write_i16(uint8_t *bytes, const int16_t *numbers, uint8_t count);
+
+/* What every report says, wherever it was kept. */
+void attune_node_fill_report(const attune_node *node, const attune_report *report, attune_v1_Report *out);
+
+/* Time passes for what is in flash. */
 void attune_node_keep_poll(attune_node *node);
-
-/* Lets go of what is with the daemon. */
-void attune_node_keep_acknowledge(attune_node *node);
-
-/* What was loaded to be sent is in flash alone again. */
-void attune_node_keep_unload(attune_node *node);
 
 /* Oldest report that the node holds, in RAM or in flash; the next number if none. */
 uint32_t attune_node_first_seq(const attune_node *node);

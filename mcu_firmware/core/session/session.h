@@ -12,6 +12,7 @@
 #include "session/handshake.h"
 #include "session/keys.h"
 #include "session/retry.h"
+#include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,7 +49,7 @@ typedef enum attune_session_phase {
 
 typedef struct attune_session {
     attune_keeper keeper;
-    attune_keys keys;
+    attune_store *store; /* of the keys; NULL: they have not been opened */
     attune_key_pair own;
     uint8_t node_id[8];
     bool test; /* a test image, which says so */
@@ -68,8 +69,9 @@ typedef struct attune_session {
     uint8_t frame[ATTUNE_HANDSHAKE_HEADER + ATTUNE_NOISE_KEY + 2 * ATTUNE_AEAD_TAG + ATTUNE_ABOUT_SIZE];
 } attune_session;
 
-/* Opens the keys. False if the keeper cannot keep them: the node must not start. */
-bool attune_session_init(attune_session *session, const uint8_t node_id[8], bool test, const attune_keeper *keeper);
+/* Opens the keys. False if the store cannot keep them: the node must not start. */
+bool attune_session_init(attune_session *session, const uint8_t node_id[8], bool test, const attune_keeper *keeper,
+                         attune_store *store);
 
 /* The node's code, for people. */
 void attune_session_code(const attune_session *session, char text[ATTUNE_CODE_TEXT]);

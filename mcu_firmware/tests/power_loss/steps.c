@@ -88,7 +88,7 @@ bool step_take(world *world) {
         return result == ATTUNE_STORE_NONE;
     }
     world->tried.taken = batch.last_seq;
-    return done(world, attune_reports_acknowledge(&world->store, WORLD_FEATURES, WORLD_BOOT, batch.last_seq));
+    return done(world, attune_reports_remove(&world->store, batch.number));
 }
 
 static bool runs(const world *world, uint32_t release) {

@@ -137,7 +137,7 @@ static const char *walk_batches(report_walk *walk, const world *world) {
     const char *violation = NULL;
     while (violation == NULL && attune_reports_oldest(&walk->store, WORLD_FEATURES, &batch) == ATTUNE_STORE_OK) {
         violation = walk_batch(walk, world, &batch);
-        if (attune_reports_acknowledge(&walk->store, WORLD_FEATURES, batch.boot, batch.last_seq) != ATTUNE_STORE_OK) {
+        if (attune_reports_remove(&walk->store, batch.number) != ATTUNE_STORE_OK) {
             violation = "a batch cannot be let go of";
         }
     }
