@@ -358,7 +358,7 @@ size_t core_node_send(struct attune_node *node, uint8_t *frame, size_t capacity)
     return attune_node_send(node, frame, capacity);
 }
 
-const struct attune_head *core_node_head(const struct attune_node *node) { return &node->head; }
+const struct attune_head *core_node_head(const struct attune_node *node) { return &node->model.head; }
 
 void core_node_describe(const struct attune_node *node, struct core_node_facts *facts) {
     facts->next_seq = node->backlog.next_seq;
@@ -368,7 +368,7 @@ void core_node_describe(const struct attune_node *node, struct core_node_facts *
     facts->bad_frames = node->counters.bad_frames;
     facts->refused_samples = node->counters.refused_samples;
     facts->refused_labels = node->counters.refused_labels;
-    facts->classes = attune_head_classes(&node->head);
+    facts->classes = attune_head_classes(&node->model.head);
     facts->state = attune_filter_class(&node->filter);
     facts->link_up = node->link_up;
     facts->timed = node->timed;

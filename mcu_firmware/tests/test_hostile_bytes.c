@@ -46,18 +46,19 @@ static void expect_valid(const attune_head *head) {
 
 static void expect_invariants(void) {
     double sum = 0;
-    assert_int_equal(node.filter.classes, attune_head_classes(&node.head));
+    assert_int_equal(node.filter.classes, attune_head_classes(&node.model.head));
     for (uint8_t k = 0; k < node.filter.classes; k++) {
         sum += (double)node.filter.probability[k];
     }
     assert_true(sum > 0.9999 && sum < 1.0001);
     assert_true(node.log.count <= ATTUNE_LABEL_LOG);
     assert_true(node.backlog.count <= ATTUNE_BACKLOG);
-    attune_head replayed;
-    attune_release release = attune_node_release(&node);
-    attune_label_log_replay(&node.log, &release, &replayed);
-    assert_memory_equal(&replayed, &node.head, sizeof replayed);
-    expect_valid(&node.head);
+    static attune_model before;
+    const attune_pupil pupil = attune_node_pupil(&node);
+    before = node.model;
+    attune_label_log_replay(&node.log, &pupil);
+    assert_memory_equal(&before, &node.model, sizeof before);
+    expect_valid(&node.model.head);
 }
 
 /* A valid message of each kind, with numbers that sometimes make sense; returns the size of its text. */

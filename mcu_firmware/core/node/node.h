@@ -12,7 +12,9 @@
 #include "node/button.h"
 #include "node/keep.h"
 #include "node/quiet.h"
+#include "node/update.h"
 #include "session/session.h"
+#include "update/model.h"
 #include "window/window.h"
 
 /* Retries: first after so long, doubled each time up to ATTUNE_RETRY_MAX_MS. A hello is answered at once; a report may wait ten seconds
@@ -59,7 +61,8 @@ typedef struct attune_node {
     attune_board board;
     attune_schema schema;
     attune_window window;
-    attune_head head;
+    attune_model model; /* the committed release, and what the label log adds to it */
+    attune_model trial; /* likewise the one on trial */
     attune_filter filter;
     attune_label_log log;
     attune_backlog backlog;
@@ -67,8 +70,9 @@ typedef struct attune_node {
     attune_quiet quiet;
     attune_keep keep;
     attune_session session;
+    attune_updates updates;
     attune_counters counters;
-    uint8_t release_digest[16];
+    uint8_t release_digest[16]; /* of the committed release */
 
     uint64_t now_ms;
     bool link_up;

@@ -140,9 +140,20 @@ bool attune_session_announce(attune_session *session, const uint8_t public_key[A
     return save(session);
 }
 
+bool attune_session_follow_signer(attune_session *session, uint32_t number, const uint8_t key[ATTUNE_KEY_SIZE]) {
+    const attune_keys before = session->keys;
+    attune_keys_set_signer(&session->keys, number, key);
+    if (save(session)) {
+        return true;
+    }
+    session->keys = before;
+    return false;
+}
+
 void attune_session_disown(attune_session *session, uint64_t now_ms) {
     attune_keys_drop(&session->keys, ATTUNE_KEY_DAEMON);
     attune_keys_drop(&session->keys, ATTUNE_KEY_NEXT_DAEMON);
+    attune_keys_drop_signer(&session->keys);
     /* Where that cannot be saved the node comes back after its next start, to a daemon that does not know it. */
     (void)save(session);
     attune_session_link(session, session->up, now_ms);
@@ -266,6 +277,7 @@ static void confirm(attune_session *session) {
     const attune_keys before = session->keys;
     attune_keys_set(&session->keys, ATTUNE_KEY_DAEMON, session->suitor, ATTUNE_NOISE_KEY);
     attune_keys_drop(&session->keys, ATTUNE_KEY_NEXT_DAEMON);
+    attune_keys_drop_signer(&session->keys); /* whoever has the code says anew who signs updates */
     if (save(session)) {
         session->fresh = true;
         rest(session);

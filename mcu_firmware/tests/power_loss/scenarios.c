@@ -41,7 +41,6 @@ static bool come_back(world *w) { return step_take(w) && step_tie(w, 2); }
 static bool stay_offline(world *w) { return step_backlog(w, ATTUNE_BATCH) && step_backlog(w, ATTUNE_BATCH); }
 static bool update_head(world *w) { return update(w, 3); }
 static bool update_full(world *w) { return update(w, 2); }
-static bool roll_back(world *w) { return step_roll_back(w, 2); }
 static bool refuse(world *w) { return step_splice(w, 6, 4); }
 static bool live(world *w) {
     return step_tie(w, 2) && step_label(w, 8) && update(w, 3) && step_backlog(w, ATTUNE_BATCH) && step_keys(w, 2) &&
@@ -68,8 +67,7 @@ const scenario scenarios[] = {
     {"update after two", updated_twice, update_head, SECOND | THIRD, OLD | TRIAL | NEW},
     {"commit", on_trial, step_commit, FIRST | SECOND, TRIAL | NEW},
     {"label during a trial", on_trial, teach_both, FIRST | SECOND, TRIAL | NEW},
-    {"roll back a trial", on_trial, roll_back, FIRST | SECOND, TRIAL | NEW},
-    {"roll back a commit", updated_twice, roll_back, FIRST | SECOND, OLD | NEW},
+    {"end a trial", on_trial, step_end, FIRST | SECOND, TRIAL | NEW},
     {"deadline", on_trial, step_deadline, FIRST | SECOND, TRIAL | NEW},
     {"a day of all", updated, live, FIRST | THIRD, OLD | TRIAL | NEW},
     {"three restarts", on_trial, restart, FIRST | SECOND, TRIAL | NEW},

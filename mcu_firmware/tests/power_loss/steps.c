@@ -155,15 +155,13 @@ bool step_commit(world *world) {
     return done(world, attune_slots_commit(&world->store, slots->info[slots->trial].sequence));
 }
 
-bool step_roll_back(world *world, uint32_t release) {
+bool step_end(world *world) {
     const attune_slots *slots = &world->store.slots;
-    uint8_t slot = slots->trial == ATTUNE_SLOT_NONE ? slots->committed : slots->trial;
-    if (!runs(world, release)) {
+    if (slots->trial == ATTUNE_SLOT_NONE) {
         return true;
     }
-    world->tried.committed = world->known.trial == 0 ? 1 : world->known.committed;
     world->tried.trial = 0;
-    return done(world, attune_slots_roll_back(&world->store, slots->info[slot].sequence));
+    return done(world, attune_slots_end(&world->store, slots->info[slots->trial].sequence));
 }
 
 /* Polls of a node that stays on, a quarter of an hour apart. */

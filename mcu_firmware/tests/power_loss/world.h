@@ -77,7 +77,7 @@ bool step_commit(world *world);
 /* The bytes that were received are said to be another release, of the same size. */
 bool step_splice(world *world, uint32_t received, uint32_t said);
 
-bool step_roll_back(world *world, uint32_t release);
+bool step_end(world *world);
 bool step_deadline(world *world);
 bool step_restart(world *world);
 
