@@ -36,6 +36,9 @@ typedef struct fake_daemon {
     uint32_t label_acks;
     uint32_t presses; /* repeats included */
     uint32_t sketches;
+    uint32_t update_acks;
+    uint32_t verdicts;
+    uint32_t key_acks;
     uint32_t arrivals; /* reports, repeats included */
     uint32_t learned;  /* sums over label acks */
     uint32_t refused;
@@ -45,6 +48,9 @@ typedef struct fake_daemon {
     attune_v1_LabelAck label_ack;
     attune_v1_Button button;
     attune_v1_DriftSketch sketch;
+    attune_v1_UpdateAck update_ack;
+    attune_v1_UpdateVerdict verdict;
+    attune_v1_SigningKeyAck key_ack;
 
     uint32_t through; /* highest number below which nothing is missing that the node still had */
     bool have[FAKE_REPORTS + 40];
