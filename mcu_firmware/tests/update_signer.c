@@ -1,6 +1,5 @@
 #include "update_signer.h"
 
-#include "check.h"
 #include "update/little.h"
 #include "update/sha512.h"
 
@@ -58,7 +57,6 @@ size_t update_signer_envelope(const update_signer *signer, const attune_update_o
                               uint8_t envelope[ATTUNE_MAX_ENVELOPE]) {
     static uint8_t message[LARGEST_MESSAGE];
     const uint8_t kind = (uint8_t)update->kind;
-    assert_true(update->payload_size + ATTUNE_ENVELOPE_AROUND <= ATTUNE_MAX_ENVELOPE);
     uint8_t *at = put(message, "attune-update-01", 16);
     at = put(at, (const uint8_t[]){ATTUNE_ENVELOPE_FORMAT}, 1);
     at = put_number(put(at, own->node, sizeof own->node), update->sequence);

@@ -15,7 +15,7 @@ typedef struct update_signer {
 /* The key pair whose seed is this byte 32 times, as tests/unit/update_world.py has it. */
 void update_signer_init(update_signer *signer, uint8_t seed);
 
-/* Writes an envelope for a node that knows this of itself; returns its size. */
+/* Writes an envelope for a node that knows this of itself; returns its size. The payload must fit. */
 size_t update_signer_envelope(const update_signer *signer, const attune_update_own *own, const attune_update *update,
                               uint8_t envelope[ATTUNE_MAX_ENVELOPE]);
 
