@@ -152,7 +152,7 @@ bool step_splice(world *world, uint32_t received, uint32_t said) {
     info.size = (uint16_t)bytes->image_size;
     memcpy(info.digest, world_release(said)->digest, sizeof info.digest);
     return step_receive(world, received, UINT32_MAX) &&
-           attune_slots_install(&world->store, &info, bytes->image, ATTUNE_TRIAL_S) == ATTUNE_STORE_DAMAGED;
+           attune_slots_install(&world->store, &info, bytes->image, ATTUNE_TRIAL_S) != ATTUNE_STORE_FLASH;
 }
 
 /* Whether the trial is over. */
