@@ -18,7 +18,7 @@ struct core_limits core_limits_of_build(void) {
         .classes = ATTUNE_MAX_CLASSES,
         .backlog = ATTUNE_BACKLOG,
         .node_frame = ATTUNE_NODE_FRAME,
-        .key_record = 1 + ATTUNE_KEYS * ATTUNE_KEY_SIZE,
+        .key_record = 1 + ATTUNE_KEYS * ATTUNE_KEY_SIZE + sizeof(uint32_t),
         .evidence_nats = (int)ATTUNE_EVIDENCE_LIMIT,
         .dwell_free_s = ATTUNE_DWELL_FREE_S,
         .dwell_other_s = ATTUNE_DWELL_OTHER_S,

@@ -69,7 +69,7 @@ static void hours_without_a_link_arrive(void **state) {
     }
     assert_true(daemon_.through >= 510);
     assert_int_equal(store.batches, 0);
-    assert_int_equal(node.keep.first_seq, 0);
+    assert_int_equal(node.earlier.first_seq, 0);
 }
 
 /* A flash that fails is tried once more before anything is dropped, and then left alone for a batch of reports: trying costs erasures. */

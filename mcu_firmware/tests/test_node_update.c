@@ -24,7 +24,6 @@ static emulated_flash flash;
 static attune_store store;
 static attune_node node;
 static fake_daemon daemon_;
-static attune_keys kept; /* what the port keeps for the node */
 static update_signer signer;
 
 static const uint8_t sensors[] = {ATTUNE_TEMPERATURE | ATTUNE_HISTORY, ATTUNE_HUMIDITY | ATTUNE_HISTORY,
@@ -45,18 +44,11 @@ static void start(uint32_t boot) {
     assert_int_equal(attune_node_init(&node, &identity, sensors, sizeof sensors, 60), ATTUNE_SCHEMA_OK);
     assert_int_equal(attune_node_keep(&node, &store), ATTUNE_STORE_OK);
     fake_daemon_init(&daemon_, &node);
-    if (kept.held != 0) {
-        daemon_.keys = kept;
-        node.session.keys = kept;
-    }
     connect_link();
 }
 
 /* Power off and on. */
-static void restart(void) {
-    kept = daemon_.keys;
-    start(node.identity.boot + 1);
-}
+static void restart(void) { start(node.identity.boot + 1); }
 
 static void step(void) {
     attune_node_poll(&node, node.now_ms + 1);
@@ -103,7 +95,6 @@ static void commit_base(void) {
 
 static int fresh(void **state) {
     (void)state;
-    memset(&kept, 0, sizeof kept);
     emulated_flash_init(&flash);
     start(1);
     commit_base();
@@ -139,7 +130,7 @@ static envelope made(attune_update_kind kind, uint32_t sequence, const uint8_t *
     const attune_update_own own = own_of_node();
     attune_update update = {
         .kind = kind, .sequence = sequence, .result = digest, .payload = payload, .payload_size = size};
-    (void)attune_node_load(&node, attune_node_committed(&node), &model);
+    (void)attune_node_load(&node, store.slots.committed, &model);
     size_t image_size = 0;
     if (attune_update_result(&update, node.schema.hash, &model, image, sizeof image, &image_size) == ATTUNE_UPDATE_OK) {
         attune_model_digest(image, image_size, digest);
@@ -159,7 +150,7 @@ static envelope model_update(uint32_t sequence, uint32_t through_label, uint64_t
     static attune_model model;
     uint8_t payload[ATTUNE_MAX_ENVELOPE];
     int16_t x[ATTUNE_MAX_FEATURES];
-    (void)attune_node_load(&node, attune_node_committed(&node), &model);
+    (void)attune_node_load(&node, store.slots.committed, &model);
     for (int i = 0; i < 60; i++) {
         for (int f = 0; f < ATTUNE_MAX_FEATURES; f++) {
             x[f] = (int16_t)((int32_t)random_below(&seed, 3000) - 1500);
@@ -713,7 +704,7 @@ static void a_node_takes_its_first_key_alone(void **state) {
     expect_key_ack(2, 1, attune_v1_SigningKeyResult_SIGNING_KEY_RESULT_SIGNATURE);
     give_key(2, &other);
     expect_key_ack(3, 1, attune_v1_SigningKeyResult_SIGNING_KEY_RESULT_SIGNATURE);
-    assert_memory_equal(node.session.keys.key[ATTUNE_KEY_SIGNING], signer.key, sizeof signer.key);
+    assert_memory_equal(attune_store_keys(&store)->key[ATTUNE_KEY_SIGNING], signer.key, sizeof signer.key);
     attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_command_tag};
     message.body.command.signing_key.size = 35;
     say(&message);
@@ -739,9 +730,9 @@ static void keys_change_in_chains(void **state) {
     say_chain(chain.bytes, chain.size);
     expect_key_ack(3, 1, attune_v1_SigningKeyResult_SIGNING_KEY_RESULT_SIGNATURE);
     chain.bytes[60] ^= 1;
-    daemon_.saving_fails = true;
+    flash.dead = true;
     say_chain(chain.bytes, chain.size);
-    daemon_.saving_fails = false;
+    flash.dead = false;
     assert_int_equal(daemon_.key_acks, 3); /* what is not durable does not count */
     assert_int_equal(running()->signing_key, 1);
     const uint32_t healths = daemon_.healths;
@@ -750,7 +741,7 @@ static void keys_change_in_chains(void **state) {
     assert_int_equal(daemon_.healths, healths + 1);
     restart();
     assert_int_equal(daemon_.hello.running.signing_key, 3);
-    assert_memory_equal(node.session.keys.key[ATTUNE_KEY_SIGNING], third.bytes, third.size);
+    assert_memory_equal(attune_store_keys(&store)->key[ATTUNE_KEY_SIGNING], third.bytes, third.size);
     envelope sent = calibration(2, 60);
     assert_int_equal(verdict_of(&sent), ATTUNE_UPDATE_SIGNATURE);
     update_signer_init(&signer, 3);
@@ -766,9 +757,11 @@ static void a_node_without_a_key_takes_nothing(void **state) {
     const envelope sent = calibration(2, 60);
     const envelope chain = read_golden("chain");
     attune_session_disown(&node.session, node.now_ms);
-    assert_false(attune_keys_hold(&daemon_.keys, ATTUNE_KEY_SIGNING));
-    assert_int_equal(daemon_.keys.signing_number, 0);
-    attune_keys_set(&daemon_.keys, ATTUNE_KEY_DAEMON, daemon_.own.public_key, ATTUNE_NOISE_KEY); /* a new owner */
+    assert_false(attune_keys_hold(attune_store_keys(&store), ATTUNE_KEY_SIGNING));
+    assert_int_equal(attune_store_keys(&store)->signing_number, 0);
+    attune_keys keys = *attune_store_keys(&store);
+    attune_keys_set(&keys, ATTUNE_KEY_DAEMON, daemon_.own.public_key, ATTUNE_NOISE_KEY); /* a new owner */
+    assert_int_equal(attune_store_write_keys(&store, &keys), ATTUNE_STORE_OK);
     restart();
     assert_int_equal(daemon_.hello.running.signing_key, 0);
     assert_int_equal(verdict_of(&sent), ATTUNE_UPDATE_SIGNATURE);

@@ -30,7 +30,10 @@ static void a_node_without_keys_says_nothing(void **state) {
     (void)state;
     const uint8_t sensors[] = {ATTUNE_CO2};
     const attune_identity identity = {.node_id = {1}};
+    emulated_flash_init(&daemon_.flash);
+    assert_int_equal(attune_store_open(&daemon_.store, &daemon_.flash.port), ATTUNE_STORE_OK);
     assert_int_equal(attune_node_init(&node, &identity, sensors, sizeof sensors, 60), ATTUNE_SCHEMA_OK);
+    assert_int_equal(attune_node_keep(&node, &daemon_.store), ATTUNE_STORE_OK);
     attune_node_link(&node, true);
     attune_node_poll(&node, 600000);
     assert_int_equal(sent(0), 0);
@@ -39,17 +42,19 @@ static void a_node_without_keys_says_nothing(void **state) {
 static void keys_that_cannot_be_kept_stop_the_node(void **state) {
     (void)state;
     start();
-    memset(&daemon_.keys, 0, sizeof daemon_.keys);
-    daemon_.saving_fails = true;
+    const attune_keys none = {.held = 0};
+    assert_int_equal(attune_store_write_keys(&daemon_.store, &none), ATTUNE_STORE_OK);
+    daemon_.flash.dead = true;
     const attune_keeper keeper = fake_daemon_keeper(&daemon_);
     assert_false(attune_node_open_keys(&node, &keeper));
-    daemon_.saving_fails = false;
+    daemon_.flash.dead = false;
     assert_true(attune_node_open_keys(&node, &keeper));
-    assert_int_equal(daemon_.saves, 1);
-    assert_int_equal(daemon_.keys.held, 1 << ATTUNE_KEY_NODE | 1 << ATTUNE_KEY_CODE);
-    const attune_keys first = daemon_.keys;
+    const attune_keys first = *attune_store_keys(&daemon_.store);
+    assert_int_equal(first.held, 1 << ATTUNE_KEY_NODE | 1 << ATTUNE_KEY_CODE);
     assert_true(attune_node_open_keys(&node, &keeper));
-    assert_memory_equal(&first, &daemon_.keys, sizeof first);
+    assert_memory_equal(&first, attune_store_keys(&daemon_.store), sizeof first);
+    assert_int_equal(attune_store_open(&daemon_.store, &daemon_.flash.port), ATTUNE_STORE_OK);
+    assert_memory_equal(&first, attune_store_keys(&daemon_.store), sizeof first);
 }
 
 /* 5 s, then doubled up to 300 s, whether a message is sent again or begun anew: at 0, 5, 15, 35, 75, 155, 315, 615, 915. */

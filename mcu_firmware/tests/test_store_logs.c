@@ -145,10 +145,9 @@ static void reports_move_and_come_back(void **state) {
     expect_report(&batch, 4, 8);
     expect_report(&batch, ATTUNE_BATCH - 1, ATTUNE_BATCH + 3);
     assert_int_equal(attune_reports_read(&store, &batch, ATTUNE_BATCH, &report), ATTUNE_STORE_NONE);
-    assert_int_equal(attune_reports_acknowledge(&store, FEATURES, BOOT + 1, ATTUNE_BATCH + 3), ATTUNE_STORE_OK);
-    assert_int_equal(attune_reports_acknowledge(&store, FEATURES, BOOT, ATTUNE_BATCH + 2), ATTUNE_STORE_OK);
+    assert_int_equal(attune_reports_remove(&store, batch.number + 1), ATTUNE_STORE_DAMAGED);
     assert_int_equal(store.batches, 1);
-    assert_int_equal(attune_reports_acknowledge(&store, FEATURES, BOOT, ATTUNE_BATCH + 3), ATTUNE_STORE_OK);
+    assert_int_equal(attune_reports_remove(&store, batch.number), ATTUNE_STORE_OK);
     assert_int_equal(store.batches, 0);
     assert_int_equal(attune_reports_oldest(&store, FEATURES, &batch), ATTUNE_STORE_NONE);
 }

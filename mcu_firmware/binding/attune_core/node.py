@@ -68,7 +68,7 @@ class Node:
     ) -> None:
         """Starts with the link down, on the factory release. node_id has 8 bytes, boot 32 bits.
 
-        Keys are random and end with the node unless it has a keeper. A `test` node says that it is one.
+        Keys are random, and what the node knows ends with it, unless it has a keeper. A `test` node says that it is one.
         """
         if len(node_id) != NODE_ID_SIZE:
             raise ValueError(f"A node id has 8 bytes, not {len(node_id)}.")
@@ -86,7 +86,7 @@ class Node:
         if self._core.lib.core_node_init(self._pointer, *arguments):
             raise ValueError("A node cannot have these sensors and this window.")
         self.keeper = keeper or Keeper(os.urandom(KEY_SIZE))
-        if not self._core.lib.core_node_open_keys(self._pointer, self.keeper.pointer):
+        if not self._core.lib.core_node_keep(self._pointer, self.keeper.pointer):
             raise ValueError("The node's keys cannot be kept.")
 
     @property

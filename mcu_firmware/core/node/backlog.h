@@ -31,10 +31,10 @@ void attune_backlog_init(attune_backlog *backlog);
 /* Stores a report and gives it the next sequence number. */
 void attune_backlog_push(attune_backlog *backlog, const attune_report *report);
 
-/* Puts a report before the oldest, whose number is lower and which keeps it. False if the ring is full. */
-bool attune_backlog_put_back(attune_backlog *backlog, const attune_report *report);
+/* Whether an acknowledgement names a report: seq <= through, or a bit of the bitmap (bit i: through + 2 + i). */
+bool attune_backlog_names(uint32_t seq, uint32_t through, uint32_t more);
 
-/* Drops every report with seq <= through, and those of the bitmap (bit i: through + 2 + i). */
+/* Drops every report that an acknowledgement names. */
 void attune_backlog_acknowledge(attune_backlog *backlog, uint32_t through, uint32_t more);
 
 /* The waiting report with the lowest seq > after, or NULL. */

@@ -24,7 +24,7 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
 }
 
 bool attune_node_open_keys(attune_node *node, const attune_keeper *keeper) {
-    return attune_session_init(&node->session, node->identity.node_id, node->identity.test, keeper);
+    return attune_session_init(&node->session, node->identity.node_id, node->identity.test, keeper, node->keep.store);
 }
 
 /* Bits 0-3 the class, bits 4-7 its probability in fifteenths. */
@@ -41,7 +41,7 @@ static void close_window(attune_node *node) {
     report.state = state_byte(&node->filter);
     attune_quiet_count(&node->quiet, &report, node->now_ms);
     if (attune_quiet_reports(&node->quiet, &report)) {
-        attune_backlog_push(&node->backlog, &report);
+        attune_earlier_add(node, &report);
     }
 }
 
@@ -89,6 +89,6 @@ void attune_node_poll(attune_node *node, uint64_t now_ms) {
     }
     attune_node_trial_poll(node);
     attune_node_update_poll(node);
-    attune_node_keep_poll(node);
+    attune_earlier_poll(node);
     attune_node_link_poll(node);
 }

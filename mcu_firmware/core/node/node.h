@@ -10,6 +10,7 @@
 #include "learner/label_log.h"
 #include "node/backlog.h"
 #include "node/button.h"
+#include "node/earlier.h"
 #include "node/keep.h"
 #include "node/quiet.h"
 #include "node/update.h"
@@ -69,6 +70,7 @@ typedef struct attune_node {
     attune_button button;
     attune_quiet quiet;
     attune_keep keep;
+    attune_earlier earlier;
     attune_session session;
     attune_updates updates;
     attune_counters counters;
@@ -92,11 +94,11 @@ typedef struct attune_node {
     attune_v1_LabelAck label_ack[ATTUNE_LABEL_ACKS]; /* oldest first */
 } attune_node;
 
-/* Starts a node at tick 0 with its link down. The factory release is loaded. */
+/* Starts a node at tick 0 with its link down, on the factory release; attune_node_keep follows. */
 attune_schema_error attune_node_init(attune_node *node, const attune_identity *identity, const uint8_t *sensors,
                                      size_t count, uint16_t window_s);
 
-/* Opens the node's keys, after attune_node_init; without them it says nothing. False if the keeper cannot keep them. */
+/* Opens the node's keys in its store, after attune_node_keep; without them it says nothing. False if they cannot be kept. */
 bool attune_node_open_keys(attune_node *node, const attune_keeper *keeper);
 
 /* One reading. Closes windows that ended before tick_ms first. What is refused is counted. */

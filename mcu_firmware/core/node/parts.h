@@ -15,8 +15,7 @@ void attune_node_start_releases(attune_node *node);
 /* The release of a slot without what labels taught. False, and the factory release, where the slot holds none of this node. */
 bool attune_node_load(const attune_node *node, uint8_t slot, attune_model *model);
 
-/* The slot of the committed release, and whether there is one on trial. */
-uint8_t attune_node_committed(const attune_node *node);
+/* Whether there is a release beside the committed one. */
 bool attune_node_on_trial(const attune_node *node);
 
 /* Who learns from the node's label log: what is committed, and what is on trial. */
@@ -65,21 +64,21 @@ void attune_node_updates_restart(attune_node *node);
 
 /* --- keep.c, learn.c, link.c --- */
 
-/* Make durable what was learned at the end of the log, and the whole log. True without a store. */
+/* Make durable what was learned at the end of the log, and the whole log. */
 bool attune_node_keep_labels(attune_node *node, uint16_t learned);
 bool attune_node_keep_log(attune_node *node);
 
 /* Keeps a tie now and then. */
 void attune_node_keep_tie(attune_node *node, uint64_t tick_ms, uint64_t utc_ms);
 
-/* Moves reports to flash while nobody takes them, and back to RAM batch by batch when somebody does. */
-void attune_node_keep_poll(attune_node *node);
+/* Reports in RAM that are on their way. */
+uint16_t attune_node_in_flight(const attune_node *node);
 
-/* Lets go of what is with the daemon. */
-void attune_node_keep_acknowledge(attune_node *node);
+/* Writes numbers little endian; returns the bytes. */
+uint16_t attune_node_write_i16(uint8_t *bytes, const int16_t *numbers, uint8_t count);
 
-/* What was loaded to be sent is in flash alone again. */
-void attune_node_keep_unload(attune_node *node);
+/* What every report says, wherever it was kept. */
+void attune_node_fill_report(const attune_node *node, const attune_report *report, attune_v1_Report *out);
 
 /* Oldest report that the node holds, in RAM or in flash; the next number if none. */
 uint32_t attune_node_first_seq(const attune_node *node);

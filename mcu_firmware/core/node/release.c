@@ -26,13 +26,7 @@ bool attune_node_load(const attune_node *node, uint8_t slot, attune_model *model
     return loaded;
 }
 
-uint8_t attune_node_committed(const attune_node *node) {
-    return node->keep.store == NULL ? (uint8_t)ATTUNE_SLOT_FACTORY : node->keep.store->slots.committed;
-}
-
-bool attune_node_on_trial(const attune_node *node) {
-    return node->keep.store != NULL && node->keep.store->slots.trial != ATTUNE_SLOT_NONE;
-}
+bool attune_node_on_trial(const attune_node *node) { return node->keep.store->slots.trial != ATTUNE_SLOT_NONE; }
 
 /* --- What the label log teaches --- */
 
@@ -45,7 +39,7 @@ static attune_head_result teach_one(attune_model *model, const attune_label_entr
 
 static void restart(void *who) {
     attune_node *node = who;
-    (void)attune_node_load(node, attune_node_committed(node), &node->model);
+    (void)attune_node_load(node, node->keep.store->slots.committed, &node->model);
     if (attune_node_on_trial(node)) {
         (void)attune_node_load(node, node->keep.store->slots.trial, &node->trial);
     }

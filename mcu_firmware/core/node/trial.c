@@ -54,9 +54,7 @@ void attune_node_decide(attune_node *node, const attune_v1_TrialDecision *decisi
 
 void attune_node_trial_poll(attune_node *node) {
     const bool before = attune_node_on_trial(node);
-    if (node->keep.store != NULL) {
-        (void)!attune_slots_poll(node->keep.store, (uint32_t)(node->now_ms / 1000));
-    }
+    (void)!attune_slots_poll(node->keep.store, (uint32_t)(node->now_ms / 1000));
     if (before && !attune_node_on_trial(node)) {
         node->updates.last_trial = attune_v1_TrialEnd_TRIAL_END_DEADLINE;
         say_health(node);
@@ -66,9 +64,9 @@ void attune_node_trial_poll(attune_node *node) {
 void attune_node_fill_running(const attune_node *node, attune_v1_Running *running) {
     const attune_store *store = node->keep.store;
     memcpy(running->release, node->release_digest, sizeof running->release);
-    running->signing_key = node->session.keys.signing_number;
+    running->signing_key = attune_store_keys(store)->signing_number;
     running->last_trial = node->updates.last_trial;
-    running->highest = store == NULL ? 0 : attune_store_sequence(store);
+    running->highest = attune_store_sequence(store);
     if (attune_node_on_trial(node)) {
         running->trial = sequence_on_trial(node);
         running->trial_left_s = attune_slots_left_s(store, (uint32_t)(node->now_ms / 1000));

@@ -96,7 +96,7 @@ static void take_update(attune_node *node, const uint8_t *bytes, uint32_t size) 
 
 static attune_update_own own_of(const attune_node *node) {
     attune_update_own own = {.highest = attune_store_sequence(node->keep.store)};
-    memcpy(own.key, node->session.keys.key[ATTUNE_KEY_SIGNING], sizeof own.key);
+    memcpy(own.key, attune_store_keys(node->keep.store)->key[ATTUNE_KEY_SIGNING], sizeof own.key);
     memcpy(own.base, node->release_digest, sizeof own.base);
     attune_audience(false, node->identity.node_id, node->schema.hash, node->identity.hardware, own.node);
     return own;
@@ -133,7 +133,7 @@ static attune_update_verdict install(attune_node *node, const attune_update *upd
 static attune_update_verdict check(const attune_node *node, const uint8_t *envelope, size_t size,
                                    attune_update *update) {
     const attune_update_own own = own_of(node);
-    const attune_update_verdict verdict = attune_keys_hold(&node->session.keys, ATTUNE_KEY_SIGNING)
+    const attune_update_verdict verdict = attune_keys_hold(attune_store_keys(node->keep.store), ATTUNE_KEY_SIGNING)
                                               ? attune_update_check(&own, envelope, size, update)
                                               : ATTUNE_UPDATE_SIGNATURE;
     return verdict == ATTUNE_UPDATE_OK && attune_node_on_trial(node) ? ATTUNE_UPDATE_BUSY : verdict;
@@ -180,7 +180,7 @@ void attune_node_update_poll(attune_node *node) {
     /* The release to build on takes the place of the one on trial, which there is none of when it is needed. Read before the envelope
      * is, it lies in the same part of the stack. */
     if (!attune_node_on_trial(node)) {
-        (void)attune_node_load(node, attune_node_committed(node), &node->trial);
+        (void)attune_node_load(node, node->keep.store->slots.committed, &node->trial);
     }
     if (judge(node, transfer.size)) {
         (void)!attune_incoming_end(node->keep.store);
@@ -190,7 +190,8 @@ void attune_node_update_poll(attune_node *node) {
 /* --- Who signs --- */
 
 static void answer_key(attune_node *node, attune_v1_SigningKeyResult result) {
-    node->updates.key_ack = (attune_v1_SigningKeyAck){.number = node->session.keys.signing_number, .result = result};
+    node->updates.key_ack =
+        (attune_v1_SigningKeyAck){.number = attune_store_keys(node->keep.store)->signing_number, .result = result};
     node->updates.key_ack_due = true;
 }
 
@@ -203,7 +204,7 @@ static void adopt(attune_node *node, uint32_t number, const uint8_t *key) {
 }
 
 void attune_node_take_signing_key(attune_node *node, const uint8_t *bytes, size_t size) {
-    const attune_keys *keys = &node->session.keys;
+    const attune_keys *keys = attune_store_keys(node->keep.store);
     const uint32_t number = size == SIGNING_KEY ? attune_little_read(bytes) : 0;
     const bool held = attune_keys_hold(keys, ATTUNE_KEY_SIGNING);
     if (number == 0) {
@@ -219,7 +220,7 @@ void attune_node_take_signing_key(attune_node *node, const uint8_t *bytes, size_
 }
 
 static void follow(attune_node *node, const uint8_t *chain, size_t size) {
-    const attune_keys *keys = &node->session.keys;
+    const attune_keys *keys = attune_store_keys(node->keep.store);
     attune_signer signer = {.number = keys->signing_number};
     memcpy(signer.key, keys->key[ATTUNE_KEY_SIGNING], sizeof signer.key);
     if (!attune_keys_hold(keys, ATTUNE_KEY_SIGNING)) {

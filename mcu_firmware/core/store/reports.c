@@ -56,7 +56,7 @@ static attune_store_result find_batches(attune_store *store) {
 }
 
 /* A file that is listed and not found makes no sense, and must not be looked for again and again. */
-static attune_store_result remove_batch(attune_store *store, uint32_t number) {
+attune_store_result attune_reports_remove(attune_store *store, uint32_t number) {
     char name[ATTUNE_FILE_NAME];
     attune_file_name(name, LETTER, number);
     attune_store_result result = attune_file_remove(store, name);
@@ -96,7 +96,7 @@ attune_store_result attune_reports_open(attune_store *store) {
     store->first_batch = range.lowest;
     store->next_batch = range.end > summaries.end ? range.end : summaries.end;
     while (result == ATTUNE_STORE_OK && store->batches > 0 && store->first_batch < summaries.end) {
-        result = remove_batch(store, store->first_batch);
+        result = attune_reports_remove(store, store->first_batch);
     }
     return result;
 }
@@ -200,7 +200,7 @@ attune_store_result attune_reports_oldest(attune_store *store, uint8_t features,
             return result;
         }
         store->lost_reports += ATTUNE_BATCH;
-        result = remove_batch(store, store->first_batch);
+        result = attune_reports_remove(store, store->first_batch);
         if (result != ATTUNE_STORE_OK) {
             return result;
         }
@@ -240,18 +240,6 @@ attune_store_result attune_reports_of_boot(attune_store *store, uint8_t features
     return ATTUNE_STORE_NONE;
 }
 
-attune_store_result attune_reports_acknowledge(attune_store *store, uint8_t features, uint32_t boot, uint32_t through) {
-    attune_batch batch;
-    attune_store_result result = attune_reports_of_boot(store, features, boot, &batch);
-    while (result == ATTUNE_STORE_OK && batch.last_seq <= through) {
-        result = remove_batch(store, batch.number);
-        if (result == ATTUNE_STORE_OK) {
-            result = attune_reports_of_boot(store, features, boot, &batch);
-        }
-    }
-    return result == ATTUNE_STORE_NONE ? ATTUNE_STORE_OK : result;
-}
-
 /* --- A full backlog --- */
 
 static attune_store_result summarise_oldest(attune_store *store, uint8_t features) {
@@ -268,7 +256,7 @@ static attune_store_result summarise_oldest(attune_store *store, uint8_t feature
         return result;
     }
     store->summarised_reports += batch.reports;
-    return remove_batch(store, batch.number);
+    return attune_reports_remove(store, batch.number);
 }
 
 static attune_store_result make_room(attune_store *store, uint8_t features) {

@@ -53,9 +53,8 @@ ATTUNE_CHECKED attune_store_result attune_reports_of_boot(attune_store *store, u
 ATTUNE_CHECKED attune_store_result attune_reports_read(attune_store *store, const attune_batch *batch, uint8_t index,
                                                        attune_report *report);
 
-/* Lets go of the batches of this boot whose reports are all acknowledged: last_seq <= through. */
-ATTUNE_CHECKED attune_store_result attune_reports_acknowledge(attune_store *store, uint8_t features, uint32_t boot,
-                                                              uint32_t through);
+/* Lets go of a batch; ATTUNE_STORE_DAMAGED if there is none of this number. */
+ATTUNE_CHECKED attune_store_result attune_reports_remove(attune_store *store, uint32_t number);
 
 /* The oldest summary; ATTUNE_STORE_NONE if there is none. */
 ATTUNE_CHECKED attune_store_result attune_summaries_oldest(attune_store *store, uint8_t features,

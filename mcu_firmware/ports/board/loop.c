@@ -9,14 +9,12 @@ static void entropy(void *context, uint8_t *bytes, size_t size) {
     attune_port_entropy(bytes, size);
 }
 
-static bool load_keys(void *context, attune_keys *keys) {
-    (void)context;
-    return attune_port_keys_load(keys);
-}
-
-static bool save_keys(void *context, const attune_keys *keys) {
-    (void)context;
-    return attune_port_keys_save(keys);
+/* Keys, releases, labels and reports are in the store: it opens before anything else. */
+static bool open_node(attune_loop *loop, const attune_identity *identity, const attune_node_type *type) {
+    return attune_store_open(&loop->store, attune_port_flash()) == ATTUNE_STORE_OK &&
+           attune_node_init(&loop->node, identity, type->sensor, type->sensors, type->window_s) == ATTUNE_SCHEMA_OK &&
+           attune_node_keep(&loop->node, &loop->store) == ATTUNE_STORE_OK &&
+           attune_node_open_keys(&loop->node, &(attune_keeper){.entropy = entropy});
 }
 
 bool attune_loop_init(attune_loop *loop) {
@@ -26,12 +24,8 @@ bool attune_loop_init(attune_loop *loop) {
     if (!attune_port_identity(&identity)) {
         return false;
     }
-    const attune_node_type *type = attune_port_node_type();
-    if (attune_node_init(&loop->node, &identity, type->sensor, type->sensors, type->window_s) != ATTUNE_SCHEMA_OK) {
-        return false;
-    }
-    if (!attune_node_open_keys(&loop->node,
-                               &(attune_keeper){.entropy = entropy, .load = load_keys, .save = save_keys})) {
+    if (!open_node(loop, &identity, attune_port_node_type())) {
+        attune_port_say("The flash cannot be read or written, so this node does not start: replace the board.\n");
         return false;
     }
     attune_port_board(&loop->node.board);

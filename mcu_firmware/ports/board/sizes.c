@@ -13,8 +13,9 @@ HOLDS(window, WINDOW);
 HOLDS(learner, LEARNER);
 HOLDS(filter, sizeof(attune_filter));
 HOLDS(drift, sizeof(attune_sketch));
+HOLDS(store, sizeof(attune_store));
 HOLDS(session, sizeof(attune_session));
 HOLDS(node,
       sizeof(attune_node) - WINDOW - LEARNER - sizeof(attune_filter) - sizeof(attune_sketch) - sizeof(attune_session));
 HOLDS(framing, FRAMING);
-HOLDS(board, sizeof(attune_loop) - sizeof(attune_node) - FRAMING);
+HOLDS(board, sizeof(attune_loop) - sizeof(attune_node) - sizeof(attune_store) - FRAMING);

@@ -194,7 +194,10 @@ static void write_everything(void) {
         must(offset <= 300);
         (void)!attune_incoming_write(&store, offset, bytes, 300 - offset);
     }
-    (void)!attune_reports_acknowledge(&store, FEATURES, BOOT, UINT32_MAX);
+    attune_batch batch;
+    while (attune_reports_of_boot(&store, FEATURES, BOOT, &batch) == ATTUNE_STORE_OK &&
+           attune_reports_remove(&store, batch.number) == ATTUNE_STORE_OK) {
+    }
     (void)!attune_slots_poll(&store, 100000);
     must(attune_store_sequence(&store) == sequence);
 }

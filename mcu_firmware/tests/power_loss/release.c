@@ -2,7 +2,6 @@
 
 #include "random.h"
 #include "update/compact.h"
-#include "update_signer.h"
 
 #include <string.h>
 
@@ -61,19 +60,14 @@ const made_release *world_release(uint32_t release) {
     return &made[release];
 }
 
-static const update_signer *the_signer(void) {
-    static update_signer signer;
-    static bool known;
-    if (!known) {
-        update_signer_init(&signer, 1);
-        known = true;
+const update_signer *world_signer(uint32_t number) {
+    static update_signer signer[4];
+    static bool known[4];
+    if (!known[number % 4]) {
+        update_signer_init(&signer[number % 4], (uint8_t)number);
+        known[number % 4] = true;
     }
-    return &signer;
-}
-
-void world_signer(uint32_t *number, uint8_t key[ATTUNE_ED25519_KEY]) {
-    *number = 1;
-    memcpy(key, the_signer()->key, ATTUNE_ED25519_KEY);
+    return &signer[number % 4];
 }
 
 size_t world_envelope(const attune_node *node, uint32_t release, uint8_t envelope[ATTUNE_MAX_ENVELOPE]) {
@@ -87,5 +81,6 @@ size_t world_envelope(const attune_node *node, uint32_t release, uint8_t envelop
                                   .payload_size = of->payload_size};
     memcpy(own.base, node->release_digest, sizeof own.base);
     attune_audience(false, node->identity.node_id, node->schema.hash, node->identity.hardware, own.node);
-    return update_signer_envelope(the_signer(), &own, &update, envelope);
+    return update_signer_envelope(world_signer(attune_store_keys(node->keep.store)->signing_number), &own, &update,
+                                  envelope);
 }

@@ -3,7 +3,7 @@
 #define POWER_LOSS_RELEASE_H
 
 #include "node/node.h"
-#include "update/envelope.h"
+#include "update_signer.h"
 
 /* Eight sensors of three features each. */
 #define WORLD_FEATURES 24
@@ -26,9 +26,10 @@ typedef struct made_release {
 /* Made at the first call. release is 1 to WORLD_RELEASES - 1. */
 const made_release *world_release(uint32_t release);
 
-/* The key that signs for the world's node, and an envelope for it as it is: numbered ten times the release, or above all that it has accepted.
- * Returns its size. */
-void world_signer(uint32_t *number, uint8_t key[ATTUNE_ED25519_KEY]);
+/* Who signs for the world's node, by the number of the key, from 1. */
+const update_signer *world_signer(uint32_t number);
+
+/* An envelope for the node as it is, numbered ten times the release, or above all that it has accepted. Returns its size. */
 size_t world_envelope(const attune_node *node, uint32_t release, uint8_t envelope[ATTUNE_MAX_ENVELOPE]);
 
 #endif

@@ -32,6 +32,7 @@ static bool full(world *w) {
 static bool commission(world *w) { return start(w) && step_keys(w, 1) && step_keys(w, 2) && step_tie(w, 1); }
 static bool store_ties(world *w) { return step_tie(w, 2) && step_tie(w, 3) && step_tie(w, 4); }
 static bool rotate_keys(world *w) { return step_keys(w, 2) && step_keys(w, 3); }
+static bool rotate_signers(world *w) { return step_rotate(w, 1) && step_rotate(w, 2) && update(w, 3); }
 static bool learn(world *w) { return step_label(w, 8) && step_label(w, 2); }
 static bool learn_much(world *w) {
     return step_label(w, 8) && step_label(w, 8) && step_label(w, 8) && step_label(w, 8);
@@ -58,6 +59,7 @@ const scenario scenarios[] = {
     {"commission", NULL, commission, FACTORY, OLD | NEW},
     {"tie stored", commissioned, store_ties, FACTORY, OLD | NEW},
     {"key rotation", updated, rotate_keys, FIRST, OLD | NEW},
+    {"signing keys rotated", updated, rotate_signers, FIRST | THIRD, OLD | TRIAL | NEW},
     {"label learned", updated, learn, FIRST, OLD | NEW},
     {"labels past a snapshot", well_taught, learn_much, FACTORY, OLD | NEW},
     {"label forgotten", updated, forget, FIRST, OLD | NEW},

@@ -17,9 +17,28 @@ bool step_keys(world *world, uint32_t which) {
     if (world->known.keys == which) {
         return true;
     }
+    const uint32_t signer = world->known.signer == 0 ? 1 : world->known.signer;
+    attune_keys_set_signer(&keys, signer, world_signer(signer)->key);
     keys.key[ATTUNE_KEY_DAEMON][5] = (uint8_t)(which * 7);
     world->tried.keys = which;
+    world->tried.signer = signer;
     return done(world, attune_store_write_keys(&world->store, &keys));
+}
+
+bool step_rotate(world *world, uint32_t number) {
+    attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_signing_keys_tag};
+    attune_updates *updates = &world->node.updates;
+    message.body.signing_keys.size = ATTUNE_STATEMENT;
+    update_signer_statement(world_signer(number), number + 1, world_signer(number + 1),
+                            message.body.signing_keys.bytes);
+    if (world->known.signer == number) {
+        world->tried.signer = number + 1;
+    }
+    attune_node_take_update(&world->node, &message);
+    const bool ack = updates->key_ack_due;
+    updates->key_ack_due = false;
+    return done(world, ack ? ATTUNE_STORE_OK : ATTUNE_STORE_FLASH) &&
+           updates->key_ack.result == attune_v1_SigningKeyResult_SIGNING_KEY_RESULT_OK;
 }
 
 bool step_tie(world *world, uint32_t which) {
@@ -88,7 +107,7 @@ bool step_take(world *world) {
         return result == ATTUNE_STORE_NONE;
     }
     world->tried.taken = batch.last_seq;
-    return done(world, attune_reports_acknowledge(&world->store, WORLD_FEATURES, WORLD_BOOT, batch.last_seq));
+    return done(world, attune_reports_remove(&world->store, batch.number));
 }
 
 static bool runs(const world *world, uint32_t release) {

@@ -16,9 +16,7 @@ bool world_start(world *world) {
         attune_node_init(&world->node, &identity, world_sensors, WORLD_SENSORS, 60) != ATTUNE_SCHEMA_OK) {
         return false;
     }
-    attune_keys *keys = &world->node.session.keys;
-    attune_keys_set(keys, ATTUNE_KEY_SIGNING, (const uint8_t[]){0}, 1);
-    world_signer(&keys->signing_number, keys->key[ATTUNE_KEY_SIGNING]);
+    world->node.session.store = &world->store;
     return attune_node_keep(&world->node, &world->store) == ATTUNE_STORE_OK;
 }
 
@@ -125,7 +123,7 @@ static const char *walk_batches(report_walk *walk, const world *world) {
     const char *violation = NULL;
     while (violation == NULL && attune_reports_oldest(&walk->store, WORLD_FEATURES, &batch) == ATTUNE_STORE_OK) {
         violation = walk_batch(walk, world, &batch);
-        if (attune_reports_acknowledge(&walk->store, WORLD_FEATURES, batch.boot, batch.last_seq) != ATTUNE_STORE_OK) {
+        if (attune_reports_remove(&walk->store, batch.number) != ATTUNE_STORE_OK) {
             violation = "a batch cannot be let go of";
         }
     }
@@ -174,8 +172,13 @@ static const char *release_violation(world *world, uint32_t may_run) {
 }
 
 static bool keys_are(const attune_keys *keys, uint32_t which) {
-    return keys->held == (which == 0 ? 0 : 1u << which % 3 | 1u) &&
+    return keys->held == (which == 0 ? 0 : 1u << ATTUNE_KEY_SIGNING | 1u << which % 3 | 1u) &&
            keys->key[ATTUNE_KEY_DAEMON][5] == (uint8_t)(which * 7);
+}
+
+static bool signer_is(const attune_keys *keys, uint32_t number) {
+    return keys->signing_number == number &&
+           (number == 0 || memcmp(keys->key[ATTUNE_KEY_SIGNING], world_signer(number)->key, ATTUNE_KEY_SIZE) == 0);
 }
 
 static const char *small_violation(world *world) {
@@ -183,6 +186,9 @@ static const char *small_violation(world *world) {
     const attune_keys *keys = attune_store_keys(&world->store);
     if (!keys_are(keys, world->known.keys) && !keys_are(keys, world->tried.keys)) {
         return "the keys are neither the old nor the new ones";
+    }
+    if (!signer_is(keys, world->known.signer) && !signer_is(keys, world->tried.signer)) {
+        return "the signing key is neither the old nor the new one";
     }
     attune_store_result result = attune_store_read_tie(&world->store, &tie);
     if (result != ATTUNE_STORE_OK && result != ATTUNE_STORE_NONE) {
@@ -211,6 +217,7 @@ void world_settle(world *world) {
     attune_tie tie = {.boot = 0};
     found.sequence = attune_store_sequence(&world->store);
     found.keys = keys_are(attune_store_keys(&world->store), world->tried.keys) ? world->tried.keys : world->known.keys;
+    found.signer = attune_store_keys(&world->store)->signing_number;
     (void)!attune_store_read_tie(&world->store, &tie);
     found.ties = (uint32_t)(tie.utc_ms / 1000);
     (void)walk_reports(&walk, world);

@@ -18,6 +18,7 @@
 typedef struct truth {
     uint32_t sequence;  /* highest that was accepted */
     uint32_t keys;      /* which set of keys was written last */
+    uint32_t signer;    /* number of the key that signs updates; 0 before there is one */
     uint32_t ties;      /* which tie */
     uint32_t moved;     /* reports up to this one are in flash */
     uint32_t taken;     /* reports up to this one are with the daemon */
@@ -52,6 +53,9 @@ void world_settle(world *world);
 
 bool step_keys(world *world, uint32_t which);
 bool step_tie(world *world, uint32_t which);
+
+/* The signer with this number hands over to the next one. */
+bool step_rotate(world *world, uint32_t number);
 
 /* A label of so many windows, at most ATTUNE_LABEL_PART; its number is that of the last one and one more. */
 bool step_label(world *world, uint16_t windows);
