@@ -4,7 +4,7 @@
 
 #include "drift/sketch.h"
 #include "framing/frame.h"
-#include "node/node.h"
+#include "node/parts.h"
 #include "session/handshake.h"
 #include "update/transfer.h"
 #include "window/sensor_name.h"
@@ -374,6 +374,11 @@ void core_node_describe(const struct attune_node *node, struct core_node_facts *
     facts->timed = node->timed;
     facts->ready = attune_session_ready(&node->session);
     facts->blinks = attune_node_blinks(node);
+    attune_v1_Running running = attune_v1_Running_init_zero;
+    attune_node_fill_running(node, &running);
+    facts->highest = running.highest;
+    facts->trial = running.trial;
+    facts->signing_key = running.signing_key;
     memcpy(facts->release, node->release_digest, sizeof facts->release);
     memcpy(facts->schema, node->schema.hash, sizeof facts->schema);
 }

@@ -13,7 +13,7 @@ from attune_proto.v1 import node_pb2
 from attuned.nodes.codes import read_code
 from daemon_double import DaemonDouble, SilenceError, stream_of
 from firmware_build import ROOT, firmware, symbol
-from qemu_board import FLASH_SIZE, Board, code_of, dial, wait_until
+from qemu_board import Board, code_of, dial, wait_until
 
 from bench.daemon_side import DaemonSide, Talk, seeded_psk
 

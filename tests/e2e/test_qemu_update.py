@@ -1,5 +1,6 @@
-"""A board in QEMU takes updates: envelopes whole and in chunks, a trial that labels teach as well, a commit, a reset; and
-its stack is deep enough for all of it."""
+"""A board in QEMU takes updates: envelopes whole and in chunks, a trial that labels teach as well, a commit, resets.
+
+Its stack is deep enough for all of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
