@@ -38,6 +38,7 @@ from attuned.nodes.hub import Hub
 from attuned.nodes.own_keys import OwnKeys
 from attuned.nodes.press import Press
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.summary import NodeSummary
 from attuned.nodes.trust import Newcomer, Trust
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief
@@ -124,6 +125,9 @@ class Site:
             store=self.site_store.keys,
             placed=self._on_placed,
         )
+        for node, reports in (await self.window_store.summaries.reports()).items():
+            if node in self.hub.conversations:
+                self.hub.conversations[node].summarised = reports
         models = {room: RoomModel.model_validate_json(text) for room, text in (await self.site_store.models()).items()}
         self.rooms = Rooms(
             self.room_settings,
@@ -248,8 +252,8 @@ class Site:
                 self._arrived.setdefault(conversation.room, time.monotonic())
         self.commits.add(conversation, window, urgent=changes or eager)
 
-    def on_repeat(self, conversation: Conversation) -> None:
-        self.hub.send(conversation, conversation.acknowledgement())
+    def on_repeat(self, conversation: Conversation, boot: int) -> None:
+        self.hub.send(conversation, conversation.acknowledgement(boot))
 
     def on_hello(self, conversation: Conversation) -> None:
         if conversation.facts is None or not conversation.room:
@@ -321,6 +325,16 @@ class Site:
             await self.window_store.days.add_sketch(sketch)
         self.hub.send(conversation, sketch.acknowledgement())
 
+    def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None:
+        once = f"summary {summary.node} {summary.boot} {summary.number}"
+        self.errands.put(partial(self._keep_summary, conversation, summary), once=once)
+
+    async def _keep_summary(self, conversation: Conversation, summary: NodeSummary) -> None:
+        forgotten = conversation.has_forgotten(summary.from_utc_ms, summary.to_utc_ms)
+        if not forgotten and await self.window_store.summaries.add(summary):
+            conversation.summarised += summary.reports
+        self.hub.send(conversation, summary.acknowledgement())
+
     def on_health(self, conversation: Conversation) -> None:
         self.announcing.health(conversation, online=self.hub.online(conversation))
 
@@ -351,8 +365,12 @@ class Site:
         self.keeping.correct_late()
 
     def acknowledge(self, conversations: Sequence[Conversation], windows: Sequence[Window]) -> None:
+        boots: dict[str, set[int]] = {}
+        for window in windows:
+            boots.setdefault(window.node, set()).add(window.boot)
         for conversation in conversations:
-            self.hub.send(conversation, conversation.acknowledgement())
+            for boot in sorted(boots[conversation.node]):
+                self.hub.send(conversation, conversation.acknowledgement(boot))
         for window in windows:
             if window.node in self.hub.conversations:
                 self.labels.on_committed(self.hub.conversations[window.node], window)

@@ -159,6 +159,42 @@ static void nothing_that_reached_the_flash_is_lost(void **state) {
     }
 }
 
+/* Cuts the power at one operation of a journey, in one way; false once the journey ends before it. */
+static bool journey_is_cut(uint64_t at, cut_way way) {
+    begin_first(32);
+    emulated_flash_cut(&flash, at, way, at);
+    run_windows(130);
+    const uint32_t kept = store.batches * ATTUNE_BATCH;
+    if (!flash.dead) {
+        restart(2);
+        run_windows(60);
+        attune_node_link(&node, true);
+        run_seconds(20);
+    }
+    const bool cut = flash.dead;
+    emulated_flash_power_on(&flash);
+    restart(3);
+    attune_node_link(&node, true);
+    run_seconds(100);
+    if (kept > 0) {
+        expect_boot(1, 1, kept);
+    }
+    assert_int_equal(store.batches, 0);
+    return cut;
+}
+
+/* Reports move to flash, the node starts anew, moves more, and delivers: the power fails at every single operation of that. */
+static void every_operation_may_be_the_last(void **state) {
+    (void)state;
+    for (int way = 0; way < CUT_WAYS; way++) {
+        uint64_t at = 1;
+        while (journey_is_cut(at, (cut_way)way)) {
+            at++;
+        }
+        assert_true(at > 12);
+    }
+}
+
 /* 32 blocks hold four batches. What made room is told as summaries, without a gap between them and the reports. */
 static void summaries_go_until_they_are_acknowledged(void **state) {
     (void)state;
@@ -240,6 +276,7 @@ int main(void) {
         cmocka_unit_test_setup(what_the_daemon_had_is_not_sent_again, fresh),
         cmocka_unit_test_setup(live_reports_do_not_wait_for_earlier_boots, fresh),
         cmocka_unit_test(nothing_that_reached_the_flash_is_lost),
+        cmocka_unit_test(every_operation_may_be_the_last),
         cmocka_unit_test(summaries_go_until_they_are_acknowledged),
         cmocka_unit_test(a_batch_that_makes_room_while_it_is_delivered),
         cmocka_unit_test_setup(acknowledgements_of_nothing_do_no_harm, fresh),

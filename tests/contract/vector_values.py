@@ -31,6 +31,17 @@ REPORT: dict[str, Any] = {
 }
 WINDOW: dict[str, Any] = {"boot": 77, "seq": 9, "features": b"\x00\x02\x00\x80"}
 BUTTON = {"press": 7, "class_index": 1, "tick_ms": 600_000}
+SUMMARY = {
+    "number": 37,
+    "boot": 0xDEADBEEF,
+    "first_seq": 201,
+    "last_seq": 248,
+    "end_s": 14_880,
+    "reports": 48,
+    "class_reports": b"\x24\x0c",
+    "features": b"\x01\x02\x00\x80",
+}
+
 SKETCH = {"number": 5, "end_s": 10_800, "windows": 60, "counts": b"\x01\x02\x01\xff"}
 COMMAND: dict[str, Any] = {"identify_s": 10, "next_daemon": bytes(range(32)), "rekey": True, "disown": True}
 FRAME: dict[str, Any] = {"link": 3, "data": b"\x01\xa1\x02\x03\x04\x22\x00"}
@@ -71,6 +82,8 @@ NODE: dict[str, dict[str, Any]] = {
     "Button": BUTTON,
     "DriftSketch": SKETCH,
     "SketchAck": {"boot": 0xDEADBEEF, "number": 5},
+    "Summary": SUMMARY,
+    "SummaryAck": {"number": 37},
     "ButtonAck": {"boot": 0xDEADBEEF, "press": 7},
     "HelloRequest": {},
     "Unlearn": {"number": 12, "part": 3},
@@ -80,6 +93,7 @@ NODE: dict[str, dict[str, Any]] = {
     "NodeMessage.label_ack": {"label_ack": {"number": 12, "learned": 7}},
     "NodeMessage.health": {"health": {"uptime_s": 600, "reset_reason": "RESET_REASON_POWER_ON"}},
     "NodeMessage.drift_sketch": {"drift_sketch": SKETCH},
+    "NodeMessage.summary": {"summary": SUMMARY},
     "NodeMessage.button": {"button": BUTTON},
     "DaemonMessage.time": {"time": {"echo_tick_ms": 10_000, "utc_ms": START}},
     "DaemonMessage.report_ack": {"report_ack": {"through": 300, "more": 0b101}},
@@ -95,6 +109,7 @@ NODE: dict[str, dict[str, Any]] = {
     },
     "DaemonMessage.hello_request": {"hello_request": {}},
     "DaemonMessage.unlearn": {"unlearn": {"number": 12}},
+    "DaemonMessage.summary_ack": {"summary_ack": {"number": 37}},
     "DaemonMessage.sketch_ack": {"sketch_ack": {"boot": 0xDEADBEEF, "number": 5}},
     "DaemonMessage.button_ack": {"button_ack": {"boot": 0xDEADBEEF, "press": 7}},
     "UpdateChunk": UPDATE_CHUNK,

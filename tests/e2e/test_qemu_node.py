@@ -222,18 +222,28 @@ def test_a_cut_link_loses_no_report(start: Start) -> None:
     again.line.close()
 
 
-@pytest.mark.slow
-def test_what_the_backlog_cannot_hold_is_counted_and_said(start: Start) -> None:
+def test_what_nobody_takes_waits_in_flash_and_outlives_a_reset(start: Start) -> None:
+    """With a session 56 reports in RAM send 48 of them to flash: of 150, the last 54 go with the reset."""
     board, daemon = start()
-    daemon.greet()
+    first = daemon.greet()
     board.feed(feed_lines(samples(150)))
     daemon.listen_until_silent(seconds=2.0)
-    daemon.ask_for_hello()
-    hello = daemon.greet()
-    assert (hello.first_seq, hello.next_seq) == (150 - 64 + 1, 151)
-    assert daemon.health.dropped_reports == 150 - 64
-    assert daemon.health.backlog == 64
-    assert [report.seq for report in daemon.reports(64)] == list(range(87, 151))
+    board.reset()
+    second = daemon.greet()
+    assert (second.first_seq, second.next_seq, second.boot != first.boot) == (1, 1, True)
+    board.feed(feed_lines(samples(3)))
+    found: dict[int, dict[int, int]] = {first.boot: {}, 0: {}}
+    while (len(found[first.boot]), len(found[0])) != (96, 3):
+        report = daemon.wait_for("report").report
+        ends = found[report.boot]
+        ends[report.seq] = report.end_s
+        through = next(seq for seq in range(1, 200) if seq not in ends) - 1
+        daemon.send(node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=through, boot=report.boot)))
+    assert found == {
+        first.boot: {seq: 60 * seq for seq in range(1, 97)},
+        0: {seq: 60 * seq for seq in range(1, 4)},
+    }
+    assert (daemon.health.dropped_reports, daemon.health.stack_free > 512) == (0, True)
 
 
 def test_garbage_on_the_line_is_counted_and_the_node_goes_on(start: Start) -> None:

@@ -13,6 +13,7 @@ from attuned.nodes.hub import Hub
 from attuned.nodes.press import Press
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.summary import NodeSummary
 from attuned.nodes.ties import Ties
 from attuned.nodes.trust import STRANGER_LIMIT, Newcomer
 from attuned.nodes.window import Window
@@ -46,7 +47,7 @@ class Listener:
     def on_window(self, conversation: Conversation, window: Window, *, eager: bool) -> None:
         self.windows.append((window, eager))
 
-    def on_repeat(self, conversation: Conversation) -> None:
+    def on_repeat(self, conversation: Conversation, boot: int) -> None:
         self.heard.append("repeat")
 
     def on_hello(self, conversation: Conversation) -> None:
@@ -63,6 +64,9 @@ class Listener:
 
     def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
         self.heard.append("sketch")
+
+    def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None:
+        self.heard.append("summary")
 
     def on_health(self, conversation: Conversation) -> None:
         self.heard.append("health")

@@ -14,6 +14,7 @@ from attuned.nodes.facts import NodeFacts
 from attuned.nodes.frames import EVERY_NODE, HEADER_SIZE, SEALED, FrameError, call, check_frame, read_message
 from attuned.nodes.press import Press
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.summary import NodeSummary
 from attuned.nodes.trust import Newcomer, Trust
 from attuned.nodes.window import Window
 
@@ -35,7 +36,7 @@ CALL_MS = 5_000
 COUNT_LIMIT = (1 << 32) - 1
 
 # What a node says besides its hello.
-HEARD = frozenset({"report", "time_ack", "label_ack", "button", "drift_sketch", "health"})
+HEARD = frozenset({"report", "time_ack", "label_ack", "button", "drift_sketch", "health", "summary"})
 
 _HELLO_REQUEST = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
 
@@ -71,12 +72,13 @@ class Listener(Protocol):
     """Who wants to know what nodes say. Called from within the event loop; must not wait."""
 
     def on_window(self, conversation: Conversation, window: Window, *, eager: bool) -> None: ...
-    def on_repeat(self, conversation: Conversation) -> None: ...
+    def on_repeat(self, conversation: Conversation, boot: int) -> None: ...
     def on_hello(self, conversation: Conversation) -> None: ...
     def on_tie(self, conversation: Conversation, tie: Tie) -> None: ...
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None: ...
     def on_press(self, conversation: Conversation, press: Press) -> None: ...
     def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None: ...
+    def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None: ...
     def on_health(self, conversation: Conversation) -> None: ...
     def on_newcomer(self, newcomer: Newcomer) -> None: ...
     def on_confirmed(self, node: str) -> None: ...
@@ -269,14 +271,25 @@ class Hub:
             if press is not None:
                 self._listener.on_press(conversation, press)
         elif body == "drift_sketch":
-            replies, sketch = conversation.sketch(message.drift_sketch, now)
-            self._answer(conversation, replies)
-            if sketch is not None:
-                self._listener.on_sketch(conversation, sketch)
+            self._sketch(conversation, message.drift_sketch, now)
+        elif body == "summary":
+            self._summary(conversation, message.summary, now)
         elif body == "health":
             conversation.take_health(message.health)
             self._listener.on_health(conversation)
         return body in HEARD
+
+    def _sketch(self, conversation: Conversation, sketch: node_pb2.DriftSketch, now: int) -> None:
+        replies, found = conversation.sketch(sketch, now)
+        self._answer(conversation, replies)
+        if found is not None:
+            self._listener.on_sketch(conversation, found)
+
+    def _summary(self, conversation: Conversation, summary: node_pb2.Summary, now: int) -> None:
+        replies, found = conversation.summary(summary, now)
+        self._answer(conversation, replies)
+        if found is not None:
+            self._listener.on_summary(conversation, found)
 
     def _hello(self, link: Link, conversation: Conversation, hello: node_pb2.Hello) -> None:
         if hello.node_id.hex() != conversation.node:
@@ -301,15 +314,16 @@ class Hub:
     def _report(self, conversation: Conversation, report: node_pb2.Report, now: int) -> None:
         if not conversation.room:
             return
-        if not conversation.boot.ties.ticks_ms:
-            self.send(conversation, _HELLO_REQUEST)
-            return
-        self._answer(conversation, conversation.retie(report.end_s, now))
+        if not conversation.is_earlier(report.boot):
+            if not conversation.boot.ties.ticks_ms:
+                self.send(conversation, _HELLO_REQUEST)
+                return
+            self._answer(conversation, conversation.retie(report.end_s, now))
         window = conversation.report(report, now)
         if window is not None:
             self._listener.on_window(conversation, window, eager=len(conversation.pending) >= EAGER_REPORTS)
-        elif report.seq in conversation.boot.sequence:
-            self._listener.on_repeat(conversation)
+        elif conversation.has(report):
+            self._listener.on_repeat(conversation, report.boot)
 
     def _answer(self, conversation: Conversation, replies: list[node_pb2.DaemonMessage]) -> None:
         for reply in replies:

@@ -4,7 +4,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 6
+WINDOWS_VERSION = 7
 
 attune = Migrations("attune")
 ATTUNE_VERSION = 10
@@ -97,6 +97,18 @@ def _windows_6(database: sqlite_utils.Database) -> None:
         "CREATE TABLE sketches (node TEXT NOT NULL, to_utc_ms INTEGER NOT NULL, boot INTEGER NOT NULL,"
         " number INTEGER NOT NULL, from_utc_ms INTEGER NOT NULL, schema TEXT NOT NULL, windows INTEGER NOT NULL,"
         " counts BLOB NOT NULL, PRIMARY KEY (node, to_utc_ms, boot, number)) WITHOUT ROWID",
+    )
+
+
+@windows(name="7_summaries_of_reports")
+def _windows_7(database: sqlite_utils.Database) -> None:
+    # What is left of reports that nodes could not keep: how many by class, a byte each, and means of their features.
+    _run(
+        database,
+        "CREATE TABLE summaries (node TEXT NOT NULL, to_utc_ms INTEGER NOT NULL, boot INTEGER NOT NULL,"
+        " number INTEGER NOT NULL, from_utc_ms INTEGER NOT NULL, schema TEXT NOT NULL, reports INTEGER NOT NULL,"
+        " class_reports BLOB NOT NULL, features BLOB NOT NULL, PRIMARY KEY (node, to_utc_ms, boot, number))"
+        " WITHOUT ROWID",
     )
 
 

@@ -75,7 +75,8 @@ class Node:
     ) -> None:
         """Starts with the link down, on the factory release. node_id has 8 bytes, boot 32 bits.
 
-        Keys are random, and what the node knows ends with it, unless it has a keeper. A `test` node says that it is one.
+        Keys are random, and what the node knows ends with it, unless it has a keeper. A `test` node says that it is
+        one.
         """
         if len(node_id) != NODE_ID_SIZE:
             raise ValueError(f"A node id has 8 bytes, not {len(node_id)}.")

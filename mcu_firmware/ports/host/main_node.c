@@ -88,7 +88,7 @@ static void print_code(const fleet *nodes) {
 int main(int argc, char **argv) {
     static source feed;
     static fleet nodes;
-    stores kept;
+    stores kept = {0};
     machine_name("attune-node");
     node_options o = {.window = "60"};
     read_options(&o, argc, argv);

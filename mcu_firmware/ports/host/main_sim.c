@@ -94,7 +94,7 @@ int main(int argc, char **argv) {
     machine_name("attune-sim");
     sim_options o = {0};
     read_options(&o, argc, argv);
-    stores kept;
+    stores kept = {0};
     fleet_setup setup = {.feed = &feed, .kept = &kept};
     if (o.codes) {
         open_stores(&o, &setup);
