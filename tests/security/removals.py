@@ -89,7 +89,7 @@ UPDATES = [
     Removal(
         "an update gives what was announced",
         f"{CORE}/update/envelope.c",
-        "memcmp(digest, update->result, sizeof digest) == 0 ? ATTUNE_UPDATE_OK : ATTUNE_UPDATE_DIGEST",
+        "memcmp(digest, announced, sizeof digest) == 0 ? ATTUNE_UPDATE_OK : ATTUNE_UPDATE_DIGEST",
         "ATTUNE_UPDATE_OK",
         f"{C_TESTS}/test_update.c::what_gives_something_else_is_refused",
     ),
