@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 6
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 10
+ATTUNE_VERSION = 11
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -223,4 +223,19 @@ def _attune_10(database: sqlite_utils.Database) -> None:
         # Secrets of codes, until their nodes have come.
         "CREATE TABLE node_codes (hint TEXT PRIMARY KEY, psk BLOB NOT NULL, room TEXT NOT NULL, name TEXT NOT NULL,"
         " take_over INTEGER NOT NULL, told_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
+    )
+
+
+@attune(name="11_deliveries")
+def _attune_11(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Releases on their way to nodes, the newest of each node. before, base: digests (hex) of what the node ran when
+        # it was wanted, and when its envelope was signed, by the key of that number. An envelope stays until its end.
+        "CREATE TABLE deliveries (node TEXT PRIMARY KEY, target TEXT NOT NULL, sequence INTEGER NOT NULL,"
+        " stage TEXT NOT NULL, reason TEXT NOT NULL, windows INTEGER NOT NULL, differing INTEGER NOT NULL,"
+        " since_utc_ms INTEGER NOT NULL, before TEXT NOT NULL, envelope BLOB NOT NULL, base TEXT NOT NULL,"
+        " signing_key INTEGER NOT NULL, signed_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
+        # The highest sequence number that was ever given to an update for a node.
+        "CREATE TABLE update_numbers (node TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID",
     )
