@@ -1,5 +1,6 @@
 """Updates of nodes in the running daemon: who signs them, which key nodes go by, and what is on its way to them."""
 
+import logging
 from dataclasses import replace
 
 from attune_proto.v1 import node_pb2
@@ -15,6 +16,8 @@ from attuned.updates.deliveries import Deliveries, Sources
 from attuned.updates.signing import Signer
 from attuned.updates.signing_keys import SigningKeys
 
+log = logging.getLogger(__name__)
+
 
 class Updating:
     """Puts the parts together, and hands them what nodes say. Without a signer in `settings` nodes get no updates."""
@@ -23,6 +26,7 @@ class Updating:
         self.signer = Signer(settings.signer) if settings.signer else None
         self.keys = SigningKeys(clock, self.signer, hub.send) if self.signer else None
         self._hub = hub
+        self._objections: set[str] = set()
         self.deliveries = Deliveries(
             clock,
             Sources(store.deliveries, store.releases, hub.conversations),
@@ -54,7 +58,19 @@ class Updating:
         """A node has said what it runs. It is told the key that signs updates, if it does not know it."""
         if self.keys is not None:
             self.keys.tell(conversation)
+            self._note(conversation, self.keys.objection(conversation))
         self.deliveries.heard(conversation, fresh=fresh)
+
+    def _note(self, conversation: Conversation, objection: str) -> None:
+        """The log and `attune nodes` say once what keeps keys from a node."""
+        node = conversation.node
+        if objection and node not in self._objections:
+            log.warning("Node %s takes no updates: %s", node, objection)
+            conversation.refuse(objection)
+        if objection:
+            self._objections.add(node)
+        else:
+            self._objections.discard(node)
 
     def on_signing_key_ack(self, conversation: Conversation, ack: node_pb2.SigningKeyAck) -> None:
         """A node has said which key it goes by now."""

@@ -202,7 +202,7 @@ def test_the_process_signs_updates_and_nothing_else(process: Signer) -> None:
     async def scenario() -> None:
         keys = await process.keys()
         made = world.made(Kind.HEAD)
-        envelope = await process.sign(made.update)
+        envelope = await process.sign(made.update, keys.last)
         node = UpdatingNode(keys.last, world.NODE.digest, world.base(), world.HIGHEST)
         assert node.take(envelope)[0] is Verdict.OK
         message = made.update.message

@@ -1,12 +1,12 @@
-"""One release on its way to one node: what is heard goes in, what to say and what is true from then on come out. No I/O.
+"""One release on its way to one node: what is heard goes in, what to say and what is true from then on come out.
 
     WAITING -> SENDING -> TRIAL -> COMMITTING -> COMMITTED
                             |  -> ENDING -> ENDED
                             +--> FAILED
 
-The node's own word counts: whatever it says that it runs is where its delivery stands, so messages that were lost,
-repeated or answered late, and restarts of either side, lead to the same end. A `Step` whose delivery has changed has to
-be on the disk before its messages go out.
+No I/O. The node's own word counts: whatever it says that it runs is where its delivery stands, so messages that were
+lost, repeated or answered late, and restarts of either side, lead to the same end. A `Step` whose delivery has changed
+has to be on the disk before its messages go out.
 """
 
 from dataclasses import dataclass, field, replace
