@@ -22,7 +22,7 @@ from attuned.updates.envelope import Update
 from attuned.updates.signing import NumberPassedError, SigningError
 from attuned.updates.signing_keys import SigningKeys
 from attuned.updates.statements import Chain, SigningKey, statement
-from daemon_world import NOON, FakeClock
+from daemon_world import FakeClock
 
 NODE = world.NODE_ID.hex()
 ROOM = "r"
@@ -33,8 +33,14 @@ def release(seed: int, node: str = NODE, **more: Any) -> Release:
     types = {node: NodeType(sensors=world.SCHEMA.sensor_bytes.hex(), window_s=60)}
     head = delivered(world.taught(seed), world.SCHEMA)
     values: dict[str, Any] = {"state": head.export().hex(), "through_label": 70 + seed}
-    fixed = {"room": ROOM, "node": node, "types": types, "step_s": 60, "schema_hash": world.SCHEMA.hash.hex()}
-    return Release(**fixed, **(values | more), model=RoomModel(), blocks=())
+    fixed: dict[str, Any] = {
+        "room": ROOM,
+        "node": node,
+        "types": types,
+        "step_s": 60,
+        "schema_hash": world.SCHEMA.hash.hex(),
+    }
+    return Release(**(fixed | values | more), model=RoomModel(), blocks=())
 
 
 def large(seed: int) -> Release:
@@ -87,8 +93,13 @@ class FakeNode:
     @property
     def running(self) -> node_pb2.Running:
         trial = self.sequence if self.trial else 0
-        numbers = {"highest": self.highest, "signing_key": self.number, "trial": trial, "last_trial": self.last_trial}
-        return node_pb2.Running(release=self.committed.digest, **numbers)
+        return node_pb2.Running(
+            release=self.committed.digest,
+            highest=self.highest,
+            signing_key=self.number,
+            trial=trial,
+            last_trial=self.last_trial,  # type: ignore[arg-type]
+        )
 
     def hello(self) -> node_pb2.Hello:
         return node_pb2.Hello(
@@ -114,21 +125,23 @@ class FakeNode:
 
     def receive(self, message: node_pb2.DaemonMessage) -> list[Any]:
         """The messages that answer one of the daemon's."""
-        body = message.WhichOneof("body")
-        if body == "update":
-            return self._judge(message.update)
-        if body == "update_chunk":
-            return self._chunk(message.update_chunk)
-        if body == "trial_decision":
-            return self._decide(message.trial_decision)
-        if body == "hello_request":
-            return [self.hello()]
-        if body == "signing_keys":
-            return self._follow(message.signing_keys)
-        if body == "command" and message.command.signing_key and not self.number:
-            said = message.command.signing_key
+        body = message.WhichOneof("body") or ""
+        taken: dict[str, Callable[[Any], list[Any]]] = {
+            "update": self._judge,
+            "update_chunk": self._chunk,
+            "trial_decision": self._decide,
+            "hello_request": lambda _: [self.hello()],
+            "signing_keys": self._follow,
+            "command": self._obey,
+        }
+        return taken[body](getattr(message, body)) if body in taken else []
+
+    def _obey(self, command: node_pb2.Command) -> list[Any]:
+        if command.signing_key and not self.number:
+            said = command.signing_key
             self.number, self.key = int.from_bytes(said[:4], "little"), said[4:]
-            return [node_pb2.SigningKeyAck(number=self.number, result=1), self.health()]
+            ok = node_pb2.SIGNING_KEY_RESULT_OK
+            return [node_pb2.SigningKeyAck(number=self.number, result=ok), self.health()]
         return []
 
     def go_back(self, why: int) -> None:
@@ -370,6 +383,3 @@ async def ready(made: Release | None = None, **more: Any) -> Daemon:
     await daemon.connect()
     assert daemon.node.number == daemon.signer.chain.number
     return daemon
-
-
-assert NOON

@@ -36,7 +36,7 @@ BAD = [
     ),
     (
         SITE + "[mqqt]",
-        "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, retraining, updates, api, clock",
+        "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, retraining, updates, api",
     ),
     (SITE + "[mqtt]\nport = 0", "key mqtt.port is not right; write a port from 1 to 65535, such as port = 1883."),
     (SITE + '[mqtt]\nport = "many"', "key mqtt.port is not right; write a port from 1 to 65535"),

@@ -1,5 +1,6 @@
 """The course of one delivery, whatever is heard and in whatever order: no I/O, no node, no clock."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -84,22 +85,20 @@ events = st.builds(
 
 
 def happen(course: Course, event: Event, kind: Kind, now: int) -> Step:
-    match event.what:
-        case "hear":
-            return machine.hear(course, event.running, now, fresh=event.flag)
-        case "ack":
-            ident = transfer_id(world.made(kind).envelope) if event.flag else bytes(16)
-            return machine.acknowledge(course, node_pb2.UpdateAck(id=ident, offset=event.number), now)
-        case "judge":
-            said = node_pb2.UpdateVerdict(sequence=SEQUENCE, result=event.number % 10)  # type: ignore[arg-type]
-            return machine.judge(course, said, now)
-        case "decide":
-            return machine.decide(course, commit=event.flag, now_utc_ms=now)
-        case "weigh":
-            return Step(machine.weigh(course, event.number % 32, now))
-        case "sign" if machine.ready_to_sign(course, now):
-            return machine.sign(course, replace(signed(kind), key=event.running.signing_key), now)
-    return machine.wait(course, now)
+    ident = transfer_id(world.made(kind).envelope) if event.flag else bytes(16)
+    ack = node_pb2.UpdateAck(id=ident, offset=event.number)
+    verdict = node_pb2.UpdateVerdict(sequence=SEQUENCE, result=event.number % 10)  # type: ignore[arg-type]
+    found: dict[str, Callable[[], Step]] = {
+        "hear": lambda: machine.hear(course, event.running, now, fresh=event.flag),
+        "ack": lambda: machine.acknowledge(course, ack, now),
+        "judge": lambda: machine.judge(course, verdict, now),
+        "decide": lambda: machine.decide(course, commit=event.flag, now_utc_ms=now),
+        "weigh": lambda: Step(machine.weigh(course, event.number % 32, now)),
+        "wait": lambda: machine.wait(course, now),
+    }
+    if event.what == "sign" and machine.ready_to_sign(course, now):
+        return machine.sign(course, replace(signed(kind), key=event.running.signing_key), now)
+    return found.get(event.what, found["wait"])()
 
 
 @given(st.sampled_from([Kind.HEAD, Kind.MODEL]), st.lists(events, max_size=40))
