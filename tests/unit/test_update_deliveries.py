@@ -382,7 +382,6 @@ async def test_a_trial_of_which_nothing_is_known_is_ended() -> None:
     ("more", "said"),
     [
         ({"hardware": ""}, "flash the firmware"),
-        ({"class_capacity": 0}, "flash the firmware"),
         ({"class_capacity": 1}, "has room for 1"),
     ],
 )

@@ -245,7 +245,7 @@ class Deliveries:
         facts, running = conversation.facts if conversation else None, course.heard
         if conversation is None or facts is None or running is None:
             raise _LaterError("The node has not said yet what it runs.")
-        if not facts.hardware or not facts.class_capacity:
+        if not facts.hardware:
             raise PlanError("Its firmware takes no updates: flash the firmware of this version.")
         target = await self._target(course.delivery, facts)
         if target.digest.hex() == running.release:
