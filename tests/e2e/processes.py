@@ -71,6 +71,7 @@ class SigningProcess:
 
     def start(self) -> None:
         """Starts it, or starts it again with the key of then; returns when it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "signing-chain").exists():
             self._run("create")
         command = ["serve", "--key", str(self.folder / "signing-key"), "--chain", str(self.folder / "signing-chain")]
