@@ -382,18 +382,19 @@ async def test_a_trial_of_which_nothing_is_known_is_ended() -> None:
     ("more", "said"),
     [
         ({"hardware": ""}, "flash the firmware"),
-        ({"class_capacity": 1}, "has room for 1"),
+        ({"class_capacity": 2}, "tells 3 classes apart, the node has room for 2"),
     ],
 )
 async def test_a_node_that_cannot_run_it(more: dict[str, object], said: str) -> None:
-    daemon = Daemon(releases=FakeReleases([row(HEAD)]))
+    made = release(1, state=world.taught(1, classes=3).export().hex())
+    daemon = Daemon(releases=FakeReleases([row(made)]))
     await daemon.keys.ask()
     hello = daemon.node.hello
     daemon.node.hello = lambda: type(hello())(  # type: ignore[method-assign]
         **{field.name: getattr(hello(), field.name) for field in hello().DESCRIPTOR.fields} | more
     )
     await daemon.connect()
-    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.deliveries.want(NODE, made.id)
     await daemon.settle()
     assert daemon.delivery is not None
     assert (daemon.stage, said in daemon.delivery.reason) == (Stage.FAILED, True)

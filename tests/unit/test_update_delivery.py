@@ -200,6 +200,6 @@ def test_windows_of_a_trial_are_counted() -> None:
     course = on_trial()
     for trial, end in ((2, NOW + 1), (17, NOW + 2), (16, NOW + 3), (0, NOW + 4), (2, NOW)):
         course = machine.weigh(course, trial, end)
-    # Of the third the committed release alone knew something, the fourth was of no trial, the last ended before anything
-    # was signed.
+    # Of the third the committed release alone knew something, the fourth was of no trial, the last ended before any
+    # envelope was signed.
     assert (course.delivery.windows, course.delivery.differing) == (3, 2)
