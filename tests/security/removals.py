@@ -118,9 +118,16 @@ UPDATES = [
     Removal(
         "the signer signs updates and nothing else",
         "daemon/attuned/updates/signer.py",
-        "message = read_message(body).message",
-        "message = body",
+        "        return REFUSED, str(error).encode()\n    if passed",
+        "        return DONE, desk.key.private.sign(body)\n    if passed",
         "tests/unit/test_update_signer.py::test_the_process_signs_updates_and_nothing_else",
+    ),
+    Removal(
+        "no node gets two updates with one number",
+        "daemon/attuned/updates/numbers.py",
+        "if update.sequence <= highest:",
+        "if update.sequence < 0:",
+        "tests/unit/test_update_signer.py::test_no_node_gets_two_updates_with_one_number",
     ),
 ]
 
