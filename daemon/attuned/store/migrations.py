@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 6
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 10
+ATTUNE_VERSION = 11
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -223,4 +223,21 @@ def _attune_10(database: sqlite_utils.Database) -> None:
         # Secrets of codes, until their nodes have come.
         "CREATE TABLE node_codes (hint TEXT PRIMARY KEY, psk BLOB NOT NULL, room TEXT NOT NULL, name TEXT NOT NULL,"
         " take_over INTEGER NOT NULL, told_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
+    )
+
+
+@attune(name="12_rollouts")
+def _attune_12(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # plan and position are JSON; author is empty where the daemon began by itself, trigger says why.
+        "CREATE TABLE rollouts (number INTEGER PRIMARY KEY, state TEXT NOT NULL, author TEXT NOT NULL,"
+        " trigger TEXT NOT NULL, plan TEXT NOT NULL, position TEXT NOT NULL)",
+        # A row a node, in order of place. replaced: it runs something newer; body: the rest of it, as JSON.
+        "CREATE TABLE rollout_pairs (rollout INTEGER NOT NULL, node TEXT NOT NULL, place INTEGER NOT NULL,"
+        " target TEXT NOT NULL, step TEXT NOT NULL, replaced INTEGER NOT NULL, body TEXT NOT NULL,"
+        " PRIMARY KEY (rollout, node)) WITHOUT ROWID",
+        # Who did what to a rollout, and why; an author that is empty is the daemon.
+        "CREATE TABLE rollout_acts (number INTEGER PRIMARY KEY, rollout INTEGER NOT NULL, utc_ms INTEGER NOT NULL,"
+        " author TEXT NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL)",
     )

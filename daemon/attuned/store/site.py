@@ -14,6 +14,7 @@ from attuned.store.database import Database
 from attuned.store.drift import DriftStore
 from attuned.store.keys import KeyStore
 from attuned.store.releases import ReleaseStore
+from attuned.store.rollouts import RolloutStore
 
 # The longest label that the store is ever given, milliseconds: what overlaps a moment began at most so long before it.
 LONGEST_MS = 7 * 24 * 3_600_000
@@ -84,6 +85,7 @@ class SiteStore:
         self.accuracy = AccuracyStore(self._database)
         self.releases = ReleaseStore(self._database)
         self.keys = KeyStore(self._database)
+        self.rollouts = RolloutStore(self._database)
 
     @property
     def database(self) -> Database:

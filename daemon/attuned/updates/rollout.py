@@ -23,6 +23,9 @@ TRIAL_MS = 22 * HOUR_MS
 # After which the way back is tried again on a node that refused it.
 RETRY_MS = HOUR_MS
 
+# Shares are decimal fractions: what is reached in the plan's digits is reached.
+_EPSILON = 1e-9
+
 _UNTOUCHED = "nothing was sent to it"
 _REPLACED = "another update took its place"
 
@@ -187,11 +190,13 @@ class Told:
 
 @dataclass(frozen=True)
 class Dropped:
-    """Nothing comes of what was wished for a node: it cannot be delivered, or never was wished for."""
+    """Nothing comes of what was wished for a node: it cannot be delivered, or never was wished for. `gone`: nobody
+    knows the node any more."""
 
     now_utc_ms: int
     node: str
     reason: str
+    gone: bool = False
 
 
 Event = Tick | Changed | Judged | Told | Dropped
@@ -331,6 +336,8 @@ def _taken_back(state: State, pair: Pair, delivery: Delivery) -> Pair:
 
 
 def _dropped(rollout: Rollout, pair: Pair, event: Dropped) -> Pair:
+    if event.gone and pair.step in _MOVING:
+        return _left(pair, event.reason)
     if pair.step is Step.LEAVING:
         again = pair.straggler and rollout.state in {State.RUNNING, State.PAUSED}
         return _again(pair) if again else _left(pair, pair.reason)
@@ -464,7 +471,7 @@ def _filled(rollout: Rollout, event: Tick) -> Rollout:
     """Canaries that are out of reach are replaced by whoever comes next, so that none is skipped."""
     if rollout.stage:
         return rollout
-    missing = rollout.plan.canary - sum(not pair.straggler for pair in rollout.members(0))
+    missing = rollout.plan.canary - len(counted(rollout, 0))
     here = [p for p in rollout.pairs.values() if p.step is Step.QUEUED and p.node in event.reachable]
     spare = [p for p in here if p.straggler or p.stage]
     chosen = {pair.node for pair in sorted(spare, key=lambda pair: pair.stage)[: max(missing, 0)]}
@@ -497,12 +504,17 @@ def _advanced(rollout: Rollout, now_utc_ms: int) -> Rollout:
         rollout = _rolled_back(rollout, trouble)
     while rollout.state is State.RUNNING and not rollout.in_tail and _passed(rollout):
         rollout = replace(rollout, stage=rollout.stage + 1, stage_utc_ms=now_utc_ms)
-    steps = {pair.step for pair in rollout.pairs.values()}
-    if rollout.state is State.RUNNING and steps <= SETTLED:
+    if rollout.state is State.RUNNING and all(_is_through(rollout, pair, now_utc_ms) for pair in rollout.pairs.values()):
         return replace(rollout, state=State.DONE)
-    if rollout.state is State.ROLLING_BACK and not steps & {Step.LEAVING, Step.RETURNING, Step.UNDER_WAY}:
+    if rollout.state is State.ROLLING_BACK and not any(pair.step in _MOVING for pair in rollout.pairs.values()):
         return replace(rollout, state=State.STOPPED)
     return rollout
+
+
+def _is_through(rollout: Rollout, pair: Pair, now_utc_ms: int) -> bool:
+    """Behind the rollout's end nobody waits for a node that has only its answer to give."""
+    told = pair.step in _MOVING and pair.at in {Stage.ENDING, Stage.COMMITTING}
+    return pair.step in SETTLED or (told and now_utc_ms >= rollout.ends_utc_ms)
 
 
 def counted(rollout: Rollout, stage: int) -> list[Pair]:
@@ -521,7 +533,7 @@ def _trouble(rollout: Rollout) -> str:
     else:
         stages = [pair for pair in counted(rollout, rollout.stage) if not pair.away]
     failed = sum(pair.step is Step.FAILED for pair in stages)
-    if not failed or failed < rollout.plan.error_share * len(stages):
+    if not failed or failed + _EPSILON < rollout.plan.error_share * len(stages):
         return ""
     return f"{failed} of {len(stages)} nodes went wrong"
 
@@ -530,6 +542,6 @@ def _passed(rollout: Rollout) -> bool:
     members = counted(rollout, rollout.stage)
     committed = sum(pair.step is Step.COMMITTED for pair in members)
     if not members:
-        # Without a single canary nothing is known of the releases; while nobody can be one, they wait.
-        return rollout.stage > 0 or all(pair.step in SETTLED for pair in rollout.pairs.values())
-    return committed >= rollout.plan.success_share * len(members)
+        # Without a single canary nothing is known of the releases: the others wait until somebody can be one.
+        return rollout.stage > 0
+    return committed + _EPSILON >= rollout.plan.success_share * len(members)

@@ -47,7 +47,7 @@ class Choices:
             raise RequestError("The canary is a number of nodes from 1 on, or a share from 1% to 100%.")
         if not 0 < self.error_share <= 1 or not 0 < self.success_share <= 1:
             raise RequestError("Shares are more than 0% and at most 100%.")
-        if self.success_share + self.error_share > 1:
+        if self.success_share + self.error_share > 1 + 1e-9:
             raise RequestError(
                 "The shares of success and of error are at most 100% together, or a stage could end without either."
             )
