@@ -83,6 +83,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             group.create_task(site.errands.run(), name="errands")
             group.create_task(site.lessons.errands.run(), name="lessons")
             group.create_task(site.run_rounds(), name="rounds")
+            group.create_task(site.updating.deliveries.errands.run(), name="deliveries")
             group.create_task(site.retraining.run(), name="retraining")
             group.create_task(site.retraining.watch(site.labels.in_force, site.drifting_rooms), name="triggers")
             group.create_task(site.detector.run(), name="drift")

@@ -136,6 +136,17 @@ class RetrainingSettings(_Table):
     )
 
 
+class UpdateSettings(_Table):
+    """Who signs updates for nodes. Without a signer nodes get none."""
+
+    signer: Annotated[Path, AfterValidator(_socket_path)] | None = Field(
+        None, description='the socket of attune-signer, such as signer = "/run/attune-signer/signer.sock"'
+    )
+    automatic: bool = Field(
+        True, description="false to send nodes only what somebody asks for, such as automatic = false"
+    )
+
+
 class GatewaySettings(_Table):
     listen: list[Annotated[str, AfterValidator(_gateway_address)]] = Field(
         ["unix:/run/attune/gateway.sock"],
@@ -188,6 +199,7 @@ class Settings(_Table):
     mqtt: MqttSettings | None = Field(None, description="a table [mqtt]")
     gateways: GatewaySettings = Field(GatewaySettings(), description="a table [gateways]")
     retraining: RetrainingSettings = Field(RetrainingSettings(), description="a table [retraining]")
+    updates: UpdateSettings = Field(UpdateSettings(), description="a table [updates]")
     api: ApiSettings = Field(ApiSettings(), description="a table [api]")
     clock: ClockSettings | None = Field(None, description="a table [clock]")
     rooms: list[RoomSettings] = Field([], description="a table [[rooms]] for each room")

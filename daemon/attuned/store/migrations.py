@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 6
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 11
+ATTUNE_VERSION = 12
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -226,6 +226,23 @@ def _attune_10(database: sqlite_utils.Database) -> None:
     )
 
 
+<<<<<<< HEAD
+@attune(name="11_deliveries")
+def _attune_11(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Releases on their way to nodes, the newest of each node. before, base: digests (hex) of what the node ran when
+        # it was wanted, and when its envelope was signed, by the key of that number. An envelope stays until its end.
+        "CREATE TABLE deliveries (node TEXT PRIMARY KEY, target TEXT NOT NULL, sequence INTEGER NOT NULL,"
+        " stage TEXT NOT NULL, reason TEXT NOT NULL, windows INTEGER NOT NULL, differing INTEGER NOT NULL,"
+        " since_utc_ms INTEGER NOT NULL, before TEXT NOT NULL, envelope BLOB NOT NULL, base TEXT NOT NULL,"
+        " signing_key INTEGER NOT NULL, signed_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
+        # The highest sequence number that was ever given to an update for a node.
+        "CREATE TABLE update_numbers (node TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID",
+>>>>>>> deliveries
+    )
+
+
 @attune(name="12_rollouts")
 def _attune_12(database: sqlite_utils.Database) -> None:
     _run(
@@ -240,4 +257,4 @@ def _attune_12(database: sqlite_utils.Database) -> None:
         # Who did what to a rollout, and why; an author that is empty is the daemon.
         "CREATE TABLE rollout_acts (number INTEGER PRIMARY KEY, rollout INTEGER NOT NULL, utc_ms INTEGER NOT NULL,"
         " author TEXT NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL)",
-    )
+=======
