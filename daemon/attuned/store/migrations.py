@@ -226,7 +226,6 @@ def _attune_10(database: sqlite_utils.Database) -> None:
     )
 
 
-<<<<<<< HEAD
 @attune(name="11_deliveries")
 def _attune_11(database: sqlite_utils.Database) -> None:
     _run(
@@ -239,7 +238,6 @@ def _attune_11(database: sqlite_utils.Database) -> None:
         " signing_key INTEGER NOT NULL, signed_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
         # The highest sequence number that was ever given to an update for a node.
         "CREATE TABLE update_numbers (node TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID",
->>>>>>> deliveries
     )
 
 
@@ -257,4 +255,4 @@ def _attune_12(database: sqlite_utils.Database) -> None:
         # Who did what to a rollout, and why; an author that is empty is the daemon.
         "CREATE TABLE rollout_acts (number INTEGER PRIMARY KEY, rollout INTEGER NOT NULL, utc_ms INTEGER NOT NULL,"
         " author TEXT NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL)",
-=======
+    )

@@ -92,7 +92,8 @@ class ReleaseStore:
         """The states of releases by id; of those that are not there nothing."""
         rows = await self._database.read(
             lambda connection: connection.execute(
-                "SELECT id, state FROM releases WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(sorted(ids)),)
+                "SELECT id, state FROM releases WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(sorted(ids)),),
             ).fetchall()
         )
         return dict(rows)

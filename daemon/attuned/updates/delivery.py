@@ -24,7 +24,7 @@ AGAIN_MS = 15_000
 AGAIN_AT_MOST_MS = 300_000
 
 # In Report.trial: the class that the trial's evidence favours, and whether the committed release's differs.
-_FAVOURED, _DIFFERS = 0x0F, 0x10
+FAVOURED, DIFFERS = 0x0F, 0x10
 
 # Of UpdateResult: another update is on trial.
 BUSY = 8
@@ -234,9 +234,9 @@ def weigh(course: Course, trial: int, end_utc_ms: int) -> Course:
     delivery, signed = course.delivery, course.signed
     on_trial = delivery.stage in (Stage.TRIAL, Stage.COMMITTING, Stage.ENDING)
     # Reports that waited in the node may be of a trial before.
-    if not on_trial or signed is None or not trial & _FAVOURED or end_utc_ms <= signed.utc_ms:
+    if not on_trial or signed is None or not trial & FAVOURED or end_utc_ms <= signed.utc_ms:
         return course
-    differing = delivery.differing + bool(trial & _DIFFERS)
+    differing = delivery.differing + bool(trial & DIFFERS)
     return replace(course, delivery=replace(delivery, windows=delivery.windows + 1, differing=differing))
 
 

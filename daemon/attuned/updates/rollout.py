@@ -63,7 +63,7 @@ class Word(StrEnum):
 
 SETTLED = {Step.COMMITTED, Step.FAILED, Step.LEFT, Step.RETURNED}
 ACTIVE = {State.RUNNING, State.PAUSED, State.ROLLING_BACK}
-_MOVING = {Step.UNDER_WAY, Step.LEAVING, Step.RETURNING}
+MOVING = {Step.UNDER_WAY, Step.LEAVING, Step.RETURNING}
 _EARLY = {None, Stage.WAITING, Stage.SENDING}
 _OVER = {Stage.ENDED, Stage.FAILED}
 
@@ -190,8 +190,8 @@ class Told:
 
 @dataclass(frozen=True)
 class Dropped:
-    """Nothing comes of what was wished for a node: it cannot be delivered, or never was wished for. `gone`: nobody
-    knows the node any more."""
+    """Nothing comes of what was wished for a node: it cannot be delivered, or never was wished for. `gone`: nor ever
+    will, such as for a node that nobody knows any more."""
 
     now_utc_ms: int
     node: str
@@ -223,12 +223,15 @@ def mark_of(delivery: Delivery | None) -> Mark:
 
 def allowed(state: State, word: Word) -> bool:
     """Whether a person may say this to a rollout in that state."""
-    return state in {
-        Word.PAUSE: {State.RUNNING},
-        Word.RESUME: {State.PAUSED},
-        Word.ABORT: {State.RUNNING, State.PAUSED},
-        Word.ROLL_BACK: {State.RUNNING, State.PAUSED, State.DONE, State.ABORTED},
-    }[word]
+    return (
+        state
+        in {
+            Word.PAUSE: {State.RUNNING},
+            Word.RESUME: {State.PAUSED},
+            Word.ABORT: {State.RUNNING, State.PAUSED},
+            Word.ROLL_BACK: {State.RUNNING, State.PAUSED, State.DONE, State.ABORTED},
+        }[word]
+    )
 
 
 def apply(rollout: Rollout, event: Event) -> Rollout:
@@ -251,7 +254,7 @@ def commands(rollout: Rollout, newest: Callable[[str], Delivery | None]) -> list
     """What is to be done now; none of it does harm when done twice."""
     found: list[Command] = []
     for pair in rollout.pairs.values():
-        if pair.step not in _MOVING:
+        if pair.step not in MOVING:
             continue
         delivery = newest(pair.node)
         if not pair.owns(delivery):
@@ -263,11 +266,12 @@ def commands(rollout: Rollout, newest: Callable[[str], Delivery | None]) -> list
 
 
 def vanished(rollout: Rollout, newest: Callable[[str], Delivery | None]) -> list[str]:
-    """Nodes from which something is to be taken back that never was wished for."""
+    """Nodes from which something is to be taken back that never was wished for, and nodes that were removed."""
     return [
         pair.node
         for pair in rollout.pairs.values()
-        if pair.step is Step.LEAVING and not pair.owns(newest(pair.node))
+        if (pair.step is Step.LEAVING and not pair.owns(newest(pair.node)))
+        or (pair.step in MOVING and pair.seen and newest(pair.node) is None and pair.at is not Stage.FAILED)
     ]
 
 
@@ -297,7 +301,7 @@ def _changed(rollout: Rollout, pair: Pair, event: Changed) -> Pair:
     delivery = event.delivery
     if pair.step is Step.COMMITTED:
         return replace(pair, replaced=True) if _newer_runs(pair, delivery) else pair
-    if pair.step not in _MOVING:
+    if pair.step not in MOVING:
         return pair
     if not pair.owns(delivery):
         # The same delivery that was there before the wish says nothing; one of somebody else has ended ours.
@@ -336,7 +340,7 @@ def _taken_back(state: State, pair: Pair, delivery: Delivery) -> Pair:
 
 
 def _dropped(rollout: Rollout, pair: Pair, event: Dropped) -> Pair:
-    if event.gone and pair.step in _MOVING:
+    if event.gone and pair.step in MOVING | {Step.QUEUED}:
         return _left(pair, event.reason)
     if pair.step is Step.LEAVING:
         again = pair.straggler and rollout.state in {State.RUNNING, State.PAUSED}
@@ -504,16 +508,18 @@ def _advanced(rollout: Rollout, now_utc_ms: int) -> Rollout:
         rollout = _rolled_back(rollout, trouble)
     while rollout.state is State.RUNNING and not rollout.in_tail and _passed(rollout):
         rollout = replace(rollout, stage=rollout.stage + 1, stage_utc_ms=now_utc_ms)
-    if rollout.state is State.RUNNING and all(_is_through(rollout, pair, now_utc_ms) for pair in rollout.pairs.values()):
+    if rollout.state is State.RUNNING and all(
+        _is_through(rollout, pair, now_utc_ms) for pair in rollout.pairs.values()
+    ):
         return replace(rollout, state=State.DONE)
-    if rollout.state is State.ROLLING_BACK and not any(pair.step in _MOVING for pair in rollout.pairs.values()):
+    if rollout.state is State.ROLLING_BACK and not any(pair.step in MOVING for pair in rollout.pairs.values()):
         return replace(rollout, state=State.STOPPED)
     return rollout
 
 
 def _is_through(rollout: Rollout, pair: Pair, now_utc_ms: int) -> bool:
     """Behind the rollout's end nobody waits for a node that has only its answer to give."""
-    told = pair.step in _MOVING and pair.at in {Stage.ENDING, Stage.COMMITTING}
+    told = pair.step in MOVING and pair.at in {Stage.ENDING, Stage.COMMITTING}
     return pair.step in SETTLED or (told and now_utc_ms >= rollout.ends_utc_ms)
 
 

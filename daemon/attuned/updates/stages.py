@@ -52,7 +52,9 @@ class Choices:
                 "The shares of success and of error are at most 100% together, or a stage could end without either."
             )
         if not 0 < self.wait_h <= self.deadline_h <= LONGEST_H:
-            raise RequestError("The hours to wait are more than 0 and at most those to the end, which are at most a year's.")
+            raise RequestError(
+                "The hours to wait are more than 0 and at most those to the end, which are at most a year's."
+            )
 
 
 def make_rollout(wishes: Sequence[Wish], choices: Choices, now_utc_ms: int) -> Rollout:

@@ -15,7 +15,8 @@ ENOUGH_WINDOWS = 60
 # A quiet node reports hourly, and each report stands for the hour: six hours, with the changes in them.
 ENOUGH_HOURS, ENOUGH_REPORTS = 6.0, 6
 
-# At night all models say the same. Ten minutes in which at least one of the two said that somebody is there.
+# At night all models say the same. Ten minutes in which at least one of the two said that somebody is there; of a quiet
+# node one report.
 BUSY_WINDOWS = 10
 
 # After which a trial is decided by what there is, such as on a weekend: the node gives it up after 24 h.
@@ -72,7 +73,9 @@ def judge(seen: Seen, expected: float | None) -> Judgement | None:
     if share <= most:
         return Judgement(True, f"{seen.differing} of {seen.windows} windows differed")
     # People coming once makes an hour in which everything differs: only the whole day tells.
-    return Judgement(False, f"{share:.0%} of its windows differed, and {most:.0%} were to be expected") if over else None
+    return (
+        Judgement(False, f"{share:.0%} of its windows differed, and {most:.0%} were to be expected") if over else None
+    )
 
 
 def most_differing(expected: float | None) -> float:
@@ -83,4 +86,4 @@ def most_differing(expected: float | None) -> float:
 def _enough(seen: Seen) -> bool:
     many = seen.windows >= ENOUGH_WINDOWS
     long = seen.hours >= ENOUGH_HOURS and seen.windows >= ENOUGH_REPORTS
-    return (many or long) and seen.busy >= min(BUSY_WINDOWS, seen.windows)
+    return (many and seen.busy >= BUSY_WINDOWS) or (long and seen.busy > 0)
