@@ -8,10 +8,11 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from attuned.store.database import Database
 from attuned.updates.delivery import Stage
-from attuned.updates.rollout import Pair, Plan, Rollout, State, Step
+from attuned.updates.rollout_state import Pair, Plan, Rollout, State, Step
 
 _ACTIVE = (State.RUNNING.value, State.PAUSED.value, State.ROLLING_BACK.value)
 _MOVING = (Step.UNDER_WAY.value, Step.LEAVING.value, Step.RETURNING.value)
@@ -116,7 +117,7 @@ class RolloutStore:
                 f"SELECT number, state, author, trigger, plan, position FROM rollouts WHERE {where} ORDER BY number",  # noqa: S608
                 values,
             ).fetchall()
-            return [_row(connection, *row) for row in found]
+            return [_row(connection, row) for row in found]
 
         return await self._database.read(work)
 
@@ -144,9 +145,8 @@ def _write_act(connection: sqlite3.Connection, rollout: int, act: Act) -> None:
     )
 
 
-def _row(
-    connection: sqlite3.Connection, number: int, state: str, author: str, trigger: str, plan: str, position: str
-) -> RolloutRow:
+def _row(connection: sqlite3.Connection, found: Sequence[Any]) -> RolloutRow:
+    number, state, author, trigger, plan, position = found
     rows = connection.execute(
         "SELECT node, replaced, body FROM rollout_pairs WHERE rollout = ? ORDER BY place", (number,)
     ).fetchall()
@@ -157,13 +157,12 @@ def _row(
     return RolloutRow(rollout, author, trigger)
 
 
-def _pair(values: dict[str, object], replaced: bool) -> Pair:
-    at, mark, last = values["at"], values["mark"], values["last"]
-    parsed = {
+def _pair(values: dict[str, Any], replaced: bool) -> Pair:
+    parsed: dict[str, Any] = {
         "step": Step(values["step"]),
-        "at": Stage(at) if at else None,
-        "mark": tuple(mark),  # type: ignore[arg-type]
-        "last": tuple(last),  # type: ignore[arg-type]
+        "at": Stage(values["at"]) if values["at"] else None,
+        "mark": tuple(values["mark"]),
+        "last": tuple(values["last"]),
         "replaced": replaced,
     }
-    return Pair(**(values | parsed))  # type: ignore[arg-type]
+    return Pair(**(values | parsed))

@@ -7,7 +7,7 @@ delivery of each node. A step that a crash cuts off is therefore done by the nex
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,7 +17,8 @@ from attuned.learning.retraining import ready
 from attuned.store.releases import CANDIDATE, DEPLOYED, FORGOTTEN, ReleaseRow, ReleaseStore
 from attuned.store.rollouts import Act, RolloutRow, RolloutStore
 from attuned.updates.delivery import FACTORY, Delivery, Stage
-from attuned.updates.rollout import (
+from attuned.updates.rollout import allowed, apply, commands, vanished
+from attuned.updates.rollout_state import (
     ACTIVE,
     HOUR_MS,
     MOVING,
@@ -34,11 +35,7 @@ from attuned.updates.rollout import (
     Told,
     Want,
     Word,
-    allowed,
-    apply,
-    commands,
     mark_of,
-    vanished,
 )
 from attuned.updates.stages import Choices, make_rollout
 from attuned.updates.trial import Seen, judge
@@ -199,7 +196,7 @@ class Rollouts:
         return delivery if pair.owns(delivery) else None
 
     @contextlib.contextmanager
-    def watching(self) -> "Iterable[asyncio.Event]":
+    def watching(self) -> Iterator[asyncio.Event]:
         """An event that is set whenever a rollout has changed; whoever has seen it clears it."""
         changed = asyncio.Event()
         self._watchers.add(changed)
@@ -258,11 +255,15 @@ class Rollouts:
             # It stays until it is durable: after an error the next look hears it again.
             node = next(iter(self._dirty))
             delivery = self._deliveries.of(node)
-            for number in [n for n, row in self._live.items() if node in row.rollout.pairs] if delivery else []:
-                way_back = await self._way_back(delivery)
-                await self._apply(number, Changed(self._clock.utc_ms(), delivery, way_back))
+            if delivery is not None:
+                await self._take(delivery)
             if self._deliveries.of(node) == delivery:
                 self._dirty.discard(node)
+
+    async def _take(self, delivery: Delivery) -> None:
+        way_back = await self._way_back(delivery)
+        for number in [n for n, row in self._live.items() if delivery.node in row.rollout.pairs]:
+            await self._apply(number, Changed(self._clock.utc_ms(), delivery, way_back))
 
     async def _way_back(self, delivery: Delivery) -> str:
         """The release that a node ran before; the factory's where that is not known, or was forgotten."""
@@ -341,10 +342,11 @@ class Rollouts:
             await self._hear()
 
     async def _do(self, number: int, command: Command) -> None:
-        if not isinstance(command, Want):
-            return await self._deliveries.decide(command.node, commit=command.commit)
         try:
-            await self._deliveries.want(command.node, command.target)
+            if isinstance(command, Want):
+                await self._deliveries.want(command.node, command.target)
+            else:
+                await self._deliveries.decide(command.node, commit=command.commit)
         except RequestError as error:
             gone = isinstance(error, NotFoundError)
             await self._apply(number, Dropped(self._clock.utc_ms(), command.node, str(error), gone=gone))

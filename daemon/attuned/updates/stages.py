@@ -1,11 +1,11 @@
 """The stages of a rollout: some canaries, then what is ever further away from them."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from attuned.errors import RequestError
-from attuned.updates.rollout import HOUR_MS, Pair, Plan, Rollout, State
+from attuned.updates.rollout_state import HOUR_MS, Pair, Plan, Rollout, State
 
 # A stage is passed with four out of five, and one out of five sends the rollout back: what is not the one is the other.
 SUCCESS_SHARE, ERROR_SHARE = 0.8, 0.2
@@ -65,22 +65,10 @@ def make_rollout(wishes: Sequence[Wish], choices: Choices, now_utc_ms: int) -> R
     """
     choices.check()
     canary = min(len(wishes), max(choices.canary, math.ceil(choices.canary_share * len(wishes))))
-    rest, stages = list(wishes[canary:]), [("canary", list(wishes[:canary]))]
-    first = wishes[:canary]
-    rooms, floors = {w.room for w in first}, {(w.building, w.floor) for w in first if w.floor}
-    homes = {w.building for w in first if w.building}
-    for name, near in (
-        (_named("room", sorted(rooms)), [w for w in rest if w.room in rooms]),
-        (_named("floor", sorted(floor for _, floor in floors)), [w for w in rest if (w.building, w.floor) in floors]),
-        (_named("building", sorted(homes)), [w for w in rest if w.building in homes]),
-    ):
-        taken = {wish.node for _, members in stages for wish in members}
-        stages.append((name, [wish for wish in near if wish.node not in taken]))
-    stages += _others(rest, {wish.node for _, members in stages for wish in members})
-    kept = [(name, members) for name, members in stages if members]
-    pairs = {w.node: Pair(w.node, w.room, w.target, i) for i, (_, members) in enumerate(kept) for w in members}
+    stages = _stages(wishes[:canary], list(wishes[canary:]))
+    pairs = {w.node: Pair(w.node, w.room, w.target, i) for i, (_, members) in enumerate(stages) for w in members}
     plan = Plan(
-        tuple(name for name, _ in kept),
+        tuple(name for name, _ in stages),
         canary,
         choices.success_share,
         choices.error_share,
@@ -90,16 +78,25 @@ def make_rollout(wishes: Sequence[Wish], choices: Choices, now_utc_ms: int) -> R
     return Rollout(0, plan, State.RUNNING, 0, pairs, now_utc_ms, now_utc_ms, now_utc_ms + plan.deadline_ms)
 
 
-def _others(rest: Sequence[Wish], taken: Collection[str]) -> list[tuple[str, list[Wish]]]:
-    """One stage a building, in order of their names; at last what is in none."""
-    left = [wish for wish in rest if wish.node not in taken]
-    buildings = sorted({wish.building for wish in left}, key=lambda name: (not name, name))
-    return [
-        (_named("building", [name]) if name else "everywhere else", [wish for wish in left if wish.building == name])
-        for name in buildings
+def _stages(canaries: Sequence[Wish], rest: list[Wish]) -> list[tuple[str, list[Wish]]]:
+    """The stages with a name each; none is empty."""
+    near: list[tuple[str, Callable[[Wish], object]]] = [
+        ("room", lambda wish: wish.room),
+        ("floor", lambda wish: wish.floor and (wish.building, wish.floor)),
+        ("building", lambda wish: wish.building),
     ]
+    stages = [("canary", list(canaries))]
+    for word, place_of in near:
+        places = {place_of(wish) for wish in canaries} - {""}
+        stages.append(_stage(word, [wish for wish in rest if place_of(wish) in places]))
+        rest = [wish for wish in rest if place_of(wish) not in places]
+    for building in sorted({wish.building for wish in rest} - {""}):
+        stages.append(_stage("building", [wish for wish in rest if wish.building == building]))
+    stages.append(("everywhere else", [wish for wish in rest if not wish.building]))
+    return [(name, members) for name, members in stages if members]
 
 
-def _named(word: str, names: Sequence[str]) -> str:
-    """`room 2.13`, or `3 rooms`."""
-    return f"{word} {names[0]}" if len(names) == 1 else f"{len(names)} {word}s"
+def _stage(word: str, members: list[Wish]) -> tuple[str, list[Wish]]:
+    """With its name: `room 2.13`, or `3 rooms`."""
+    names = sorted({getattr(wish, word) for wish in members})
+    return (f"{word} {names[0]}" if len(names) == 1 else f"{len(names)} {word}s"), members

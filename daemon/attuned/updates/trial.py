@@ -1,13 +1,11 @@
 """When a node's trial is over, and how: what the two models said of the same windows, and what people said of them.
 
 The gate has judged the release on days that it had not seen, with the node's own code; what it cannot know is how
-it does on this node today. So a trial does not prove that a release is better. It looks for what would show that the gate
-was mistaken: people who say otherwise, or far more windows on which the models differ than on the gate's days.
+it does on this node today. So a trial does not prove that a release is better. It looks for what would show that
+the gate was mistaken: people who say otherwise, or far more windows on which the models differ than on the gate's days.
 """
 
 from dataclasses import dataclass
-
-from attuned.updates.rollout import HOUR_MS
 
 # An hour of minutes. Failures to start, and models that make no sense, show within it.
 ENOUGH_WINDOWS = 60
@@ -37,8 +35,9 @@ AGAINST_WINDOWS = 5
 class Seen:
     """What a trial has shown so far, of `hours` of it.
 
-    Of `windows`, the two models favour different classes in `differing`, and at least one of them another class than free in
-    `busy`. Of the differing ones that people labelled, the trial's was right in `right` and the committed one in `wrong`.
+    Of `windows`, the two models favour different classes in `differing`, and at least one of them another class than
+    free in `busy`. Of the differing ones that people labelled, the trial's was right in `right` and the committed
+    one in `wrong`.
     """
 
     hours: float

@@ -14,7 +14,7 @@ from attuned.nodes.window import Window
 from attuned.store.releases import ReleaseRow
 from attuned.store.site import LabelRow
 from attuned.updates.delivery import DIFFERS, FAVOURED, Delivery
-from attuned.updates.rollout import HOUR_MS
+from attuned.updates.rollout_state import HOUR_MS
 from attuned.updates.trial import Seen
 
 # A trial lasts at most a day: as many windows at one a minute.
