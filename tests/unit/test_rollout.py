@@ -57,6 +57,9 @@ class Driver:
     def nodes(self) -> list[str]:
         return list(self.rollout.pairs)
 
+    def state(self) -> State:
+        return self.rollout.state
+
     def step(self, node: str) -> Step:
         return self.rollout.pairs[node].step
 
@@ -153,12 +156,12 @@ class TestOneWay:
     def test_stage_by_stage_to_the_end(self) -> None:
         driver = all_online(24)
         widths = []
-        while driver.rollout.state is State.RUNNING:
+        while driver.state() is State.RUNNING:
             widths.append(len(under_way(driver)))
             driver.take(*driver.nodes)
             driver.tick()
         assert widths == [1, 1, 4, 6, 12]
-        assert driver.rollout.state is State.DONE
+        assert driver.state() is State.DONE
         assert set(driver.world.running.values()) == {NEW}
 
     def test_slots_bound_how_many_try_at_a_time(self) -> None:
@@ -172,7 +175,7 @@ class TestOneWay:
         driver = all_online(24)
         driver.go_on(driver.nodes[0])
         driver.go_on(driver.nodes[0], fails=True)
-        assert driver.rollout.state is State.STOPPED
+        assert driver.state() is State.STOPPED
         assert driver.rollout.reason == "1 of 1 nodes went wrong"
         assert set(driver.world.running.values()) == {OLD}
         assert len(driver.world.calls) == 1
@@ -183,11 +186,11 @@ class TestOneWay:
         driver.tick()
         driver.go_on(driver.nodes[1])
         driver.go_on(driver.nodes[1], fails=True)
-        assert driver.rollout.state is State.ROLLING_BACK
+        assert driver.state() is State.ROLLING_BACK
         assert driver.world.of(driver.nodes[0]).target == OLD  # type: ignore[union-attr]
         for _ in range(3):
             driver.go_on(driver.nodes[0])
-        assert driver.rollout.state is State.STOPPED
+        assert driver.state() is State.STOPPED
         assert set(driver.world.running.values()) == {OLD}
 
     def test_an_error_of_few_does_not(self) -> None:
@@ -195,7 +198,7 @@ class TestOneWay:
         driver.go_on(*driver.nodes)
         driver.go_on(driver.nodes[0], fails=True)
         driver.take(*driver.nodes[1:])
-        assert driver.rollout.state is State.DONE
+        assert driver.state() is State.DONE
         assert [driver.step(node) for node in driver.nodes].count(Step.COMMITTED) == 9
 
     def test_a_trial_that_is_judged_badly_is_an_error(self) -> None:
@@ -204,7 +207,7 @@ class TestOneWay:
             driver.go_on(driver.nodes[0])
         driver.judge(driver.nodes[0], commit=False)
         driver.go_on(driver.nodes[0])
-        assert (driver.step(driver.nodes[0]), driver.rollout.state) == (Step.FAILED, State.STOPPED)
+        assert (driver.step(driver.nodes[0]), driver.state()) == (Step.FAILED, State.STOPPED)
 
 
 class TestOutOfReach:
@@ -217,11 +220,11 @@ class TestOutOfReach:
             driver.take(*driver.nodes)
         assert driver.rollout.in_tail
         assert [node for node in driver.nodes if driver.world.running[node] == NEW] == driver.nodes[4::5]
-        assert driver.rollout.state is State.RUNNING
+        assert driver.state() is State.RUNNING
         driver.world.online = set(driver.nodes)
         driver.tick()
         driver.take(*driver.nodes)
-        assert driver.rollout.state is State.DONE
+        assert driver.state() is State.DONE
         assert set(driver.world.running.values()) == {NEW}
 
     def test_the_canary_is_replaced_and_not_skipped(self) -> None:
@@ -237,9 +240,9 @@ class TestOutOfReach:
         driver.world.online = set(driver.nodes[:2])
         driver.tick()
         driver.take(*driver.nodes)
-        assert driver.rollout.state is State.RUNNING
+        assert driver.state() is State.RUNNING
         driver.tick(48 * HOUR_MS)
-        assert driver.rollout.state is State.DONE
+        assert driver.state() is State.DONE
         assert [driver.step(node) for node in driver.nodes] == [Step.COMMITTED] * 2 + [Step.LEFT] * 2
 
     def test_the_deadline_does_not_wait_for_a_last_word(self) -> None:
@@ -250,7 +253,7 @@ class TestOutOfReach:
         driver.tick(TRIAL_MS)
         assert driver.world.of(driver.nodes[0]).stage is Stage.ENDING  # type: ignore[union-attr]
         driver.tick(48 * HOUR_MS)
-        assert driver.rollout.state is State.DONE
+        assert driver.state() is State.DONE
         driver.world.online = set(driver.nodes)
         driver.go_on(driver.nodes[0])
         assert driver.step(driver.nodes[0]) is Step.LEFT
@@ -272,25 +275,25 @@ class TestOutOfReach:
         driver.take(driver.nodes[0])
         driver.world.online = {driver.nodes[1]}
         driver.tell(Word.ROLL_BACK)
-        assert driver.rollout.state is State.ROLLING_BACK
+        assert driver.state() is State.ROLLING_BACK
         driver.world.online = set(driver.nodes)
         for _ in range(3):
             driver.go_on(*driver.nodes)
-        assert driver.rollout.state is State.STOPPED
+        assert driver.state() is State.STOPPED
 
     def test_a_rollback_that_a_node_refuses_is_tried_again(self) -> None:
         driver = all_online(1)
         node = driver.nodes[0]
         driver.take(node)
-        assert driver.rollout.state is State.DONE
+        assert driver.state() is State.DONE
         driver.tell(Word.ROLL_BACK)
         driver.go_on(node)
         driver.go_on(node, fails=True)
-        assert (driver.rollout.state, len(driver.world.calls)) == (State.ROLLING_BACK, 2)
+        assert (driver.state(), len(driver.world.calls)) == (State.ROLLING_BACK, 2)
         driver.tick(RETRY_MS)
         for _ in range(3):
             driver.go_on(node)
-        assert (driver.rollout.state, driver.world.running[node]) == (State.STOPPED, OLD)
+        assert (driver.state(), driver.world.running[node]) == (State.STOPPED, OLD)
 
 
 class TestPeople:
@@ -313,7 +316,7 @@ class TestPeople:
         driver.go_on(driver.nodes[2])
         driver.go_on(driver.nodes[2])
         driver.tell(Word.ABORT)
-        assert driver.rollout.state is State.ABORTED
+        assert driver.state() is State.ABORTED
         driver.go_on(*driver.nodes)
         assert [driver.step(node) for node in driver.nodes] == [Step.COMMITTED] + [Step.LEFT] * 3
         assert [driver.world.running[node] for node in driver.nodes] == [NEW, OLD, OLD, OLD]
@@ -395,7 +398,7 @@ class RolloutMachine(RuleBasedStateMachine):
             return
         before = {node for node in self.driver.nodes if self.driver.step(node) is not Step.QUEUED}
         self.driver.tell(word)
-        if self.driver.rollout.state is State.PAUSED:
+        if self.driver.state() is State.PAUSED:
             self.touched_in_pause = before
 
     def touched(self) -> list[str]:
@@ -421,7 +424,7 @@ class RolloutMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_pause_begins_nothing(self) -> None:
-        if self.driver.rollout.state is State.PAUSED:
+        if self.driver.state() is State.PAUSED:
             assert set(self.touched()) <= self.touched_in_pause
 
     @invariant()
@@ -454,12 +457,12 @@ class RolloutMachine(RuleBasedStateMachine):
             return
         driver = self.driver
         driver.world.online = set(driver.nodes)
-        if driver.rollout.state is State.PAUSED:
+        if driver.state() is State.PAUSED:
             driver.tell(Word.RESUME)
         for _ in range(60):
             driver.tick(2 * HOUR_MS)
             driver.take(*driver.nodes)
-        assert driver.rollout.state in {State.DONE, State.STOPPED, State.ABORTED}
+        assert driver.state() in {State.DONE, State.STOPPED, State.ABORTED}
         assert all(delivery.stage in FINAL for delivery in driver.world.newest.values())
         for node in driver.nodes:
             assert driver.world.running[node] == (NEW if driver.step(node) is Step.COMMITTED else OLD)

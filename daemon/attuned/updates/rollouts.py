@@ -134,10 +134,10 @@ class Rollouts:
             self._wake.clear()
             await self._hear()
             await self._judge()
-            await self._tick()
-            await self._carry_out()
             if self._automatic and not self._refusal:
                 await self._begin_ready()
+            await self._tick()
+            await self._carry_out()
 
     # What people ask.
 
@@ -240,7 +240,6 @@ class Rollouts:
         for rows in rooms.values():
             if not any(self._busy(row.node) for row in rows):
                 await self._begin(rows, Choices(), "", AUTOMATIC)
-                self._wake.set()
 
     def _busy(self, node: str) -> int:
         """The rollout that has something under way to a node; 0 if none has."""
