@@ -18,7 +18,7 @@ from attuned.nodes.conversation import Conversation
 from attuned.presence.keeping import Keeping
 from attuned.presence.rooms import Late, Rooms
 from attuned.store.audit import AuditEntry, Selection
-from attuned.updates.deliveries import Deliveries
+from attuned.updating import Updating
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Knowers:
     accuracy: AccuracyBook
     detector: Detector
     announcing: Announcing
-    deliveries: Deliveries
+    updating: Updating
 
 
 class Oblivion:

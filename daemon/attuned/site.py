@@ -51,7 +51,8 @@ from attuned.store.audit import AuditEntry
 from attuned.store.site import SiteStore
 from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
-from attuned.updating import Updating
+from attuned.updates.wishes import Place
+from attuned.updating import Around, Updating
 
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
 LOOK_ROUND_S = 10.0
@@ -127,7 +128,14 @@ class Site:
             store=self.site_store.keys,
             placed=self._on_placed,
         )
-        self.updating = Updating(self.clock, self.settings.updates, hub=self.hub, store=self.site_store, gate=self.gate)
+        self.updating = Updating(
+            self.clock,
+            self.settings.updates,
+            hub=self.hub,
+            store=self.site_store,
+            gate=self.gate,
+            around=Around(self.window_store, lambda room: self.labels.in_force(room), self._place_of),
+        )
         await self.updating.open()
         models = {room: RoomModel.model_validate_json(text) for room, text in (await self.site_store.models()).items()}
         self.rooms = Rooms(
@@ -216,7 +224,7 @@ class Site:
             self.accuracy,
             self.detector,
             self.announcing,
-            self.updating.deliveries,
+            self.updating,
         )
         self.oblivion = Oblivion(
             self.forgetting,
@@ -435,6 +443,10 @@ class Site:
         """The release that each node of a room runs."""
         conversations = self._conversations(room).values()
         return {c.node: c.facts.release for c in conversations if c.facts is not None}
+
+    def _place_of(self, node: str) -> Place | None:
+        room = self.room_settings.get(self.assignments.room_of.get(node, ""))
+        return Place(room.id, room.floor, room.building) if room else None
 
     def _sensors_of(self, node: str) -> Sequence[str]:
         conversation = self.hub.conversations.get(node)

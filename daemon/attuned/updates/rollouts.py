@@ -128,6 +128,11 @@ class Rollouts:
         self._dirty.add(delivery.node)
         self._wake.set()
 
+    def come(self) -> None:
+        """A node has come: it may be one that is waited for."""
+        if self._live:
+            self._wake.set()
+
     async def look(self) -> None:
         """Takes in what has changed, and does what follows from it. Raises StoreError; then the next look does it."""
         async with self._lock:
