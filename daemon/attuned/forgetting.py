@@ -98,7 +98,7 @@ class Oblivion:
             gone = await knowers.detector.forget(selection.nodes, selection.from_utc_ms, selection.to_utc_ms)
             knowers.announcing.forget([], [], [event.number for event in gone])
         await knowers.labels.forget(here)
-        await knowers.deliveries.forget()
+        await knowers.updating.forget()
 
     async def _learn(self, entry: AuditEntry, rooms: set[str]) -> None:
         """Everything that is no sum over rows is made anew from what is left."""

@@ -48,7 +48,7 @@ from attuned.presence.rooms import Rooms
 from attuned.presence.watcher import Watcher
 from attuned.retention import Retention
 from attuned.store.audit import AuditEntry
-from attuned.store.site import SiteStore
+from attuned.store.site import LabelRow, SiteStore
 from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
 from attuned.updates.wishes import Place
@@ -134,7 +134,7 @@ class Site:
             hub=self.hub,
             store=self.site_store,
             gate=self.gate,
-            around=Around(self.window_store, lambda room: self.labels.in_force(room), self._place_of),
+            around=Around(self.window_store, self._labels_of, self._place_of),
         )
         await self.updating.open()
         models = {room: RoomModel.model_validate_json(text) for room, text in (await self.site_store.models()).items()}
@@ -443,6 +443,9 @@ class Site:
         """The release that each node of a room runs."""
         conversations = self._conversations(room).values()
         return {c.node: c.facts.release for c in conversations if c.facts is not None}
+
+    def _labels_of(self, room: str) -> Sequence[LabelRow]:
+        return self.labels.in_force(room)
 
     def _place_of(self, node: str) -> Place | None:
         room = self.room_settings.get(self.assignments.room_of.get(node, ""))

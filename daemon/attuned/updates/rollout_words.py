@@ -6,25 +6,27 @@ from attuned.updates.delivery import Delivery, Stage
 from attuned.updates.rollout_state import ACTIVE, Pair, Rollout, State, Step
 
 
+_PLAIN = {
+    Step.COMMITTED: "runs it",
+    Step.LEAVING: "is told to give it up",
+    Step.RETURNED: "runs again what it ran before",
+}
+
+
 def what(rollout: Rollout, pair: Pair, delivery: Delivery | None) -> str:
-    """A phrase that goes on from the node's name. `delivery` is the one that the rollout wished for, if there is one."""
+    """A phrase that goes on from the node's name. `delivery` is the one that the rollout wished for, if any."""
     match pair.step:
         case Step.QUEUED:
             return _queued(rollout, pair)
         case Step.UNDER_WAY:
             return _under_way(pair, delivery)
-        case Step.COMMITTED:
-            return "ran it; something newer runs by now" if pair.replaced else "runs it"
-        case Step.FAILED:
-            return f"went wrong: {pair.reason}"
-        case Step.LEAVING:
-            return "is told to give it up"
-        case Step.LEFT:
-            return f"left as it was: {pair.reason}"
         case Step.RETURNING:
             return _returning(pair, delivery)
-        case Step.RETURNED:
-            return "runs again what it ran before"
+        case Step.FAILED:
+            return f"went wrong: {pair.reason}"
+        case Step.LEFT:
+            return f"left as it was: {pair.reason}"
+    return "ran it; something newer runs by now" if pair.replaced else _PLAIN[pair.step]
 
 
 def mixed_rooms(rollout: Rollout) -> list[str]:

@@ -90,8 +90,8 @@ def _stages(canaries: Sequence[Wish], rest: list[Wish]) -> list[tuple[str, list[
         places = {place_of(wish) for wish in canaries} - {""}
         stages.append(_stage(word, [wish for wish in rest if place_of(wish) in places]))
         rest = [wish for wish in rest if place_of(wish) not in places]
-    for building in sorted({wish.building for wish in rest} - {""}):
-        stages.append(_stage("building", [wish for wish in rest if wish.building == building]))
+    others = sorted({wish.building for wish in rest} - {""})
+    stages += [_stage("building", [wish for wish in rest if wish.building == name]) for name in others]
     stages.append(("everywhere else", [wish for wish in rest if not wish.building]))
     return [(name, members) for name, members in stages if members]
 
