@@ -15,7 +15,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc
-from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc, nodes_pb2, nodes_pb2_grpc
+from attune_proto.v1 import (
+    admin_pb2,
+    admin_pb2_grpc,
+    drift_pb2,
+    drift_pb2_grpc,
+    nodes_pb2,
+    nodes_pb2_grpc,
+    rollouts_pb2_grpc,
+)
+from cli_rollouts import RolloutCalls
 
 MINUTE, HOUR = 60_000, 3_600_000
 # Saturday 21 November 2026, 14:32:10 in Brussels, which is at UTC+1 then.
@@ -234,7 +243,7 @@ def a_page(verdict: str = "better", days: int = 9) -> admin_pb2.ReleasePage:
 
 
 @dataclass
-class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2_grpc.NodesServicer):
+class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2_grpc.NodesServicer, RolloutCalls):
     """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
 
     rooms: list[admin_pb2.Room] = field(default_factory=few_rooms)
@@ -483,6 +492,7 @@ def served(site: Site, socket: str) -> Iterator[Site]:
     admin_pb2_grpc.add_AdminServicer_to_server(site, server)
     drift_pb2_grpc.add_DriftServicer_to_server(site, server)
     nodes_pb2_grpc.add_NodesServicer_to_server(site, server)
+    rollouts_pb2_grpc.add_RolloutsServicer_to_server(site, server)
     server.add_insecure_port(f"unix:{socket}")
     server.start()
     try:

@@ -18,8 +18,13 @@ NO_ROLLOUTS = (
 )
 
 _STYLES = {
-    "running": "cyan", "paused": "yellow", "rolling back": "yellow", "done": "green", "stopped": "red", "aborted": "yellow"
-}  # fmt: skip
+    "running": "cyan",
+    "paused": "yellow",
+    "rolling back": "yellow",
+    "done": "green",
+    "stopped": "red",
+    "aborted": "yellow",
+}
 _STEP_STYLES = {"committed": "green", "failed": "red", "under way": "cyan", "returning": "yellow", "leaving": "yellow"}
 _MARKS = {"committed": "●", "failed": "✗", "under way": "◐", "returning": "◑", "leaving": "◑", "returned": "○"}
 _BAR = 30
@@ -49,7 +54,7 @@ _NODES = (
     Column("node", leave=2),
     Column("room", least=6),
     Column("release", leave=3),
-    Column("how it is", least=24),
+    Column("how it is", least=44),
 )
 
 

@@ -14,7 +14,7 @@ from attuned.cli.rollout_screens import change_line, rollout_screen
 
 
 def watch(daemon: Daemon, number: int, zone: tzinfo, *, as_json: bool) -> rollouts_pb2.Rollout | None:
-    """Shows a rollout (0: the newest) until its end, and returns it as it is then; None where Ctrl-C ended the watch."""
+    """Shows a rollout (0: the newest) until its end, and returns it as it is then; None where Ctrl-C came first."""
     console, pages, last = output.console(), daemon.watch_rollout(number), None
     try:
         if console.is_terminal and not as_json:

@@ -5,7 +5,6 @@ from collections import defaultdict
 from attuned.updates.delivery import Delivery, Stage
 from attuned.updates.rollout_state import ACTIVE, Pair, Rollout, State, Step
 
-
 _PLAIN = {
     Step.COMMITTED: "runs it",
     Step.LEAVING: "is told to give it up",
