@@ -1,7 +1,7 @@
 """Rollouts over deliveries: what they begin by themselves, and that no moment to be killed at loses anything."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import pytest
 from attuned.errors import NotFoundError, RequestError
 from attuned.nodes.window import Window
 from attuned.store.releases import ReleaseRow
+from attuned.store.rollouts import Act
 from attuned.store.site import SiteStore
 from attuned.updates.delivery import Stage
-from attuned.updates.rollout_state import HOUR_MS, State, Step, Word
+from attuned.updates.rollout_state import HOUR_MS, Rollout, State, Step, Word
 from attuned.updates.rollouts import AT_ONCE_LEAST, Rollouts, Stores
 from attuned.updates.stages import Choices
 from attuned.updates.trial_evidence import TrialEvidence
@@ -71,8 +72,8 @@ class Daemon:
         await self.site.database.read(lambda connection: connection.execute("PRAGMA synchronous=OFF"))
         store, save = self.site.rollouts, self.site.rollouts.save
 
-        async def cut_save(*words: object) -> None:
-            await save(*words)  # type: ignore[arg-type]
+        async def cut_save(rollout: Rollout, changed: Collection[str], act: Act | None = None) -> None:
+            await save(rollout, changed, act)
             if self.cut_store >= 0:
                 self.cut_store -= 1
                 if self.cut_store < 0:
@@ -114,11 +115,13 @@ class Daemon:
             await self.nodes_go_on()
 
 
-async def daemon(folder: Path, nodes: int, releases: Sequence[ReleaseRow] | None = None, **more: bool) -> Daemon:
+async def daemon(
+    folder: Path, nodes: int, releases: Sequence[ReleaseRow] | None = None, *, automatic: bool = False
+) -> Daemon:
     """With nodes that are all there, and a ready release for each."""
     world = FakeDeliveries({node_id(i): OLD for i in range(nodes)}, now_utc_ms=NOON)
     world.online = set(world.running)
-    found = Daemon(folder, world, **more)
+    found = Daemon(folder, world, automatic)
     await found.start()
     await found.site.releases.add([release(i) for i in range(nodes)] if releases is None else releases)
     return found
