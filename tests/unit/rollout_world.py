@@ -12,10 +12,6 @@ class Cut(BaseException):
     """The daemon was killed here."""
 
 
-def _to_nobody(delivery: Delivery) -> None:
-    """Where nobody listens."""
-
-
 @dataclass
 class FakeDeliveries:
     """What each node runs, and the newest delivery of each. What a node runs is its own digest: the release's id.
@@ -29,9 +25,11 @@ class FakeDeliveries:
     online: set[str] = field(default_factory=set)
     refused: dict[str, Exception] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
-    listen: Callable[[Delivery], None] = field(default_factory=lambda: _to_nobody)
     cut_after: int = -1
     _sequence: int = 0
+
+    def __post_init__(self) -> None:
+        self.listen: Callable[[Delivery], None] = lambda _: None
 
     def of(self, node: str) -> Delivery | None:
         return self.newest.get(node)
