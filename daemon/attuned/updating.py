@@ -1,5 +1,6 @@
 """Updates of nodes in the running daemon: who signs them, which key nodes go by, and what is on its way to them."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,9 @@ from attuned.updates.trial_evidence import TrialEvidence, Windows
 from attuned.updates.wishes import Nodes, Place
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Around:
     """What is known of nodes elsewhere: their windows, the labels in force of rooms, and where nodes stand."""
@@ -38,6 +42,7 @@ class Updating:
         self.signer = Signer(settings.signer) if settings.signer else None
         self.keys = SigningKeys(clock, self.signer, hub.send) if self.signer else None
         self._hub = hub
+        self._objections: set[str] = set()
         self.deliveries = Deliveries(
             clock,
             Sources(store.deliveries, store.releases, hub.conversations),
@@ -89,9 +94,21 @@ class Updating:
         """A node has said what it runs. It is told the key that signs updates, if it does not know it."""
         if self.keys is not None:
             self.keys.tell(conversation)
+            self._note(conversation, self.keys.objection(conversation))
         self.deliveries.heard(conversation, fresh=fresh)
         if fresh:
             self.rollouts.come()
+
+    def _note(self, conversation: Conversation, objection: str) -> None:
+        """The log and `attune nodes` say once what keeps keys from a node."""
+        node = conversation.node
+        if objection and node not in self._objections:
+            log.warning("Node %s takes no updates: %s", node, objection)
+            conversation.refuse(objection)
+        if objection:
+            self._objections.add(node)
+        else:
+            self._objections.discard(node)
 
     def on_signing_key_ack(self, conversation: Conversation, ack: node_pb2.SigningKeyAck) -> None:
         """A node has said which key it goes by now."""

@@ -55,7 +55,7 @@ static void hours_without_a_link_arrive(void **state) {
     run_windows(10, 400, 600);
     attune_node_link(&node, false);
     run_windows(500, 300, 700);
-    assert_true(store.batches >= 7);
+    assert_true(store.batches >= 9);
     assert_true(attune_backlog_waiting(&node.backlog) < ATTUNE_BATCH_WAITING);
     assert_int_equal(node.backlog.dropped, 0);
     connect_link();
@@ -73,17 +73,23 @@ static void hours_without_a_link_arrive(void **state) {
     assert_int_equal(node.keep.first_seq, 0);
 }
 
-/* A flash that fails is left alone for an hour of reports: trying costs erasures. */
+/* A flash that fails is tried once more before anything is dropped, and then left alone for a batch of reports: trying costs erasures. */
 static void a_move_that_failed_waits(void **state) {
     (void)state;
     flash.dead = true;
     run_windows(ATTUNE_BATCH_WAITING, 300, 700);
     flash.dead = false;
+    run_windows(ATTUNE_BACKLOG - ATTUNE_BATCH_WAITING - 1, 300, 700);
+    assert_int_equal(store.batches, 0);
+    flash.dead = true;
+    run_windows(1, 300, 700);
+    assert_int_equal(node.backlog.dropped, 0);
+    flash.dead = false;
     run_windows(ATTUNE_BATCH - 1, 300, 700);
     assert_int_equal(store.batches, 0);
+    assert_int_equal(node.backlog.dropped, ATTUNE_BATCH - 1);
     run_windows(1, 300, 700);
     assert_int_equal(store.batches, 1);
-    assert_int_equal(node.backlog.dropped, 0);
 }
 
 /* The link breaks while a batch is on its way, again and again. */

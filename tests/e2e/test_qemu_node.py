@@ -102,6 +102,7 @@ def test_a_board_introduces_itself_and_reports(start: Start) -> None:
     assert (hello.window_s, hello.sensors) == (WINDOW_S, ROOM_SENSOR_BYTES)
     assert (len(hello.node_id), len(hello.schema), len(hello.release)) == (8, 8, 16)
     assert (hello.classes, hello.first_seq, hello.next_seq) == (2, 1, 1)
+    assert (hello.class_capacity, hello.hardware) == (4, "mps2-an386")
     assert hello.firmware.endswith(" mps2-an386")
     assert daemon.health.reset_reason == node_pb2.RESET_REASON_POWER_ON
     assert daemon.health.reset_pc == 0
@@ -229,10 +230,10 @@ def test_what_the_backlog_cannot_hold_is_counted_and_said(start: Start) -> None:
     daemon.listen_until_silent(seconds=2.0)
     daemon.ask_for_hello()
     hello = daemon.greet()
-    assert (hello.first_seq, hello.next_seq) == (150 - 128 + 1, 151)
-    assert daemon.health.dropped_reports == 150 - 128
-    assert daemon.health.backlog == 128
-    assert [report.seq for report in daemon.reports(128)] == list(range(23, 151))
+    assert (hello.first_seq, hello.next_seq) == (150 - 64 + 1, 151)
+    assert daemon.health.dropped_reports == 150 - 64
+    assert daemon.health.backlog == 64
+    assert [report.seq for report in daemon.reports(64)] == list(range(87, 151))
 
 
 def test_garbage_on_the_line_is_counted_and_the_node_goes_on(start: Start) -> None:

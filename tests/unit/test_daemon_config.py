@@ -36,7 +36,7 @@ BAD = [
     ),
     (
         SITE + "[mqqt]",
-        "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, retraining, api, clock",
+        "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, retraining, updates, api",
     ),
     (SITE + "[mqtt]\nport = 0", "key mqtt.port is not right; write a port from 1 to 65535, such as port = 1883."),
     (SITE + '[mqtt]\nport = "many"', "key mqtt.port is not right; write a port from 1 to 65535"),
@@ -146,6 +146,7 @@ def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path) -> None:
         "gateways": bare.gateways,
         "api": bare.api,
         "retraining": bare.retraining,
+        "updates": bare.updates,
         "rooms": bare.rooms[0],
         "nodes": NodeSettings(id="a1b2c3d4e5f60708"),
     }

@@ -55,8 +55,8 @@ def minutes(first: int, last: int, node: str = A) -> list[Window]:
 class Pupil:
     """A node with a link, and what it has been sent. Its boot began at noon."""
 
-    def __init__(self, capacity: int = 64, boot: int = 1) -> None:
-        facts = NodeFacts.from_hello(hello(label_capacity=capacity, boot=boot))
+    def __init__(self, capacity: int = 64, boot: int = 1, class_capacity: int = 8) -> None:
+        facts = NodeFacts.from_hello(hello(label_capacity=capacity, boot=boot, class_capacity=class_capacity))
         self.conversation = Conversation(A, "r", facts, {})
         self.conversation._boot = BootRecord(ties=Ties([0], [NOON]))
         self.sent: list[node_pb2.Label] = []
@@ -93,6 +93,16 @@ def test_a_label_goes_out_in_parts_one_at_a_time() -> None:
     assert pupil.teaching.learned(1) == {A: 20}
     assert pupil.teaching.waiting(1) == set()
     assert pupil.conversation.label_windows == 20
+
+
+def test_a_class_that_a_node_has_no_room_for_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CLASSES, "meeting", 4)
+    pupil = Pupil(class_capacity=4)
+    pupil.teaching.plan(pupil.conversation, label(0, 20, "meeting"), minutes(0, 20))
+    assert not pupil.sent
+    assert "label 1 says meeting, and it has room for 4 classes" in pupil.conversation.last_refusal
+    pupil.teaching.plan(pupil.conversation, label(0, 20), minutes(0, 20))
+    assert pupil.sent
 
 
 def test_a_label_without_windows_still_names_its_interval() -> None:

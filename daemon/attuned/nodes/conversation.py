@@ -7,7 +7,7 @@ from attune_core import Sketch
 from attune_proto.v1 import node_pb2
 
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.facts import NodeFacts
+from attuned.nodes.facts import CLASS_LIMIT, NodeFacts
 from attuned.nodes.press import Press
 from attuned.nodes.running import RELEASE_SIZE, Running
 from attuned.nodes.sketch import NodeSketch
@@ -25,8 +25,6 @@ TICK_LIMIT_MS = (1 << 32) * 1000
 
 # Reports of one node on their way to the disk at which a commit should not wait: half of what a node has in flight.
 EAGER_REPORTS = 4
-
-CLASS_LIMIT = 8
 
 
 @dataclass(frozen=True)
@@ -270,8 +268,12 @@ class Conversation:
         except ValueError as error:
             self.refuse(f"its sensors make no feature schema: {error}")
             return False
-        if schema.hash.hex() != facts.schema or not 2 <= facts.classes <= CLASS_LIMIT:
+        if schema.hash.hex() != facts.schema:
             self.refuse("its feature schema is not one that this version knows: flash the firmware of this version")
+            return False
+        if not 2 <= facts.classes <= facts.class_capacity <= CLASS_LIMIT:
+            room = f"{facts.classes} classes and room for {facts.class_capacity}"
+            self.refuse(f"{room}, where heads have 2 to {CLASS_LIMIT}: flash the firmware of this version")
             return False
         self.kinds = schema.kinds
         self.features_size = 2 * len(schema.features)
@@ -280,7 +282,8 @@ class Conversation:
     def _objection(self, report: node_pb2.Report, end_utc_ms: int, now_utc_ms: int) -> str:
         if len(report.features) != self.features_size:
             return f"a report with {len(report.features)} bytes of features instead of {self.features_size}"
-        if len(report.evidence) % 2 or len(report.evidence) > 2 * (CLASS_LIMIT - 1):
+        capacity = self.facts.class_capacity if self.facts else CLASS_LIMIT
+        if len(report.evidence) % 2 or len(report.evidence) > 2 * (capacity - 1):
             return f"a report with {len(report.evidence)} bytes of evidence"
         if report.state > 0xFF:
             return f"a report with the state {report.state}, which is more than a byte"

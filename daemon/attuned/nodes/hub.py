@@ -288,10 +288,7 @@ class Hub:
             if sketch is not None:
                 self._listener.on_sketch(conversation, sketch)
         elif body == "health":
-            conversation.take_health(message.health)
-            self._listener.on_health(conversation)
-            if message.health.HasField("running") and conversation.run(message.health.running):
-                self._listener.on_running(conversation, fresh=False)
+            self._health(conversation, message.health)
         return body in HEARD
 
     def _hear_of_updates(self, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
@@ -306,6 +303,12 @@ class Hub:
         elif body == "signing_key_ack":
             updates.on_signing_key_ack(conversation, message.signing_key_ack)
         return body in OF_UPDATES
+
+    def _health(self, conversation: Conversation, health: node_pb2.Health) -> None:
+        conversation.take_health(health)
+        self._listener.on_health(conversation)
+        if health.HasField("running") and conversation.run(health.running):
+            self._listener.on_running(conversation, fresh=False)
 
     def _hello(self, link: Link, conversation: Conversation, hello: node_pb2.Hello) -> None:
         if hello.node_id.hex() != conversation.node:

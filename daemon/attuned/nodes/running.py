@@ -37,6 +37,6 @@ class Running:
         if len(said.release) != RELEASE_SIZE:
             raise ValueError(f"it runs a release with {len(said.release)} bytes of digest instead of {RELEASE_SIZE}")
         # A newer node may know more ends.
-        end = TrialEnd(said.last_trial) if said.last_trial in set(TrialEnd) else TrialEnd.NONE
+        ends = {end.value: end for end in TrialEnd}
         numbers = said.highest, said.signing_key, said.trial, said.trial_left_s
-        return cls(said.release.hex(), *numbers, end)
+        return cls(said.release.hex(), *numbers, ends.get(said.last_trial, TrialEnd.NONE))

@@ -1,11 +1,10 @@
 """Releases on their way to nodes: what was decided is on the disk before anything that follows from it is said.
 
-What to do is `delivery.py`'s word, what to send `planning.py`'s. Whatever nodes say waits in a queue of its own, so that
-neither the disk nor the signing process holds up windows.
+What to do is `delivery.py`'s word, what to send `planning.py`'s. Whatever nodes say waits in a queue of its own, so
+that neither the disk nor the signing process holds up windows.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -98,9 +97,10 @@ class Deliveries:
         return course.delivery if course else None
 
     async def want(self, node: str, target: str) -> None:
-        """A node is to run a release (its id, or "factory"). Durable when it returns; a wish that is not final is ended.
+        """A node is to run a release (its id, or "factory"); a wish before it that is not final is ended.
 
-        Raises RequestError for an unknown node, a release of another node or without content, and without a signer.
+        Durable when it returns. RequestError for an unknown node, a release of another node or without content, and
+        without a signer.
         """
         conversation = self._sources.conversations.get(node)
         if self._signer is None:
@@ -122,7 +122,7 @@ class Deliveries:
             self.heard(conversation, fresh=True)
 
     async def decide(self, node: str, *, commit: bool) -> None:
-        """The word on a node's trial; `commit` False also ends what has not come so far. Without effect at other times."""
+        """The word on a node's trial; `commit` False also ends what has not come so far. Else without effect."""
         async with self._lock:
             course = self._courses.get(node)
             if course is not None:
@@ -209,8 +209,9 @@ class Deliveries:
             await self._store(step.course)
         self._courses[delivery.node] = step.course
         conversation = self._sources.conversations.get(delivery.node)
-        for message in step.messages if conversation else ():
-            self._send(conversation, message)
+        if conversation is not None:
+            for message in step.messages:
+                self._send(conversation, message)
         if changed:
             self.listen(delivery)
 
@@ -244,7 +245,7 @@ class Deliveries:
         facts, running = conversation.facts if conversation else None, course.heard
         if conversation is None or facts is None or running is None:
             raise _LaterError("The node has not said yet what it runs.")
-        if not facts.hardware or not facts.class_capacity:
+        if not facts.hardware:
             raise PlanError("Its firmware takes no updates: flash the firmware of this version.")
         target = await self._target(course.delivery, facts)
         if target.digest.hex() == running.release:
@@ -316,7 +317,7 @@ class Deliveries:
 
     async def _has_content(self, release: str) -> bool:
         try:
-            return json.loads((await self._sources.releases.find(release)).forgotten) == []
+            return (await self._sources.releases.find(release)).forgotten == "[]"
         except RequestError:
             return False
 

@@ -1,12 +1,12 @@
-"""One release on its way to one node: what is heard goes in, what to say and what is true from then on come out. No I/O.
+"""One release on its way to one node: what is heard goes in, what to say and what is true from then on come out.
 
     WAITING -> SENDING -> TRIAL -> COMMITTING -> COMMITTED
                             |  -> ENDING -> ENDED
                             +--> FAILED
 
-The node's own word counts: whatever it says that it runs is where its delivery stands, so messages that were lost,
-repeated or answered late, and restarts of either side, lead to the same end. A `Step` whose delivery has changed has to
-be on the disk before its messages go out.
+No I/O. The node's own word counts: whatever it says that it runs is where its delivery stands, so messages that were
+lost, repeated or answered late, and restarts of either side, lead to the same end. A `Step` whose delivery has changed
+has to be on the disk before its messages go out.
 """
 
 from dataclasses import dataclass, field, replace
@@ -230,11 +230,11 @@ def judge(course: Course, verdict: node_pb2.UpdateVerdict, now_utc_ms: int) -> S
 
 
 def weigh(course: Course, trial: int, end_utc_ms: int) -> Course:
-    """A window of the trial, as its report says (Report.trial)."""
+    """A window of the trial, as its report says (Report.trial); of those where both know nothing it says nothing."""
     delivery, signed = course.delivery, course.signed
     on_trial = delivery.stage in (Stage.TRIAL, Stage.COMMITTING, Stage.ENDING)
     # Reports that waited in the node may be of a trial before.
-    if not on_trial or signed is None or not trial & FAVOURED or end_utc_ms <= signed.utc_ms:
+    if not on_trial or signed is None or not trial or end_utc_ms <= signed.utc_ms:
         return course
     differing = delivery.differing + bool(trial & DIFFERS)
     return replace(course, delivery=replace(delivery, windows=delivery.windows + 1, differing=differing))

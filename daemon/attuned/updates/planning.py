@@ -71,9 +71,8 @@ def release_model(release: Release, schema: Schema) -> Model:
 def check_fit(release: Release, facts: NodeFacts) -> None:
     """Raises PlanError unless a node of these facts can run the release."""
     kind = release.types.get(facts.node)
-    if release.schema_hash != facts.schema or (
-        kind is not None and (kind.sensors, kind.window_s) != (facts.sensors, facts.window_s)
-    ):
+    same = kind is not None and (kind.sensors, kind.window_s) == (facts.sensors, facts.window_s)
+    if not same or release.schema_hash != facts.schema:
         raise PlanError("The release was built for other sensors than the node has now: retrain its room.")
 
 

@@ -22,7 +22,7 @@ Send = Callable[[Conversation, node_pb2.DaemonMessage], bool]
 
 
 class SigningKeys:
-    """The chain of the signing process, as far as it is known here. `trouble` is a sentence where it does not answer."""
+    """The chain of the signing process, as far as it is known here. `trouble` is a sentence where it is silent."""
 
     def __init__(self, clock: Clock, signer: Signer, send: Send) -> None:
         self.chain: Chain | None = None
@@ -76,8 +76,8 @@ class SigningKeys:
         if chain is None or running is None or running.signing_key <= chain.number:
             return ""
         return (
-            f"Node {conversation.node} goes by signing key {running.signing_key}, the signing process has {chain.number}: "
-            "restore signing-key and signing-chain from the newest backup."
+            f"The node goes by signing key {running.signing_key}, the signing process has no later one than "
+            f"{chain.number}: restore signing-key and signing-chain from the newest backup."
         )
 
     def knows(self, conversation: Conversation) -> bool:

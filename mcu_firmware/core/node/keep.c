@@ -108,8 +108,9 @@ static void move(attune_node *node) {
     const uint32_t gone = store->summarised_reports;
     attune_node_keep_unload(node);
     if (attune_reports_move(store, node->identity.boot, node->schema.features, &node->backlog) != ATTUNE_STORE_OK) {
-        /* Trying costs erasures: no more of them than if it went well. */
-        node->keep.move_seq = node->backlog.next_seq + ATTUNE_BATCH;
+        /* Trying costs erasures: once more before a report is dropped, then no more of them than if it went well. */
+        const uint16_t room = ATTUNE_BACKLOG - node->backlog.count;
+        node->keep.move_seq = node->backlog.next_seq + (room > 0 ? room : ATTUNE_BATCH);
     }
     find_first(node);
     /* The daemon is told as of any report that it will never get. */
@@ -119,20 +120,26 @@ static void move(attune_node *node) {
     }
 }
 
-/* The oldest batch goes back in front of what RAM holds, last report first. What does not fit stays for later. */
+/* As much of the oldest batch as there is room for goes back in front of what RAM holds, last report first. */
 static void load(attune_node *node) {
     attune_batch batch;
     attune_report report;
     attune_store *store = node->keep.store;
+    uint8_t first = 0;
     if (attune_reports_of_boot(store, node->schema.features, node->identity.boot, &batch) != ATTUNE_STORE_OK) {
         return;
     }
-    for (uint8_t i = batch.reports; i > 0; i--) {
+    while (attune_reports_read(store, &batch, first, &report) == ATTUNE_STORE_OK && report.seq <= node->through) {
+        first++;
+    }
+    const uint32_t room = NEARLY_FULL - node->backlog.count;
+    uint8_t end = first + room < batch.reports ? (uint8_t)(first + room) : batch.reports;
+    for (uint8_t i = end; i > first; i--) {
         if (attune_reports_read(store, &batch, (uint8_t)(i - 1), &report) == ATTUNE_STORE_OK) {
             (void)attune_backlog_put_back(&node->backlog, &report);
+            node->keep.loaded_seq = i == end ? report.seq : node->keep.loaded_seq;
         }
     }
-    node->keep.loaded_seq = batch.last_seq;
     node->sent_seq = 0; /* they come before what has been sent */
 }
 
@@ -145,8 +152,7 @@ void attune_node_keep_poll(attune_node *node) {
     (void)!attune_slots_poll(keep->store, (uint32_t)(node->now_ms / 1000));
     if (attune_backlog_waiting(&node->backlog) >= limit && node->backlog.next_seq >= keep->move_seq) {
         move(node);
-    } else if (node->timed && keep->first_seq != 0 && keep->loaded_seq == 0 &&
-               node->backlog.count <= NEARLY_FULL - ATTUNE_BATCH) {
+    } else if (node->timed && keep->first_seq != 0 && keep->loaded_seq == 0 && node->backlog.count < NEARLY_FULL) {
         load(node);
     }
 }

@@ -175,6 +175,8 @@ static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message) 
     hello->label_windows = node->log.count;
     hello->test = node->identity.test;
     memcpy(hello->firmware, node->identity.firmware, sizeof hello->firmware);
+    memcpy(hello->hardware, node->identity.hardware, sizeof hello->hardware);
+    hello->class_capacity = ATTUNE_MAX_CLASSES;
 }
 
 static void fill_health(const attune_node *node, attune_v1_NodeMessage *message) {

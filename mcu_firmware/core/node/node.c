@@ -9,6 +9,7 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
     memset(node, 0, sizeof *node);
     node->identity = *identity;
     node->identity.firmware[sizeof node->identity.firmware - 1] = 0;
+    node->identity.hardware[sizeof node->identity.hardware - 1] = 0;
     attune_schema_error error = attune_schema_init(&node->schema, sensors, count, window_s);
     if (error != ATTUNE_SCHEMA_OK) {
         return error;

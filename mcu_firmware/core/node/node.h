@@ -35,6 +35,7 @@ typedef struct attune_identity {
     uint8_t node_id[8];
     uint32_t boot; /* random, new at each start */
     char firmware[24];
+    char hardware[16];    /* name of the board */
     uint8_t reset_reason; /* attune_v1_ResetReason */
     uint32_t reset_pc;
     bool test; /* a test image: its keys come from a seed that others may know */

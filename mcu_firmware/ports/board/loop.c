@@ -117,10 +117,11 @@ static void show(attune_loop *loop) {
 
 static bool transmit(attune_loop *loop) {
     if (loop->stream_sent == loop->stream_size) {
-        const size_t size = attune_node_send(&loop->node, loop->frame, sizeof loop->frame);
+        uint8_t *frame = loop->stream + ATTUNE_STREAM_AHEAD(ATTUNE_NODE_FRAME);
+        const size_t size = attune_node_send(&loop->node, frame, ATTUNE_NODE_FRAME);
         loop->stream_sent = 0;
         loop->stream_size =
-            size == 0 ? 0 : (uint16_t)attune_frame_encode(loop->frame, size, loop->stream, sizeof loop->stream);
+            size == 0 ? 0 : (uint16_t)attune_frame_encode(frame, size, loop->stream, sizeof loop->stream);
     }
     const size_t left = (size_t)(loop->stream_size - loop->stream_sent);
     const size_t taken = left == 0 ? 0 : attune_port_link_send(loop->stream + loop->stream_sent, left);

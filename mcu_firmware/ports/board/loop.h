@@ -21,7 +21,6 @@ typedef struct attune_loop {
     uint64_t board_ms; /* when the board was measured last */
     uint16_t stream_sent;
     uint16_t stream_size;
-    uint8_t frame[ATTUNE_NODE_FRAME];
     uint8_t stream[ATTUNE_STREAM_SIZE(ATTUNE_NODE_FRAME)];
 } attune_loop;
 

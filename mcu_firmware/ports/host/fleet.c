@@ -15,6 +15,7 @@
 #define CLOCK_MS 50
 
 static const char firmware[] = "attune-node host";
+static const char hardware[] = "host";
 
 static uint32_t hint_of(const fleet *f, uint32_t index) { return roster_hint(f->setup.entries[index].id); }
 
@@ -68,6 +69,7 @@ static void start_node(fleet *f, uint32_t index) {
                                 .test = f->setup.keys->seeded};
     memcpy(identity.node_id, entry->id, sizeof identity.node_id);
     memcpy(identity.firmware, firmware, sizeof firmware);
+    memcpy(identity.hardware, hardware, sizeof hardware);
     if (attune_node_init(&f->node[index], &identity, entry->sensor, entry->sensors, entry->window_s) !=
         ATTUNE_SCHEMA_OK) {
         machine_fail(2, "Node %u cannot have these sensors; name 1 to 12 sensors with at most 24 features.", index);

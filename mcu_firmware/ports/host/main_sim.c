@@ -13,7 +13,7 @@ static const char usage[] =
     "  --gateway HOST:PORT  where the gateway listens\n"
     "  --nodes FILE         a line `NODE_ID WINDOW_S KIND,KIND,...` for each node\n"
     "  --links N            TCP connections that the nodes share (default one a node, at most 256)\n"
-    "  --hold N             let the feed wait while a node has N reports unacknowledged (1 to 128), instead of "
+    "  --hold N             let the feed wait while a node has N reports unacknowledged (1 to 64), instead of "
     "dropping\n"
     "                       the oldest; with 1 the feed's time cannot run ahead so far that a report is sent again\n"
     "  --drain SECONDS      how long to wait for acknowledgements after the end of the feed (default 30)\n"

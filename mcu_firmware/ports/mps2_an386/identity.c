@@ -106,6 +106,7 @@ bool attune_port_identity(attune_identity *identity) {
     memcpy(identity->node_id, record.node_id, sizeof identity->node_id);
     attune_port_entropy((uint8_t *)&identity->boot, sizeof identity->boot);
     memcpy(identity->firmware, ATTUNE_FIRMWARE, sizeof ATTUNE_FIRMWARE);
+    memcpy(identity->hardware, ATTUNE_HARDWARE, sizeof ATTUNE_HARDWARE);
     identity->test = true;
     identity->reset_reason = (uint8_t)last_run.reason;
     identity->reset_pc = last_run.pc;

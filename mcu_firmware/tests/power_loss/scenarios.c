@@ -20,11 +20,12 @@ static bool updated(world *w) { return taught(w) && update(w, 1); }
 static bool on_trial(world *w) { return updated(w) && step_receive(w, 2, UINT32_MAX) && step_install(w, 2); }
 static bool updated_twice(world *w) { return on_trial(w) && step_commit(w); }
 static bool half_received(world *w) { return updated(w) && step_receive(w, 2, 2500); }
-static bool offline(world *w) { return updated(w) && step_backlog(w, 60); }
+static bool offline(world *w) { return updated(w) && step_backlog(w, ATTUNE_BATCH); }
 /* The smallest flash, in which four batches fit. */
 static bool full(world *w) {
     w->flash.port.blocks = ATTUNE_STORE_RESERVED + 4;
-    return updated(w) && step_backlog(w, 60) && step_backlog(w, 60) && step_backlog(w, 60) && step_backlog(w, 60);
+    return updated(w) && step_backlog(w, ATTUNE_BATCH) && step_backlog(w, ATTUNE_BATCH) &&
+           step_backlog(w, ATTUNE_BATCH) && step_backlog(w, ATTUNE_BATCH);
 }
 
 static bool commission(world *w) { return start(w) && step_keys(w, 1) && step_keys(w, 2) && step_tie(w, 1); }
@@ -35,15 +36,16 @@ static bool learn_much(world *w) {
     return step_label(w, 8) && step_label(w, 8) && step_label(w, 8) && step_label(w, 8);
 }
 static bool forget(world *w) { return step_forget(w, 2); }
-static bool go_offline(world *w) { return step_backlog(w, 60) && step_backlog(w, 60); }
+static bool go_offline(world *w) { return step_backlog(w, ATTUNE_BATCH) && step_backlog(w, ATTUNE_BATCH); }
 static bool come_back(world *w) { return step_take(w) && step_tie(w, 2); }
-static bool stay_offline(world *w) { return step_backlog(w, 60) && step_backlog(w, 60); }
+static bool stay_offline(world *w) { return step_backlog(w, ATTUNE_BATCH) && step_backlog(w, ATTUNE_BATCH); }
 static bool update_head(world *w) { return update(w, 3); }
 static bool update_full(world *w) { return update(w, 2); }
 static bool roll_back(world *w) { return step_roll_back(w, 2); }
 static bool refuse(world *w) { return step_splice(w, 6, 4); }
 static bool live(world *w) {
-    return step_tie(w, 2) && step_label(w, 8) && update(w, 3) && step_backlog(w, 60) && step_keys(w, 2) && step_take(w);
+    return step_tie(w, 2) && step_label(w, 8) && update(w, 3) && step_backlog(w, ATTUNE_BATCH) && step_keys(w, 2) &&
+           step_take(w);
 }
 static bool teach_both(world *w) { return step_label(w, 8) && step_commit(w) && step_label(w, 3); }
 static bool restart(world *w) { return step_restart(w) && step_restart(w) && step_restart(w) && step_restart(w); }
