@@ -20,7 +20,6 @@ from attuned.updates.signing_keys import SigningKeys
 from attuned.updates.trial_evidence import TrialEvidence, Windows
 from attuned.updates.wishes import Nodes, Place
 
-
 log = logging.getLogger(__name__)
 
 

@@ -13,7 +13,7 @@ from attuned.site import Site
 from attuned.store.releases import ReleaseRow
 from attuned.updates.delivery import Stage
 from daemon_world import A, B, FakeClock, site_settings, trust_all
-from test_rollouts import NO_FLIPS
+from rollout_world import REPORT
 
 if TYPE_CHECKING:
     Asked = tuple[Site, rollouts_pb2_grpc.RolloutsAsyncStub]
@@ -29,7 +29,7 @@ async def asked(folder: Path, signer: str = "/nowhere/signer.sock") -> "AsyncIte
     await site.open()
     trust_all(site)
     releases = [
-        ReleaseRow(f"{i}f9a" * 8, "r", node, 1, "candidate", "better", "00" * 16, 1, "ann", NO_FLIPS, b"{}")
+        ReleaseRow(f"{i}f9a" * 8, "r", node, 1, "candidate", "better", "00" * 16, 1, "ann", REPORT, b"{}")
         for i, node in enumerate((A, B))
     ]
     await site.site_store.releases.add(releases)

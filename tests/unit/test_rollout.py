@@ -309,6 +309,16 @@ class TestPeople:
         driver.tick()
         assert under_way(driver) == [1]
 
+    def test_nobody_is_too_late_because_of_a_pause(self) -> None:
+        driver = all_online(24, Choices(deadline_h=48))
+        driver.tell(Word.PAUSE)
+        driver.take(driver.nodes[0])
+        driver.tick(100 * HOUR_MS)
+        assert driver.state() is State.PAUSED
+        driver.tell(Word.RESUME)
+        driver.tick()
+        assert under_way(driver) == [1]
+
     def test_an_abort_ends_trials_and_leaves_what_is_committed(self) -> None:
         driver = all_online(4, Choices(canary=4))
         driver.take(driver.nodes[0])

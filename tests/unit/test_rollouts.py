@@ -1,6 +1,5 @@
 """Rollouts over deliveries: what they begin by themselves, and that no moment to be killed at loses anything."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,21 +17,9 @@ from attuned.updates.stages import Choices
 from attuned.updates.trial_evidence import TrialEvidence
 from attuned.updates.wishes import Nodes, Place
 from daemon_world import NOON, FakeClock
-from rollout_world import FINAL, Cut, FakeDeliveries
+from rollout_world import FINAL, REPORT, Cut, FakeDeliveries
 
 OLD = "factory"
-NO_FLIPS = json.dumps(
-    {
-        "against": OLD,
-        "findings": {
-            "days": 6,
-            "changes": 20,
-            "slices": [{"name": "all", "days": 6, "windows": 4000, "both": True, "measures": []}],
-            "flips": {"negative": 40, "positive": 160, "negative_runs": 1, "positive_runs": 9, "p": 0.01},
-        },
-        "verdict": {"word": "better", "recommendation": "", "reasons": []},
-    }
-)
 
 
 def node_id(number: int) -> str:
@@ -43,7 +30,7 @@ def release(node: int, serial: int = 1, verdict: str = "better", **more: str) ->
     """The serial-th release of a node; two nodes a room. What a node that runs it says is its id."""
     number = f"{serial:02x}{node:030x}"
     room = f"r{node // 2}"
-    row = ReleaseRow(number, room, node_id(node), serial, "candidate", verdict, number, 1, "ann", NO_FLIPS, b"{}")
+    row = ReleaseRow(number, room, node_id(node), serial, "candidate", verdict, number, 1, "ann", REPORT, b"{}")
     return replace(row, **more)  # type: ignore[arg-type]
 
 

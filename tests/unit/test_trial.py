@@ -8,8 +8,9 @@ from attuned.store.site import LabelRow
 from attuned.updates.delivery import Delivery, Stage
 from attuned.updates.rollout_state import HOUR_MS
 from attuned.updates.trial import Seen, judge, most_differing
-from attuned.updates.trial_evidence import TrialEvidence
+from attuned.updates.trial_evidence import TrialEvidence, expected_share
 from daemon_world import MINUTE, NOON, A, FakeClock, window
+from rollout_world import REPORT
 
 # An hour of minutes with people there for half of it, and the models at odds in three.
 SOUND = Seen(hours=1.0, windows=60, differing=3, busy=30, right=0, wrong=0)
@@ -111,3 +112,10 @@ async def test_what_is_forgotten_is_not_remembered() -> None:
     found.forget()
     seen = await found.seen(DELIVERY, "r")
     assert (seen.right, seen.wrong, seen.busy) == (0, 0, 1)
+
+
+def test_what_the_gate_saw_differ() -> None:
+    # 40 and 160 of 4,000 windows.
+    assert expected_share(REPORT) == pytest.approx(0.05)
+    assert expected_share(REPORT.replace("4000", "299")) is None
+    assert expected_share("{}") is None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from attuned.clock import Clock
-from attuned.errors import NotFoundError, RequestError, StoreError
+from attuned.errors import AttuneError, NotFoundError, RequestError
 from attuned.learning.retraining import ready
 from attuned.store.releases import CANDIDATE, DEPLOYED, FORGOTTEN, ReleaseRow, ReleaseStore
 from attuned.store.rollouts import Act, RolloutRow, RolloutStore
@@ -118,8 +118,8 @@ class Rollouts:
         while True:
             try:
                 await self.look()
-            except StoreError as error:
-                log.error("%s Rollouts go on when it can be written.", error)
+            except AttuneError as error:
+                log.error("%s Rollouts go on when that is mended.", error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_S / self._clock.rate)
 
@@ -295,7 +295,10 @@ class Rollouts:
 
     async def _expect(self, release: str) -> float | None:
         if release not in self._expected:
-            self._expected[release] = expected_share(await self._releases.find(release))
+            try:
+                self._expected[release] = expected_share((await self._releases.find(release)).report)
+            except RequestError:  # it was forgotten
+                self._expected[release] = None
         return self._expected[release]
 
     async def _tick(self) -> None:

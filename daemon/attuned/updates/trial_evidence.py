@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from pydantic import ValidationError
 
 from attuned.clock import Clock
 from attuned.labels.teaching import CLASSES
 from attuned.learning.gates import ALL
 from attuned.learning.retraining import REPORT
 from attuned.nodes.window import Window
-from attuned.store.releases import ReleaseRow
 from attuned.store.site import LabelRow
 from attuned.updates.delivery import DIFFERS, FAVOURED, Delivery
 from attuned.updates.rollout_state import HOUR_MS
@@ -72,11 +72,13 @@ class TrialEvidence:
         return Seen(hours, delivery.windows, delivery.differing, busy, right, wrong)
 
 
-def expected_share(row: ReleaseRow | None) -> float | None:
-    """The share of windows that a release's gate saw differ from what its node runs; None where it saw too few."""
-    if row is None:
+def expected_share(report: str) -> float | None:
+    """The share of windows that a release's gate saw differ from what its node ran; None where it saw too few, or
+    where its report was forgotten."""
+    try:
+        findings = REPORT.validate_json(report).findings
+    except ValidationError:
         return None
-    findings = REPORT.validate_json(row.report).findings
     windows = next((part.windows for part in findings.slices if part.name == ALL), 0)
     flips = findings.flips.negative + findings.flips.positive
     return flips / windows if windows >= LEAST_COMPARED else None
