@@ -265,6 +265,17 @@ void fake_daemon_exchange(fake_daemon *daemon) {
     }
 }
 
+void fake_daemon_run_windows(fake_daemon *daemon, uint32_t count, float light, float co2) {
+    attune_node *node = daemon->node;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t end = attune_window_end_ms(&node->window);
+        assert_int_equal(attune_node_sample(node, 0, end - 1000, light), ATTUNE_SAMPLE_OK);
+        assert_int_equal(attune_node_sample(node, 1, end - 1000, co2 + (float)(i % 7)), ATTUNE_SAMPLE_OK);
+        attune_node_poll(node, end);
+        fake_daemon_exchange(daemon);
+    }
+}
+
 static void add_window(attune_v1_Label *label, uint32_t boot, const attune_v1_Report *report) {
     attune_v1_LabelWindow *window = &label->windows[label->windows_count++];
     window->boot = boot;

@@ -77,6 +77,9 @@ size_t fake_daemon_frame(fake_daemon *daemon, const attune_v1_DaemonMessage *mes
 
 void fake_daemon_acknowledge(fake_daemon *daemon);
 
+/* So many windows of a node whose two sensors are light and CO2; what it says after each is taken. */
+void fake_daemon_run_windows(fake_daemon *daemon, uint32_t count, float light, float co2);
+
 /* A label for the windows first..last that the daemon has, in parts, with their features. */
 void fake_daemon_label(fake_daemon *daemon, uint32_t number, uint32_t class_index, uint32_t first, uint32_t last);
 

@@ -2,7 +2,7 @@
  * invariants, answers the next good message, and never reads or writes outside its memory (the sanitizers watch). */
 #include "fake_daemon.h"
 #include "framing/frame.h"
-#include "node/parts.h"
+#include "sound_node.h"
 
 #include "check.h"
 
@@ -33,31 +33,6 @@ static void drain(void) {
     for (int i = 0; attune_node_send(&node, frame, sizeof frame) > 0; i++) {
         assert_true(i < 100);
     }
-}
-
-/* Import refuses what is no valid state. */
-static void expect_valid(const attune_head *head) {
-    static uint8_t bytes[8192];
-    attune_head copy = *head;
-    size_t size = attune_head_export(head, ATTUNE_FLOAT32, bytes, sizeof bytes);
-    assert_true(size > 0);
-    assert_int_equal(attune_head_import(&copy, bytes, size), ATTUNE_HEAD_OK);
-}
-
-static void expect_invariants(void) {
-    double sum = 0;
-    assert_int_equal(node.filter.classes, attune_head_classes(&node.head));
-    for (uint8_t k = 0; k < node.filter.classes; k++) {
-        sum += (double)node.filter.probability[k];
-    }
-    assert_true(sum > 0.9999 && sum < 1.0001);
-    assert_true(node.log.count <= ATTUNE_LABEL_LOG);
-    assert_true(node.backlog.count <= ATTUNE_BACKLOG);
-    attune_head replayed;
-    attune_release release = attune_node_release(&node);
-    attune_label_log_replay(&node.log, &release, &replayed);
-    assert_memory_equal(&replayed, &node.head, sizeof replayed);
-    expect_valid(&node.head);
 }
 
 /* A valid message of each kind, with numbers that sometimes make sense; returns the size of its text. */
@@ -132,7 +107,7 @@ static void mutated_messages(void **state) {
         if (round % 50 == 0) {
             minute();
             drain();
-            expect_invariants();
+            must_be_sound(&node);
         }
     }
     assert_true(node.counters.bad_frames > 1000);
@@ -157,7 +132,7 @@ static void random_frames(void **state) {
         attune_node_receive(&node, frame, size);
         test_free(frame);
     }
-    expect_invariants();
+    must_be_sound(&node);
     /* And the node still speaks. */
     attune_node_link(&node, true);
     fake_daemon_exchange(&daemon_);

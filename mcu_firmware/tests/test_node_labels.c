@@ -20,13 +20,7 @@ static void start(uint32_t boot) {
 }
 
 static void run_windows(uint32_t count, float light, float co2) {
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t end = attune_window_end_ms(&node.window);
-        assert_int_equal(attune_node_sample(&node, 0, end - 1000, light), ATTUNE_SAMPLE_OK);
-        assert_int_equal(attune_node_sample(&node, 1, end - 1000, co2 + (float)(i % 7)), ATTUNE_SAMPLE_OK);
-        attune_node_poll(&node, end);
-        fake_daemon_exchange(&daemon_);
-    }
+    fake_daemon_run_windows(&daemon_, count, light, co2);
 }
 
 /* An empty room whose lamp is left on and whose air is stale: the factory release takes it for used. Its hour (windows 1 to

@@ -3,6 +3,7 @@
 
 #include "check.h"
 
+#include <pb_encode.h>
 #include <string.h>
 
 static attune_node node;
@@ -125,6 +126,29 @@ static void calls_of_a_wrong_size_or_purpose_are_none(void **state) {
     assert_int_equal(daemon_.handshakes, before);
 }
 
+/* The same command in every kind of frame, sealed with nothing or with zeros for a tag. */
+static void what_is_in_the_clear_is_not_believed(void **state) {
+    (void)state;
+    const attune_v1_DaemonMessage command = {.which_body = attune_v1_DaemonMessage_command_tag,
+                                             .body.command = {.identify_s = 60, .disown = true}};
+    start();
+    attune_node_link(&node, true);
+    fake_daemon_exchange(&daemon_);
+    const uint32_t saves = daemon_.saves;
+    for (unsigned kind = 0; kind < 256; kind++) {
+        for (size_t at = ATTUNE_FRAME_HEADER; at <= ATTUNE_SEALED_TEXT; at++) {
+            uint8_t frame[ATTUNE_NODE_FRAME] = {(uint8_t)kind, 1, 2, 3, 4, 0xFF, 0xFF};
+            pb_ostream_t stream = pb_ostream_from_buffer(frame + at, 100);
+            assert_true(pb_encode(&stream, attune_v1_DaemonMessage_fields, &command));
+            attune_node_receive(&node, frame, at + stream.bytes_written);
+            attune_node_receive(&node, frame, at + stream.bytes_written + ATTUNE_AEAD_TAG);
+        }
+    }
+    assert_false(attune_node_blinks(&node));
+    assert_true(attune_keys_hold(&daemon_.keys, ATTUNE_KEY_DAEMON) && daemon_.saves == saves);
+    assert_true(attune_session_ready(&node.session));
+}
+
 static void a_session_is_renewed_after_65536_frames(void **state) {
     (void)state;
     start();
@@ -154,6 +178,7 @@ int main(void) {
         cmocka_unit_test(calls_are_answered_seldom),
         cmocka_unit_test(calls_of_a_wrong_size_or_purpose_are_none),
         cmocka_unit_test(a_session_is_renewed_after_65536_frames),
+        cmocka_unit_test(what_is_in_the_clear_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

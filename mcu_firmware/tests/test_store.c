@@ -1,5 +1,6 @@
 /* The store's records, slots and incoming update on a flash that works; that power may fail is power_loss/'s business. */
 #include "emulated_flash.h"
+#include "store/files.h"
 #include "store/incoming.h"
 #include "store/slots.h"
 
@@ -238,6 +239,20 @@ static void rotten_cells_run_nothing_unverified(void **state) {
     }
 }
 
+/* Somebody with a programmer puts another release into the slot that runs, its checksum right. */
+static void a_slot_that_was_written_over_does_not_run(void **state) {
+    (void)state;
+    static const uint8_t other[1000] = {0xEE};
+    attune_file file;
+    install(3);
+    assert_int_equal(attune_slots_commit(&store, 3), ATTUNE_STORE_OK);
+    attune_file_begin(&file, &store, "slot-a");
+    attune_file_put(&file, other, sizeof other);
+    assert_int_equal(attune_file_end(&file), ATTUNE_STORE_OK);
+    open_store();
+    expect_slots(ATTUNE_SLOT_FACTORY, ATTUNE_SLOT_NONE, ATTUNE_SLOT_FACTORY);
+}
+
 static void an_update_goes_on_where_it_was(void **state) {
     (void)state;
     const uint8_t id[ATTUNE_INCOMING_ID] = {1};
@@ -285,6 +300,7 @@ int main(void) {
         cmocka_unit_test_setup(a_trial_ends_with_its_time, fresh),
         cmocka_unit_test_setup(rotten_cells_run_nothing_unverified, fresh),
         cmocka_unit_test_setup(an_update_goes_on_where_it_was, fresh),
+        cmocka_unit_test_setup(a_slot_that_was_written_over_does_not_run, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,6 +165,25 @@ static void what_the_node_knows_is_signed(void **state) {
     assert_int_equal(take(envelope.bytes, envelope.size, result), ATTUNE_UPDATE_OK);
 }
 
+/* Signed by somebody who announced another result than the payload gives. */
+static void what_gives_something_else_is_refused(void **state) {
+    (void)state;
+    golden envelope = read_golden("head");
+    static uint8_t image[LARGEST];
+    uint8_t other[ATTUNE_DIGEST_SIZE];
+    attune_update update;
+    size_t size;
+    assert_int_equal(attune_update_check(&own, envelope.bytes, envelope.size, &update), ATTUNE_UPDATE_OK);
+    for (size_t bit = 0; bit < 8 * sizeof other; bit++) {
+        attune_model scratch = base;
+        memcpy(other, envelope.bytes + 6, sizeof other);
+        other[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        update.result = other;
+        assert_int_equal(attune_update_apply(&update, schema_hash, &scratch, image, sizeof image, &size),
+                         ATTUNE_UPDATE_DIGEST);
+    }
+}
+
 static void no_room_for_the_result_is_no_result(void **state) {
     (void)state;
     golden envelope = read_golden("head");
@@ -260,6 +279,7 @@ int main(void) {
         cmocka_unit_test(random_images_are_read_or_refused),
         cmocka_unit_test(chunks_survive_every_interruption),
         cmocka_unit_test(a_node_that_slept_through_two_keys),
+        cmocka_unit_test(what_gives_something_else_is_refused),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
 }

@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import grpc
 from attune_proto.v1 import rollouts_pb2, rollouts_pb2_grpc
+from cli_data import HOUR, NOW
 
-HOUR = 3_600_000
-# Saturday 21 November 2026, 14:32:10 in Brussels, which is at UTC+1 then.
-NOW = int(datetime(2026, 11, 21, 13, 32, 10, tzinfo=UTC).timestamp()) * 1000
 RELEASE = "4f9a0c11" * 4
 
 

@@ -9,8 +9,9 @@ import sys
 
 import pytest
 from attune_proto.v1 import admin_pb2
+from cli_data import MINUTE, NOW
 from cli_run import CommandLine, environment
-from cli_site import MINUTE, NOW, served
+from cli_site import served
 
 
 class TestLabels:

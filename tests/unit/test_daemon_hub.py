@@ -301,6 +301,20 @@ def test_what_gateway_and_node_count_is_shown_together() -> None:
     assert world.hub.bad_frames(world.hub.conversations[A]) == 2**32 - 1
 
 
+@pytest.mark.parametrize("tag", [b"", bytes(16), b"\xff" * 16])
+def test_what_is_in_the_clear_is_not_taken(tag: bytes) -> None:
+    """A sound report in every kind of frame, sealed with nothing, at both places where a text may begin."""
+    world = World()
+    world.greet()
+    text = node_pb2.NodeMessage(report=report(1, 60)).SerializeToString() + tag
+    for kind in range(256):
+        for counter in (b"", b"\xf0\0\0\0"):
+            world.hub.frame(world.gateway, 1, bytes([kind]) + bytes.fromhex(A)[:4] + counter + text)
+    assert world.listener.windows == []
+    world.say(report(1, 60))
+    assert len(world.listener.windows) == 1
+
+
 @given(st.lists(st.binary(max_size=40), max_size=10), st.lists(st.binary(max_size=60), max_size=10))
 def test_no_bytes_stop_the_hub(raw: list[bytes], bodies: list[bytes]) -> None:
     world = World()

@@ -397,6 +397,12 @@ class RolloutMachine(RuleBasedStateMachine):
             self.driver.go_on(self.node(index), fails=fails == 0)
         self.driver.world.now_utc_ms += 1
 
+    @rule(index=st.integers(0, 8), rounds=st.integers(1, 3))
+    def gets_it(self, index: int, rounds: int) -> None:
+        for i in range(rounds):
+            self.driver.tick(60_000)
+            self.driver.take(self.node(index + i))
+
     @rule(index=st.integers(0, 8), commit=st.integers(0, 9))
     def is_judged(self, index: int, commit: int) -> None:
         self.driver.judge(self.node(index), commit=commit > 0)
@@ -422,6 +428,20 @@ class RolloutMachine(RuleBasedStateMachine):
         if rollout.stage == 0 and rollout.state is State.RUNNING:
             first = [pair for pair in pairs if not pair.straggler]
             assert len(first) <= rollout.plan.canary
+
+    @invariant()
+    def stages_are_passed_and_stopped_by_their_shares(self) -> None:
+        rollout = self.driver.rollout
+        if rollout.state is not State.RUNNING:
+            return
+        for stage in range(min(rollout.stage + 1, len(rollout.plan.stages))):
+            steps = [pair.step for pair in rollout.members(stage)]
+            committed, failed = steps.count(Step.COMMITTED), steps.count(Step.FAILED)
+            if stage < rollout.stage:
+                assert committed or (stage and not failed)
+                assert committed >= rollout.plan.success_share * (committed + failed) - 1e-9
+            elif failed:
+                assert failed < rollout.plan.error_share * len(steps)
 
     @invariant()
     def never_more_than_the_slots_try(self) -> None:
@@ -484,4 +504,4 @@ def _is_done(command: Want | Decide, world: FakeDeliveries) -> bool:
 
 
 TestRolloutMachine = RolloutMachine.TestCase
-TestRolloutMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRolloutMachine.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
