@@ -32,6 +32,14 @@ REPORT: dict[str, Any] = {
 WINDOW: dict[str, Any] = {"boot": 77, "seq": 9, "features": b"\x00\x02\x00\x80"}
 BUTTON = {"press": 7, "class_index": 1, "tick_ms": 600_000}
 SKETCH = {"number": 5, "end_s": 10_800, "windows": 60, "counts": b"\x01\x02\x01\xff"}
+RUNNING: dict[str, Any] = {
+    "release": bytes(range(16)),
+    "highest": 301,
+    "signing_key": 2,
+    "trial": 301,
+    "trial_left_s": 86_000,
+    "last_trial": "TRIAL_END_DEADLINE",
+}
 COMMAND: dict[str, Any] = {"identify_s": 10, "next_daemon": bytes(range(32)), "rekey": True, "disown": True}
 FRAME: dict[str, Any] = {"link": 3, "data": b"\x01\xa1\x02\x03\x04\x22\x00"}
 UPDATE_CHUNK: dict[str, Any] = {"id": bytes(range(16)), "size": 700, "offset": 300, "data": b"\xa1\xa2\xa3"}
@@ -100,6 +108,9 @@ NODE: dict[str, dict[str, Any]] = {
     "UpdateChunk": UPDATE_CHUNK,
     "UpdateAck": {"id": bytes(range(16)), "offset": 300},
     "UpdateVerdict": {"sequence": 300, "result": "UPDATE_RESULT_OK"},
+    "Running": RUNNING,
+    "TrialDecision": {"sequence": 301, "commit": True},
+    "DaemonMessage.trial_decision": {"trial_decision": {"sequence": 301}},
     "SigningKeyAck": {"number": 2, "result": "SIGNING_KEY_RESULT_OK"},
     "NodeMessage.update_ack": {"update_ack": {"id": bytes(range(16)), "offset": 300}},
     "NodeMessage.update_verdict": {"update_verdict": {"sequence": 300, "result": "UPDATE_RESULT_SEQUENCE"}},

@@ -198,6 +198,7 @@ class FakeSigner:
     keys_made: list[SigningKey] = field(default_factory=lambda: [world.signing_key(1)])
     away: bool = False
     signed: dict[int, Update] = field(default_factory=dict)
+    store: FakeStore | None = None
 
     @property
     def chain(self) -> Chain:
@@ -220,6 +221,9 @@ class FakeSigner:
         highest = max(self.signed, default=0)
         if update.sequence <= highest and self.signed.get(update.sequence) != update:
             raise NumberPassedError(highest)
+        # It is given away on the disk, whatever becomes of the signature.
+        assert self.store is not None
+        assert update.sequence <= self.store.numbers[NODE]
         self.signed[update.sequence] = update
         return world.signed(update, self.keys_made[-1])
 
@@ -279,6 +283,7 @@ class Daemon:
     ) -> None:
         self.store, self.signer, self.node = store or FakeStore(), signer or FakeSigner(), node or FakeNode()
         self.releases, self.clock = releases or FakeReleases(), clock or FakeClock()
+        self.signer.store = self.store
         self.lose: Callable[[], bool] = lambda: False
         self.online = False
         self.heard: list[Delivery] = []
@@ -306,9 +311,24 @@ class Daemon:
         if not self.online:
             return False
         self.store.power.moment()
+        self._check_durable(message)
         self._down.append(message)
         self.sent.append(message)
         return True
+
+    def _check_durable(self, message: node_pb2.DaemonMessage) -> None:
+        """What it follows from is on the disk."""
+        kept = self.store.rows.get(NODE)
+        decision, stage = message.trial_decision, kept.delivery.stage if kept else None
+        if message.HasField("update") or message.HasField("update_chunk"):
+            assert kept is not None
+            assert kept.signed is not None
+            assert message.update in (b"", kept.signed.envelope)
+            assert message.update_chunk.data in kept.signed.envelope
+        if message.HasField("trial_decision"):
+            assert (stage is Stage.COMMITTING) == decision.commit
+            assert decision.commit or kept is None or stage is not Stage.TRIAL
+            assert not decision.commit or (kept and kept.delivery.sequence == decision.sequence)
 
     @property
     def delivery(self) -> Delivery | None:

@@ -281,3 +281,18 @@ def test_no_node_gets_two_updates_with_one_number(process: Signer) -> None:
             await process.sign(replace(update, sequence=update.sequence + 2), world.signing_key(7).public)
 
     asyncio.run(scenario())
+
+
+UNIT = Path(__file__).parents[2] / "packaging" / "attune-signer.service"
+
+
+def test_the_unit_starts_what_there_is_and_lets_it_do_nothing_else() -> None:
+    lines = UNIT.read_text().replace("\\\n", " ").splitlines()
+    (command,) = [line.partition("=")[2].split() for line in lines if line.startswith("ExecStart=")]
+    asked = signer._arguments(command[1:])
+    assert (asked.command, asked.key.name, asked.chain.name) == ("serve", KEY_FILE, CHAIN_FILE)
+    assert (asked.numbers.name, asked.socket.name) == (signer.NUMBERS_FILE, "signer.sock")
+    assert f"LoadCredential={KEY_FILE}:/etc/attune/signing/{KEY_FILE}" in lines
+    judged = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(UNIT)]
+    # Tenths: the services of this project stay at 2.0.
+    assert subprocess.run(judged, capture_output=True, check=False).returncode == 0

@@ -131,14 +131,15 @@ class Deliveries:
     async def forget(self) -> None:
         """Releases have lost what they were built from: those on their way go no further."""
         async with self._lock:
-            for node, course in list(self._courses.items()):
-                delivery, now = course.delivery, self._clock.utc_ms()
+            for each in list(self._courses.values()):
+                delivery, now = each.delivery, self._clock.utc_ms()
                 if delivery.stage.final or delivery.target == FACTORY or await self._has_content(delivery.target):
                     continue
+                course = machine.stripped(each)
                 if delivery.stage in (Stage.WAITING, Stage.SENDING):
                     await self._go(Step(machine.failed(course, "What it was built from was forgotten.", now)))
                 else:
-                    await self._go(machine.decide(self._courses[node], commit=False, now_utc_ms=now))
+                    await self._go(machine.decide(course, commit=False, now_utc_ms=now))
 
     # What nodes say.
 

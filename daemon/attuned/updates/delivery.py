@@ -17,7 +17,7 @@ from attune_proto.v1 import node_pb2
 from attuned.nodes.running import Running, TrialEnd
 from attuned.nodes.sealed import TEXT_LIMIT
 from attuned.updates.chunks import chunk, question, transfer_id, whole
-from attuned.updates.envelope import result_of
+from attuned.updates.envelope import PAYLOAD_AT, result_of
 
 # Until something unanswered is said again: so long at first, then twice as long each time, up to the last.
 AGAIN_MS = 15_000
@@ -151,6 +151,12 @@ def kept(course: Course, reason: str, now_utc_ms: int) -> Course:
 def failed(course: Course, reason: str, now_utc_ms: int) -> Course:
     """It cannot be done for the reason."""
     return _at(course, Stage.FAILED, now_utc_ms, reason)
+
+
+def stripped(course: Course) -> Course:
+    """Without what was learned; what the node would run, and does on trial, keeps its name."""
+    signed = course.signed
+    return replace(course, signed=replace(signed, envelope=signed.envelope[:PAYLOAD_AT])) if signed else course
 
 
 def committed(course: Course, now_utc_ms: int) -> Course:
