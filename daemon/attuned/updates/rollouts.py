@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 # How often time is looked at, in seconds of the daemon's clock.
 LOOK_S = 30.0
 
+# Between two looks at least, in real seconds.
+REST_S = 0.2
+
 # Nodes that may try something at a time, over all rollouts: a tenth of the site, and never fewer than a large room's.
 AT_ONCE_SHARE, AT_ONCE_LEAST = 0.1, 8
 
@@ -120,8 +123,11 @@ class Rollouts:
                 await self.look()
             except AttuneError as error:
                 log.error("%s Rollouts go on when that is mended.", error)
+            # What comes in a burst is looked at together.
+            await asyncio.sleep(REST_S)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_S / self._clock.rate)
+                async with asyncio.timeout(LOOK_S / self._clock.rate):
+                    await self._wake.wait()
 
     def heard(self, delivery: Delivery) -> None:
         """A delivery has changed."""
@@ -265,8 +271,9 @@ class Rollouts:
                 self._dirty.discard(node)
 
     async def _take(self, delivery: Delivery) -> None:
-        way_back = await self._way_back(delivery)
-        for number in [n for n, row in self._live.items() if delivery.node in row.rollout.pairs]:
+        numbers = [number for number, row in self._live.items() if delivery.node in row.rollout.pairs]
+        way_back = await self._way_back(delivery) if numbers else ""
+        for number in numbers:
             await self._apply(number, Changed(self._clock.utc_ms(), delivery, way_back))
 
     async def _way_back(self, delivery: Delivery) -> str:
