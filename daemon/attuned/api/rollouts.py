@@ -12,8 +12,7 @@ from attuned.labels.names import no_room
 from attuned.site import Site
 from attuned.store.rollouts import RolloutRow
 from attuned.updates.rollout_state import ACTIVE, Pair, Rollout, Step, Word
-from attuned.updates.rollout_words import mixed_rooms, what
-from attuned.updates.rollouts import progress
+from attuned.updates.rollout_words import mixed_rooms, progress, what
 from attuned.updates.stages import Choices
 
 AT_ONCE = 20

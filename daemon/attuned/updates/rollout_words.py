@@ -65,3 +65,10 @@ def _returning(pair: Pair, delivery: Delivery | None) -> str:
     trouble = delivery.reason if delivery is not None and delivery.stage is Stage.FAILED else pair.reason
     failed = pair.at in {Stage.FAILED, Stage.ENDED}
     return f"could not go back, is tried again hourly: {trouble}" if failed else "gets back what it ran before"
+
+
+def progress(rollout: Rollout) -> tuple[int, int]:
+    """How many nodes are through, and of how many."""
+    way_back = rollout.state in {State.ROLLING_BACK, State.STOPPED}
+    ends = {Step.LEFT, Step.FAILED, Step.RETURNED} if way_back else {Step.COMMITTED, Step.FAILED, Step.LEFT}
+    return sum(pair.step in ends for pair in rollout.pairs.values()), len(rollout.pairs)

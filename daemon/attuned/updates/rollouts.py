@@ -29,7 +29,6 @@ from attuned.updates.rollout_state import (
     Judged,
     Pair,
     Rollout,
-    State,
     Step,
     Tick,
     Told,
@@ -243,14 +242,14 @@ class Rollouts:
                 await self._apply(number, Dropped(self._clock.utc_ms(), node, _SUPERSEDED, gone=True))
 
     async def _begin_ready(self) -> None:
-        """A rollout for each room that has ready releases which no rollout has had; a busy room waits."""
+        """A rollout for each room that has ready releases which no rollout has had; a busy node waits."""
         rooms: dict[str, list[ReleaseRow]] = {}
         for row in await self._releases.candidates():
-            if ready(row) and (row.node, row.id) not in self._tried and self._nodes.place_of(row.node):
+            fresh = ready(row) and (row.node, row.id) not in self._tried
+            if fresh and self._nodes.place_of(row.node) and not self._busy(row.node):
                 rooms.setdefault(row.room, []).append(row)
         for rows in rooms.values():
-            if not any(self._busy(row.node) for row in rows):
-                await self._begin(rows, Choices(), "", AUTOMATIC)
+            await self._begin(rows, Choices(), "", AUTOMATIC)
 
     def _busy(self, node: str) -> int:
         """The rollout that has something under way to a node; 0 if none has."""
@@ -399,10 +398,3 @@ class Rollouts:
     def _notify(self) -> None:
         for watcher in self._watchers:
             watcher.set()
-
-
-def progress(rollout: Rollout) -> tuple[int, int]:
-    """How many nodes are through, and of how many."""
-    way_back = rollout.state in {State.ROLLING_BACK, State.STOPPED}
-    ends = {Step.LEFT, Step.FAILED, Step.RETURNED} if way_back else {Step.COMMITTED, Step.FAILED, Step.LEFT}
-    return sum(pair.step in ends for pair in rollout.pairs.values()), len(rollout.pairs)
