@@ -201,6 +201,21 @@ class TestAutomatic:
         assert [row.rollout.state for row in await found.rollouts.newest(10)] == [State.DONE] * 2
         await found.site.close()
 
+    async def test_one_on_its_way_back_holds_up_nobody_else(self, tmp_path: Path) -> None:
+        found = await daemon(tmp_path, 2, automatic=True)
+        await found.finish(20)
+        found.world.online.discard(node_id(0))
+        await found.rollouts.tell(1, Word.ROLL_BACK, "ann")
+        await found.finish(5)
+        await found.site.releases.add([release(i, 2) for i in range(2)])
+        await found.finish(20)
+        assert found.world.running == {node_id(0): release(0).id, node_id(1): release(1, 2).id}
+        found.world.online.add(node_id(0))
+        await found.finish(20)
+        assert found.world.running == {node_id(i): release(i, 2).id for i in range(2)}
+        assert (await found.rollouts.show(1)).rollout.state is State.STOPPED
+        await found.site.close()
+
     async def test_what_failed_is_not_tried_again(self, tmp_path: Path) -> None:
         found = await daemon(tmp_path, 1, automatic=True)
         await found.pass_time(0)
