@@ -22,6 +22,7 @@ from attuned.errands import Errands
 from attuned.errors import StoreError
 from attuned.forgetting import Knowers, Oblivion
 from attuned.gate import Gate
+from attuned.gateways.enrolled import EnrolledGateways
 from attuned.labels.labels import Labels
 from attuned.labels.presses import Presses
 from attuned.labels.questions import AROUND_MS, RoomNow
@@ -98,6 +99,7 @@ class Site:
         self.watchers: set[Watcher] = set()
         self.gate = Gate()
         self.errands = Errands(self.gate)
+        self.gateways = EnrolledGateways.of(settings, self.site_store.gateways, self.errands)
         self.forgetting = Forgetting(
             clock,
             site=self.site_store,
@@ -116,6 +118,7 @@ class Site:
         await self.window_store.open()
         unfinished = await self.forgetting.resume()
         await self._open_trust()
+        await self.gateways.open()
         room_of = self.assignments.room_of
         facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
         boots = await self.window_store.boots()

@@ -461,3 +461,37 @@ ROLLOUTS: dict[str, dict[str, Any]] = {
     "RolloutNode": ROLLOUT_NODE,
     "RolloutAct": ROLLOUT_ACT,
 }
+
+GATEWAYS: dict[str, dict[str, Any]] = {
+    "InviteGatewayRequest": {"name": "north", "valid_s": 3600, "host": "attune.lan"},
+    "InviteGatewayReply": {"invitation": "ABCD", "until_utc_ms": LATER, "enrolled_already": True},
+    "Invitation": {
+        "token": bytes(range(16)),
+        "authority": bytes([2, *range(32)]),
+        "host": "attune.lan",
+        "port": 7444,
+    },
+    "ListGatewaysRequest": {},
+    "ListGatewaysReply": {"gateways": [{"name": "north", "connected": True}], "now_utc_ms": LATER},
+    "GatewayRow": {
+        "name": "north",
+        "local": True,
+        "connected": True,
+        "since_utc_ms": START,
+        "expires_utc_ms": LATER,
+        "heard_utc_ms": START,
+        "revoked_utc_ms": LATER,
+        "invited_utc_ms": LATER,
+    },
+    "RevokeGatewayRequest": {"name": "north"},
+    "RevokeGatewayReply": {"connected": True},
+    "EnrolRequest": {"token": bytes(range(16)), "request": b"\x30\x03\x01\x02\x03"},
+    "EnrolReply": {
+        "name": "north",
+        "certificate": b"\x30\x01\x01",
+        "authority": b"\x30\x01\x02",
+        "port": 7443,
+    },
+    "RenewRequest": {"request": b"\x30\x03\x01\x02\x03"},
+    "RenewReply": {"certificate": b"\x30\x01\x01"},
+}

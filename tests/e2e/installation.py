@@ -55,7 +55,8 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = STAR
 class Installation:
     """`rooms` gives the nodes of each room; `daemon` is the command in the place of `attuned`.
 
-    The store is a folder of its own, so that it may lie on another disk.
+    The store is a folder of its own, so that it may lie on another disk. `tls_port`, if any, is where gateways of other
+    machines attach; they enroll on the one above.
     """
 
     folder: Path
@@ -66,6 +67,7 @@ class Installation:
     serial: Sequence[str] = ()
     quiet: Sequence[str] = ()
     updates: bool = False
+    tls_port: int = 0
     node_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     keepers: dict[str, Keeper] = field(default_factory=dict)
@@ -231,11 +233,12 @@ class Installation:
         return [program("attune-gateway"), "--name", GATEWAY, *daemon, *listen, *serial]
 
     def _configuration(self) -> str:
+        tls = f', "tls://127.0.0.1:{self.tls_port}"' if self.tls_port else ""
         lines = [
             f'site = {{ name = "{SITE}", step_s = {self.step_s}, test_nodes = true }}',
             f'store = {{ path = "{self.store}" }}',
             f"mqtt = {{ port = {self.broker.port} }}",
-            f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
+            f'gateways = {{ listen = ["unix:{self.gateway_socket}"{tls}] }}',
             f'api = {{ socket = "{self.api_socket}" }}',
             *([f'updates = {{ signer = "{self.signing.socket}" }}'] if self.updates else []),
             "[clock]",

@@ -51,7 +51,15 @@ BAD = [
     ),
     (SITE + '[gateways]\nlisten = ["unix:here"]', "key gateways.listen[0] is not right"),
     (SITE + f'[gateways]\nlisten = ["unix:/{"x" * 107}"]', "key gateways.listen[0] is not right"),
-    (SITE + '[gateways]\nlisten = ["127.0.0.1:70000"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["127.0.0.1:7000"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["tls://0.0.0.0"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["tls://0.0.0.0:0"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["tls://0.0.0.0:65535"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["tls://a b:7443"]', "key gateways.listen[0] is not right"),
+    (
+        SITE + '[gateways]\nlisten = ["tls://0.0.0.0:7443", "tls://[::]:7445"]',
+        "gateways.listen has more than one address for TLS; write one",
+    ),
     (SITE + f'[api]\nsocket = "/{"x" * 107}"', "key api.socket is not right; write a path of at most 107 bytes"),
     (
         SITE + '[clock]\nstart = "soon"',
@@ -115,6 +123,21 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'[site]\nname = "caf\xe9"\n')
     with pytest.raises(ConfigError, match="is not TOML: 'utf-8' codec"):
         load(tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize(
+    ("listen", "expected"),
+    [
+        ('["unix:/run/s"]', None),
+        ('["unix:/run/s", "tls://0.0.0.0:7443"]', ("0.0.0.0", 7443)),  # noqa: S104 (read, not bound)
+        ('["tls://[::]:65534"]', ("[::]", 65534)),
+        ('["tls://attune.lan:1"]', ("attune.lan", 1)),
+    ],
+)
+def test_where_gateways_of_other_machines_attach(tmp_path: Path, listen: str, expected: tuple[str, int] | None) -> None:
+    path = tmp_path / "attuned.toml"
+    path.write_text(SITE + f"[gateways]\nlisten = {listen}")
+    assert load(path).gateways.tls_port == expected
 
 
 def test_the_example_loads() -> None:

@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 6
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 12
+ATTUNE_VERSION = 13
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -255,4 +255,19 @@ def _attune_12(database: sqlite_utils.Database) -> None:
         # Who did what to a rollout, and why; an author that is empty is the daemon.
         "CREATE TABLE rollout_acts (number INTEGER PRIMARY KEY, rollout INTEGER NOT NULL, utc_ms INTEGER NOT NULL,"
         " author TEXT NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL)",
+    )
+
+
+@attune(name="13_gateways")
+def _attune_13(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Gateways with certificates. enrolment stands in each of its certificates; expires_utc_ms is the end of the one
+        # that it used last; revoked_utc_ms is 0 if it was not revoked.
+        "CREATE TABLE gateways (name TEXT PRIMARY KEY, enrolment TEXT NOT NULL, since_utc_ms INTEGER NOT NULL,"
+        " expires_utc_ms INTEGER NOT NULL, heard_utc_ms INTEGER NOT NULL, revoked_utc_ms INTEGER NOT NULL)"
+        " WITHOUT ROWID",
+        # SHA-256 of tokens, and of the key that used one (empty: none has).
+        "CREATE TABLE gateway_invitations (token BLOB PRIMARY KEY, name TEXT NOT NULL, until_utc_ms INTEGER NOT NULL,"
+        " used_by BLOB NOT NULL) WITHOUT ROWID",
     )

@@ -13,6 +13,7 @@ from attuned.store.audit import AuditStore
 from attuned.store.database import Database
 from attuned.store.deliveries import DeliveryStore
 from attuned.store.drift import DriftStore
+from attuned.store.gateways import GatewayStore
 from attuned.store.keys import KeyStore
 from attuned.store.releases import ReleaseStore
 from attuned.store.rollouts import RolloutStore
@@ -87,6 +88,7 @@ class SiteStore:
         self.releases = ReleaseStore(self._database)
         self.keys = KeyStore(self._database)
         self.deliveries = DeliveryStore(self._database)
+        self.gateways = GatewayStore(self._database)
         self.rollouts = RolloutStore(self._database)
 
     @property
