@@ -21,6 +21,7 @@ int core_keeper_init(struct attune_test_keeper *keeper, const uint8_t *seed, con
     memset(keeper, 0, sizeof *keeper);
     memcpy(keeper->seed, seed, sizeof keeper->seed);
     memcpy(keys.key, record + 1, sizeof keys.key);
+    memcpy(&keys.signing_number, record + 1 + sizeof keys.key, sizeof keys.signing_number);
     host_flash_in_memory(&keeper->flash);
     attune_store_result result = attune_store_open(&keeper->store, &keeper->flash.port);
     if (result == ATTUNE_STORE_OK) {
@@ -35,6 +36,7 @@ void core_keeper_record(const struct attune_test_keeper *keeper, uint8_t *record
     const attune_keys *keys = attune_store_keys(&keeper->store);
     record[0] = keys->held;
     memcpy(record + 1, keys->key, sizeof keys->key);
+    memcpy(record + 1 + sizeof keys->key, &keys->signing_number, sizeof keys->signing_number);
 }
 
 static attune_flash_result worn(void *context, uint32_t address, const uint8_t *bytes, uint32_t size) {

@@ -280,6 +280,25 @@ static void take_sketch(fake_daemon *daemon, const attune_v1_DriftSketch *sketch
     }
 }
 
+static void take_answer(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
+    switch (message->which_body) {
+    case attune_v1_NodeMessage_update_ack_tag:
+        daemon->update_acks++;
+        daemon->update_ack = message->body.update_ack;
+        break;
+    case attune_v1_NodeMessage_update_verdict_tag:
+        daemon->verdicts++;
+        daemon->verdict = message->body.update_verdict;
+        break;
+    case attune_v1_NodeMessage_signing_key_ack_tag:
+        daemon->key_acks++;
+        daemon->key_ack = message->body.signing_key_ack;
+        break;
+    default:
+        fail_msg("The node sent an empty message.");
+    }
+}
+
 static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
     switch (message->which_body) {
     case attune_v1_NodeMessage_hello_tag:
@@ -309,7 +328,7 @@ static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
         take_summary(daemon, &message->body.summary);
         break;
     default:
-        fail_msg("The node sent an empty message.");
+        take_answer(daemon, message);
     }
 }
 

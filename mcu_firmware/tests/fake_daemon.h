@@ -48,6 +48,9 @@ typedef struct fake_daemon {
     uint32_t label_acks;
     uint32_t presses; /* repeats included */
     uint32_t sketches;
+    uint32_t update_acks;
+    uint32_t verdicts;
+    uint32_t key_acks;
     uint32_t arrivals; /* reports, repeats included */
     uint32_t learned;  /* sums over label acks */
     uint32_t refused;
@@ -57,6 +60,9 @@ typedef struct fake_daemon {
     attune_v1_LabelAck label_ack;
     attune_v1_Button button;
     attune_v1_DriftSketch sketch;
+    attune_v1_UpdateAck update_ack;
+    attune_v1_UpdateVerdict verdict;
+    attune_v1_SigningKeyAck key_ack;
 
     fake_boot earlier[FAKE_BOOTS];
     uint8_t boots;

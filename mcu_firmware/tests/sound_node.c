@@ -21,17 +21,19 @@ static void must_be_storable(const attune_head *head) {
 }
 
 void must_be_sound(const attune_node *node) {
-    static attune_head replayed;
+    static attune_node twin;
     double sum = 0;
-    must(node->filter.classes == attune_head_classes(&node->head));
+    must(node->filter.classes == attune_head_classes(&node->model.head));
     for (uint8_t k = 0; k < node->filter.classes; k++) {
         sum += (double)node->filter.probability[k];
     }
     must(sum > 0.9999 && sum < 1.0001);
     must(node->log.count <= ATTUNE_LABEL_LOG && node->backlog.count <= ATTUNE_BACKLOG);
     must(node->label_acks <= ATTUNE_LABEL_ACKS);
-    const attune_release release = attune_node_release(node);
-    attune_label_log_replay(&node->log, &release, &replayed);
-    must(memcmp(&replayed, &node->head, sizeof replayed) == 0);
-    must_be_storable(&node->head);
+    twin = *node;
+    const attune_pupil pupil = attune_node_pupil(&twin);
+    attune_label_log_replay(&node->log, &pupil);
+    must(memcmp(&twin.model, &node->model, sizeof twin.model) == 0);
+    must(!attune_node_on_trial(node) || memcmp(&twin.trial, &node->trial, sizeof twin.trial) == 0);
+    must_be_storable(&node->model.head);
 }

@@ -35,12 +35,41 @@ static void drain(void) {
     }
 }
 
+static void fill(uint64_t *seed, uint8_t *bytes, uint32_t size) {
+    for (uint32_t i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)next_random(seed);
+    }
+}
+
+/* About updates: nobody has signed them, and the node has no key. */
+static void make_update(uint64_t *seed, attune_v1_DaemonMessage *message) {
+    attune_v1_UpdateChunk *chunk = &message->body.update_chunk;
+    if (message->which_body == attune_v1_DaemonMessage_update_chunk_tag) {
+        chunk->id[0] = (uint8_t)random_below(seed, 2);
+        chunk->size = 200 + random_below(seed, 2) * random_below(seed, 3000);
+        chunk->offset = random_below(seed, 3) * 100;
+        chunk->data.size = (pb_size_t)(random_below(seed, 2) * 100);
+        fill(seed, chunk->data.bytes, chunk->data.size);
+    } else if (message->which_body == attune_v1_DaemonMessage_update_tag) {
+        message->body.update.size = (pb_size_t)random_below(seed, 400);
+        fill(seed, message->body.update.bytes, message->body.update.size);
+    } else if (message->which_body == attune_v1_DaemonMessage_signing_keys_tag) {
+        message->body.signing_keys.size = 101;
+        fill(seed, message->body.signing_keys.bytes, 101);
+    } else if (message->which_body == attune_v1_DaemonMessage_trial_decision_tag) {
+        message->body.trial_decision.commit = random_below(seed, 2) == 1;
+    }
+}
+
 /* A valid message of each kind, with numbers that sometimes make sense; returns the size of its text. */
 static size_t made_text(uint64_t *seed, uint8_t *text) {
-    static const pb_size_t tags[] = {attune_v1_DaemonMessage_time_tag, attune_v1_DaemonMessage_report_ack_tag,
-                                     attune_v1_DaemonMessage_label_tag, attune_v1_DaemonMessage_label_tag,
-                                     attune_v1_DaemonMessage_hello_request_tag};
-    attune_v1_DaemonMessage message = {.which_body = tags[random_below(seed, 5)]};
+    static const pb_size_t tags[] = {
+        attune_v1_DaemonMessage_time_tag,          attune_v1_DaemonMessage_report_ack_tag,
+        attune_v1_DaemonMessage_label_tag,         attune_v1_DaemonMessage_label_tag,
+        attune_v1_DaemonMessage_hello_request_tag, attune_v1_DaemonMessage_update_tag,
+        attune_v1_DaemonMessage_update_chunk_tag,  attune_v1_DaemonMessage_signing_keys_tag,
+        attune_v1_DaemonMessage_trial_decision_tag};
+    attune_v1_DaemonMessage message = {.which_body = tags[random_below(seed, 9)]};
     if (message.which_body == attune_v1_DaemonMessage_time_tag) {
         message.body.time.echo_tick_ms = random_below(seed, 1000000);
     } else if (message.which_body == attune_v1_DaemonMessage_report_ack_tag) {
@@ -63,6 +92,7 @@ static size_t made_text(uint64_t *seed, uint8_t *text) {
             }
         }
     }
+    make_update(seed, &message);
     pb_ostream_t stream = pb_ostream_from_buffer(text, ATTUNE_NODE_FRAME - ATTUNE_SEALED_AROUND);
     assert_true(pb_encode(&stream, attune_v1_DaemonMessage_fields, &message));
     return stream.bytes_written;

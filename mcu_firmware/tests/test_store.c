@@ -169,24 +169,25 @@ static void what_is_refused_changes_nothing(void **state) {
     assert_int_equal(attune_slots_install(&store, &info, bytes, TRIAL_S), ATTUNE_STORE_SIZE);
     info.size = ATTUNE_RELEASE_MAX + 1;
     assert_int_equal(attune_slots_install(&store, &info, bytes, TRIAL_S), ATTUNE_STORE_SIZE);
-    assert_int_equal(attune_slots_roll_back(&store, 9), ATTUNE_STORE_ORDER);
+    assert_int_equal(attune_slots_end(&store, 9), ATTUNE_STORE_ORDER);
     assert_int_equal(flash.operations, operations);
     assert_int_equal(attune_store_sequence(&store), 3);
 }
 
-static void ways_back(void **state) {
+/* A trial ends by the daemon's word, and what was committed goes on; that one ends with the next update alone. */
+static void the_daemon_ends_a_trial(void **state) {
     (void)state;
     install(3);
-    assert_int_equal(attune_slots_roll_back(&store, 3), ATTUNE_STORE_OK);
+    assert_int_equal(attune_slots_end(&store, 2), ATTUNE_STORE_ORDER);
+    assert_int_equal(attune_slots_end(&store, 3), ATTUNE_STORE_OK);
     expect_slots(ATTUNE_SLOT_FACTORY, ATTUNE_SLOT_NONE, ATTUNE_SLOT_FACTORY);
     install(4);
     assert_int_equal(attune_slots_commit(&store, 4), ATTUNE_STORE_OK);
+    assert_int_equal(attune_slots_end(&store, 4), ATTUNE_STORE_ORDER);
     install(5);
-    assert_int_equal(attune_slots_commit(&store, 5), ATTUNE_STORE_OK);
-    assert_int_equal(attune_slots_roll_back(&store, 5), ATTUNE_STORE_OK);
+    assert_int_equal(attune_slots_end(&store, 4), ATTUNE_STORE_ORDER);
+    assert_int_equal(attune_slots_end(&store, 5), ATTUNE_STORE_OK);
     expect_slots(ATTUNE_SLOT_A, ATTUNE_SLOT_NONE, ATTUNE_SLOT_FACTORY);
-    assert_int_equal(attune_slots_roll_back(&store, 4), ATTUNE_STORE_OK);
-    expect_slots(ATTUNE_SLOT_FACTORY, ATTUNE_SLOT_NONE, ATTUNE_SLOT_FACTORY);
     assert_int_equal(attune_store_sequence(&store), 5);
 }
 
@@ -295,7 +296,7 @@ int main(void) {
         cmocka_unit_test_setup(the_last_tie_counts, fresh),
         cmocka_unit_test_setup(a_trial_is_committed_on_its_number, fresh),
         cmocka_unit_test_setup(what_is_refused_changes_nothing, fresh),
-        cmocka_unit_test_setup(ways_back, fresh),
+        cmocka_unit_test_setup(the_daemon_ends_a_trial, fresh),
         cmocka_unit_test_setup(a_trial_sees_three_restarts, fresh),
         cmocka_unit_test_setup(a_trial_ends_with_its_time, fresh),
         cmocka_unit_test_setup(rotten_cells_run_nothing_unverified, fresh),

@@ -100,6 +100,27 @@ static void golden_envelopes_are_applied(void **state) {
     own.in_cohort = true;
 }
 
+/* A node has no room for both. */
+static void an_image_takes_the_place_of_its_envelope(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        char name[32];
+        uint8_t digest[ATTUNE_DIGEST_SIZE];
+        golden envelope = read_golden(kinds[i]);
+        snprintf(name, sizeof name, "%s_result", kinds[i]);
+        golden expected = read_golden(name);
+        attune_update update;
+        attune_model scratch = base;
+        size_t size = 0;
+        assert_int_equal(attune_update_check(&own, envelope.bytes, envelope.size, &update), ATTUNE_UPDATE_OK);
+        assert_int_equal(
+            attune_update_apply(&update, schema_hash, &scratch, envelope.bytes, sizeof envelope.bytes, &size),
+            ATTUNE_UPDATE_OK);
+        attune_model_digest(envelope.bytes, size, digest);
+        assert_memory_equal(digest, expected.bytes, sizeof digest);
+    }
+}
+
 static void an_update_says_what_it_is(void **state) {
     (void)state;
     golden envelope = read_golden("head");
@@ -214,7 +235,9 @@ static void random_images_are_read_or_refused(void **state) {
         if (attune_model_read_image(&model, schema_hash, exact + 1, size)) {
             attune_real evidence[ATTUNE_MAX_CLASSES - 1];
             int16_t x[ATTUNE_MAX_FEATURES] = {100, -100};
-            (void)attune_model_predict(&model, x, evidence);
+            if (attune_model_evidence(&model, x, evidence)) {
+                attune_model_calibrate(&model, evidence);
+            }
             assert_true(attune_finite(evidence[0]));
         }
         test_free(exact);
@@ -270,6 +293,7 @@ static void a_node_that_slept_through_two_keys(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_envelopes_are_applied),
+        cmocka_unit_test(an_image_takes_the_place_of_its_envelope),
         cmocka_unit_test(an_update_says_what_it_is),
         cmocka_unit_test(every_bit_counts),
         cmocka_unit_test(every_length_is_looked_at_first),

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from attune_proto.v1 import admin_pb2, drift_pb2
+from attune_proto.v1 import admin_pb2, drift_pb2, gateways_pb2
 
 MINUTE, HOUR = 60_000, 3_600_000
 # Saturday 21 November 2026, 14:32:10 in Brussels, which is at UTC+1 then.
@@ -130,6 +130,26 @@ def some_nodes() -> list[admin_pb2.Node]:
         ),
         admin_pb2.Node(node="00a1b2c3d4e59999", last_heard_utc_ms=NOW - 26 * HOUR, backlog=0, window_seconds=60),
     ]
+
+
+def some_gateways() -> list[gateways_pb2.GatewayRow]:
+    """One on this machine, one elsewhere, one that is away, one that was shut out, one that is to come."""
+    day = 24 * HOUR
+    return [
+        gateways_pb2.GatewayRow(name="cellar", local=True, connected=True, heard_utc_ms=NOW - 2_000),
+        gateways_pb2.GatewayRow(
+            name="east", connected=True, heard_utc_ms=NOW - MINUTE,
+            since_utc_ms=NOW - 40 * day, expires_utc_ms=NOW + 50 * day,
+        ),
+        gateways_pb2.GatewayRow(
+            name="north", heard_utc_ms=NOW - 3 * day, since_utc_ms=NOW - 5 * day, expires_utc_ms=NOW + 85 * day
+        ),
+        gateways_pb2.GatewayRow(
+            name="old", heard_utc_ms=NOW - 9 * day, since_utc_ms=NOW - 50 * day, expires_utc_ms=NOW + 40 * day,
+            revoked_utc_ms=NOW - 9 * day,
+        ),
+        gateways_pb2.GatewayRow(name="west", invited_utc_ms=NOW + HOUR),
+    ]  # fmt: skip
 
 
 def some_labels() -> list[admin_pb2.LabelRow]:

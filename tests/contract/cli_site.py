@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc, nodes_pb2, nodes_pb2_grpc
+from attune_proto.v1 import (
+    admin_pb2,
+    admin_pb2_grpc,
+    drift_pb2,
+    drift_pb2_grpc,
+    gateways_pb2,
+    gateways_pb2_grpc,
+    nodes_pb2,
+    nodes_pb2_grpc,
+)
 from cli_data import (
     HOUR,
     MINUTE,
@@ -26,13 +35,19 @@ from cli_data import (
     accuracy,
     few_rooms,
     some_drift,
+    some_gateways,
     some_labels,
     some_nodes,
 )
 
 
 @dataclass
-class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2_grpc.NodesServicer):
+class Site(
+    admin_pb2_grpc.AdminServicer,
+    drift_pb2_grpc.DriftServicer,
+    nodes_pb2_grpc.NodesServicer,
+    gateways_pb2_grpc.GatewaysServicer,
+):
     """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
 
     rooms: list[admin_pb2.Room] = field(default_factory=few_rooms)
@@ -42,6 +57,7 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2
     coming: list[nodes_pb2.Coming] = field(
         default_factory=lambda: [nodes_pb2.Coming(hint="00a1b2c3", node="00a1b2c3d4e50213", what="is commissioned")]
     )
+    gateways: list[gateways_pb2.GatewayRow] = field(default_factory=some_gateways)
     told: bool = True
     old_key: list[str] = field(default_factory=list)
     timezone: str = "Europe/Brussels"
@@ -224,6 +240,20 @@ class Site(admin_pb2_grpc.AdminServicer, drift_pb2_grpc.DriftServicer, nodes_pb2
         self._note(request, context, "RotateKey")
         return nodes_pb2.RotateKeyReply(waiting_for=self.old_key)
 
+    def InviteGateway(self, request: Any, context: Any) -> gateways_pb2.InviteGatewayReply:
+        self._note(request, context, "InviteGateway")
+        known = any(each.name == request.name for each in self.gateways)
+        until = NOW + 1000 * request.valid_s
+        return gateways_pb2.InviteGatewayReply(invitation="A2" * 53, until_utc_ms=until, enrolled_already=known)
+
+    def ListGateways(self, request: Any, context: Any) -> gateways_pb2.ListGatewaysReply:
+        self._note(request, context, "ListGateways")
+        return gateways_pb2.ListGatewaysReply(gateways=self.gateways, now_utc_ms=NOW)
+
+    def RevokeGateway(self, request: Any, context: Any) -> gateways_pb2.RevokeGatewayReply:
+        self._note(request, context, "RevokeGateway")
+        return gateways_pb2.RevokeGatewayReply(connected=self.told)
+
     def Forget(self, request: Any, context: Any) -> admin_pb2.ForgetReply:
         self._note(request, context, "Forget")
         entry = a_forgetting()
@@ -270,6 +300,7 @@ def served(site: Site, socket: str) -> Iterator[Site]:
     admin_pb2_grpc.add_AdminServicer_to_server(site, server)
     drift_pb2_grpc.add_DriftServicer_to_server(site, server)
     nodes_pb2_grpc.add_NodesServicer_to_server(site, server)
+    gateways_pb2_grpc.add_GatewaysServicer_to_server(site, server)
     server.add_insecure_port(f"unix:{socket}")
     server.start()
     try:

@@ -43,6 +43,14 @@ SUMMARY = {
 }
 
 SKETCH = {"number": 5, "end_s": 10_800, "windows": 60, "counts": b"\x01\x02\x01\xff"}
+RUNNING: dict[str, Any] = {
+    "release": bytes(range(16)),
+    "highest": 301,
+    "signing_key": 2,
+    "trial": 301,
+    "trial_left_s": 86_000,
+    "last_trial": "TRIAL_END_DEADLINE",
+}
 COMMAND: dict[str, Any] = {"identify_s": 10, "next_daemon": bytes(range(32)), "rekey": True, "disown": True}
 FRAME: dict[str, Any] = {"link": 3, "data": b"\x01\xa1\x02\x03\x04\x22\x00"}
 UPDATE_CHUNK: dict[str, Any] = {"id": bytes(range(16)), "size": 700, "offset": 300, "data": b"\xa1\xa2\xa3"}
@@ -115,6 +123,9 @@ NODE: dict[str, dict[str, Any]] = {
     "UpdateChunk": UPDATE_CHUNK,
     "UpdateAck": {"id": bytes(range(16)), "offset": 300},
     "UpdateVerdict": {"sequence": 300, "result": "UPDATE_RESULT_OK"},
+    "Running": RUNNING,
+    "TrialDecision": {"sequence": 301, "commit": True},
+    "DaemonMessage.trial_decision": {"trial_decision": {"sequence": 301}},
     "SigningKeyAck": {"number": 2, "result": "SIGNING_KEY_RESULT_OK"},
     "NodeMessage.update_ack": {"update_ack": {"id": bytes(range(16)), "offset": 300}},
     "NodeMessage.update_verdict": {"update_verdict": {"sequence": 300, "result": "UPDATE_RESULT_SEQUENCE"}},
@@ -412,4 +423,38 @@ NODES: dict[str, dict[str, Any]] = {
     "ChangeNodeReply": {"told": True},
     "RotateKeyRequest": {"begin": True},
     "RotateKeyReply": {"waiting_for": ["a1", "b1"]},
+}
+
+GATEWAYS: dict[str, dict[str, Any]] = {
+    "InviteGatewayRequest": {"name": "north", "valid_s": 3600, "host": "attune.lan"},
+    "InviteGatewayReply": {"invitation": "ABCD", "until_utc_ms": LATER, "enrolled_already": True},
+    "Invitation": {
+        "token": bytes(range(16)),
+        "authority": bytes([2, *range(32)]),
+        "host": "attune.lan",
+        "port": 7444,
+    },
+    "ListGatewaysRequest": {},
+    "ListGatewaysReply": {"gateways": [{"name": "north", "connected": True}], "now_utc_ms": LATER},
+    "GatewayRow": {
+        "name": "north",
+        "local": True,
+        "connected": True,
+        "since_utc_ms": START,
+        "expires_utc_ms": LATER,
+        "heard_utc_ms": START,
+        "revoked_utc_ms": LATER,
+        "invited_utc_ms": LATER,
+    },
+    "RevokeGatewayRequest": {"name": "north"},
+    "RevokeGatewayReply": {"connected": True},
+    "EnrolRequest": {"token": bytes(range(16)), "request": b"\x30\x03\x01\x02\x03"},
+    "EnrolReply": {
+        "name": "north",
+        "certificate": b"\x30\x01\x01",
+        "authority": b"\x30\x01\x02",
+        "port": 7443,
+    },
+    "RenewRequest": {"request": b"\x30\x03\x01\x02\x03"},
+    "RenewReply": {"certificate": b"\x30\x01\x01"},
 }

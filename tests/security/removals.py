@@ -89,7 +89,7 @@ UPDATES = [
     Removal(
         "an update gives what was announced",
         f"{CORE}/update/envelope.c",
-        "memcmp(digest, update->result, sizeof digest) == 0 ? ATTUNE_UPDATE_OK : ATTUNE_UPDATE_DIGEST",
+        "memcmp(digest, announced, sizeof digest) == 0 ? ATTUNE_UPDATE_OK : ATTUNE_UPDATE_DIGEST",
         "ATTUNE_UPDATE_OK",
         f"{C_TESTS}/test_update.c::what_gives_something_else_is_refused",
     ),
@@ -118,9 +118,16 @@ UPDATES = [
     Removal(
         "the signer signs updates and nothing else",
         "daemon/attuned/updates/signer.py",
-        "message = read_message(body).message",
-        "message = body",
+        "        return REFUSED, str(error).encode()\n    if passed",
+        "        return DONE, desk.key.private.sign(body)\n    if passed",
         "tests/unit/test_update_signer.py::test_the_process_signs_updates_and_nothing_else",
+    ),
+    Removal(
+        "no node gets two updates with one number",
+        "daemon/attuned/updates/numbers.py",
+        "if update.sequence <= highest:",
+        "if update.sequence < 0:",
+        "tests/unit/test_update_signer.py::test_no_node_gets_two_updates_with_one_number",
     ),
 ]
 
@@ -273,4 +280,91 @@ NODES_AND_LABELS = [
     ),
 ]
 
-REMOVALS = [*UPDATES, *SESSIONS, *NODES_AND_LABELS]
+GATEWAYS = [
+    Removal(
+        "a gateway says nothing to a daemon that did not invite it",
+        "gateway/attune_gateway/enrolling.py",
+        "    _check_daemon(shown, invitation, address)\n",
+        "",
+        "tests/unit/test_gateway_tls.py::test_a_daemon_of_another_authority_hears_nothing",
+    ),
+    Removal(
+        "a gateway cannot pose as the daemon",
+        "gateway/attune_gateway/enrolling.py",
+        "    if DAEMON_NAME not in names.get_values_for_type(x509.DNSName) or",
+        "    if",
+        "tests/unit/test_gateway_tls.py::test_only_the_daemons_own_certificate_will_do",
+    ),
+    Removal(
+        "an invitation is good for one key",
+        "daemon/attuned/gateways/enrolled.py",
+        'if invitation.used_by not in (b"", used_by):',
+        "if not used_by:",
+        "tests/unit/test_gateways_enrolled.py::test_an_invitation_is_good_for_one_key",
+    ),
+    Removal(
+        "an invitation ends",
+        "daemon/attuned/gateways/enrolled.py",
+        "if row.until_utc_ms <= self.clock.utc_ms():",
+        "if not row.until_utc_ms:",
+        "tests/unit/test_gateways_enrolled.py::test_one_that_has_ended",
+    ),
+    Removal(
+        "the store holds no token of an invitation",
+        "daemon/attuned/gateways/invitations.py",
+        "return hashlib.sha256(token).digest()",
+        "return token",
+        "tests/unit/test_gateways_enrolled.py::test_the_store_holds_no_token",
+    ),
+    Removal(
+        "nobody attaches over TLS without a certificate of the authority",
+        "daemon/attuned/gateways/listening.py",
+        "require_client_authentication=True",
+        "require_client_authentication=False",
+        "tests/unit/test_gateway_tls.py::test_certificates_that_tls_refuses",
+    ),
+    Removal(
+        "a gateway has the name of its certificate, whatever it says",
+        "daemon/attuned/nodes/link_service.py",
+        "AttachedGateway(said.name if said else hello.name,",
+        "AttachedGateway(hello.name,",
+        "tests/unit/test_gateway_tls.py::test_the_name_is_the_certificates",
+    ),
+    Removal(
+        "a gateway that was revoked is refused",
+        "daemon/attuned/gateways/enrolled.py",
+        "        if row.revoked_utc_ms:\n            raise RequestError(",
+        "        if not row.name:\n            raise RequestError(",
+        "tests/unit/test_gateways_enrolled.py::test_revoked_through_a_restart_until_it_is_enrolled_anew",
+    ),
+    Removal(
+        "a certificate that was renewed counts until the next one is used",
+        "daemon/attuned/gateways/enrolled.py",
+        "if said.expires_utc_ms < row.expires_utc_ms:",
+        "if said.expires_utc_ms < 0:",
+        "tests/unit/test_gateways_enrolled.py::test_both_count_until_the_next_one_is_used",
+    ),
+    Removal(
+        "a certificate request names nobody",
+        "daemon/attuned/gateways/authority.py",
+        "    if not plain:\n",
+        "    if not request:\n",
+        "tests/unit/test_gateways_enrolled.py::test_one_that_names_itself",
+    ),
+    Removal(
+        "who asks for a certificate owns its key",
+        "daemon/attuned/gateways/authority.py",
+        " or not signed:",
+        ":",
+        "tests/unit/test_gateways_enrolled.py::test_a_key_that_somebody_else_owns",
+    ),
+    Removal(
+        "a gateway that does not read is shut out all the same",
+        "daemon/attuned/nodes/link_service.py",
+        "if self._stream is not None:",
+        "if self._stream is None:",
+        "tests/unit/test_daemon_link_service.py::test_a_stream_that_nobody_reads_is_ended_all_the_same",
+    ),
+]
+
+REMOVALS = [*UPDATES, *SESSIONS, *NODES_AND_LABELS, *GATEWAYS]

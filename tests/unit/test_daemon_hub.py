@@ -71,6 +71,9 @@ class Listener:
     def on_health(self, conversation: Conversation) -> None:
         self.heard.append("health")
 
+    def on_running(self, conversation: Conversation, *, fresh: bool) -> None:
+        self.heard.append("fresh running" if fresh else "running")
+
     def on_newcomer(self, newcomer: Newcomer) -> None:
         self.heard.append("newcomer")
 

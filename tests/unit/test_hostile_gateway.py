@@ -1,10 +1,13 @@
-"""A gateway that does what it likes with frames, by seeds: nothing is taken that was not said, and all recovers."""
+"""A gateway that does what it likes with frames, by seeds: nothing is taken that was not said, and all recovers.
+
+Updates go through it as well: a node runs nothing that was not signed for it, with a number above all before."""
 
 import random
 
 import pytest
 from daemon_world import A, FakeClock
 from hostile import Hostile
+from hostile_updates import Updates
 from wire_world import Daemon, Wire, new_node, owned
 
 QUICK, SLOW = 1_000, 10_000
@@ -31,6 +34,7 @@ def run(seed: int) -> None:
     draw = random.Random(seed)
     wire = begun(draw)
     wire.meddling = Hostile(draw, HINT)
+    updates = Updates(wire, draw)
     wire.connect()
     for _ in range(STEPS):
         if draw.random() < 0.15:
@@ -38,7 +42,9 @@ def run(seed: int) -> None:
         if draw.random() < 0.1:
             wire.daemon.restart()
             wire.daemon.hub.link_up(wire, 1)
+        updates.meddle()
         wire.live(30, step_s=10)
+        updates.check()
     check(wire)
     # The link goes bad with them: what the hostile gateway held back is gone, and a good one takes its place.
     wire.meddling = lambda frames, _: frames

@@ -303,7 +303,7 @@ async def test_a_room_without_labels_costs_and_says_nothing(tmp_path: Path) -> N
 async def test_the_command_line_is_told(tmp_path: Path) -> None:
     heard = await at_work(tmp_path)
     site, clock = heard.site, heard.clock
-    admin, context = AdminService(site, LinkService(site.hub)), cast(Context, None)
+    admin, context = AdminService(site, LinkService(site.hub, site.gateways)), cast(Context, None)
     empty = await admin.GetStatus(admin_pb2.GetStatusRequest(), context)
     assert (empty.accuracy, empty.rooms_judged) == (admin_pb2.Accuracy(), 0)
     clock.now += MINUTE

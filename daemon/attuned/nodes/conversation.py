@@ -1,7 +1,7 @@
 """The daemon's half of the conversation with one node: messages in, messages and windows out, no I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attune_core import Sketch
 from attune_proto.v1 import node_pb2
@@ -9,6 +9,7 @@ from attune_proto.v1 import node_pb2
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.facts import CLASS_LIMIT, NodeFacts
 from attuned.nodes.press import Press
+from attuned.nodes.running import RELEASE_SIZE, Running
 from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.summary import NodeSummary
 from attuned.nodes.ties import TieAttempt, Ties
@@ -25,8 +26,6 @@ TICK_LIMIT_MS = (1 << 32) * 1000
 
 # Reports of one node on their way to the disk at which a commit should not wait: half of what a node has in flight.
 EAGER_REPORTS = 4
-
-RELEASE_SIZE = 16
 
 # Starts that nothing was known of, of which a node may bring reports while this daemon runs: more than its flash has
 # batches.
@@ -61,6 +60,7 @@ class Conversation:
         self.stands_for: tuple[str, ...] = ()
         self.quiet = quiet
         self.facts = facts
+        self.running: Running | None = None
         self.boots = boots
         self.kinds: Sequence[str] = ()
         self.health = node_pb2.Health()
@@ -122,15 +122,28 @@ class Conversation:
         if presses:
             self.refuse(f"{presses} presses of its button made room for newer ones before anybody took them", presses)
 
+    def run(self, said: node_pb2.Running) -> bool:
+        """Keeps what the node says that it runs; False for what cannot be."""
+        try:
+            self.running = Running.of(said)
+        except ValueError as error:
+            self.refuse(str(error))
+            return False
+        if self.facts is not None:
+            self.facts = replace(self.facts, release=self.running.release)
+        return True
+
     def hello(self, hello: node_pb2.Hello, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
         """A node presents itself; it gets the time if it may go on."""
         facts = NodeFacts.from_hello(hello)
         self._boot = self.boots.get(facts.boot, BootRecord())
         self._attempt = TieAttempt()
-        self.facts = None
+        self.facts = self.running = None
         if not self._learn_schema(facts) or not self._release_fits(hello) or not self._tick_fits(hello.tick_ms):
             return []
         self.facts = facts
+        if hello.HasField("running"):
+            self.run(hello.running)
         self.label_windows = hello.label_windows
         if hello.first_seq <= hello.next_seq:
             self._give_up_below(facts.boot, self._boot, hello.first_seq)

@@ -38,6 +38,9 @@ COUNT_LIMIT = (1 << 32) - 1
 # What a node says besides its hello.
 HEARD = frozenset({"report", "time_ack", "label_ack", "button", "drift_sketch", "health", "summary"})
 
+# What it says of updates.
+OF_UPDATES = frozenset({"update_ack", "update_verdict", "signing_key_ack"})
+
 _HELLO_REQUEST = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
 
 
@@ -80,8 +83,18 @@ class Listener(Protocol):
     def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None: ...
     def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None: ...
     def on_health(self, conversation: Conversation) -> None: ...
+    def on_running(self, conversation: Conversation, *, fresh: bool) -> None: ...
     def on_newcomer(self, newcomer: Newcomer) -> None: ...
     def on_confirmed(self, node: str) -> None: ...
+
+
+class UpdateListener(Protocol):
+    """Who wants to know what nodes say of updates; likewise."""
+
+    def on_trial_window(self, window: Window, trial: int) -> None: ...
+    def on_update_ack(self, conversation: Conversation, ack: node_pb2.UpdateAck) -> None: ...
+    def on_verdict(self, conversation: Conversation, verdict: node_pb2.UpdateVerdict) -> None: ...
+    def on_signing_key_ack(self, conversation: Conversation, ack: node_pb2.SigningKeyAck) -> None: ...
 
 
 class Hub:
@@ -105,6 +118,7 @@ class Hub:
         self._room_of = room_of
         self._listener = listener
         self.trust = trust
+        self.updates: UpdateListener | None = None
         self._called_utc_ms: dict[bytes, int] = {}
         self._links: dict[tuple[Gateway, int], Link] = {}
         self._link_of: dict[str, Link] = {}
@@ -243,7 +257,7 @@ class Hub:
         message = read_message(text)
         if message.HasField("hello"):
             self._hello(link, conversation, message.hello)
-        elif not self._hear(conversation, message):
+        elif not self._hear(conversation, message) and not self._hear_of_updates(conversation, message):
             self._complain(link, hint, "a message of a kind that this version does not know")
 
     def _call_again(self, link: Link, hint: bytes) -> None:
@@ -275,8 +289,7 @@ class Hub:
         elif body == "summary":
             self._summary(conversation, message.summary, now)
         elif body == "health":
-            conversation.take_health(message.health)
-            self._listener.on_health(conversation)
+            self._health(conversation, message.health)
         return body in HEARD
 
     def _sketch(self, conversation: Conversation, sketch: node_pb2.DriftSketch, now: int) -> None:
@@ -291,6 +304,25 @@ class Hub:
         if found is not None:
             self._listener.on_summary(conversation, found)
 
+    def _hear_of_updates(self, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
+        """Whether it is a message about updates that somebody listens to."""
+        body, updates = message.WhichOneof("body"), self.updates
+        if updates is None:
+            return False
+        if body == "update_ack":
+            updates.on_update_ack(conversation, message.update_ack)
+        elif body == "update_verdict":
+            updates.on_verdict(conversation, message.update_verdict)
+        elif body == "signing_key_ack":
+            updates.on_signing_key_ack(conversation, message.signing_key_ack)
+        return body in OF_UPDATES
+
+    def _health(self, conversation: Conversation, health: node_pb2.Health) -> None:
+        conversation.take_health(health)
+        self._listener.on_health(conversation)
+        if health.HasField("running") and conversation.run(health.running):
+            self._listener.on_running(conversation, fresh=False)
+
     def _hello(self, link: Link, conversation: Conversation, hello: node_pb2.Hello) -> None:
         if hello.node_id.hex() != conversation.node:
             self._complain(link, conversation.hint, "a hello whose node id is not its own")
@@ -300,6 +332,8 @@ class Hub:
             return
         self._answer(conversation, conversation.hello(hello, conversation.last_heard_utc_ms))
         self._listener.on_hello(conversation)
+        if conversation.facts is not None and conversation.running is not None:
+            self._listener.on_running(conversation, fresh=True)
 
     def _move(self, conversation: Conversation, link: Link) -> None:
         previous = self._link_of.get(conversation.node)
@@ -322,6 +356,8 @@ class Hub:
         window = conversation.report(report, now)
         if window is not None:
             self._listener.on_window(conversation, window, eager=len(conversation.pending) >= EAGER_REPORTS)
+            if report.trial and not window.refused and self.updates is not None:
+                self.updates.on_trial_window(window, report.trial)
         elif conversation.has(report):
             self._listener.on_repeat(conversation, report.boot)
 

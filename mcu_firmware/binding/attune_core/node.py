@@ -39,7 +39,14 @@ class NodeFacts:
     """There are keys to seal messages with."""
     blinks: bool
     release: bytes
+    """Digest of the committed one."""
     schema: bytes
+    highest: int
+    """Sequence number of an update that it has ever accepted."""
+    trial: int
+    """Sequence number of the update on trial; 0 if none is."""
+    signing_key: int
+    """Number of the key that it goes by; 0 if it has none."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,9 @@ class Node:
             blinks=bool(facts.blinks),
             release=bytes(facts.release),
             schema=bytes(facts.schema),
+            highest=facts.highest,
+            trial=facts.trial,
+            signing_key=facts.signing_key,
         )
 
     @property

@@ -10,7 +10,8 @@
 typedef struct attune_report {
     uint32_t seq; /* 0 marks a slot that has been acknowledged out of order */
     uint32_t end_s;
-    uint8_t evidences; /* 0 if the head knew nothing */
+    uint8_t evidences : 3; /* 0 if the head knew nothing */
+    uint8_t trial : 5;     /* attune_v1_Report.trial */
     uint8_t state;
     int16_t evidence[ATTUNE_MAX_CLASSES - 1]; /* 1/256 nat */
     int16_t features[ATTUNE_MAX_FEATURES];

@@ -4,10 +4,6 @@
 
 #include "store/store.h"
 
-/* Largest release that a node runs from a slot, its schema's hash included, for it lies on the stack once: a mixture for two classes in
- * float32, for six in float16. */
-#define ATTUNE_NODE_RELEASE 2048
-
 /* Ties are written so often at most. */
 #define ATTUNE_TIE_MS 3600000u
 

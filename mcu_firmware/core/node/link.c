@@ -13,6 +13,7 @@ static void begin(attune_node *node) {
     node->time_ack_due = false;
     node->health_due = false;
     node->label_acks = 0;
+    attune_node_updates_restart(node);
     node->sent_seq = 0;
     attune_earlier_restart(node);
     attune_button_restart(&node->button, node->now_ms);
@@ -117,6 +118,9 @@ static void take_command(attune_node *node, const attune_v1_Command *command) {
     if (command->next_daemon.size == ATTUNE_NOISE_KEY) {
         (void)attune_session_announce(&node->session, command->next_daemon.bytes);
     }
+    if (command->signing_key.size > 0) {
+        attune_node_take_signing_key(node, command->signing_key.bytes, command->signing_key.size);
+    }
     if (command->rekey) {
         attune_session_rekey(&node->session, node->now_ms);
     }
@@ -145,6 +149,8 @@ static void take(attune_node *node, const attune_v1_DaemonMessage *message) {
         take_command(node, &message->body.command);
     } else if (message->which_body == attune_v1_DaemonMessage_summary_ack_tag) {
         attune_earlier_acknowledge_summary(node, message->body.summary_ack.number);
+    } else {
+        attune_node_take_update(node, message);
     }
 }
 
@@ -174,7 +180,7 @@ static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message) 
     memcpy(hello->sensors.bytes, node->schema.sensor, node->schema.sensors);
     memcpy(hello->schema, node->schema.hash, sizeof hello->schema);
     memcpy(hello->release, node->release_digest, sizeof hello->release);
-    hello->classes = attune_head_classes(&node->head);
+    hello->classes = attune_head_classes(&node->model.head);
     hello->first_seq = attune_node_first_seq(node);
     hello->next_seq = node->backlog.next_seq;
     hello->label_capacity = ATTUNE_LABEL_LOG;
@@ -183,6 +189,8 @@ static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message) 
     memcpy(hello->firmware, node->identity.firmware, sizeof hello->firmware);
     memcpy(hello->hardware, node->identity.hardware, sizeof hello->hardware);
     hello->class_capacity = ATTUNE_MAX_CLASSES;
+    hello->has_running = true;
+    attune_node_fill_running(node, &hello->running);
 }
 
 static void fill_health(const attune_node *node, attune_v1_NodeMessage *message) {
@@ -199,8 +207,10 @@ static void fill_health(const attune_node *node, attune_v1_NodeMessage *message)
         .refused_labels = node->counters.refused_labels,
         .backlog = attune_backlog_waiting(&node->backlog),
         .dropped_presses = node->button.dropped,
+        .has_running = true,
         .summarised_reports = node->keep.store->summarised_reports,
     };
+    attune_node_fill_running(node, &message->body.health.running);
 }
 
 static void fill_button(const attune_press *press, attune_v1_NodeMessage *message) {
@@ -245,6 +255,8 @@ static bool fill_next(attune_node *node, const attune_report *report, attune_v1_
     } else if (node->label_acks > 0) {
         message->which_body = attune_v1_NodeMessage_label_ack_tag;
         message->body.label_ack = node->label_ack[0];
+    } else if (attune_node_fill_update(node, message)) {
+        return true;
     } else if (press != NULL) {
         fill_button(press, message);
     } else if (node->health_due) {
@@ -286,6 +298,11 @@ static void message_sent(attune_node *node, const attune_report *report, const a
     case attune_v1_NodeMessage_health_tag:
         node->health_due = false;
         node->health_ms = node->now_ms + (node->quiet.on ? ATTUNE_QUIET_HEALTH_MS : ATTUNE_HEALTH_MS);
+        break;
+    case attune_v1_NodeMessage_update_ack_tag:
+    case attune_v1_NodeMessage_update_verdict_tag:
+    case attune_v1_NodeMessage_signing_key_ack_tag:
+        attune_node_update_sent(node, message);
         break;
     case attune_v1_NodeMessage_drift_sketch_tag:
         attune_quiet_sent(&node->quiet);

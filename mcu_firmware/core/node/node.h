@@ -13,7 +13,9 @@
 #include "node/earlier.h"
 #include "node/keep.h"
 #include "node/quiet.h"
+#include "node/update.h"
 #include "session/session.h"
+#include "update/model.h"
 #include "window/window.h"
 
 /* Retries: first after so long, doubled each time up to ATTUNE_RETRY_MAX_MS. A hello is answered at once; a report may wait ten seconds
@@ -60,7 +62,8 @@ typedef struct attune_node {
     attune_board board;
     attune_schema schema;
     attune_window window;
-    attune_head head;
+    attune_model model; /* the committed release, and what the label log adds to it */
+    attune_model trial; /* likewise the one on trial */
     attune_filter filter;
     attune_label_log log;
     attune_backlog backlog;
@@ -69,8 +72,9 @@ typedef struct attune_node {
     attune_keep keep;
     attune_earlier earlier;
     attune_session session;
+    attune_updates updates;
     attune_counters counters;
-    uint8_t release_digest[16];
+    uint8_t release_digest[16]; /* of the committed release */
 
     uint64_t now_ms;
     bool link_up;

@@ -15,4 +15,5 @@ void attune_node_fill_report(const attune_node *node, const attune_report *repor
     out->features.size = attune_node_write_i16(out->features.bytes, report->features, node->schema.features);
     out->evidence.size = attune_node_write_i16(out->evidence.bytes, report->evidence, report->evidences);
     out->state = report->state;
+    out->trial = report->trial;
 }

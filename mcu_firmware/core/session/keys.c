@@ -17,6 +17,16 @@ void attune_keys_drop(attune_keys *keys, attune_key which) {
     keys->held = (uint8_t)(keys->held & ~(1u << which));
 }
 
+void attune_keys_set_signer(attune_keys *keys, uint32_t number, const uint8_t key[ATTUNE_KEY_SIZE]) {
+    attune_keys_set(keys, ATTUNE_KEY_SIGNING, key, ATTUNE_KEY_SIZE);
+    keys->signing_number = number;
+}
+
+void attune_keys_drop_signer(attune_keys *keys) {
+    attune_keys_drop(keys, ATTUNE_KEY_SIGNING);
+    keys->signing_number = 0;
+}
+
 static void draw(attune_keys *keys, attune_key which, size_t size, const attune_keeper *keeper) {
     uint8_t bytes[ATTUNE_KEY_SIZE];
     keeper->entropy(keeper->context, bytes, size);

@@ -21,6 +21,7 @@ typedef enum attune_key {
 typedef struct attune_keys {
     uint8_t held;
     uint8_t key[ATTUNE_KEYS][ATTUNE_KEY_SIZE];
+    uint32_t signing_number; /* of the signing key, from 1; 0 without one */
 } attune_keys;
 
 static inline bool attune_keys_hold(const attune_keys *keys, attune_key which) {
@@ -29,6 +30,10 @@ static inline bool attune_keys_hold(const attune_keys *keys, attune_key which) {
 
 void attune_keys_set(attune_keys *keys, attune_key which, const uint8_t *bytes, size_t size);
 void attune_keys_drop(attune_keys *keys, attune_key which);
+
+/* The signing key has a number beside it. */
+void attune_keys_set_signer(attune_keys *keys, uint32_t number, const uint8_t key[ATTUNE_KEY_SIZE]);
+void attune_keys_drop_signer(attune_keys *keys);
 
 /* What a node's session asks of its port: attune_port_entropy. It gets context. */
 typedef struct attune_keeper {

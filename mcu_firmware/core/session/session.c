@@ -40,10 +40,13 @@ static bool save(attune_session *session, attune_keys *keys) {
     return saved;
 }
 
-static bool save_owner(attune_session *session, const uint8_t public_key[ATTUNE_NOISE_KEY]) {
+static bool save_owner(attune_session *session, const uint8_t public_key[ATTUNE_NOISE_KEY], bool is_new) {
     attune_keys keys = *attune_store_keys(session->store);
     attune_keys_set(&keys, ATTUNE_KEY_DAEMON, public_key, ATTUNE_NOISE_KEY);
     attune_keys_drop(&keys, ATTUNE_KEY_NEXT_DAEMON);
+    if (is_new) {
+        attune_keys_drop_signer(&keys);
+    }
     return save(session, &keys);
 }
 
@@ -163,10 +166,17 @@ bool attune_session_announce(attune_session *session, const uint8_t public_key[A
     return save(session, &keys);
 }
 
+bool attune_session_follow_signer(attune_session *session, uint32_t number, const uint8_t signer[ATTUNE_KEY_SIZE]) {
+    attune_keys keys = *attune_store_keys(session->store);
+    attune_keys_set_signer(&keys, number, signer);
+    return save(session, &keys);
+}
+
 void attune_session_disown(attune_session *session, uint64_t now_ms) {
     attune_keys keys = *attune_store_keys(session->store);
     attune_keys_drop(&keys, ATTUNE_KEY_DAEMON);
     attune_keys_drop(&keys, ATTUNE_KEY_NEXT_DAEMON);
+    attune_keys_drop_signer(&keys);
     /* Where that cannot be saved the node comes back, to a daemon that does not know it. */
     (void)save(session, &keys);
     attune_session_link(session, session->up, now_ms);
@@ -244,7 +254,7 @@ static void finish_kk(attune_session *session, uint64_t now_ms) {
     }
     if (session->other) {
         /* Unsaved, both keys go on being tried. */
-        (void)save_owner(session, keys.remote);
+        (void)save_owner(session, keys.remote, false);
     }
     session->other = false;
     crypto_wipe(&keys, sizeof keys);
@@ -285,7 +295,8 @@ static attune_open_result open_handshake(attune_session *session, const uint8_t 
 
 /* The daemon has the node's key on its disk: from now on it owns the node. */
 static void confirm(attune_session *session) {
-    if (save_owner(session, session->suitor)) {
+    /* Whoever has the code says anew who signs updates. */
+    if (save_owner(session, session->suitor, true)) {
         session->fresh = true;
         rest(session);
     } else {

@@ -88,7 +88,10 @@ void attune_session_rekey(attune_session *session, uint64_t now_ms);
 /* The daemon's next public key: from now on the node tries both. False if it cannot be saved. */
 bool attune_session_announce(attune_session *session, const uint8_t public_key[ATTUNE_NOISE_KEY]);
 
-/* Nobody owns the node any more. */
+/* From now on updates are signed with this key, number counted from 1. False, and all as it was, if it cannot be saved. */
+bool attune_session_follow_signer(attune_session *session, uint32_t number, const uint8_t signer[ATTUNE_KEY_SIZE]);
+
+/* Nobody owns the node any more, and nobody signs updates for it. */
 void attune_session_disown(attune_session *session, uint64_t now_ms);
 
 /* Writes the handshake frame that is due; 0 if none is. capacity at least ATTUNE_NODE_FRAME. */

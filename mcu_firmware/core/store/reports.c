@@ -8,6 +8,8 @@
 /* Numbers that are looked at for a boot's batches; there are never so many files. */
 #define MOST_NUMBERS 1024u
 #define HEADER (4 + 4 + 1 + 1 + 1)
+/* Of the byte that says how much evidence there is; those above say what the release on trial did, and were 0 before there were any. */
+#define TRIAL_SHIFT 3
 #define REPORT_FIXED (4 + 4 + 1 + 1)
 #define REPORT_MAX (REPORT_FIXED + 2 * (ATTUNE_MAX_CLASSES - 1) + 2 * ATTUNE_MAX_FEATURES)
 
@@ -19,7 +21,7 @@ static size_t put_report(const attune_report *report, const attune_batch *batch,
     uint8_t *at = bytes;
     attune_put(&at, report->seq, 4);
     attune_put(&at, report->end_s, 4);
-    attune_put(&at, report->evidences, 1);
+    attune_put(&at, report->evidences | report->trial << TRIAL_SHIFT, 1);
     attune_put(&at, report->state, 1);
     attune_put_i16(&at, report->evidence, batch->evidences);
     attune_put_i16(&at, report->features, batch->features);
@@ -30,7 +32,9 @@ static void get_report(const uint8_t *at, const attune_batch *batch, attune_repo
     memset(report, 0, sizeof *report);
     report->seq = (uint32_t)attune_get(&at, 4);
     report->end_s = (uint32_t)attune_get(&at, 4);
-    report->evidences = (uint8_t)attune_get(&at, 1);
+    const uint8_t counts = (uint8_t)attune_get(&at, 1);
+    report->evidences = counts & ((1u << TRIAL_SHIFT) - 1);
+    report->trial = counts >> TRIAL_SHIFT;
     report->state = (uint8_t)attune_get(&at, 1);
     attune_get_i16(&at, report->evidence, batch->evidences);
     attune_get_i16(&at, report->features, batch->features);

@@ -6,7 +6,7 @@
     __attribute__((section(".attune.sizes." #module), used)) static const char size_of_##module[bytes]
 
 #define WINDOW (sizeof(attune_schema) + sizeof(attune_window))
-#define LEARNER (sizeof(attune_head) + sizeof(attune_label_log))
+#define LEARNER (2 * sizeof(attune_model) + sizeof(attune_label_log))
 #define FRAMING (sizeof(attune_frame_decoder) + ATTUNE_STREAM_SIZE(ATTUNE_NODE_FRAME))
 
 HOLDS(window, WINDOW);

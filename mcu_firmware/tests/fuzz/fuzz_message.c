@@ -3,6 +3,7 @@
  * and its next window arrives. What commands do to the session's keys is the tests' of sessions. */
 #include "fake_daemon.h"
 #include "fuzz/script.h"
+#include "node/parts.h"
 #include "sound_node.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,12 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define STEPS 24
 #define MINUTES 30
 
-/* And in all so few that no report moves to flash, whose contents are not this target's. */
-#define ALL_MINUTES (ATTUNE_BATCH_WAITING - 2)
+/* What waits in flash comes first, a batch after the other. */
+#define RECOVERY_S 55
 
 static attune_node node;
 static fake_daemon daemon_;
-static int minutes_left;
 static attune_node made_node; /* both after twenty windows, of which some are labelled */
 static fake_daemon made_daemon;
 
@@ -99,8 +99,7 @@ static void take(text *all, const step *what) {
         all->size = 0;
         break;
     case 2:
-        for (uint8_t i = 0; i < what->argument % MINUTES && minutes_left > 0; i++) {
-            minutes_left--;
+        for (uint8_t i = 0; i < what->argument % MINUTES; i++) {
             minute();
         }
         drain();
@@ -120,9 +119,15 @@ static void take(text *all, const step *what) {
 
 /* The daemon has its keys for itself again, and asks. What the node let go of on a forged acknowledgement is lost to it. */
 static void expect_recovery(void) {
+    static emulated_flash flash;
+    static attune_store store;
+    flash = daemon_.flash;
+    store = daemon_.store;
     daemon_ = made_daemon;
+    daemon_.flash = flash;
+    daemon_.store = store;
     for (uint32_t seq = 1; seq < node.backlog.next_seq; seq++) {
-        daemon_.have[seq] = true;
+        daemon_.have[seq] = seq < attune_node_first_seq(&node);
     }
     for (uint16_t i = 0; i < node.backlog.count; i++) {
         daemon_.have[attune_backlog_at(&node.backlog, i)->seq] = false;
@@ -135,7 +140,10 @@ static void expect_recovery(void) {
     fake_daemon_exchange(&daemon_);
     must(daemon_.hellos == hellos + 1 && node.timed);
     minute();
-    fake_daemon_exchange(&daemon_);
+    for (int second = 0; second < RECOVERY_S && !daemon_.have[node.backlog.next_seq - 1]; second++) {
+        fake_daemon_exchange(&daemon_);
+        attune_node_poll(&node, node.now_ms + 1000);
+    }
     must(daemon_.have[node.backlog.next_seq - 1]);
     must_be_sound(&node);
 }
@@ -150,7 +158,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     node = made_node;
     daemon_ = made_daemon;
     all.size = 0;
-    minutes_left = ALL_MINUTES;
     for (int i = 0; i < STEPS && next_step(&input, &next); i++) {
         take(&all, &next);
     }
