@@ -64,6 +64,11 @@ class Runs:
     trial: int
 
 
+def said_in(log: str) -> list[Runs]:
+    """What a node program with --verbose has said that it runs, in its order."""
+    return [Runs(release, int(highest), int(trial)) for release, highest, trial in _RUNS.findall(log)]
+
+
 class KeptNode:
     """One node in a room."""
 
@@ -119,8 +124,7 @@ class KeptNode:
 
     def said(self) -> list[Runs]:
         """All that it has said that it runs, through all its starts."""
-        found = _RUNS.findall(self._log.read_text())
-        return [Runs(release, int(highest), int(trial)) for release, highest, trial in found]
+        return said_in(self._log.read_text())
 
 
 class KeptNodes:
