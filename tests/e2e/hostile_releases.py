@@ -23,7 +23,7 @@ from signing_witness import by_node
 SCHEMA = Schema(SENSORS, WINDOW_S)
 FACTORY = Model(Head.factory(SCHEMA)[0], SCHEMA).digest.hex()
 
-# The last feature of each sensor's three is its variation: which half of the windows is taken for occupied is chance.
+# What releases are taught, milliseconds: the warmer half of the windows is taken for occupied.
 LEARNED_MS = 100 * 60_000
 
 ENDS = {"done", "stopped"}
@@ -72,8 +72,9 @@ class Releases:
     def _roll_back(self, nodes: Sequence[FedNode]) -> None:
         with rollouts(self._installation) as stub:
             for node in nodes:
-                said = {"number": self._numbers[node.node], "word": "rollback", "author": "ann", "reason": "a test"}
-                stub.ChangeRollout(rollouts_pb2.ChangeRolloutRequest(**said), timeout=10)
+                said = rollouts_pb2.ChangeRolloutRequest(word="rollback", author="ann", reason="a test")
+                said.number = self._numbers[node.node]
+                stub.ChangeRollout(said, timeout=10)
                 self._rolled_back.add(node.node)
 
     def arrived(self, batch: FedNodes) -> bool:
@@ -109,3 +110,14 @@ class Releases:
             assert {each.release for each in said} <= {FACTORY, *(update.result.hex() for update in given.values())}
             assert node.node in self._meddled or said[-1].release == self._wanted(node.node), node.node
             assert windows[node.node]
+        self._check_schedules(batch)
+
+    def _check_schedules(self, batch: FedNodes) -> None:
+        """That there was something to withstand."""
+        log = self._installation.log("daemon")
+        nodes = {node.node for node in batch.nodes}
+        assert [node for node in self._meddled & nodes if f"A wrong word to {node}." not in log] == []
+        came = {node.node for node in batch.nodes if any(each.release != FACTORY for each in said_in(batch.log(node)))}
+        back = came & self._rolled_back - self._meddled
+        print(f"{len(came)} nodes took a release up, {len(back)} of them gave it back.")
+        assert back

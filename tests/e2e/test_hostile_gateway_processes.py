@@ -15,6 +15,7 @@ from typing import Protocol
 import pytest
 import stored
 from attune_proto.v1 import admin_pb2
+from attuned.learning.releases import Release
 from attuned.nodes.window import Window
 from fed_nodes import FedNode, FedNodes
 from hostile_links import HostileLinks
@@ -49,17 +50,26 @@ def room_of(node: str) -> str:
     return f"room-{node[:8]}"
 
 
-RELEASES = {node: release_for(node, room_of(node), number) for number, node in enumerate(NODES)}
+@pytest.fixture(scope="module")
+def releases() -> dict[str, Release]:
+    """One for each node."""
+    return {node: release_for(node, room_of(node), number) for number, node in enumerate(NODES)}
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation(tmp_path_factory: pytest.TempPathFactory, releases: dict[str, Release]) -> Iterator[Installation]:
     """Shared by all schedules: what harms it shows in every one that follows."""
     rooms = {room_of(node): [node] for node in NODES}
-    command = [sys.executable, str(LAUNCHER)]
-    more = {"updates": True, "witnessed": True, "by_itself": False}
-    found = Installation(tmp_path_factory.mktemp("site"), rooms, rate=RATE, daemon=command, **more)
-    store_releases(found.store, list(RELEASES.values()), START_UTC_MS)
+    found = Installation(
+        tmp_path_factory.mktemp("site"),
+        rooms,
+        rate=RATE,
+        daemon=[sys.executable, str(LAUNCHER)],
+        updates=True,
+        witnessed=True,
+        by_itself=False,
+    )
+    store_releases(found.store, list(releases.values()), START_UTC_MS)
     try:
         found.start()
         yield found
@@ -165,10 +175,12 @@ def recover(installation: Installation, batch: FedNodes, links: HostileLinks, sa
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, BATCH))
-def test_schedules_with_real_processes(installation: Installation, seen: list[bytes], first: int) -> None:
+def test_schedules_with_real_processes(
+    installation: Installation, releases: dict[str, Release], seen: list[bytes], first: int
+) -> None:
     nodes = NODES[first : first + BATCH]
     seeds = range(first, first + BATCH)
-    said: list[Said] = [Labels(installation), Releases(installation, RELEASES, MEDDLED)]
+    said: list[Said] = [Labels(installation), Releases(installation, releases, MEDDLED)]
     with HostileLinks(seeds, nodes, seen, installation.node_port) as links:
         links.attack(links.links[::HOSTILE_FROM_THE_FIRST])
         with FedNodes(installation, nodes, [link.port for link in links.links]) as batch:

@@ -44,6 +44,7 @@ def _meddle(self: Hub, conversation: Conversation, message: node_pb2.DaemonMessa
         del _said[:-MEMORY]
     if _said and is_meddled_with(conversation.node) and _draw.random() < CHANCE:
         one, other = _draw.choices(_said, k=2)
+        print(f"A wrong word to {conversation.node}.", flush=True)
         _send(self, conversation, _draw.choice([one, _spliced(one, other)]))
     return _send(self, conversation, message)
 
