@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attune_core import Head, Schema
@@ -47,14 +47,18 @@ def _row(made: Release, made_utc_ms: int) -> ReleaseRow:
     return ReleaseRow(*named, CANDIDATE, "better", made.running_digest, 0, "a person", _REPORT, made.canonical())
 
 
-def store_releases(store: Path, releases: Sequence[Release], made_utc_ms: int) -> None:
-    """Into the store of a daemon that does not run."""
+def store_releases(
+    store: Path, releases: Sequence[Release], made_utc_ms: int, numbers: Mapping[str, int] | None = None
+) -> None:
+    """Into the store of a daemon that does not run, with the numbers of updates that nodes have had by then."""
 
     async def work() -> None:
         site = SiteStore(store)
         await site.open()
         try:
             await site.releases.add([_row(made, made_utc_ms) for made in releases])
+            for node, number in (numbers or {}).items():
+                await site.deliveries.number(node, number - 1)
         finally:
             await site.close()
 

@@ -15,11 +15,14 @@ rollouts.AT_ONCE_LEAST = 64
 trial.ENOUGH_WINDOWS, trial.BUSY_WINDOWS, trial.AGAINST_WINDOWS = 4, 1, 1000
 
 SAID = ("update", "update_chunk", "trial_decision")
-CHANCE, MEMORY = 0.4, 500
+CHANCE, MEMORY = 0.8, 500
+
+# Wrong words at a time, at most.
+MOST = 5
 
 _draw = random.Random(20_261_121)
 _send = Hub.send
-_said: list[node_pb2.DaemonMessage] = []
+_said: dict[str, list[node_pb2.DaemonMessage]] = {}
 
 
 def is_meddled_with(node: str) -> bool:
@@ -38,14 +41,21 @@ def _spliced(one: node_pb2.DaemonMessage, other: node_pb2.DaemonMessage) -> node
     return made
 
 
+def _wrong() -> node_pb2.DaemonMessage:
+    one, other = _draw.choices(_said[_draw.choice(sorted(_said))], k=2)
+    return _draw.choice([one, _spliced(one, other)])
+
+
 def _meddle(self: Hub, conversation: Conversation, message: node_pb2.DaemonMessage) -> bool:
-    if message.WhichOneof("body") in SAID:
-        _said.append(message)
-        del _said[:-MEMORY]
+    what = message.WhichOneof("body") or ""
+    if what in SAID:
+        said = _said.setdefault(what, [])
+        said.append(message)
+        del said[:-MEMORY]
     if _said and is_meddled_with(conversation.node) and _draw.random() < CHANCE:
-        one, other = _draw.choices(_said, k=2)
-        print(f"A wrong word to {conversation.node}.", flush=True)
-        _send(self, conversation, _draw.choice([one, _spliced(one, other)]))
+        for _ in range(_draw.randint(1, MOST)):
+            print(f"A wrong word to {conversation.node}.", flush=True)
+            _send(self, conversation, _wrong())
     return _send(self, conversation, message)
 
 
