@@ -92,6 +92,7 @@ class Stage:
         self.folder = Path(tempfile.mkdtemp(prefix="attune-demo-"))
         self.mqtt_port = MQTT_PORT
         self.node_port = free_port()
+        self.store = self.folder / "store"
         self.api_socket = self.folder / "api.sock"
         self.gateway_socket = self.folder / "gateway.sock"
         self.real_start_ms = 0
@@ -232,7 +233,7 @@ class Stage:
     def _configuration(self) -> str:
         lines = [
             f'site = {{ name = "{SITE}", timezone = "{TIMEZONE}", step_s = {self._window_s}, test_nodes = true }}',
-            f'store = {{ path = "{self.folder / "store"}" }}',
+            f'store = {{ path = "{self.store}" }}',
             f"mqtt = {{ port = {self.mqtt_port} }}",
             f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
             f'api = {{ socket = "{self.api_socket}" }}',
