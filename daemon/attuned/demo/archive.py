@@ -9,8 +9,8 @@ from pathlib import Path
 from attuned import __version__
 from attuned.demo.past import LOG_WINDOWS, Past, PastNode
 from attuned.demo.stage import WINDOW_S
-from attuned.drift.detector import day_of_windows
 from attuned.drift.day import stretch_of
+from attuned.drift.detector import day_of_windows
 from attuned.drift.rows import day_row
 from attuned.nodes.facts import NodeFacts
 from attuned.store.days import DayRow
@@ -28,7 +28,8 @@ async def write(past: Past, folder: Path, judged: Sequence[date]) -> None:
         await store.commit(windows, past.said)
         await store.pack({}, past.rooms.settled_hours())
         for day in judged:
-            await store.days.add(day.isoformat(), [row for node in past.nodes.values() for row in _day(past, node, day)])
+            rows = [row for node in past.nodes.values() for row in _day(past, node, day)]
+            await store.days.add(day.isoformat(), rows)
     finally:
         await store.close()
 

@@ -17,7 +17,8 @@ BEAT_S = 0.02
 class Feed:
     """Moves the building on a thread of its own, and remembers who was where.
 
-    The building's present is the start of the site's clock. `truth[utc_ms]` tells, for each end of a minute that has passed, which rooms were occupied for most of it.
+    The building's present is when the site's clock starts. `truth[utc_ms]` tells, for each end of a minute that has
+    passed since, which rooms were occupied for most of it.
     """
 
     def __init__(self, stage: Stage, building: Building) -> None:

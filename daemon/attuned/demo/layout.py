@@ -143,9 +143,7 @@ def _area(kind: Kind, seats: int) -> float:
     return {Kind.KITCHEN: 22.0, Kind.LOBBY: 45.0, Kind.CORRIDOR: 30.0}[kind]
 
 
-def place_nodes(
-    rooms: tuple[Room, ...], count: int, rng: np.random.Generator, main_type: str = ""
-) -> tuple[Node, ...]:
+def place_nodes(rooms: tuple[Room, ...], count: int, rng: np.random.Generator, main_type: str = "") -> tuple[Node, ...]:
     """One main node a room, then further nodes of other types; the first four bytes of ids differ. Raises DemoError.
 
     `main_type` is that of every main node, in place of what the use of its room asks for.

@@ -15,7 +15,7 @@ import numpy as np
 from attune_core import Filter, Head, Schema, Windower
 
 from attuned.demo.building import Building
-from attuned.demo.layout import Kind, Node
+from attuned.demo.layout import Kind, Node, Room
 from attuned.demo.sensors import SAMPLE, Samples
 from attuned.demo.stage import WINDOW_S
 from attuned.demo.weather import DAY_MS, HOUR_MS
@@ -27,7 +27,7 @@ from attuned.nodes.window import EVIDENCE_STEPS, Window
 from attuned.presence.keeping import said_row
 from attuned.presence.model import DEFAULT_COST_RATIO, RoomModel, threshold
 from attuned.presence.rooms import Rooms
-from attuned.store.beliefs import BeliefHour, SaidRow
+from attuned.store.beliefs import SaidRow
 from attuned.store.site import LabelRow
 
 FRIDAY_UTC_MS = 1_705_014_000_000
@@ -134,6 +134,15 @@ class Stretch:
         return "occupied" if self.occupied else "free"
 
 
+@dataclass(frozen=True)
+class Onwards:
+    """What a stage installs when it takes over from the past (stage.Plan)."""
+
+    start_utc_ms: int
+    rooms: tuple[Room, ...]
+    nodes: tuple[Node, ...]
+
+
 class Past:
     """The building, its nodes with their windows, what was `said` of rooms, and `labels` in order of their numbers.
 
@@ -183,9 +192,9 @@ class Past:
         """The local day of a number, counted from the first."""
         return datetime.fromtimestamp(FRIDAY_UTC_MS / 1000, self.zone).date() + timedelta(days=number)
 
-    def settled(self) -> list[BeliefHour]:
-        """What the rooms' whole hours have come to since this was asked last."""
-        return self.rooms.settled_hours()
+    def onwards(self) -> Onwards:
+        """The same building from its present on."""
+        return Onwards(self.now_utc_ms, self.building.rooms, self.building.nodes)
 
     def stretches(self, room: str, from_utc_ms: int, to_utc_ms: int, least_min: int) -> list[Stretch]:
         """The times of at least so many minutes in which a room was steadily free or occupied, in order."""
