@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -84,10 +84,10 @@ class Telling:
         for line in answer.splitlines():
             self._print(Text(" " * _INDENT + line))
 
-    def show(self, picture: Callable[[], RenderableType]) -> None:
+    def show(self, picture: RenderableType) -> None:
         """The moment, where there is a screen for it."""
         if self.live is not None:
-            self.live.update(picture(), refresh=True)
+            self.live.update(picture, refresh=True)
 
     def _print(self, line: RenderableType) -> None:
         if not self.quiet:
@@ -101,15 +101,14 @@ def command(socket: str, words: Sequence[str]) -> Waiting:
     """Runs a command of `attune`, yielding while it works; returns what it printed. Raises CliError if it failed."""
     environment = os.environ | {"COLUMNS": str(_WIDTH - _INDENT), "NO_COLOR": "1"}
     program = [sys.argv[0], "--socket", socket, *words[1:]]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    process = subprocess.Popen(program, **pipes, text=True, env=environment)
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     deadline = time.monotonic() + _COMMAND_S
     try:
         while process.poll() is None and time.monotonic() < deadline:
             yield
     finally:
         process.kill()
-    answer = process.communicate()[0].strip("\n")
+    answer: str = process.communicate()[0].strip("\n")
     if process.returncode:
         raise CliError(f"`{shlex.join(words)}` failed: {answer.removeprefix('attune: ') or 'it took too long.'}")
     return answer

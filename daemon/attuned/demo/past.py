@@ -15,7 +15,7 @@ import numpy as np
 from attune_core import Filter, Head, Schema, Windower
 
 from attuned.demo.building import Building
-from attuned.demo.layout import Kind, Node, Room
+from attuned.demo.layout import DemoError, Kind, Node, Room
 from attuned.demo.sensors import SAMPLE, Samples
 from attuned.demo.stage import WINDOW_S
 from attuned.demo.weather import DAY_MS, HOUR_MS
@@ -168,11 +168,18 @@ class Past:
         self.truth: dict[int, frozenset[str]] = {}
         self.said: list[SaidRow] = []
         self.labels: list[LabelRow] = []
-        self.covered: Node | None = None
+        self._covered: Node | None = None
 
     @property
     def now_utc_ms(self) -> int:
         return self.building.utc_ms
+
+    @property
+    def covered(self) -> Node:
+        """The node under the tape. Raises DemoError before there is any."""
+        if self._covered is None:
+            raise DemoError("Nothing is covered yet: live through the past first.")
+        return self._covered
 
     def live(self, until_utc_ms: int) -> Iterator[date]:
         """Lives through all days, and through the first minutes of the day after; tells each day once it is over."""
@@ -264,5 +271,5 @@ class Past:
         offices = {room.id for room in self.building.rooms if room.kind is Kind.OFFICE}
         used = Counter(room for rooms in self.truth.values() for room in rooms & offices)
         most = max(sorted(offices), key=lambda room: used[room])
-        self.covered = next(node for node in self.building.nodes if node.room == most)
-        self.building.cover(self.covered.index)
+        self._covered = next(node for node in self.building.nodes if node.room == most)
+        self.building.cover(self._covered.index)
