@@ -13,6 +13,7 @@ import attuned
 from attuned.cli import (
     drift,
     forget,
+    gateway,
     label,
     label_ask,
     label_check,
@@ -39,6 +40,7 @@ app.command("status")(status.status)
 app.command("rooms")(rooms.rooms)
 app.command("nodes")(nodes.nodes)
 app.add_typer(node.app, name="node")
+app.add_typer(gateway.app, name="gateway")
 label.app.command("import")(label_import.import_labels)
 label.app.command("check")(label_check.check_labels)
 label.app.command("ask")(label_ask.ask_labels)

@@ -14,7 +14,16 @@ from attuned.cli.errors import CliError, NotReachableError
 
 if TYPE_CHECKING:
     import grpc
-    from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc, nodes_pb2, nodes_pb2_grpc
+    from attune_proto.v1 import (
+        admin_pb2,
+        admin_pb2_grpc,
+        drift_pb2,
+        drift_pb2_grpc,
+        gateways_pb2,
+        gateways_pb2_grpc,
+        nodes_pb2,
+        nodes_pb2_grpc,
+    )
 
 DEFAULT_SOCKET = "/run/attune/attune.sock"
 # The daemon answers from memory in milliseconds; five seconds means that it hangs.
@@ -45,10 +54,12 @@ class Daemon:
         path: str,
         drift: drift_pb2_grpc.DriftStub,
         nodes: nodes_pb2_grpc.NodesStub,
+        gateways: gateways_pb2_grpc.GatewaysStub,
     ) -> None:
         self._stub = stub
         self._drift = drift
         self._nodes = nodes
+        self._gateways = gateways
         self._path = path
 
     def status(self) -> admin_pb2.SiteStatus:
@@ -200,6 +211,22 @@ class Daemon:
         request = admin_pb2.ProveForgottenRequest(ids=ids, wait_ms=UNLEARN_WAIT_MS)
         return self._ask(self._stub.ProveForgotten, request, FORGET_S)
 
+    def invite_gateway(self, name: str, valid_s: int, host: str) -> gateways_pb2.InviteGatewayReply:
+        from attune_proto.v1 import gateways_pb2
+
+        request = gateways_pb2.InviteGatewayRequest(name=name, valid_s=valid_s, host=host)
+        return self._ask(self._gateways.InviteGateway, request)
+
+    def gateways(self) -> gateways_pb2.ListGatewaysReply:
+        from attune_proto.v1 import gateways_pb2
+
+        return self._ask(self._gateways.ListGateways, gateways_pb2.ListGatewaysRequest())
+
+    def revoke_gateway(self, name: str) -> gateways_pb2.RevokeGatewayReply:
+        from attune_proto.v1 import gateways_pb2
+
+        return self._ask(self._gateways.RevokeGateway, gateways_pb2.RevokeGatewayRequest(name=name))
+
     def compare(self, number: str, other: str) -> admin_pb2.ReleasePage:
         from attune_proto.v1 import admin_pb2
 
@@ -256,12 +283,12 @@ def connect(path: str) -> Iterator[Daemon]:
     # gRPC's own remarks would stand between a person and the one sentence that helps.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
-    from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, nodes_pb2_grpc
+    from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, gateways_pb2_grpc, nodes_pb2_grpc
 
     options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", REPLY_BYTES)]
     with grpc.insecure_channel(f"unix:{path}", options=options) as channel:
         drift, nodes = drift_pb2_grpc.DriftStub(channel), nodes_pb2_grpc.NodesStub(channel)
-        yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift, nodes)
+        yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift, nodes, gateways_pb2_grpc.GatewaysStub(channel))
 
 
 def zone_of(status: admin_pb2.SiteStatus) -> ZoneInfo:

@@ -113,6 +113,16 @@ class ReleaseStore:
         )
         return {room: (made, through) for room, made, through in rows}
 
+    async def running(self, node: str, digest: str) -> ReleaseRow | None:
+        """The newest release of a node that it names so when it runs it; None for one that is not known, or is gone."""
+        row = await self._database.read(
+            lambda connection: connection.execute(
+                f"{_SELECT} WHERE node = ? AND running = ? AND forgotten = '[]' ORDER BY made_utc_ms DESC LIMIT 1",
+                (node, digest),
+            ).fetchone()
+        )
+        return ReleaseRow(*row) if row else None
+
     async def note_running(self, node: str, running: str) -> None:
         """A node has said what it runs: that release is deployed, and the one before it superseded."""
 

@@ -11,7 +11,9 @@ from attuned.store import migrations
 from attuned.store.accuracy import AccuracyStore
 from attuned.store.audit import AuditStore
 from attuned.store.database import Database
+from attuned.store.deliveries import DeliveryStore
 from attuned.store.drift import DriftStore
+from attuned.store.gateways import GatewayStore
 from attuned.store.keys import KeyStore
 from attuned.store.releases import ReleaseStore
 
@@ -84,6 +86,8 @@ class SiteStore:
         self.accuracy = AccuracyStore(self._database)
         self.releases = ReleaseStore(self._database)
         self.keys = KeyStore(self._database)
+        self.deliveries = DeliveryStore(self._database)
+        self.gateways = GatewayStore(self._database)
 
     @property
     def database(self) -> Database:
