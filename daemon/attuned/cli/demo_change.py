@@ -15,13 +15,14 @@ from attuned.cli.demo_telling import Telling, Waiting, command
 from attuned.cli.errors import CliError
 from attuned.demo.archive import write
 from attuned.demo.feed import Feed
+from attuned.demo.packet import ATT_WRITE, bytes_on_air
 from attuned.demo.past import DAYS, FRIDAY_UTC_MS, Past
 from attuned.demo.score import Score, score
 from attuned.demo.stage import Stage
 from attuned.demo.weather import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
-    from attune_proto.v1 import admin_pb2, drift_pb2
+    from attune_proto.v1 import admin_pb2, drift_pb2, rollouts_pb2
     from rich.console import RenderableType
 
 SEED = 6
@@ -31,15 +32,17 @@ RATE = 600.0
 TODAY_UTC_MS = FRIDAY_UTC_MS + DAYS * DAY_MS
 START_UTC_MS = TODAY_UTC_MS + HOUR_MS // 2
 
-# A day is judged an hour after midnight; if there is no event by then, there will be none.
-DRIFT_BY_H = 2
+# A day is judged an hour after midnight; what has not come by these hours does not come.
+DRIFT_BY_H, DELIVERED_BY_H, COMMITTED_BY_H = 2, 7, 11
 
 # The hours that people can say of yesterday how they were, and what they remember: a quarter of an hour and more.
 REMEMBERED_H = (7, 20)
 REMEMBERED_MIN = 15
 
-# The hours of every day that are compared; the demonstration ends with them.
-MORNING_H = (7, 12)
+# The demonstration ends then; what the room was like from the commit until then is compared with other days.
+NOON_H = 12
+
+QUARTER_MS = HOUR_MS // 4
 
 LOOK_S = 0.25
 
@@ -58,6 +61,8 @@ class Change:
         self._now: admin_pb2.ListRoomsReply = daemon.rooms((self._room,))
         self._event: drift_pb2.DriftEvent | None = None
         self._labels = 0
+        self._bytes = 0
+        self._committed_utc_ms = 0
         self._scores: dict[str, Score] = {}
 
     def run(self) -> dict[str, object]:
@@ -77,6 +82,8 @@ class Change:
         yield from self._wait_for_drift()
         yield from self._say_how_yesterday_was()
         yield from self._retrain()
+        yield from self._roll_out()
+        yield from self._try_it()
         yield from self._live_until_noon()
         self._compare()
 
@@ -89,8 +96,7 @@ class Change:
             yield
             found = self._daemon.drift(node=self._node.node_id).events
             self._event = found[0] if found else None
-            if self._event is None and self._now_utc_ms > TODAY_UTC_MS + DRIFT_BY_H * HOUR_MS:
-                raise CliError("The covered sensor raised no drift event by two in the morning; see another --seed.")
+            self._by(DRIFT_BY_H, "The covered sensor raised no drift event")
         self._tell("drift", "An hour after midnight yesterday is compared with the days before: a drift event.")
         yield from self._do("attune", "drift")
         yield from self._do("attune", "drift", "show", str(self._event.number))
@@ -133,39 +139,63 @@ class Change:
                     raise
             yield
 
-    def _live_until_noon(self) -> Generator[None, None, None]:
-        came = 0
-        while self._now_utc_ms < TODAY_UTC_MS + MORNING_H[1] * HOUR_MS:
+    def _roll_out(self) -> Generator[None, None, None]:
+        """The release goes to the node, in one packet."""
+        self._tell("rollout", "The release goes out: signed for this node, and sent to it.")
+        yield from self._do("attune", "rollout", "start", "--room", self._room)
+        while not (pair := self._pair()).windows:
             yield
-            if not came and self._feed.steady(self._room, 2) and self._now.rooms[0].state == 2:
-                came = self._now_utc_ms
-                chance = look.percent(self._now.rooms[0].probability)
-                self._tell("seen", f"Somebody is in {self._room}, and the room says so: occupied, {chance}.")
+            self._by(DELIVERED_BY_H, f"The node did not take the update ({pair.what})")
+        self._bytes = bytes_on_air(self._stage.store, self._node.node_id)
+        self._tell(
+            "trial",
+            f"The update came in one packet of {self._bytes} bytes on the air; one Bluetooth write holds {ATT_WRITE}.",
+            "The node tries it beside what it ran before, for at least an hour and until somebody has been there.",
+        )
+
+    def _try_it(self) -> Generator[None, None, None]:
+        while (pair := self._pair()).step != "committed":
+            yield
+            if pair.step not in ("queued", "under way"):
+                raise CliError(f"The node does not run the new release: {pair.what}.")
+            self._by(COMMITTED_BY_H, f"The node's trial was not decided ({pair.what})")
+        self._committed_utc_ms = self._now_utc_ms
+        self._tell("committed", "The trial is over: the node runs the new release.")
+        yield from self._do("attune", "rollout", "status", str(self._daemon.rollout(0).number))
+
+    def _pair(self) -> rollouts_pb2.RolloutNode:
+        """How it is with the node in the newest rollout."""
+        return next(node for node in self._daemon.rollout(0).nodes if node.node == self._node.node_id)
+
+    def _by(self, hour: int, trouble: str) -> None:
+        """Raises CliError once it is past an hour of the day."""
+        if self._now_utc_ms > TODAY_UTC_MS + hour * HOUR_MS:
+            raise CliError(f"{trouble} by {hour} o'clock; see another --seed, or a machine that does less beside.")
+
+    def _live_until_noon(self) -> Generator[None, None, None]:
+        while self._now_utc_ms < TODAY_UTC_MS + NOON_H * HOUR_MS:
+            yield
 
     def _compare(self) -> None:
-        """The same hours of the days before, of yesterday and of today."""
+        """The same hours of the days before, of yesterday and of today, from when the node ran the new release."""
+        begin_ms = -(-(self._committed_utc_ms - TODAY_UTC_MS) // QUARTER_MS) * QUARTER_MS
         days = {"before": range(DAYS - 1), "covered": range(DAYS - 1, DAYS), "after": range(DAYS, DAYS + 1)}
-        truth = self._past.truth | self._feed.truth
         for name, numbers in days.items():
-            mornings = [FRIDAY_UTC_MS + number * DAY_MS for number in numbers if self._past.day(number).weekday() < 5]
-            self._scores[name] = sum((self._morning(midnight, truth) for midnight in mornings), Score())
+            worked = [FRIDAY_UTC_MS + number * DAY_MS for number in numbers if self._past.day(number).weekday() < 5]
+            self._scores[name] = sum((self._score(day + begin_ms, day + NOON_H * HOUR_MS) for day in worked), Score())
+        words = ("working days before", "yesterday, with the tape", "today, with tape and new release")
         lines = [
-            f"{words:33} {one.accuracy:5.0%} of the minutes right, {one.recognised:4.0%} of those in use recognised"
-            for words, one in zip(
-                ("working days before", "yesterday, with the tape", "today, tape and new release"),
-                self._scores.values(),
-                strict=True,
-            )
+            f"{name:34} {one.accuracy:4.0%} of the minutes right, {one.recognised:4.0%} of those in use recognised"
+            for name, one in zip(words, self._scores.values(), strict=True)
         ]
-        hours = "{} to {} o'clock".format(*MORNING_H)
-        self._tell("compared", f"What was said of {self._room} at the time against who was there, {hours}:", *lines)
+        hours = f"{clock.local(TODAY_UTC_MS + begin_ms, self._past.zone):%H:%M} to {NOON_H}:00"
+        self._tell("compared", f"What was said of {self._room} at the time, against who was there, {hours}:", *lines)
         if self._scores["after"].accuracy <= self._scores["covered"].accuracy:
             raise CliError("The room has not come back: it was no better today than yesterday; see another --seed.")
 
-    def _morning(self, midnight_utc_ms: int, truth: dict[int, frozenset[str]]) -> Score:
-        first, last = (midnight_utc_ms + hour * HOUR_MS for hour in MORNING_H)
-        points = self._daemon.history(self._room, first, last).points
-        return score(self._room, ((point.utc_ms, point.said) for point in points), truth)
+    def _score(self, from_utc_ms: int, to_utc_ms: int) -> Score:
+        points = self._daemon.history(self._room, from_utc_ms, to_utc_ms).points
+        return score(self._room, ((p.utc_ms, p.said) for p in points), self._past.truth | self._feed.truth)
 
     def _do(self, *words: str) -> Generator[None, None, None]:
         answer = yield from command(str(self._stage.api_socket), words)
@@ -194,6 +224,7 @@ class Change:
             "node": self._node.node_id,
             "event": event and {"number": event.number, "sensors": list(event.sensors), "cause": event.cause},
             "labels": self._labels,
+            "update_bytes": self._bytes,
             "steps": {
                 step.name: {"utc": clock.iso(step.utc_ms, zone), "real_s": round(step.real_s, 1)}
                 for step in self._telling.steps.values()
