@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 
-# Both run until somebody ends them, or run this very test: they are covered by the tests named here, not by the list.
+# Both are covered by other tests (test_demo_change.py) or run this very test: they do not stand in the list.
 DEMO, TEST = "./dev demo", "./dev test"
 
 
@@ -49,6 +49,10 @@ def test_command(command: str) -> None:
     assert run(command)
 
 
+def test_demo_shows_a_change() -> None:
+    assert run(f"{DEMO} --dry-run").strip().endswith("attune demo --change")
+
+
 def test_test_runs_the_c_tests_and_pytest() -> None:
     planned = run(f"{TEST} --dry-run")
     assert "ctest" in planned
@@ -56,10 +60,11 @@ def test_test_runs_the_c_tests_and_pytest() -> None:
 
 
 @pytest.mark.slow
-def test_demo_ends_on_ctrl_c() -> None:
+def test_a_live_demo_ends_on_ctrl_c() -> None:
     before = set(Path(tempfile.gettempdir()).glob("attune-demo-*"))
+    live = [*shlex.split(DEMO), "DEMO_ARGS=--rate=60"]
     demo = subprocess.Popen(
-        shlex.split(DEMO), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        live, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 30
     while not any(

@@ -120,8 +120,9 @@ class Change:
     def _retrain(self) -> Generator[None, None, None]:
         """A new release of the room, on a person's word where the gate has too little to go by."""
         answer = yield from self._retrained()
-        self._tell("retrained", "The room is retrained.")
+        self._tell("retrained", "The room is retrained; the daemon may have been at it since the labels came.")
         self._telling.tell_command(["attune", "retrain", self._room], answer)
+        yield from self._do("attune", "release", "list", "--room", self._room, "--limit", "1")
         release = self._daemon.releases(self._room, 1).releases[0]
         if release.verdict == "worse":
             raise CliError("The gate refused the new release: it is worse on days that were held back.")
@@ -150,7 +151,7 @@ class Change:
         self._tell(
             "trial",
             f"The update came in one packet of {self._bytes} bytes on the air; one Bluetooth write holds {ATT_WRITE}.",
-            "The node tries it beside what it ran before, for at least an hour and until somebody has been there.",
+            "The node tries it beside what it ran before: an hour at least, and until one of them has seen somebody.",
         )
 
     def _try_it(self) -> Generator[None, None, None]:
@@ -160,7 +161,11 @@ class Change:
                 raise CliError(f"The node does not run the new release: {pair.what}.")
             self._by(COMMITTED_BY_H, f"The node's trial was not decided ({pair.what})")
         self._committed_utc_ms = self._now_utc_ms
-        self._tell("committed", "The trial is over: the node runs the new release.")
+        self._tell(
+            "committed",
+            f"The trial is over after {pair.windows} windows, {pair.differing} of them different: "
+            "the node runs the new release.",
+        )
         yield from self._do("attune", "rollout", "status", str(self._daemon.rollout(0).number))
 
     def _pair(self) -> rollouts_pb2.RolloutNode:
