@@ -11,7 +11,7 @@ from attuned.demo.archive import write
 from attuned.demo.building import Building
 from attuned.demo.layout import NODE_TYPES, DemoError
 from attuned.demo.past import FRIDAY_UTC_MS, LABEL_MIN, Past
-from attuned.demo.score import Score, score
+from attuned.demo.score import Score, score, strip
 from attuned.demo.sensors import COVERED
 from attuned.demo.stage import Stage
 from attuned.demo.weather import DAY_MS, HOUR_MS
@@ -132,3 +132,11 @@ def test_minutes_are_counted_by_who_was_there() -> None:
     assert found == Score(free=2, occupied=2, free_right=1, occupied_right=1)
     assert (found.accuracy, found.recognised) == (0.5, 0.5)
     assert (Score().accuracy, (found + found).occupied) == (0.0, 4)
+
+
+def test_a_strip_shows_what_most_minutes_were() -> None:
+    truth = {utc_ms: frozenset("r" if utc_ms > 6 else "") for utc_ms in range(1, 13)}
+    # Free and right, free but for one; occupied and right; wrong; nothing known.
+    said = [(1, 1), (2, 1), (3, 1), (4, 1), (5, 2), (6, 1), (7, 2), (8, 2), (9, 2), (10, 1), (11, 0), (12, 2)]
+    assert strip("r", said, truth, [0, 3, 6, 9, 12, 15]) == "··█x "
+    assert strip("r", said, truth, [0]) == ""

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
 from attuned.cli import clock, look
@@ -17,7 +17,7 @@ from attuned.demo.archive import write
 from attuned.demo.feed import Feed
 from attuned.demo.packet import ATT_WRITE, bytes_on_air
 from attuned.demo.past import DAYS, FRIDAY_UTC_MS, Past
-from attuned.demo.score import Score, score
+from attuned.demo.score import EMPTY, IN_USE, WRONG, Score, score, strip
 from attuned.demo.stage import Stage
 from attuned.demo.weather import DAY_MS, HOUR_MS
 
@@ -43,6 +43,9 @@ REMEMBERED_MIN = 15
 NOON_H = 12
 
 QUARTER_MS = HOUR_MS // 4
+
+# Where strips of a morning begin, and what a mark of theirs stands for.
+STRIP_H, MARK_MS = 6, HOUR_MS // 12
 
 LOOK_S = 0.25
 
@@ -193,14 +196,30 @@ class Change:
             f"{name:34} {one.accuracy:4.0%} of the minutes right, {one.recognised:4.0%} of those in use recognised"
             for name, one in zip(words, self._scores.values(), strict=True)
         ]
+        lines += ["", *self._strips()]
         hours = f"{clock.local(TODAY_UTC_MS + begin_ms, self._past.zone):%H:%M} to {NOON_H}:00"
         self._tell("compared", f"What was said of {self._room} at the time, against who was there, {hours}:", *lines)
         if self._scores["after"].accuracy <= self._scores["covered"].accuracy:
             raise CliError("The room has not come back: it was no better today than yesterday; see another --seed.")
 
-    def _score(self, from_utc_ms: int, to_utc_ms: int) -> Score:
+    def _strips(self) -> list[str]:
+        """Yesterday's and today's mornings, a mark for five minutes."""
+        found = [f"{IN_USE} in use, {EMPTY} free, {WRONG} wrong; {STRIP_H} to {NOON_H} o'clock, five minutes a mark"]
+        for name, midnight in (("yesterday", TODAY_UTC_MS - DAY_MS), ("today", TODAY_UTC_MS)):
+            ends = range(midnight + STRIP_H * HOUR_MS, midnight + NOON_H * HOUR_MS + 1, MARK_MS)
+            found.append(f"{name:10} {strip(self._room, self._said(ends[0], ends[-1]), self._truth, ends)}")
+        return found
+
+    @property
+    def _truth(self) -> Mapping[int, frozenset[str]]:
+        return self._past.truth | self._feed.truth
+
+    def _said(self, from_utc_ms: int, to_utc_ms: int) -> list[tuple[int, int]]:
         points = self._daemon.history(self._room, from_utc_ms, to_utc_ms).points
-        return score(self._room, ((p.utc_ms, p.said) for p in points), self._past.truth | self._feed.truth)
+        return [(point.utc_ms, point.said) for point in points]
+
+    def _score(self, from_utc_ms: int, to_utc_ms: int) -> Score:
+        return score(self._room, self._said(from_utc_ms, to_utc_ms), self._truth)
 
     def _do(self, *words: str) -> Generator[None, None, None]:
         answer = yield from command(str(self._stage.api_socket), words)

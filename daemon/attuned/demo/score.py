@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 FREE, OCCUPIED = 1, 2
 """As in attune.v1.RoomState."""
+
+IN_USE, EMPTY, WRONG = "█", "·", "x"
+"""Marks of a strip: rightly occupied, rightly free, and wrong."""
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,21 @@ def score(room: str, said: Iterable[tuple[int, int]], truth: Mapping[int, frozen
             there = room in truth[utc_ms]
             total += Score(not there, there, not there and state == FREE, there and state == OCCUPIED)
     return total
+
+
+def strip(
+    room: str, said: Iterable[tuple[int, int]], truth: Mapping[int, frozenset[str]], ends_utc_ms: Sequence[int]
+) -> str:
+    """A mark for each stretch between two of these times: what most of its minutes were; a blank for none."""
+    minutes = [(utc_ms, score(room, [(utc_ms, state)], truth)) for utc_ms, state in said]
+    pairs = zip(ends_utc_ms, ends_utc_ms[1:], strict=False)
+    return "".join(_mark([one for utc_ms, one in minutes if first < utc_ms <= last]) for first, last in pairs)
+
+
+def _mark(minutes: Sequence[Score]) -> str:
+    whole = sum(minutes, Score())
+    if not whole.free + whole.occupied:
+        return " "
+    if whole.accuracy < 1 / 2:
+        return WRONG
+    return IN_USE if whole.occupied > whole.free else EMPTY
