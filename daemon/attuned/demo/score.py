@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 FREE, OCCUPIED = 1, 2
 """As in attune.v1.RoomState."""
@@ -55,7 +56,7 @@ def strip(
 ) -> str:
     """A mark for each stretch between two of these times: what most of its minutes were; a blank for none."""
     minutes = [(utc_ms, score(room, [(utc_ms, state)], truth)) for utc_ms, state in said]
-    pairs = zip(ends_utc_ms, ends_utc_ms[1:], strict=False)
+    pairs = pairwise(ends_utc_ms)
     return "".join(_mark([one for utc_ms, one in minutes if first < utc_ms <= last]) for first, last in pairs)
 
 
