@@ -13,13 +13,21 @@ from typing import Annotated
 
 import grpc
 import typer
-from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, gateways_pb2_grpc, link_pb2_grpc, nodes_pb2_grpc
+from attune_proto.v1 import (
+    admin_pb2_grpc,
+    drift_pb2_grpc,
+    gateways_pb2_grpc,
+    link_pb2_grpc,
+    nodes_pb2_grpc,
+    rollouts_pb2_grpc,
+)
 from systemd import daemon as systemd
 
 from attuned.api.admin import AdminService
 from attuned.api.drift import DriftService
 from attuned.api.gateways import GatewaysService
 from attuned.api.nodes import NodesService
+from attuned.api.rollouts import RolloutsService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
@@ -92,6 +100,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             group.create_task(site.lessons.errands.run(), name="lessons")
             group.create_task(site.run_rounds(), name="rounds")
             group.create_task(site.updating.deliveries.errands.run(), name="deliveries")
+            group.create_task(site.updating.rollouts.run(), name="rollouts")
             group.create_task(site.retraining.run(), name="retraining")
             group.create_task(site.retraining.watch(site.labels.in_force, site.drifting_rooms), name="triggers")
             group.create_task(site.detector.run(), name="drift")
@@ -119,6 +128,7 @@ async def _servers(site: Site, links: LinkService, door: listening.Door | None) 
     nodes_pb2_grpc.add_NodesServicer_to_server(NodesService(site), admin)
     gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door), admin)
     gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
+    rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
     for address in site.settings.gateways.listen:
         _listen(gateways, address, site.gateways.authority)
     _listen(admin, f"unix:{site.settings.api.socket}")

@@ -193,6 +193,7 @@ class RoomSettings(_Table):
     id: TopicLevel = Field(description='one word without / + #, such as id = "2.13"')
     name: str = Field("", description='a name for people, such as name = "Meeting room"')
     floor: str = Field("", description='a floor, such as floor = "2"')
+    building: str = Field("", description='a building, such as building = "North wing"')
     nodes: list[NodeId] = Field(
         [], description='a list of node ids of 16 hex digits, such as nodes = ["a1b2c3d4e5f60708"]'
     )

@@ -50,10 +50,11 @@ from attuned.presence.rooms import Rooms
 from attuned.presence.watcher import Watcher
 from attuned.retention import Retention
 from attuned.store.audit import AuditEntry
-from attuned.store.site import SiteStore
+from attuned.store.site import LabelRow, SiteStore
 from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
-from attuned.updating import Updating
+from attuned.updates.wishes import Place
+from attuned.updating import Around, Updating
 
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
 LOOK_ROUND_S = 10.0
@@ -134,7 +135,14 @@ class Site:
         for node, reports in (await self.window_store.summaries.reports()).items():
             if node in self.hub.conversations:
                 self.hub.conversations[node].summarised = reports
-        self.updating = Updating(self.clock, self.settings.updates, hub=self.hub, store=self.site_store, gate=self.gate)
+        self.updating = Updating(
+            self.clock,
+            self.settings.updates,
+            hub=self.hub,
+            store=self.site_store,
+            gate=self.gate,
+            around=Around(self.window_store, self._labels_of, self._place_of),
+        )
         await self.updating.open()
         texts = await self.site_store.models() | await self.site_store.releases.room_models()
         models = {room: RoomModel.model_validate_json(text) for room, text in texts.items()}
@@ -224,7 +232,7 @@ class Site:
             self.accuracy,
             self.detector,
             self.announcing,
-            self.updating.deliveries,
+            self.updating,
         )
         self.oblivion = Oblivion(
             self.forgetting,
@@ -458,6 +466,13 @@ class Site:
         """The release that each node of a room runs."""
         conversations = self._conversations(room).values()
         return {c.node: c.facts.release for c in conversations if c.facts is not None}
+
+    def _labels_of(self, room: str) -> Sequence[LabelRow]:
+        return self.labels.in_force(room)
+
+    def _place_of(self, node: str) -> Place | None:
+        room = self.room_settings.get(self.assignments.room_of.get(node, ""))
+        return Place(room.id, room.floor, room.building) if room else None
 
     def _sensors_of(self, node: str) -> Sequence[str]:
         conversation = self.hub.conversations.get(node)

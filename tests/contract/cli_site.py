@@ -23,6 +23,7 @@ from attune_proto.v1 import (
     gateways_pb2_grpc,
     nodes_pb2,
     nodes_pb2_grpc,
+    rollouts_pb2_grpc,
 )
 from cli_data import (
     HOUR,
@@ -39,6 +40,7 @@ from cli_data import (
     some_labels,
     some_nodes,
 )
+from cli_rollouts import RolloutCalls
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Site(
     drift_pb2_grpc.DriftServicer,
     nodes_pb2_grpc.NodesServicer,
     gateways_pb2_grpc.GatewaysServicer,
+    RolloutCalls,
 ):
     """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
 
@@ -301,6 +304,7 @@ def served(site: Site, socket: str) -> Iterator[Site]:
     drift_pb2_grpc.add_DriftServicer_to_server(site, server)
     nodes_pb2_grpc.add_NodesServicer_to_server(site, server)
     gateways_pb2_grpc.add_GatewaysServicer_to_server(site, server)
+    rollouts_pb2_grpc.add_RolloutsServicer_to_server(site, server)
     server.add_insecure_port(f"unix:{socket}")
     server.start()
     try:

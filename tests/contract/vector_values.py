@@ -458,3 +458,55 @@ GATEWAYS: dict[str, dict[str, Any]] = {
     "RenewRequest": {"request": b"\x30\x03\x01\x02\x03"},
     "RenewReply": {"certificate": b"\x30\x01\x01"},
 }
+
+ROLLOUT_STAGE: dict[str, Any] = {"name": "canary", "nodes": 1, "committed": 1, "failed": 2, "away": 3}
+ROLLOUT_NODE: dict[str, Any] = {
+    "node": "a1",
+    "room": "2.13",
+    "release": "4f9a",
+    "stage": 1,
+    "step": "under way",
+    "what": "tries it",
+    "windows": 41,
+    "differing": 2,
+    "away": True,
+}
+ROLLOUT_ACT: dict[str, Any] = {"utc_ms": START, "author": "ann", "what": "abort", "reason": "noise"}
+
+ROLLOUTS: dict[str, dict[str, Any]] = {
+    "StartRolloutRequest": {
+        "releases": ["4f9a", "91c0"],
+        "rooms": ["2.13"],
+        "canary": 2,
+        "canary_share": 0.25,
+        "success_share": 0.75,
+        "error_share": 0.125,
+        "wait_hours": 4.0,
+        "deadline_hours": 48.0,
+        "author": "ann",
+    },
+    "ListRolloutsRequest": {"limit": 300},
+    "ListRolloutsReply": {"rollouts": [{"number": 7, "state": "done"}], "now_utc_ms": LATER},
+    "RolloutRequest": {"number": 300},
+    "ChangeRolloutRequest": {"number": 7, "word": "rollback", "author": "ann", "reason": "noise"},
+    "Rollout": {
+        "number": 300,
+        "state": "running",
+        "author": "ann",
+        "trigger": "asked",
+        "reason": "why",
+        "started_utc_ms": START,
+        "ends_utc_ms": LATER,
+        "now_utc_ms": LATER,
+        "stage": 1,
+        "stages": [ROLLOUT_STAGE],
+        "nodes": [ROLLOUT_NODE],
+        "acts": [ROLLOUT_ACT],
+        "mixed_rooms": ["2.13"],
+        "through": 1,
+        "size": 2,
+    },
+    "RolloutStage": ROLLOUT_STAGE,
+    "RolloutNode": ROLLOUT_NODE,
+    "RolloutAct": ROLLOUT_ACT,
+}

@@ -23,6 +23,7 @@ from attuned.cli import (
     output,
     release,
     retrain,
+    rollout,
     rooms,
     status,
 )
@@ -48,6 +49,7 @@ app.add_typer(label.app, name="label")
 app.add_typer(drift.app, name="drift")
 app.command("retrain")(retrain.retrain)
 app.add_typer(release.app, name="release")
+app.add_typer(rollout.app, name="rollout")
 app.command("forget")(forget.forget)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         gateways_pb2_grpc,
         nodes_pb2,
         nodes_pb2_grpc,
+        rollouts_pb2,
+        rollouts_pb2_grpc,
     )
 
 DEFAULT_SOCKET = "/run/attune/attune.sock"
@@ -55,11 +57,13 @@ class Daemon:
         drift: drift_pb2_grpc.DriftStub,
         nodes: nodes_pb2_grpc.NodesStub,
         gateways: gateways_pb2_grpc.GatewaysStub,
+        rollouts: rollouts_pb2_grpc.RolloutsStub,
     ) -> None:
         self._stub = stub
         self._drift = drift
         self._nodes = nodes
         self._gateways = gateways
+        self._rollouts = rollouts
         self._path = path
 
     def status(self) -> admin_pb2.SiteStatus:
@@ -176,6 +180,28 @@ class Daemon:
 
         return self._ask(self._nodes.RotateKey, nodes_pb2.RotateKeyRequest(begin=begin)).waiting_for
 
+    def start_rollout(self, request: rollouts_pb2.StartRolloutRequest) -> rollouts_pb2.Rollout:
+        return self._ask(self._rollouts.StartRollout, request)
+
+    def rollouts(self, limit: int) -> rollouts_pb2.ListRolloutsReply:
+        from attune_proto.v1 import rollouts_pb2
+
+        return self._ask(self._rollouts.ListRollouts, rollouts_pb2.ListRolloutsRequest(limit=limit))
+
+    def rollout(self, number: int) -> rollouts_pb2.Rollout:
+        from attune_proto.v1 import rollouts_pb2
+
+        return self._ask(self._rollouts.ShowRollout, rollouts_pb2.RolloutRequest(number=number))
+
+    def change_rollout(self, request: rollouts_pb2.ChangeRolloutRequest) -> rollouts_pb2.Rollout:
+        return self._ask(self._rollouts.ChangeRollout, request)
+
+    def watch_rollout(self, number: int) -> Iterator[rollouts_pb2.Rollout]:
+        """The rollout now, then each change, until its end; 0 is the newest. Closing the iterator ends the call."""
+        from attune_proto.v1 import rollouts_pb2
+
+        return self._replies(self._rollouts.WatchRollout, rollouts_pb2.RolloutRequest(number=number))
+
     def retrain(self, rooms: Sequence[str], dry_run: bool) -> Iterator[admin_pb2.RetrainReply]:
         """A reply for each room that is done. Closing the iterator ends the work."""
         from attune_proto.v1 import admin_pb2
@@ -283,12 +309,19 @@ def connect(path: str) -> Iterator[Daemon]:
     # gRPC's own remarks would stand between a person and the one sentence that helps.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
-    from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, gateways_pb2_grpc, nodes_pb2_grpc
+    from attune_proto.v1 import (
+        admin_pb2_grpc,
+        drift_pb2_grpc,
+        gateways_pb2_grpc,
+        nodes_pb2_grpc,
+        rollouts_pb2_grpc,
+    )
 
     options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", REPLY_BYTES)]
     with grpc.insecure_channel(f"unix:{path}", options=options) as channel:
         drift, nodes = drift_pb2_grpc.DriftStub(channel), nodes_pb2_grpc.NodesStub(channel)
-        yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift, nodes, gateways_pb2_grpc.GatewaysStub(channel))
+        gateways, rollouts = gateways_pb2_grpc.GatewaysStub(channel), rollouts_pb2_grpc.RolloutsStub(channel)
+        yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift, nodes, gateways, rollouts)
 
 
 def zone_of(status: admin_pb2.SiteStatus) -> ZoneInfo:

@@ -253,6 +253,23 @@ def _attune_11(database: sqlite_utils.Database) -> None:
     )
 
 
+@attune(name="12_rollouts")
+def _attune_12(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # plan and position are JSON; author is empty where the daemon began by itself, trigger says why.
+        "CREATE TABLE rollouts (number INTEGER PRIMARY KEY, state TEXT NOT NULL, author TEXT NOT NULL,"
+        " trigger TEXT NOT NULL, plan TEXT NOT NULL, position TEXT NOT NULL)",
+        # A row a node, in order of place. replaced: it runs something newer; body: the rest of it, as JSON.
+        "CREATE TABLE rollout_pairs (rollout INTEGER NOT NULL, node TEXT NOT NULL, place INTEGER NOT NULL,"
+        " target TEXT NOT NULL, step TEXT NOT NULL, replaced INTEGER NOT NULL, body TEXT NOT NULL,"
+        " PRIMARY KEY (rollout, node)) WITHOUT ROWID",
+        # Who did what to a rollout, and why; an author that is empty is the daemon.
+        "CREATE TABLE rollout_acts (number INTEGER PRIMARY KEY, rollout INTEGER NOT NULL, utc_ms INTEGER NOT NULL,"
+        " author TEXT NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL)",
+    )
+
+
 @attune(name="13_gateways")
 def _attune_13(database: sqlite_utils.Database) -> None:
     _run(
