@@ -146,8 +146,7 @@ class Change:
     def _roll_out(self) -> Generator[None, None, None]:
         """The release goes to the node, in one packet."""
         self._tell("rollout", "The release goes out: signed for this node, and sent to it.")
-        if not self._daemon.rollouts(1).rollouts:  # what the gate finds better goes out by itself
-            yield from self._do("attune", "rollout", "start", "--room", self._room)
+        yield from self._do("attune", "rollout", "start", "--room", self._room)
         while not (pair := self._pair()).windows:
             yield
             self._by(DELIVERED_BY_H, f"The node did not take the update ({pair.what})")
@@ -266,7 +265,7 @@ def show_change(seed: int, *, quiet: bool) -> dict[str, object]:
     telling = Telling(past.zone, quiet)
     with telling.screen():
         _live_through(past, telling)
-        stage = Stage(past.onwards(), RATE)
+        stage = Stage(past.onwards(), RATE, automatic=False)
         try:
             asyncio.run(write(past, stage.store, [past.day(number) for number in range(DAYS - 1)]))
             stage.start()
