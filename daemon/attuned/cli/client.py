@@ -14,18 +14,7 @@ from attuned.cli.errors import CliError, NotReachableError
 
 if TYPE_CHECKING:
     import grpc
-    from attune_proto.v1 import (
-        admin_pb2,
-        admin_pb2_grpc,
-        drift_pb2,
-        drift_pb2_grpc,
-        gateways_pb2,
-        gateways_pb2_grpc,
-        nodes_pb2,
-        nodes_pb2_grpc,
-        rollouts_pb2,
-        rollouts_pb2_grpc,
-    )
+    from attune_proto.v1 import admin_pb2, drift_pb2, gateways_pb2, nodes_pb2, rollouts_pb2
 
 DEFAULT_SOCKET = "/run/attune/attune.sock"
 # The daemon answers from memory in milliseconds; five seconds means that it hangs.
@@ -50,20 +39,14 @@ _Reply = TypeVar("_Reply")
 class Daemon:
     """The daemon's questions as methods. All of them raise NotReachableError or CliError and nothing of gRPC."""
 
-    def __init__(
-        self,
-        stub: admin_pb2_grpc.AdminStub,
-        path: str,
-        drift: drift_pb2_grpc.DriftStub,
-        nodes: nodes_pb2_grpc.NodesStub,
-        gateways: gateways_pb2_grpc.GatewaysStub,
-        rollouts: rollouts_pb2_grpc.RolloutsStub,
-    ) -> None:
-        self._stub = stub
-        self._drift = drift
-        self._nodes = nodes
-        self._gateways = gateways
-        self._rollouts = rollouts
+    def __init__(self, channel: grpc.Channel, path: str) -> None:
+        from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, gateways_pb2_grpc, nodes_pb2_grpc, rollouts_pb2_grpc
+
+        self._stub = admin_pb2_grpc.AdminStub(channel)
+        self._drift = drift_pb2_grpc.DriftStub(channel)
+        self._nodes = nodes_pb2_grpc.NodesStub(channel)
+        self._gateways = gateways_pb2_grpc.GatewaysStub(channel)
+        self._rollouts = rollouts_pb2_grpc.RolloutsStub(channel)
         self._path = path
 
     def status(self) -> admin_pb2.SiteStatus:
@@ -309,19 +292,10 @@ def connect(path: str) -> Iterator[Daemon]:
     # gRPC's own remarks would stand between a person and the one sentence that helps.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
-    from attune_proto.v1 import (
-        admin_pb2_grpc,
-        drift_pb2_grpc,
-        gateways_pb2_grpc,
-        nodes_pb2_grpc,
-        rollouts_pb2_grpc,
-    )
 
     options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", REPLY_BYTES)]
     with grpc.insecure_channel(f"unix:{path}", options=options) as channel:
-        drift, nodes = drift_pb2_grpc.DriftStub(channel), nodes_pb2_grpc.NodesStub(channel)
-        gateways, rollouts = gateways_pb2_grpc.GatewaysStub(channel), rollouts_pb2_grpc.RolloutsStub(channel)
-        yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift, nodes, gateways, rollouts)
+        yield Daemon(channel, path)
 
 
 def zone_of(status: admin_pb2.SiteStatus) -> ZoneInfo:
