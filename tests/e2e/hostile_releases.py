@@ -3,14 +3,14 @@
 Each node has a rollout of its own, and every third one's is rolled back while its link is still hostile.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 
 import grpc
 import numpy as np
 from attune_core import Head, Schema
 from attune_core.update import Model
-from attune_proto.v1 import admin_pb2, rollouts_pb2, rollouts_pb2_grpc
+from attune_proto.v1 import admin_pb2, rollouts_pb2
 from attuned.learning.releases import Release
 from attuned.nodes.window import Window
 from attuned.updates.envelope import Audience
@@ -42,13 +42,6 @@ def audience_of(node: str) -> bytes:
     return Audience(bytes.fromhex(node), SCHEMA.hash, "host").digest
 
 
-@contextmanager
-def rollouts(installation: Installation) -> Iterator[rollouts_pb2_grpc.RolloutsStub]:
-    options = (("grpc.use_local_subchannel_pool", 1),)
-    with grpc.insecure_channel(f"unix:{installation.api_socket}", options) as channel:
-        yield rollouts_pb2_grpc.RolloutsStub(channel)
-
-
 class Releases:
     """`releases` by node. Nodes to which the daemon itself talks nonsense (`meddled`) need not get theirs."""
 
@@ -63,14 +56,14 @@ class Releases:
         if self._numbers:
             self._roll_back(batch.nodes[::3])
             return
-        with rollouts(self._installation) as stub:
+        with self._installation.rollouts() as stub:
             for node in batch.nodes:
                 wanted = [self._releases[node.node].id]
                 started = rollouts_pb2.StartRolloutRequest(releases=wanted, author="ann")
                 self._numbers[node.node] = stub.StartRollout(started, timeout=10).number
 
     def _roll_back(self, nodes: Sequence[FedNode]) -> None:
-        with rollouts(self._installation) as stub:
+        with self._installation.rollouts() as stub:
             for node in nodes:
                 said = rollouts_pb2.ChangeRolloutRequest(word="rollback", author="ann", reason="a test")
                 said.number = self._numbers[node.node]
@@ -88,7 +81,7 @@ class Releases:
         return [node.node for node in found if node.release != self._wanted(node.node)]
 
     def _states(self, batch: FedNodes) -> dict[int, str]:
-        with rollouts(self._installation) as stub:
+        with self._installation.rollouts() as stub:
             asked = rollouts_pb2.ListRolloutsRequest(limit=len(batch.nodes))
             newest = stub.ListRollouts(asked, timeout=10).rollouts
         numbers = {self._numbers[node] for node in self._sound(batch)}

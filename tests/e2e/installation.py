@@ -23,7 +23,7 @@ from typing import Any
 
 import grpc
 from attune_core import Keeper, Node
-from attune_proto.v1 import admin_pb2, admin_pb2_grpc, nodes_pb2, nodes_pb2_grpc
+from attune_proto.v1 import admin_pb2, admin_pb2_grpc, nodes_pb2, nodes_pb2_grpc, rollouts_pb2_grpc
 from attuned.demo.ports import free_port
 from processes import Mosquitto, SigningProcess
 from signing_witness import SigningWitness
@@ -153,6 +153,12 @@ class Installation:
         options = (("grpc.use_local_subchannel_pool", 1),)
         with grpc.insecure_channel(f"unix:{self.api_socket}", options) as channel:
             yield admin_pb2_grpc.AdminStub(channel)
+
+    @contextlib.contextmanager
+    def rollouts(self) -> Iterator[rollouts_pb2_grpc.RolloutsStub]:
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        with grpc.insecure_channel(f"unix:{self.api_socket}", options) as channel:
+            yield rollouts_pb2_grpc.RolloutsStub(channel)
 
     def status(self) -> admin_pb2.SiteStatus:
         with self.admin() as admin:

@@ -7,8 +7,7 @@ Each kill is followed by a start at once. Rollouts go forth and back until there
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -16,7 +15,7 @@ import pytest
 import stored
 from attune_core import Head
 from attune_core.update import Model
-from attune_proto.v1 import admin_pb2, rollouts_pb2, rollouts_pb2_grpc
+from attune_proto.v1 import admin_pb2, rollouts_pb2
 from attuned.updates.envelope import Audience
 from installation import START_UTC_MS, Installation, installed, wait_until
 from kept_nodes import SCHEMA, SPELL_MS, WINDOW_S, KeptNode, KeptNodes, labelled, occupied
@@ -112,20 +111,13 @@ class Killer:
         self.kills[victim] += 1
 
 
-@contextmanager
-def rollouts(installation: Installation) -> Iterator[rollouts_pb2_grpc.RolloutsStub]:
-    options = (("grpc.use_local_subchannel_pool", 1),)
-    with grpc.insecure_channel(f"unix:{installation.api_socket}", options) as channel:
-        yield rollouts_pb2_grpc.RolloutsStub(channel)
-
-
 def wait_for_rollout(installation: Installation, number: int) -> rollouts_pb2.Rollout:
     """The rollout, once a daemon answers."""
     found: list[rollouts_pb2.Rollout] = []
 
     def ask() -> bool:
         try:
-            with rollouts(installation) as stub:
+            with installation.rollouts() as stub:
                 found.append(stub.ShowRollout(rollouts_pb2.RolloutRequest(number=number), timeout=2))
         except grpc.RpcError:
             return False
@@ -157,7 +149,7 @@ def runs(nodes: KeptNodes) -> dict[str, str]:
 def forth(installation: Installation, killer: Killer, serial: int) -> tuple[int, dict[str, str]]:
     wanted = make_ready(installation, serial)
     wait_until(lambda: installation.status().nodes_online == len(NODES), "The nodes' return")
-    with rollouts(installation) as stub:
+    with installation.rollouts() as stub:
         number = stub.StartRollout(rollouts_pb2.StartRolloutRequest(author="ann"), timeout=10).number
     ended = killer.disturb(number, {"done", "stopped", "aborted"})
     assert ended.state == "done", ended
@@ -166,7 +158,7 @@ def forth(installation: Installation, killer: Killer, serial: int) -> tuple[int,
 
 
 def back(installation: Installation, killer: Killer, number: int) -> None:
-    with rollouts(installation) as stub:
+    with installation.rollouts() as stub:
         said = rollouts_pb2.ChangeRolloutRequest(number=number, word="rollback", author="ann", reason="a test")
         stub.ChangeRollout(said, timeout=10)
     ended = killer.disturb(number, {"stopped", "done", "aborted"})
