@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import stat
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -12,16 +13,28 @@ from typing import Annotated
 
 import grpc
 import typer
-from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, link_pb2_grpc, nodes_pb2_grpc
+from attune_proto.v1 import (
+    admin_pb2_grpc,
+    drift_pb2_grpc,
+    gateways_pb2_grpc,
+    link_pb2_grpc,
+    nodes_pb2_grpc,
+    rollouts_pb2_grpc,
+)
 from systemd import daemon as systemd
 
 from attuned.api.admin import AdminService
 from attuned.api.drift import DriftService
+from attuned.api.gateways import GatewaysService
 from attuned.api.nodes import NodesService
+from attuned.api.rollouts import RolloutsService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
-from attuned.config import ClockSettings, MqttSettings, Settings, load
+from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
 from attuned.errors import AttuneError, ConfigError
+from attuned.gateways import listening
+from attuned.gateways.authority import Authority
+from attuned.gateways.service import RenewalService
 from attuned.nodes.link_service import LinkService
 from attuned.site import Site
 
@@ -34,6 +47,7 @@ GRACE_S = 1.0
 
 # Only the daemon's user and group may talk to its sockets.
 SOCKET_MODE = 0o660
+FOLDER_MODE = 0o750
 
 
 class _StopRequested(Exception):  # noqa: N818 (it is no error)
@@ -75,18 +89,24 @@ async def serve(settings: Settings) -> None:
 
 
 async def _run(site: Site, publisher: Publisher | None) -> None:
-    links = LinkService(site.hub)
+    links = LinkService(site.hub, site.gateways)
+    port = site.settings.gateways.tls_port
+    door = listening.Door(site.gateways, *port) if port else None
     try:
-        async with _servers(site, links), asyncio.TaskGroup() as group:
+        async with _servers(site, links, door), asyncio.TaskGroup() as group:
             group.create_task(site.commits.run(), name="commits")
             group.create_task(site.teaching.run(), name="teaching")
             group.create_task(site.errands.run(), name="errands")
             group.create_task(site.lessons.errands.run(), name="lessons")
             group.create_task(site.run_rounds(), name="rounds")
+            group.create_task(site.updating.deliveries.errands.run(), name="deliveries")
+            group.create_task(site.updating.rollouts.run(), name="rollouts")
             group.create_task(site.retraining.run(), name="retraining")
             group.create_task(site.retraining.watch(site.labels.in_force, site.drifting_rooms), name="triggers")
             group.create_task(site.detector.run(), name="drift")
             group.create_task(site.retention.run(), name="retention")
+            if door is not None:
+                group.create_task(door.run(), name="door")
             if publisher is not None:
                 group.create_task(publisher.run(), name="broker")
             group.create_task(_until_signal(), name="signal")
@@ -99,15 +119,18 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _servers(site: Site, links: LinkService) -> AsyncIterator[None]:
+async def _servers(site: Site, links: LinkService, door: listening.Door | None) -> AsyncIterator[None]:
     """The service for gateways and the one for the command line, each on its own sockets."""
-    gateways, admin = grpc.aio.server(), grpc.aio.server()
+    gateways, admin = grpc.aio.server(options=listening.OPTIONS), grpc.aio.server()
     link_pb2_grpc.add_NodeLinkServicer_to_server(links, gateways)
     admin_pb2_grpc.add_AdminServicer_to_server(AdminService(site, links), admin)
     drift_pb2_grpc.add_DriftServicer_to_server(DriftService(site), admin)
     nodes_pb2_grpc.add_NodesServicer_to_server(NodesService(site), admin)
+    gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door), admin)
+    gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
+    rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
     for address in site.settings.gateways.listen:
-        _listen(gateways, address)
+        _listen(gateways, address, site.gateways.authority)
     _listen(admin, f"unix:{site.settings.api.socket}")
     await gateways.start()
     await admin.start()
@@ -117,16 +140,27 @@ async def _servers(site: Site, links: LinkService) -> AsyncIterator[None]:
         await asyncio.gather(gateways.stop(GRACE_S), admin.stop(GRACE_S))
 
 
-def _listen(server: grpc.aio.Server, address: str) -> None:
-    path = Path(address.removeprefix("unix:")) if address.startswith("unix:") else None
+def _listen(server: grpc.aio.Server, address: str, authority: Authority | None = None) -> None:
     try:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        server.add_insecure_port(address)
-        if path is not None:
-            path.chmod(SOCKET_MODE)
+        if authority is not None and address.startswith(TLS):
+            server.add_secure_port(address.removeprefix(TLS), listening.OwnCertificate(authority).credentials())
+        else:
+            _listen_here(server, Path(address.removeprefix("unix:")))
     except (OSError, RuntimeError) as error:
         raise AttuneError(f"Cannot listen on {address} ({error}): see whether another daemon runs there.") from error
+
+
+def _listen_here(server: grpc.aio.Server, path: Path) -> None:
+    """On a socket of this machine; who may use it is who may write to it."""
+    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    mode = path.parent.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise AttuneError(
+            f"The folder {path.parent} may be written by everybody, who could put another socket there: "
+            f"`chmod o-w {path.parent}`."
+        )
+    server.add_insecure_port(f"unix:{path}")
+    path.chmod(SOCKET_MODE)
 
 
 async def _until_signal() -> None:

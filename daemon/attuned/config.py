@@ -18,7 +18,10 @@ from attuned.presence.model import DEFAULT_COST_RATIO
 # The longest path that the kernel takes for a Unix socket.
 SOCKET_PATH_LIMIT = 107
 
-_LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}")
+# Before addresses on which gateways of other machines attach, with certificates on both sides.
+TLS = "tls://"
+
+_TLS_ADDRESS = re.compile(r"tls://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
 def _topic_level(text: str) -> str:
@@ -35,11 +38,11 @@ def _node_id(text: str) -> str:
 
 
 def _gateway_address(text: str) -> str:
-    """Gateways are not known by name yet, so they stay on this machine."""
+    """Nobody is let in who was not enrolled, or may not write to a socket of this machine."""
     if text.startswith("unix:/"):
         _socket_path(Path(text.removeprefix("unix:")))
-    elif not _LOOPBACK.fullmatch(text) or not 1 <= int(text.rpartition(":")[2]) <= 65535:
-        raise ValueError("not an address of this machine")
+    elif not (match := _TLS_ADDRESS.fullmatch(text)) or not 1 <= int(match[2]) <= 65534:
+        raise ValueError("neither a socket of this machine nor an address for TLS")
     return text
 
 
@@ -136,12 +139,35 @@ class RetrainingSettings(_Table):
     )
 
 
+class UpdateSettings(_Table):
+    """Who signs updates for nodes. Without a signer nodes get none."""
+
+    signer: Annotated[Path, AfterValidator(_socket_path)] | None = Field(
+        None, description='the socket of attune-signer, such as signer = "/run/attune-signer/signer.sock"'
+    )
+    automatic: bool = Field(
+        True, description="false to send nodes only what somebody asks for, such as automatic = false"
+    )
+
+
 class GatewaySettings(_Table):
+    """Where gateways attach. On the port above that of `tls://`, of which there is at most one, invited ones enroll."""
+
     listen: list[Annotated[str, AfterValidator(_gateway_address)]] = Field(
         ["unix:/run/attune/gateway.sock"],
         min_length=1,
-        description='a list of sockets of this machine, such as listen = ["unix:/run/attune/gateway.sock"]',
+        description="a list of sockets of this machine, and at most one address for TLS, below port 65535, such as "
+        'listen = ["unix:/run/attune/gateway.sock", "tls://0.0.0.0:7443"]',
     )
+
+    @property
+    def tls_port(self) -> tuple[str, int] | None:
+        """Host, as gRPC takes it, and port for gateways of other machines."""
+        for address in self.listen:
+            if address.startswith(TLS):
+                host, _, port = address.removeprefix(TLS).rpartition(":")
+                return host, int(port)
+        return None
 
 
 class ApiSettings(_Table):
@@ -167,6 +193,7 @@ class RoomSettings(_Table):
     id: TopicLevel = Field(description='one word without / + #, such as id = "2.13"')
     name: str = Field("", description='a name for people, such as name = "Meeting room"')
     floor: str = Field("", description='a floor, such as floor = "2"')
+    building: str = Field("", description='a building, such as building = "North wing"')
     nodes: list[NodeId] = Field(
         [], description='a list of node ids of 16 hex digits, such as nodes = ["a1b2c3d4e5f60708"]'
     )
@@ -187,6 +214,7 @@ class Settings(_Table):
     mqtt: MqttSettings | None = Field(None, description="a table [mqtt]")
     gateways: GatewaySettings = Field(GatewaySettings(), description="a table [gateways]")
     retraining: RetrainingSettings = Field(RetrainingSettings(), description="a table [retraining]")
+    updates: UpdateSettings = Field(UpdateSettings(), description="a table [updates]")
     api: ApiSettings = Field(ApiSettings(), description="a table [api]")
     clock: ClockSettings | None = Field(None, description="a table [clock]")
     rooms: list[RoomSettings] = Field([], description="a table [[rooms]] for each room")
@@ -200,6 +228,10 @@ class Settings(_Table):
             )
         if self.mqtt is not None and self.mqtt.password_file is not None and self.mqtt.user is None:
             raise ValueError('mqtt.password_file stands without mqtt.user; write the user too, such as user = "attune"')
+        if sum(address.startswith(TLS) for address in self.gateways.listen) > 1:
+            raise ValueError(
+                'gateways.listen has more than one address for TLS; write one, such as "tls://0.0.0.0:7443"'
+            )
         seen: dict[str, str] = {}
         for room in self.rooms:
             for thing in (f"room {room.id}", *(f"node {node}" for node in room.nodes)):

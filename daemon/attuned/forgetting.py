@@ -18,6 +18,7 @@ from attuned.nodes.conversation import Conversation
 from attuned.presence.keeping import Keeping
 from attuned.presence.rooms import Late, Rooms
 from attuned.store.audit import AuditEntry, Selection
+from attuned.updating import Updating
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Knowers:
     accuracy: AccuracyBook
     detector: Detector
     announcing: Announcing
+    updating: Updating
 
 
 class Oblivion:
@@ -96,6 +98,7 @@ class Oblivion:
             gone = await knowers.detector.forget(selection.nodes, selection.from_utc_ms, selection.to_utc_ms)
             knowers.announcing.forget([], [], [event.number for event in gone])
         await knowers.labels.forget(here)
+        await knowers.updating.forget()
 
     async def _learn(self, entry: AuditEntry, rooms: set[str]) -> None:
         """Everything that is no sum over rows is made anew from what is left."""

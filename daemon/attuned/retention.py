@@ -78,7 +78,12 @@ class Retention:
             yield
             row = await self._store.drop_windows(row, until, spans)
         store = self._store
-        old = ((store.drop_sketches, until), (store.drop_hours, history_until), (store.drop_days, history_until))
+        old = (
+            (store.drop_sketches, until),
+            (store.drop_summaries, history_until),
+            (store.drop_hours, history_until),
+            (store.drop_days, history_until),
+        )
         for drop, before in old:
             name = await drop("", before)
             while name is not None:

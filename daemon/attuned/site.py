@@ -22,6 +22,7 @@ from attuned.errands import Errands
 from attuned.errors import StoreError
 from attuned.forgetting import Knowers, Oblivion
 from attuned.gate import Gate
+from attuned.gateways.enrolled import EnrolledGateways
 from attuned.labels.labels import Labels
 from attuned.labels.presses import Presses
 from attuned.labels.questions import AROUND_MS, RoomNow
@@ -38,6 +39,7 @@ from attuned.nodes.hub import Hub
 from attuned.nodes.own_keys import OwnKeys
 from attuned.nodes.press import Press
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.summary import NodeSummary
 from attuned.nodes.trust import Newcomer, Trust
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief
@@ -48,9 +50,11 @@ from attuned.presence.rooms import Rooms
 from attuned.presence.watcher import Watcher
 from attuned.retention import Retention
 from attuned.store.audit import AuditEntry
-from attuned.store.site import SiteStore
+from attuned.store.site import LabelRow, SiteStore
 from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
+from attuned.updates.wishes import Place
+from attuned.updating import Around, Updating
 
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
 LOOK_ROUND_S = 10.0
@@ -62,6 +66,7 @@ class Site:
     hub: Hub
     trust: Trust
     commissioning: Commissioning
+    updating: Updating
     rooms: Rooms
     labels: Labels
     retraining: Retraining
@@ -95,6 +100,7 @@ class Site:
         self.watchers: set[Watcher] = set()
         self.gate = Gate()
         self.errands = Errands(self.gate)
+        self.gateways = EnrolledGateways.of(settings, self.site_store.gateways, self.errands)
         self.forgetting = Forgetting(
             clock,
             site=self.site_store,
@@ -105,6 +111,7 @@ class Site:
         self._writing = asyncio.Lock()
         self.announcing = Announcing(settings.site.name, publisher)
         self._arrived: dict[str, float] = {}
+        self._noted: dict[str, str] = {}
 
     async def open(self) -> None:
         """Opens the store and takes up where the last run stopped. Raises StoreError."""
@@ -112,6 +119,7 @@ class Site:
         await self.window_store.open()
         unfinished = await self.forgetting.resume()
         await self._open_trust()
+        await self.gateways.open()
         room_of = self.assignments.room_of
         facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
         boots = await self.window_store.boots()
@@ -124,6 +132,18 @@ class Site:
             store=self.site_store.keys,
             placed=self._on_placed,
         )
+        for node, reports in (await self.window_store.summaries.reports()).items():
+            if node in self.hub.conversations:
+                self.hub.conversations[node].summarised = reports
+        self.updating = Updating(
+            self.clock,
+            self.settings.updates,
+            hub=self.hub,
+            store=self.site_store,
+            gate=self.gate,
+            around=Around(self.window_store, self._labels_of, self._place_of),
+        )
+        await self.updating.open()
         models = {room: RoomModel.model_validate_json(text) for room, text in (await self.site_store.models()).items()}
         self.rooms = Rooms(
             self.room_settings,
@@ -211,6 +231,7 @@ class Site:
             self.accuracy,
             self.detector,
             self.announcing,
+            self.updating,
         )
         self.oblivion = Oblivion(
             self.forgetting,
@@ -237,6 +258,7 @@ class Site:
             if self.rooms.touch_silent(now) or self.keeping.due(now):
                 self.commits.hurry()
             self.announcing.changes(self.hub)
+            self.updating.look()
 
     # What the hub hears.
 
@@ -248,8 +270,8 @@ class Site:
                 self._arrived.setdefault(conversation.room, time.monotonic())
         self.commits.add(conversation, window, urgent=changes or eager)
 
-    def on_repeat(self, conversation: Conversation) -> None:
-        self.hub.send(conversation, conversation.acknowledgement())
+    def on_repeat(self, conversation: Conversation, boot: int) -> None:
+        self.hub.send(conversation, conversation.acknowledgement(boot))
 
     def on_hello(self, conversation: Conversation) -> None:
         if conversation.facts is None or not conversation.room:
@@ -257,6 +279,12 @@ class Site:
         self.commissioning.tell_key(conversation.node)
         # A node may say hello as often as it likes.
         self.errands.put(partial(self._greet, conversation), once=conversation.node)
+
+    def on_running(self, conversation: Conversation, *, fresh: bool) -> None:
+        self.updating.on_running(conversation, fresh=fresh)
+        facts = conversation.facts
+        if not fresh and facts is not None and facts.release != self._noted.get(conversation.node):
+            self.errands.put(partial(self._note_release, conversation), once=f"release {conversation.node}")
 
     def on_newcomer(self, newcomer: Newcomer) -> None:
         if not self.commissioning.takes_again(newcomer):
@@ -275,6 +303,8 @@ class Site:
             conversation.room = room
             known = self.trust.nodes.get(node)
             conversation.stands_for = tuple(known.stands_for.split()) if known else ()
+        if node not in self.trust.nodes:
+            self.updating.deliveries.gone(node)
         self.rooms.place(node, room)
         for name in self.room_settings:
             self.labels.place(name, self._conversations(name))
@@ -321,6 +351,16 @@ class Site:
             await self.window_store.days.add_sketch(sketch)
         self.hub.send(conversation, sketch.acknowledgement())
 
+    def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None:
+        once = f"summary {summary.node} {summary.boot} {summary.number}"
+        self.errands.put(partial(self._keep_summary, conversation, summary), once=once)
+
+    async def _keep_summary(self, conversation: Conversation, summary: NodeSummary) -> None:
+        forgotten = conversation.has_forgotten(summary.from_utc_ms, summary.to_utc_ms)
+        if not forgotten and await self.window_store.summaries.add(summary):
+            conversation.summarised += summary.reports
+        self.hub.send(conversation, summary.acknowledgement())
+
     def on_health(self, conversation: Conversation) -> None:
         self.announcing.health(conversation, online=self.hub.online(conversation))
 
@@ -351,8 +391,12 @@ class Site:
         self.keeping.correct_late()
 
     def acknowledge(self, conversations: Sequence[Conversation], windows: Sequence[Window]) -> None:
+        boots: dict[str, set[int]] = {}
+        for window in windows:
+            boots.setdefault(window.node, set()).add(window.boot)
         for conversation in conversations:
-            self.hub.send(conversation, conversation.acknowledgement())
+            for boot in sorted(boots[conversation.node]):
+                self.hub.send(conversation, conversation.acknowledgement(boot))
         for window in windows:
             if window.node in self.hub.conversations:
                 self.labels.on_committed(self.hub.conversations[window.node], window)
@@ -369,15 +413,20 @@ class Site:
         return {(c.node, boot): record for c in conversations for boot, record in c.boots.items()}
 
     async def _greet(self, conversation: Conversation) -> None:
-        facts = conversation.facts
-        if facts is None:
-            return
-        await self.site_store.save_facts({conversation.node: facts.to_json()})
-        await self.accuracy.note_release(conversation.room, self.releases(conversation.room).values())
-        await self.site_store.releases.note_running(conversation.node, facts.release)
+        await self._note_release(conversation)
         # Meanwhile the node may have said something that makes no sense.
         if conversation.facts is not None:
             await self.labels.greet(conversation)
+
+    async def _note_release(self, conversation: Conversation) -> None:
+        """Writes down what a node has said of itself, and what it runs."""
+        facts, room = conversation.facts, conversation.room
+        if facts is None or not room:
+            return
+        await self.site_store.save_facts({conversation.node: facts.to_json()})
+        await self.accuracy.note_release(room, self.releases(room).values())
+        await self.site_store.releases.note_running(conversation.node, facts.release)
+        self._noted[conversation.node] = facts.release
 
     def _say_again(self, rooms: Collection[str] | None = None) -> None:
         """The broker may have lost what was retained. With reasons, where the windows lead to the same state again."""
@@ -415,6 +464,13 @@ class Site:
         """The release that each node of a room runs."""
         conversations = self._conversations(room).values()
         return {c.node: c.facts.release for c in conversations if c.facts is not None}
+
+    def _labels_of(self, room: str) -> Sequence[LabelRow]:
+        return self.labels.in_force(room)
+
+    def _place_of(self, node: str) -> Place | None:
+        room = self.room_settings.get(self.assignments.room_of.get(node, ""))
+        return Place(room.id, room.floor, room.building) if room else None
 
     def _sensors_of(self, node: str) -> Sequence[str]:
         conversation = self.hub.conversations.get(node)

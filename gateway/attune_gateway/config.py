@@ -14,14 +14,17 @@ from attune_gateway.errors import GatewayError
 DAEMON = "unix:/run/attune/gateway.sock"
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+# Before the address of a daemon on another machine.
+TLS = "tls://"
 
 # The longest path that the kernel takes for a Unix socket.
 _SOCKET_PATH_MAX = 107
 
 _EXPECTED = {
     "name": "1 to 64 letters, digits, dots, dashes or underscores",
-    "daemon": f'a socket of this machine such as "{DAEMON}", or a loopback address such as "127.0.0.1:7010"',
+    "daemon": f'a socket of this machine such as "{DAEMON}", or beside state an address such as "tls://attune.lan:7443"',
+    "state": 'the folder of `attune-gateway enroll`, such as "/var/lib/attune-gateway"',
     "idle_s": "a whole number of seconds from 60 to 86400",
     "tcp": "a table of settings",
     "tcp.listen": 'a list of addresses such as ["0.0.0.0:7011", "[::]:7011"]',
@@ -33,7 +36,13 @@ _EXPECTED = {
     "serial[].baud": "a whole number from 1200 to 4000000",
 }
 
-_FLAGS = {"name": "--name", "daemon": "--daemon", "tcp.listen[]": "--listen", "serial[].device": "--serial"}
+_FLAGS = {
+    "name": "--name",
+    "daemon": "--daemon",
+    "state": "--state",
+    "tcp.listen[]": "--listen",
+    "serial[].device": "--serial",
+}
 
 
 class ConfigError(GatewayError):
@@ -64,8 +73,10 @@ def _daemon(text: object) -> str:
     if text.startswith("unix:/"):
         if len(text.removeprefix("unix:")) > _SOCKET_PATH_MAX:
             raise ValueError("path too long for a socket")
-    elif parse_host_port(text).host not in _LOOPBACK:
-        raise ValueError("the daemon knows no gateways by name yet, so they stay on its machine")
+    elif not text.startswith(TLS):
+        raise ValueError("nothing goes to another machine in the clear")
+    else:
+        parse_host_port(text.removeprefix(TLS))
     return text
 
 
@@ -98,12 +109,14 @@ class SerialSettings(_Table):
 class Settings(_Table):
     """All that a gateway must know.
 
-    idle_s: a link without a good frame for so long is closed; the longest window is 600 s, so that a node may well be
-    silent for ten minutes.
+    state: the folder with its enrolment, for a daemon on another machine; name and daemon are in it, and daemon only
+    stands beside it where that has moved. idle_s: a link without a good frame for so long is closed; the longest window
+    is 600 s, so that a node may well be silent for ten minutes.
     """
 
     name: str = Field(default_factory=socket.gethostname, pattern=r"^[A-Za-z0-9._-]{1,64}$", strict=True)
     daemon: Annotated[str, PlainValidator(_daemon)] = DAEMON
+    state: Path | None = None
     idle_s: int = Field(default=1500, ge=60, le=86_400, strict=True)
     tcp: TcpSettings = TcpSettings()
     serial: tuple[SerialSettings, ...] = ()
@@ -120,10 +133,12 @@ def load(path: Path) -> Settings:
     return _settings(str(path), values)
 
 
-def from_flags(name: str | None, daemon: str | None, listen: list[str], serial: list[str]) -> Settings:
+def from_flags(
+    name: str | None, daemon: str | None, listen: list[str], serial: list[str], state: str | None = None
+) -> Settings:
     """Takes the settings of the command line; raises ConfigError."""
     values: dict[str, Any] = {"tcp": {"listen": listen}, "serial": [{"device": device} for device in serial]}
-    given = {"name": name, "daemon": daemon}
+    given = {"name": name, "daemon": daemon, "state": state}
     values |= {key: value for key, value in given.items() if value is not None}
     return _settings("command line", values, _FLAGS)
 
@@ -137,7 +152,20 @@ def _settings(source: str, values: dict[str, Any], flags: dict[str, str] | None 
     if not settings.tcp.listen and not settings.serial:
         where = "give --listen or --serial" if flags else "set tcp.listen or add a [[serial]] table"
         raise ConfigError(f"{source}: there is nothing to take frames from; {where}.")
+    _check_daemon(source, settings)
     return settings
+
+
+def _check_daemon(source: str, settings: Settings) -> None:
+    given, elsewhere = settings.model_fields_set, settings.daemon.startswith(TLS)
+    if settings.state is None and elsewhere:
+        raise ConfigError(
+            f"{source}: a daemon on another machine needs the folder of `attune-gateway enroll` as state."
+        )
+    if settings.state is not None and "name" in given:
+        raise ConfigError(f"{source}: the name of an enrolled gateway is the one of its invitation; leave name out.")
+    if settings.state is not None and "daemon" in given and not elsewhere:
+        raise ConfigError(f"{source}: state is for a daemon on another machine; leave state or daemon out.")
 
 
 def _sentence(details: ErrorDetails, flags: dict[str, str]) -> str:

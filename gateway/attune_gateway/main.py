@@ -14,7 +14,7 @@ import typer
 from attune_proto.v1.link_pb2 import GatewayHello
 from systemd import daemon as systemd
 
-from attune_gateway import config
+from attune_gateway import config, enrolling, enrolment
 from attune_gateway.config import ConfigError, Settings
 from attune_gateway.errors import GatewayError
 from attune_gateway.links import Links
@@ -22,6 +22,7 @@ from attune_gateway.pacing import Backoff
 from attune_gateway.serial import SerialPort
 from attune_gateway.tcp import TcpListener
 from attune_gateway.uplink import Uplink
+from attune_gateway.way import EnrolledWay, LocalWay, Way
 
 # Quick enough that nodes hardly notice a restart, slow enough to cost nothing over a night.
 _DAEMON_BACKOFF = (0.25, 5.0)
@@ -35,8 +36,9 @@ async def run(settings: Settings) -> None:
     """Runs until it is cancelled; raises GatewayError if it cannot begin."""
     links = Links(settings.idle_s, time.monotonic)
     listener = TcpListener(links, settings.tcp.listen, settings.tcp.max_connections)
-    hello = GatewayHello(name=settings.name, version=version("attune"))
-    uplink = Uplink(links, settings.daemon, hello, Backoff(*_DAEMON_BACKOFF))
+    name, way = _way(settings)
+    hello = GatewayHello(name=name, version=version("attune"))
+    uplink = Uplink(links, way, hello, Backoff(*_DAEMON_BACKOFF))
     try:
         await listener.open()
         async with asyncio.TaskGroup() as tasks:
@@ -54,12 +56,41 @@ async def run(settings: Settings) -> None:
         await asyncio.sleep(0)
 
 
+def _way(settings: Settings) -> tuple[str, Way]:
+    """The gateway's name, and how it reaches the daemon. EnrolmentError."""
+    if settings.state is None:
+        return settings.name, LocalWay(settings.daemon)
+    own = enrolment.load(settings.state)
+    elsewhere = settings.daemon.removeprefix(config.TLS) if "daemon" in settings.model_fields_set else ""
+    return own.name, EnrolledWay(settings.state, own, elsewhere)
+
+
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
+
+
 def main() -> None:
     """Entry point of the program."""
-    typer.run(_command)
+    app()
 
 
+@app.command()
+def enroll(
+    invitation: Annotated[str, typer.Argument(metavar="INVITATION", help="What `attune gateway invite` printed.")],
+    state: Annotated[Path, typer.Option(help="The folder for key and certificate.")] = enrolment.STATE,
+) -> None:
+    """Makes this machine a gateway of a daemon on another one."""
+    try:
+        made = enrolling.enroll(invitation, state)
+    except GatewayError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"Enrolled as {made.name} with the daemon at {made.daemon}; start the gateway with --state {state}.")
+
+
+@app.callback(invoke_without_command=True)
 def _command(
+    ctx: typer.Context,
+    *,
     config_file: Annotated[Path | None, typer.Option("--config", help="Settings in TOML.")] = None,
     daemon: Annotated[str | None, typer.Option(help=f"Address of the daemon, {config.DAEMON} by default.")] = None,
     listen: Annotated[list[str] | None, typer.Option(help="HOST:PORT for nodes to dial in; may be repeated.")] = None,
@@ -67,15 +98,18 @@ def _command(
         list[str] | None, typer.Option(help="Serial device or socket://HOST:PORT; may be repeated.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the gateway in its site, by default the host's.")] = None,
+    state: Annotated[str | None, typer.Option(help="Folder of `enroll`, for a daemon on another machine.")] = None,
 ) -> None:
     """Carries frames between nodes and the daemon.
 
     Takes its settings from a file, or from the other options.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     try:
         if config_file is None:
-            settings = config.from_flags(name, daemon, listen or [], serial or [])
-        elif name or daemon or listen or serial:
+            settings = config.from_flags(name, daemon, listen or [], serial or [], state)
+        elif name or daemon or listen or serial or state:
             raise ConfigError("command line: --config stands alone; write the other options into the file.")
         else:
             settings = config.load(config_file)

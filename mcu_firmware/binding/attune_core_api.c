@@ -4,7 +4,7 @@
 
 #include "drift/sketch.h"
 #include "framing/frame.h"
-#include "node/node.h"
+#include "node/parts.h"
 #include "session/handshake.h"
 #include "update/transfer.h"
 #include "window/sensor_name.h"
@@ -18,7 +18,7 @@ struct core_limits core_limits_of_build(void) {
         .classes = ATTUNE_MAX_CLASSES,
         .backlog = ATTUNE_BACKLOG,
         .node_frame = ATTUNE_NODE_FRAME,
-        .key_record = 1 + ATTUNE_KEYS * ATTUNE_KEY_SIZE,
+        .key_record = 1 + ATTUNE_KEYS * ATTUNE_KEY_SIZE + sizeof(uint32_t),
         .evidence_nats = (int)ATTUNE_EVIDENCE_LIMIT,
         .dwell_free_s = ATTUNE_DWELL_FREE_S,
         .dwell_other_s = ATTUNE_DWELL_OTHER_S,
@@ -358,7 +358,7 @@ size_t core_node_send(struct attune_node *node, uint8_t *frame, size_t capacity)
     return attune_node_send(node, frame, capacity);
 }
 
-const struct attune_head *core_node_head(const struct attune_node *node) { return &node->head; }
+const struct attune_head *core_node_head(const struct attune_node *node) { return &node->model.head; }
 
 void core_node_describe(const struct attune_node *node, struct core_node_facts *facts) {
     facts->next_seq = node->backlog.next_seq;
@@ -368,12 +368,17 @@ void core_node_describe(const struct attune_node *node, struct core_node_facts *
     facts->bad_frames = node->counters.bad_frames;
     facts->refused_samples = node->counters.refused_samples;
     facts->refused_labels = node->counters.refused_labels;
-    facts->classes = attune_head_classes(&node->head);
+    facts->classes = attune_head_classes(&node->model.head);
     facts->state = attune_filter_class(&node->filter);
     facts->link_up = node->link_up;
     facts->timed = node->timed;
     facts->ready = attune_session_ready(&node->session);
     facts->blinks = attune_node_blinks(node);
+    attune_v1_Running running = attune_v1_Running_init_zero;
+    attune_node_fill_running(node, &running);
+    facts->highest = running.highest;
+    facts->trial = running.trial;
+    facts->signing_key = running.signing_key;
     memcpy(facts->release, node->release_digest, sizeof facts->release);
     memcpy(facts->schema, node->schema.hash, sizeof facts->schema);
 }

@@ -129,14 +129,15 @@ int core_sketch_import(struct attune_sketch *sketch, const uint8_t *bytes, size_
 /* attune_schema_error. node_id has 8 bytes. */
 int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t boot, const char *firmware,
                    const uint8_t *sensors, size_t count, uint16_t window_s, int test);
-/* Keeps a node's keys in memory. Its random numbers follow from 32 bytes, and so does each node's key and code. record has
- * core_limits.key_record bytes: what was saved last, the first of them 0 before a first start. */
-void core_keeper_init(struct attune_test_keeper *keeper, const uint8_t *seed, const uint8_t *record);
+/* A node's flash in memory, and its random numbers, which follow from 32 bytes, as its key and code do. record has core_limits.key_record bytes:
+ * the keys that it begins with, the first of them 0 before a first start. Not 0 if there is no memory. */
+int core_keeper_init(struct attune_test_keeper *keeper, const uint8_t *seed, const uint8_t *record);
+void core_keeper_close(struct attune_test_keeper *keeper);
 void core_keeper_record(const struct attune_test_keeper *keeper, uint8_t *record);
-/* From now on nothing is saved. */
+/* From now on nothing is kept. */
 void core_keeper_break(struct attune_test_keeper *keeper);
-/* The keeper must outlive the node. */
-int core_node_open_keys(struct attune_node *node, struct attune_test_keeper *keeper);
+/* Right after core_node_init. The keeper must outlive the node. */
+int core_node_keep(struct attune_node *node, struct attune_test_keeper *keeper);
 /* text has 43 bytes. */
 void core_node_code(const struct attune_node *node, char *text);
 void core_code_write(const uint8_t *hint, const uint8_t *bits, char *text);
@@ -155,6 +156,7 @@ const struct attune_head *core_node_head(const struct attune_node *node);
 struct core_node_facts {
     uint32_t next_seq, waiting, dropped, label_windows;
     uint32_t bad_frames, refused_samples, refused_labels;
+    uint32_t highest, trial, signing_key; /* attune_v1_Running */
     uint8_t classes, state, link_up, timed, ready, blinks;
     uint8_t release[16];
     uint8_t schema[8];

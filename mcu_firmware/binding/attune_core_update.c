@@ -63,7 +63,10 @@ void core_model_predict(const struct attune_model *model, const int16_t *feature
     const size_t width = attune_head_features(&model->head);
     const size_t others = attune_head_classes(&model->head) - 1u;
     for (size_t i = 0; i < n; i++) {
-        known[i] = attune_model_predict(model, features + i * width, evidence + i * others);
+        known[i] = attune_model_evidence(model, features + i * width, evidence + i * others);
+        if (known[i]) {
+            attune_model_calibrate(model, evidence + i * others);
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 /* Features of one window: 24 int16 fit one sealed report of 96 bytes. */
 #define ATTUNE_MAX_FEATURES 24
 
-/* Classes of a head; four bits on the wire, eight in memory. */
+/* Classes that a head can have, 2 to 8; a node says so in its hello. */
 #ifndef ATTUNE_MAX_CLASSES
 #define ATTUNE_MAX_CLASSES 8
 #endif
@@ -17,9 +17,9 @@
 #define ATTUNE_MIN_WINDOW_S 10
 #define ATTUNE_MAX_WINDOW_S 600
 
-/* Reports that wait for an acknowledgement, in RAM: two hours of 60 s windows. */
+/* Reports that wait for an acknowledgement, in RAM: an hour of 60 s windows, and what comes while they move to flash. */
 #ifndef ATTUNE_BACKLOG
-#define ATTUNE_BACKLOG 128
+#define ATTUNE_BACKLOG 64
 #endif
 
 /* Reports on their way at the same time. */

@@ -6,7 +6,6 @@
 #define ATTUNE_PORT_H
 
 #include "node/node.h"
-#include "store/flash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,12 +30,6 @@ void attune_port_entropy(uint8_t *bytes, size_t size);
  * and why the last run ended. Returns false if the board must not start; it has then said why where a person can read
  * it. */
 bool attune_port_identity(attune_identity *identity);
-
-/* Reads the keys that were saved last; held is 0 if none ever were. False if they cannot be read: the node must not start. */
-bool attune_port_keys_load(attune_keys *keys);
-
-/* Keeps the keys in place of those before. True once they outlive a loss of power; on false either those before are kept or these. */
-bool attune_port_keys_save(const attune_keys *keys);
 
 typedef struct attune_node_type {
     uint16_t window_s;
@@ -93,17 +86,12 @@ size_t attune_port_link_send(const uint8_t *bytes, size_t size);
 
 /* --- Flash --- */
 
-/* The rules of store/flash.h, for a part without a cache: a call that returned ATTUNE_FLASH_OK has reached the cells. Power may fail
- * in the middle of a call, and then any of the bytes that it named may hold anything, but no others. Blocks are ATTUNE_FLASH_BLOCK
- * bytes. */
+/* The flash for the node's data, by the rules of store/flash.h: constant, and the node's alone. The image of the firmware is not in it, nor
+ * what the port keeps for itself. */
+const attune_flash *attune_port_flash(void);
 
-/* Bytes of flash for the node's data: whole blocks, the image of the firmware not among them. */
-uint32_t attune_port_flash_size(void);
-
-/* Addresses count from 0 at the start of the node's data. Erasing a block may wait as long as the part takes. */
-attune_flash_result attune_port_flash_read(uint32_t address, uint8_t *bytes, uint32_t size);
-attune_flash_result attune_port_flash_program(uint32_t address, const uint8_t *bytes, uint32_t size);
-attune_flash_result attune_port_flash_erase(uint32_t address);
+/* The node does not start: says a whole sentence where a person can read it. */
+void attune_port_say(const char *sentence);
 
 /* --- Watchdog, sleep, health --- */
 

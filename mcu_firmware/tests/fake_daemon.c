@@ -13,44 +13,86 @@ static void entropy(void *context, uint8_t *bytes, size_t size) {
     daemon->draws++;
 }
 
-static bool load(void *context, attune_keys *keys) {
-    *keys = ((fake_daemon *)context)->keys;
-    return true;
-}
+static void node_secret(uint8_t secret[ATTUNE_KEY_SIZE]) { memset(secret, 8, ATTUNE_KEY_SIZE); }
 
-static bool save(void *context, const attune_keys *keys) {
-    fake_daemon *daemon = context;
-    if (!daemon->saving_fails) {
-        daemon->keys = *keys;
-        daemon->saves++;
-    }
-    return !daemon->saving_fails;
-}
-
-static void give_keys(fake_daemon *daemon) {
+static void make_own(attune_key_pair *own) {
     uint8_t secret[ATTUNE_KEY_SIZE];
-    attune_key_pair node;
     memset(secret, 7, sizeof secret);
-    attune_key_pair_from(&daemon->own, secret);
-    memset(secret, 8, sizeof secret);
-    attune_key_pair_from(&node, secret);
-    memcpy(daemon->node_key, node.public_key, sizeof daemon->node_key);
-    attune_keys_set(&daemon->keys, ATTUNE_KEY_NODE, secret, sizeof secret);
-    attune_keys_set(&daemon->keys, ATTUNE_KEY_CODE, secret, ATTUNE_CODE_BITS);
-    attune_keys_set(&daemon->keys, ATTUNE_KEY_DAEMON, daemon->own.public_key, ATTUNE_NOISE_KEY);
+    attune_key_pair_from(own, secret);
 }
 
-attune_keeper fake_daemon_keeper(fake_daemon *daemon) {
-    return (attune_keeper){.context = daemon, .entropy = entropy, .load = load, .save = save};
+void fake_daemon_give_keys(attune_store *store) {
+    uint8_t secret[ATTUNE_KEY_SIZE];
+    attune_key_pair own;
+    attune_keys keys = {.held = 0};
+    make_own(&own);
+    node_secret(secret);
+    attune_keys_set(&keys, ATTUNE_KEY_NODE, secret, sizeof secret);
+    attune_keys_set(&keys, ATTUNE_KEY_CODE, secret, ATTUNE_CODE_BITS);
+    attune_keys_set(&keys, ATTUNE_KEY_DAEMON, own.public_key, ATTUNE_NOISE_KEY);
+    assert_int_equal(attune_store_write_keys(store, &keys), ATTUNE_STORE_OK);
+}
+
+attune_keeper fake_daemon_keeper(fake_daemon *daemon) { return (attune_keeper){.context = daemon, .entropy = entropy}; }
+
+static void give_store(fake_daemon *daemon) {
+    emulated_flash_init(&daemon->flash);
+    assert_int_equal(attune_store_open(&daemon->store, &daemon->flash.port), ATTUNE_STORE_OK);
+    assert_int_equal(attune_node_keep(daemon->node, &daemon->store), ATTUNE_STORE_OK);
 }
 
 void fake_daemon_init(fake_daemon *daemon, attune_node *node) {
+    uint8_t secret[ATTUNE_KEY_SIZE];
+    attune_key_pair of_node;
     memset(daemon, 0, sizeof *daemon);
     daemon->node = node;
     daemon->random = 1;
-    give_keys(daemon);
+    make_own(&daemon->own);
+    node_secret(secret);
+    attune_key_pair_from(&of_node, secret);
+    memcpy(daemon->node_key, of_node.public_key, sizeof daemon->node_key);
+    if (node->keep.store == NULL) {
+        give_store(daemon);
+    }
+    if (attune_store_keys(node->keep.store)->held == 0) {
+        fake_daemon_give_keys(node->keep.store);
+    }
     const attune_keeper keeper = fake_daemon_keeper(daemon);
     assert_true(attune_node_open_keys(node, &keeper));
+}
+
+fake_boot *fake_daemon_earlier(fake_daemon *daemon, uint32_t boot) {
+    for (uint8_t i = 0; i < daemon->boots; i++) {
+        if (daemon->earlier[i].boot == boot) {
+            return &daemon->earlier[i];
+        }
+    }
+    return NULL;
+}
+
+static fake_boot *earlier_boot(fake_daemon *daemon, uint32_t boot) {
+    fake_boot *found = fake_daemon_earlier(daemon, boot);
+    if (found == NULL) {
+        assert_true(daemon->boots < FAKE_BOOTS);
+        found = &daemon->earlier[daemon->boots++];
+        found->boot = boot;
+    }
+    return found;
+}
+
+void fake_daemon_restarted(fake_daemon *daemon) {
+    if (daemon->hellos > 0) {
+        fake_boot *before = earlier_boot(daemon, daemon->hello.boot);
+        before->through = daemon->through;
+        memcpy(before->have, daemon->have, sizeof before->have);
+        for (uint32_t seq = 0; seq < FAKE_REPORTS; seq++) {
+            before->end_s[seq] = daemon->report[seq].end_s;
+        }
+    }
+    memset(daemon->have, 0, sizeof daemon->have);
+    daemon->through = 0;
+    const attune_keeper keeper = fake_daemon_keeper(daemon);
+    assert_true(attune_node_open_keys(daemon->node, &keeper));
 }
 
 static bool lost(fake_daemon *daemon) { return random_below(&daemon->random, 100) < daemon->loss; }
@@ -135,19 +177,21 @@ void fake_daemon_call(fake_daemon *daemon) {
     }
 }
 
-void fake_daemon_acknowledge(fake_daemon *daemon) {
+static void acknowledge(fake_daemon *daemon, uint32_t boot, uint32_t *through, const bool *have) {
     attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_report_ack_tag};
-    while (daemon->have[daemon->through + 1]) {
-        daemon->through++;
+    while (have[*through + 1]) {
+        *through += 1;
     }
-    message.body.report_ack.through = daemon->through;
+    message.body.report_ack = (attune_v1_ReportAck){.through = *through, .boot = boot};
     for (uint32_t bit = 0; bit < 32; bit++) {
-        if (daemon->have[daemon->through + 2 + bit]) {
+        if (have[*through + 2 + bit]) {
             message.body.report_ack.more |= 1u << bit;
         }
     }
     fake_daemon_say(daemon, &message);
 }
+
+void fake_daemon_acknowledge(fake_daemon *daemon) { acknowledge(daemon, 0, &daemon->through, daemon->have); }
 
 static void give_up_below(fake_daemon *daemon, uint32_t first_seq) {
     if (first_seq > daemon->through + 1) {
@@ -167,9 +211,37 @@ static void take_hello(fake_daemon *daemon, const attune_v1_Hello *hello) {
     }
 }
 
+static void take_earlier(fake_daemon *daemon, const attune_v1_Report *report) {
+    assert_int_not_equal(report->boot, daemon->hello.boot);
+    fake_boot *boot = earlier_boot(daemon, report->boot);
+    if (boot->have[report->seq]) {
+        assert_int_equal(report->end_s, boot->end_s[report->seq]);
+    }
+    boot->have[report->seq] = true;
+    boot->end_s[report->seq] = report->end_s;
+    boot->through = report->first_seq > boot->through + 1 ? report->first_seq - 1 : boot->through;
+    if (!daemon->keeps_silent_on_earlier) {
+        acknowledge(daemon, report->boot, &boot->through, boot->have);
+    }
+}
+
+static void take_summary(fake_daemon *daemon, const attune_v1_Summary *summary) {
+    assert_true(daemon->summaries < FAKE_SUMMARIES);
+    daemon->summary[daemon->summaries++] = *summary;
+    if (!daemon->keeps_silent_on_summaries) {
+        attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_summary_ack_tag};
+        message.body.summary_ack.number = summary->number;
+        fake_daemon_say(daemon, &message);
+    }
+}
+
 static void take_report(fake_daemon *daemon, const attune_v1_Report *report) {
     daemon->arrivals++;
     assert_in_range(report->seq, 1, FAKE_REPORTS);
+    if (report->boot != 0) {
+        take_earlier(daemon, report);
+        return;
+    }
     if (daemon->have[report->seq]) {
         assert_memory_equal(report->features.bytes, daemon->report[report->seq].features.bytes, report->features.size);
     }
@@ -208,6 +280,25 @@ static void take_sketch(fake_daemon *daemon, const attune_v1_DriftSketch *sketch
     }
 }
 
+static void take_answer(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
+    switch (message->which_body) {
+    case attune_v1_NodeMessage_update_ack_tag:
+        daemon->update_acks++;
+        daemon->update_ack = message->body.update_ack;
+        break;
+    case attune_v1_NodeMessage_update_verdict_tag:
+        daemon->verdicts++;
+        daemon->verdict = message->body.update_verdict;
+        break;
+    case attune_v1_NodeMessage_signing_key_ack_tag:
+        daemon->key_acks++;
+        daemon->key_ack = message->body.signing_key_ack;
+        break;
+    default:
+        fail_msg("The node sent an empty message.");
+    }
+}
+
 static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
     switch (message->which_body) {
     case attune_v1_NodeMessage_hello_tag:
@@ -233,8 +324,11 @@ static void take(fake_daemon *daemon, const attune_v1_NodeMessage *message) {
         daemon->healths++;
         daemon->health = message->body.health;
         break;
+    case attune_v1_NodeMessage_summary_tag:
+        take_summary(daemon, &message->body.summary);
+        break;
     default:
-        fail_msg("The node sent an empty message.");
+        take_answer(daemon, message);
     }
 }
 
@@ -262,6 +356,17 @@ void fake_daemon_exchange(fake_daemon *daemon) {
         if (!lost(daemon)) {
             fake_daemon_take(daemon, frame, size);
         }
+    }
+}
+
+void fake_daemon_run_windows(fake_daemon *daemon, uint32_t count, float light, float co2) {
+    attune_node *node = daemon->node;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t end = attune_window_end_ms(&node->window);
+        assert_int_equal(attune_node_sample(node, 0, end - 1000, light), ATTUNE_SAMPLE_OK);
+        assert_int_equal(attune_node_sample(node, 1, end - 1000, co2 + (float)(i % 7)), ATTUNE_SAMPLE_OK);
+        attune_node_poll(node, end);
+        fake_daemon_exchange(daemon);
     }
 }
 

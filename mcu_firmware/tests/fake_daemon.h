@@ -2,9 +2,20 @@
 #ifndef FAKE_DAEMON_H
 #define FAKE_DAEMON_H
 
+#include "emulated_flash.h"
 #include "node/node.h"
 
 #define FAKE_REPORTS 1000
+#define FAKE_BOOTS 4
+#define FAKE_SUMMARIES 64
+
+/* What the daemon has of a boot before the one of the last hello. */
+typedef struct fake_boot {
+    uint32_t boot;
+    uint32_t through;
+    bool have[FAKE_REPORTS + 40];
+    uint32_t end_s[FAKE_REPORTS + 40]; /* by seq */
+} fake_boot;
 
 typedef struct fake_daemon {
     attune_node *node;
@@ -14,13 +25,14 @@ typedef struct fake_daemon {
     bool keeps_silent_on_reports;
     bool keeps_silent_on_presses;
     bool keeps_silent_on_sketches;
+    bool keeps_silent_on_summaries;
+    bool keeps_silent_on_earlier; /* reports of earlier boots */
     bool wants_quiet;
     bool never_answers_handshakes;
     void (*deliver)(uint8_t *frame, size_t size); /* NULL: the node gets its frames directly */
 
-    attune_keys keys; /* what the node's keeper has saved */
-    uint32_t saves;
-    bool saving_fails;
+    emulated_flash flash; /* of a node that has none yet */
+    attune_store store;
     uint32_t draws; /* of the node's random numbers */
     attune_key_pair own;
     uint8_t node_key[ATTUNE_NOISE_KEY];
@@ -36,6 +48,9 @@ typedef struct fake_daemon {
     uint32_t label_acks;
     uint32_t presses; /* repeats included */
     uint32_t sketches;
+    uint32_t update_acks;
+    uint32_t verdicts;
+    uint32_t key_acks;
     uint32_t arrivals; /* reports, repeats included */
     uint32_t learned;  /* sums over label acks */
     uint32_t refused;
@@ -45,16 +60,33 @@ typedef struct fake_daemon {
     attune_v1_LabelAck label_ack;
     attune_v1_Button button;
     attune_v1_DriftSketch sketch;
+    attune_v1_UpdateAck update_ack;
+    attune_v1_UpdateVerdict verdict;
+    attune_v1_SigningKeyAck key_ack;
+
+    fake_boot earlier[FAKE_BOOTS];
+    uint8_t boots;
+    uint32_t summaries; /* repeats included */
+    attune_v1_Summary summary[FAKE_SUMMARIES];
 
     uint32_t through; /* highest number below which nothing is missing that the node still had */
     bool have[FAKE_REPORTS + 40];
     attune_v1_Report report[FAKE_REPORTS + 40]; /* by seq */
 } fake_daemon;
 
-/* Gives the node keys, too: it is owned by this daemon, and both know each other. */
+/* Gives the node a store, if it has none, and keys, if there are none in it: it is owned by this daemon, and both know each other. */
 void fake_daemon_init(fake_daemon *daemon, attune_node *node);
 
-/* Keeps the node's keys here. */
+/* The node has started anew, with the store that it had: what the daemon has is of an earlier boot from now on. */
+void fake_daemon_restarted(fake_daemon *daemon);
+
+/* What the daemon has of an earlier boot; NULL if nothing. */
+fake_boot *fake_daemon_earlier(fake_daemon *daemon, uint32_t boot);
+
+/* The keys of a node that is owned. */
+void fake_daemon_give_keys(attune_store *store);
+
+/* Where the node's random numbers come from. */
 attune_keeper fake_daemon_keeper(fake_daemon *daemon);
 
 /* Asks the node for a handshake, as anybody may. */
@@ -76,6 +108,9 @@ void fake_daemon_say(fake_daemon *daemon, const attune_v1_DaemonMessage *message
 size_t fake_daemon_frame(fake_daemon *daemon, const attune_v1_DaemonMessage *message, uint8_t *frame);
 
 void fake_daemon_acknowledge(fake_daemon *daemon);
+
+/* So many windows of a node whose two sensors are light and CO2; what it says after each is taken. */
+void fake_daemon_run_windows(fake_daemon *daemon, uint32_t count, float light, float co2);
 
 /* A label for the windows first..last that the daemon has, in parts, with their features. */
 void fake_daemon_label(fake_daemon *daemon, uint32_t number, uint32_t class_index, uint32_t first, uint32_t last);

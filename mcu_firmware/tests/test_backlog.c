@@ -121,30 +121,12 @@ static void random_pushes_and_acknowledgements(void **state) {
     assert_true(backlog.dropped > 0);
 }
 
-static void older_ones_are_put_back_in_front(void **state) {
-    (void)state;
-    static attune_backlog backlog;
-    fill(&backlog, 5);
-    attune_backlog_acknowledge(&backlog, 4, 0);
-    for (uint32_t seq = 4; seq >= 2; seq--) {
-        const attune_report report = {.seq = seq, .end_s = 60 * seq};
-        assert_true(attune_backlog_put_back(&backlog, &report));
-    }
-    expect_waiting(&backlog, (uint32_t[]){2, 3, 4, 5, 0});
-    assert_int_equal(backlog.next_seq, 6);
-    fill(&backlog, ATTUNE_BACKLOG);
-    const attune_report report = {.seq = 1, .end_s = 60};
-    assert_false(attune_backlog_put_back(&backlog, &report));
-    assert_int_equal(backlog.dropped, 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_start_at_one),
         cmocka_unit_test(acknowledged_out_of_order),
         cmocka_unit_test(the_bitmap_reaches_33_beyond),
         cmocka_unit_test(the_oldest_makes_room_and_is_counted),
-        cmocka_unit_test(older_ones_are_put_back_in_front),
         cmocka_unit_test(random_pushes_and_acknowledgements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@ static struct {
     uint64_t now_ms;
     bool up;
     bool refuses;
-    bool forgets;
+    char said[120];
     unsigned lamps; /* times that it was switched on */
     size_t heard;   /* bytes of out that the daemon has taken */
     unsigned damaged;
@@ -46,15 +46,11 @@ void attune_port_entropy(uint8_t *bytes, size_t size) {
     keeper.entropy(keeper.context, bytes, size);
 }
 
-bool attune_port_keys_load(attune_keys *keys) {
-    *keys = daemon_.keys;
-    return !port.forgets;
-}
+static emulated_flash flash;
 
-bool attune_port_keys_save(const attune_keys *keys) {
-    daemon_.keys = *keys;
-    return true;
-}
+const attune_flash *attune_port_flash(void) { return &flash.port; }
+
+void attune_port_say(const char *sentence) { (void)strncpy(port.said, sentence, sizeof port.said - 1); }
 
 void attune_port_lamp(bool on) { port.lamps += on; }
 
@@ -109,10 +105,13 @@ static void begin(void) {
     port.takes = 7;
     port.up = true;
     attune_frame_decoder_init(&port.decoder);
+    emulated_flash_init(&flash);
+    assert_int_equal(attune_store_open(&loop.store, &flash.port), ATTUNE_STORE_OK);
+    fake_daemon_give_keys(&loop.store);
+    assert_true(attune_loop_init(&loop));
     fake_daemon_init(&daemon_, &loop.node);
     daemon_.deliver = put_on_line;
     daemon_.keeps_silent_on_hello = true;
-    assert_true(attune_loop_init(&loop));
 }
 
 /* The daemon takes what is on the line. */
@@ -231,9 +230,28 @@ static void a_port_that_refuses_does_not_start(void **state) {
     memset(&port, 0, sizeof port);
     port.refuses = true;
     assert_false(attune_loop_init(&loop));
-    port.refuses = false;
-    port.forgets = true;
+    assert_string_equal(port.said, ""); /* it has said so itself */
+}
+
+/* Whatever the flash fails at: the node starts with all that it knows or not at all. */
+static void a_flash_that_fails_stops_the_node(void **state) {
+    (void)state;
+    memset(&port, 0, sizeof port);
+    emulated_flash_init(&flash);
+    flash.dead = true;
     assert_false(attune_loop_init(&loop));
+    assert_non_null(strstr(port.said, "replace the board"));
+    uint64_t at = 1;
+    for (;; at++) {
+        emulated_flash_init(&flash);
+        emulated_flash_cut(&flash, at, CUT_BETWEEN, 1);
+        if (attune_loop_init(&loop)) {
+            break;
+        }
+        emulated_flash_power_on(&flash);
+        assert_true(attune_loop_init(&loop));
+    }
+    assert_true(at > 3);
 }
 
 static void a_node_that_is_looked_for_blinks(void **state) {
@@ -262,6 +280,7 @@ int main(void) {
         cmocka_unit_test(every_step_kicks_the_watchdog),
         cmocka_unit_test(a_node_that_is_looked_for_blinks),
         cmocka_unit_test(a_port_that_refuses_does_not_start),
+        cmocka_unit_test(a_flash_that_fails_stops_the_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,6 +166,27 @@ static void what_goes_in_comes_out(void **state) {
     }
 }
 
+/* Every size, at the place nearest to its stream: no zeros, nothing else, and some. */
+static void a_frame_is_encoded_where_it_lies(void **state) {
+    (void)state;
+    uint64_t seed = 9;
+    for (size_t size = 1; size <= ATTUNE_NODE_FRAME; size++) {
+        for (uint32_t zeros = 0; zeros < 3; zeros++) {
+            uint8_t frame[ATTUNE_NODE_FRAME];
+            uint8_t apart[ATTUNE_STREAM_SIZE(ATTUNE_NODE_FRAME)];
+            uint8_t stream[ATTUNE_STREAM_SIZE(ATTUNE_NODE_FRAME)];
+            for (size_t i = 0; i < size; i++) {
+                frame[i] = random_below(&seed, 2) < zeros ? 0 : (uint8_t)(1 + random_below(&seed, 255));
+            }
+            uint8_t *place = stream + ATTUNE_STREAM_AHEAD(size);
+            memcpy(place, frame, size);
+            size_t expected = attune_frame_encode(frame, size, apart, sizeof apart);
+            assert_int_equal(attune_frame_encode(place, size, stream, ATTUNE_STREAM_SIZE(size)), expected);
+            assert_memory_equal(stream, apart, expected);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc_has_its_check_value),
@@ -177,6 +198,7 @@ int main(void) {
         cmocka_unit_test(an_empty_frame_is_damage),
         cmocka_unit_test(the_largest_frame_fits_and_a_larger_one_does_not),
         cmocka_unit_test(what_goes_in_comes_out),
+        cmocka_unit_test(a_frame_is_encoded_where_it_lies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,14 +39,28 @@ static void expect_same_bytes(const attune_head *a, const attune_head *b) {
     assert_memory_equal(x, y, size);
 }
 
-static void copy(const void *from, attune_head *head) { *head = *(const attune_head *)from; }
+/* One head beside its release. */
+typedef struct single {
+    attune_head head;
+    attune_head release;
+} single;
 
-static attune_release kept(const attune_head *head) { return (attune_release){copy, head, 0}; }
+static void restart(void *who) { ((single *)who)->head = ((single *)who)->release; }
 
-static void expect_replay_agrees(const attune_label_log *log, const attune_release *release, const attune_head *head) {
-    attune_head replayed;
-    attune_label_log_replay(log, release, &replayed);
-    expect_same_bytes(&replayed, head);
+static attune_head_result teach(void *who, const attune_label_entry *entry) {
+    return attune_head_learn(&((single *)who)->head, entry->features, entry->class_index,
+                             (attune_real)entry->weight / 256);
+}
+
+static attune_pupil pupil_of(single *one) { return (attune_pupil){one, restart, teach}; }
+
+static single beside(const attune_head *release) { return (single){*release, *release}; }
+
+static void expect_replay_agrees(const attune_label_log *log, const single *one) {
+    single replayed = {one->release, one->release};
+    const attune_pupil pupil = pupil_of(&replayed);
+    attune_label_log_replay(log, &pupil);
+    expect_same_bytes(&replayed.head, &one->head);
 }
 
 static uint16_t find(const attune_label_log *log, uint32_t boot, uint32_t seq) {
@@ -67,8 +81,8 @@ static void the_head_is_always_the_replay(void **state) {
     for (uint64_t seed = 1; seed <= 20; seed++) {
         uint64_t random = seed;
         attune_head start = made_release(&random);
-        attune_release release = kept(&start);
-        attune_head head = start;
+        single one = beside(&start);
+        const attune_pupil pupil = pupil_of(&one);
         static attune_label_log log;
         attune_label_log_init(&log);
         for (int i = 0; i < 500; i++) {
@@ -82,8 +96,8 @@ static void the_head_is_always_the_replay(void **state) {
             entry.weight = (uint16_t)(random_below(&random, 20) == 0 ? 0 : 1 + random_below(&random, 65535));
             uint16_t held = find(&log, entry.boot, entry.seq);
             uint32_t held_number = held < log.count ? log.entry[held].number : 0;
-            attune_label_result result = attune_label_log_learn(&log, &entry, &release, &head);
-            expect_replay_agrees(&log, &release, &head);
+            attune_label_result result = attune_label_log_learn(&log, &entry, &pupil);
+            expect_replay_agrees(&log, &one);
             assert_true(log.count <= ATTUNE_LABEL_LOG);
             if (entry.class_index >= ATTUNE_MAX_CLASSES || entry.weight == 0) {
                 assert_int_equal(result, ATTUNE_LABEL_REFUSED);
@@ -108,22 +122,22 @@ static void the_lowest_label_makes_room(void **state) {
     (void)state;
     uint64_t seed = 4;
     attune_head start = made_release(&seed);
-    attune_release release = kept(&start);
-    attune_head head = start;
+    single one = beside(&start);
+    const attune_pupil pupil = pupil_of(&one);
     static attune_label_log log;
     attune_label_log_init(&log);
     for (uint32_t i = 0; i < ATTUNE_LABEL_LOG; i++) {
         attune_label_entry entry = made_entry(&seed, i == 10 || i == 20 ? 5 : 7, 100 + i);
-        assert_int_equal(attune_label_log_learn(&log, &entry, &release, &head), ATTUNE_LABEL_LEARNED);
+        assert_int_equal(attune_label_log_learn(&log, &entry, &pupil), ATTUNE_LABEL_LEARNED);
     }
     attune_label_entry newer = made_entry(&seed, 8, 500);
-    assert_int_equal(attune_label_log_learn(&log, &newer, &release, &head), ATTUNE_LABEL_LEARNED);
+    assert_int_equal(attune_label_log_learn(&log, &newer, &pupil), ATTUNE_LABEL_LEARNED);
     assert_int_equal(find(&log, 1, 110), log.count); /* the older of the two of label 5 */
     assert_true(find(&log, 1, 120) < log.count);
     attune_label_entry older = made_entry(&seed, 4, 501);
-    assert_int_equal(attune_label_log_learn(&log, &older, &release, &head), ATTUNE_LABEL_SUPERSEDED);
+    assert_int_equal(attune_label_log_learn(&log, &older, &pupil), ATTUNE_LABEL_SUPERSEDED);
     assert_int_equal(log.count, ATTUNE_LABEL_LOG);
-    expect_replay_agrees(&log, &release, &head);
+    expect_replay_agrees(&log, &one);
 }
 
 /* The evidence after a correction is that of a head which never heard the mistake. */
@@ -131,36 +145,36 @@ static void a_correction_undoes_the_mistake(void **state) {
     (void)state;
     uint64_t seed = 6;
     attune_head start = made_release(&seed);
-    attune_release release = kept(&start);
-    attune_head head = start;
+    single one = beside(&start);
+    const attune_pupil pupil = pupil_of(&one);
     attune_head truth = start;
     static attune_label_log log;
     attune_label_log_init(&log);
     attune_label_entry entry = made_entry(&seed, 1, 1);
-    assert_int_equal(attune_label_log_learn(&log, &entry, &release, &head), ATTUNE_LABEL_LEARNED);
+    assert_int_equal(attune_label_log_learn(&log, &entry, &pupil), ATTUNE_LABEL_LEARNED);
     entry.number = 2;
     entry.class_index = 0;
-    assert_int_equal(attune_label_log_learn(&log, &entry, &release, &head), ATTUNE_LABEL_LEARNED);
+    assert_int_equal(attune_label_log_learn(&log, &entry, &pupil), ATTUNE_LABEL_LEARNED);
     assert_int_equal(attune_head_learn(&truth, entry.features, 0, 1), ATTUNE_HEAD_OK);
-    expect_same_bytes(&head, &truth);
+    expect_same_bytes(&one.head, &truth);
 }
 
 static void a_class_goes_with_its_last_label(void **state) {
     (void)state;
     uint64_t seed = 8;
     attune_head start = made_release(&seed);
-    attune_release release = kept(&start);
-    attune_head head = start;
+    single one = beside(&start);
+    const attune_pupil pupil = pupil_of(&one);
     static attune_label_log log;
     attune_label_log_init(&log);
     attune_label_entry entry = made_entry(&seed, 1, 1);
     entry.class_index = 4;
-    assert_int_equal(attune_label_log_learn(&log, &entry, &release, &head), ATTUNE_LABEL_LEARNED);
-    assert_int_equal(attune_head_classes(&head), 5);
+    assert_int_equal(attune_label_log_learn(&log, &entry, &pupil), ATTUNE_LABEL_LEARNED);
+    assert_int_equal(attune_head_classes(&one.head), 5);
     entry.number = 2;
     entry.class_index = 1;
-    assert_int_equal(attune_label_log_learn(&log, &entry, &release, &head), ATTUNE_LABEL_LEARNED);
-    assert_int_equal(attune_head_classes(&head), 2);
+    assert_int_equal(attune_label_log_learn(&log, &entry, &pupil), ATTUNE_LABEL_LEARNED);
+    assert_int_equal(attune_head_classes(&one.head), 2);
 }
 
 /* A log of seven labels, of which one is withdrawn: log and head are those of a node that never heard it, bit for bit. */
@@ -169,9 +183,10 @@ static void a_withdrawn_label_was_never_there(void **state) {
     for (uint32_t gone = 1; gone <= 7; gone++) {
         uint64_t seed = gone;
         attune_head start = made_release(&seed);
-        attune_release release = kept(&start);
-        attune_head head = start;
-        attune_head spared = start;
+        single one = beside(&start);
+        const attune_pupil pupil = pupil_of(&one);
+        single spared = beside(&start);
+        const attune_pupil other = pupil_of(&spared);
         static attune_label_log log;
         static attune_label_log without;
         attune_label_log_init(&log);
@@ -179,19 +194,19 @@ static void a_withdrawn_label_was_never_there(void **state) {
         uint16_t windows = 0;
         for (uint32_t seq = 0; seq < 40; seq++) {
             attune_label_entry entry = made_entry(&seed, 1 + random_below(&seed, 7), seq);
-            (void)attune_label_log_learn(&log, &entry, &release, &head);
+            (void)attune_label_log_learn(&log, &entry, &pupil);
             if (entry.number == gone) {
                 windows++;
             } else {
-                (void)attune_label_log_learn(&without, &entry, &release, &spared);
+                (void)attune_label_log_learn(&without, &entry, &other);
             }
         }
-        assert_int_equal(attune_label_log_forget(&log, gone, &release, &head), windows);
+        assert_int_equal(attune_label_log_forget(&log, gone, &pupil), windows);
         assert_int_equal(log.count, without.count);
         assert_memory_equal(log.entry, without.entry, log.count * sizeof log.entry[0]);
-        expect_same_bytes(&head, &spared);
-        assert_int_equal(attune_label_log_forget(&log, gone, &release, &head), 0);
-        expect_same_bytes(&head, &spared);
+        expect_same_bytes(&one.head, &spared.head);
+        assert_int_equal(attune_label_log_forget(&log, gone, &pupil), 0);
+        expect_same_bytes(&one.head, &spared.head);
     }
 }
 

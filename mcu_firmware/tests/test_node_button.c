@@ -26,6 +26,17 @@ static void pass(uint64_t ms) {
     fake_daemon_exchange(&daemon_);
 }
 
+/* A press for each class, 1 first, at tick 0; the daemon gets them and says nothing. */
+static void press_unanswered(uint8_t presses) {
+    start();
+    connect();
+    daemon_.keeps_silent_on_presses = true;
+    for (uint8_t i = 0; i < presses; i++) {
+        attune_node_press(&node, 0, 1u - i);
+    }
+    fake_daemon_exchange(&daemon_);
+}
+
 static void a_press_is_told_once(void **state) {
     (void)state;
     start();
@@ -49,11 +60,7 @@ static void a_press_is_told_once(void **state) {
 /* After 15 s, and then 30 s later; a press that comes in between goes out at once, alone. */
 static void a_press_without_an_answer_is_told_again(void **state) {
     (void)state;
-    start();
-    connect();
-    daemon_.keeps_silent_on_presses = true;
-    attune_node_press(&node, 0, 1);
-    fake_daemon_exchange(&daemon_);
+    press_unanswered(1);
     pass(14999);
     assert_int_equal(daemon_.presses, 1);
     pass(1);
@@ -86,12 +93,7 @@ static void a_press_before_the_time_comes_again_with_it(void **state) {
 
 static void a_new_connection_tells_again_what_waits(void **state) {
     (void)state;
-    start();
-    connect();
-    daemon_.keeps_silent_on_presses = true;
-    attune_node_press(&node, 0, 1);
-    attune_node_press(&node, 0, 0);
-    fake_daemon_exchange(&daemon_);
+    press_unanswered(2);
     attune_node_link(&node, false);
     daemon_.keeps_silent_on_presses = false;
     connect();
@@ -107,12 +109,7 @@ static void acknowledge(uint32_t boot, uint32_t press) {
 
 static void an_acknowledgement_of_another_boot_or_press_changes_nothing(void **state) {
     (void)state;
-    start();
-    connect();
-    daemon_.keeps_silent_on_presses = true;
-    attune_node_press(&node, 0, 1);
-    attune_node_press(&node, 0, 0);
-    fake_daemon_exchange(&daemon_);
+    press_unanswered(2);
     acknowledge(8, 1);
     acknowledge(9, 0);
     acknowledge(9, 3);

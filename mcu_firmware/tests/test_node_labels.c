@@ -20,13 +20,7 @@ static void start(uint32_t boot) {
 }
 
 static void run_windows(uint32_t count, float light, float co2) {
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t end = attune_window_end_ms(&node.window);
-        assert_int_equal(attune_node_sample(&node, 0, end - 1000, light), ATTUNE_SAMPLE_OK);
-        assert_int_equal(attune_node_sample(&node, 1, end - 1000, co2 + (float)(i % 7)), ATTUNE_SAMPLE_OK);
-        attune_node_poll(&node, end);
-        fake_daemon_exchange(&daemon_);
-    }
+    fake_daemon_run_windows(&daemon_, count, light, co2);
 }
 
 /* An empty room whose lamp is left on and whose air is stale: the factory release takes it for used. Its hour (windows 1 to
@@ -45,10 +39,11 @@ static void an_hour_acknowledged_long_ago(void **state) {
     assert_int_equal(node.log.count, 60);
     run_windows(1, 420, 640);
     assert_true(fake_daemon_evidence(&daemon_, 361, 1) < 0);
-    attune_head replayed;
-    attune_release release = attune_node_release(&node);
-    attune_label_log_replay(&node.log, &release, &replayed);
-    assert_memory_equal(&replayed, &node.head, sizeof replayed);
+    static attune_model before;
+    const attune_pupil pupil = attune_node_pupil(&node);
+    before = node.model;
+    attune_label_log_replay(&node.log, &pupil);
+    assert_memory_equal(&before, &node.model, sizeof before);
 }
 
 static void a_part_repeated_changes_nothing(void **state) {
@@ -56,19 +51,19 @@ static void a_part_repeated_changes_nothing(void **state) {
     start(1);
     run_windows(8, 420, 480);
     fake_daemon_label(&daemon_, 1, 0, 1, 8);
-    attune_head before = node.head;
+    attune_head before = node.model.head;
     fake_daemon_label(&daemon_, 1, 0, 1, 8);
     assert_int_equal(daemon_.label_acks, 2);
     assert_int_equal(daemon_.label_ack.learned, 8);
-    assert_memory_equal(&before, &node.head, sizeof before);
+    assert_memory_equal(&before, &node.model.head, sizeof before);
     /* A newer label corrects it, and the older one cannot come back. */
     fake_daemon_label(&daemon_, 2, 1, 1, 8);
     assert_int_equal(daemon_.label_ack.learned, 8);
-    before = node.head;
+    before = node.model.head;
     fake_daemon_label(&daemon_, 1, 0, 1, 8);
     assert_int_equal(daemon_.label_ack.learned, 0);
     assert_int_equal(daemon_.label_ack.refused, 8);
-    assert_memory_equal(&before, &node.head, sizeof before);
+    assert_memory_equal(&before, &node.model.head, sizeof before);
     assert_int_equal(node.counters.refused_labels, 8);
 }
 
@@ -78,7 +73,7 @@ static void a_label_is_withdrawn(void **state) {
     start(1);
     run_windows(12, 420, 480);
     fake_daemon_label(&daemon_, 1, 0, 1, 6);
-    attune_head before = node.head;
+    attune_head before = node.model.head;
     fake_daemon_label(&daemon_, 2, 2, 7, 12);
     assert_int_equal(node.filter.classes, 3);
     attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_unlearn_tag};
@@ -91,7 +86,7 @@ static void a_label_is_withdrawn(void **state) {
         assert_int_equal(daemon_.label_ack.learned + daemon_.label_ack.refused, 0);
         assert_int_equal(node.log.count, 6);
         assert_int_equal(node.filter.classes, 2);
-        assert_memory_equal(&before, &node.head, sizeof before);
+        assert_memory_equal(&before, &node.model.head, sizeof before);
     }
 }
 
@@ -184,7 +179,7 @@ static void what_cannot_be_learned_is_refused(void **state) {
     (void)state;
     start(1);
     run_windows(2, 420, 480);
-    attune_head before = node.head;
+    attune_head before = node.model.head;
     attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_label_tag};
     attune_v1_Label *label = &message.body.label;
     const attune_v1_Label good = {
@@ -207,7 +202,7 @@ static void what_cannot_be_learned_is_refused(void **state) {
         assert_int_equal(daemon_.label_ack.learned, 0);
         assert_int_equal(daemon_.label_ack.refused, 1);
         assert_int_equal(node.counters.refused_labels, ++refused);
-        assert_memory_equal(&before, &node.head, sizeof before);
+        assert_memory_equal(&before, &node.model.head, sizeof before);
     }
 }
 

@@ -106,6 +106,49 @@ static void messages_of_impossible_sizes_are_refused(void **state) {
     }
 }
 
+/* A message that comes before its turn, twice, or to the side that made it. */
+static void messages_out_of_their_turn_are_refused(void **state) {
+    (void)state;
+    for (int pattern = ATTUNE_NOISE_KK; pattern <= ATTUNE_NOISE_XXPSK0; pattern++) {
+        attune_noise node, daemon;
+        uint8_t first[ATTUNE_NOISE_MESSAGE], payload[ATTUNE_NOISE_PAYLOAD];
+        size_t first_size, size;
+        begin(&node, (attune_noise_pattern)pattern, true);
+        begin(&daemon, (attune_noise_pattern)pattern, false);
+        assert_int_equal(attune_noise_write(&daemon, NULL, 0, first, sizeof first, &size), ATTUNE_NOISE_ORDER);
+        assert_int_equal(attune_noise_write(&node, NULL, 0, first, sizeof first, &first_size), ATTUNE_NOISE_OK);
+        assert_int_equal(attune_noise_write(&node, NULL, 0, payload, sizeof payload, &size), ATTUNE_NOISE_ORDER);
+        assert_int_equal(attune_noise_read(&daemon, first, first_size, payload, &size), ATTUNE_NOISE_OK);
+        assert_int_equal(attune_noise_read(&daemon, first, first_size, payload, &size), ATTUNE_NOISE_ORDER);
+    }
+}
+
+/* Somebody who knows both keys of a node and of a daemon, and not the node's code. */
+static void without_the_secret_nobody_is_answered_or_believed(void **state) {
+    (void)state;
+    static const uint8_t guess[32] = {0};
+    const attune_noise_setup setup = {.own = &daemon_pair,
+                                      .ephemeral = (const uint8_t[32]){4},
+                                      .prologue = prologue,
+                                      .prologue_size = sizeof prologue - 1};
+    attune_noise_setup as_node = setup;
+    as_node.own = &node_pair;
+    as_node.ephemeral = (const uint8_t[32]){3};
+    as_node.initiator = true;
+    attune_noise node, rehearsed, intruder;
+    uint8_t message[ATTUNE_NOISE_MESSAGE], payload[ATTUNE_NOISE_PAYLOAD];
+    size_t size, said;
+    begin(&node, ATTUNE_NOISE_XXPSK0, true);
+    attune_noise_begin_xxpsk0(&rehearsed, &as_node, guess);
+    attune_noise_begin_xxpsk0(&intruder, &setup, guess);
+    assert_int_equal(attune_noise_write(&node, NULL, 0, message, sizeof message, &size), ATTUNE_NOISE_OK);
+    assert_int_equal(attune_noise_read(&intruder, message, size, payload, &said), ATTUNE_NOISE_FORGED);
+    assert_int_equal(attune_noise_write(&rehearsed, NULL, 0, message, sizeof message, &size), ATTUNE_NOISE_OK);
+    assert_int_equal(attune_noise_read(&intruder, message, size, payload, &said), ATTUNE_NOISE_OK);
+    assert_int_equal(attune_noise_write(&intruder, NULL, 0, message, sizeof message, &size), ATTUNE_NOISE_OK);
+    assert_int_equal(attune_noise_read(&node, message, size, payload, &said), ATTUNE_NOISE_FORGED);
+}
+
 static void nothing_happens_before_a_handshake_begins(void **state) {
     (void)state;
     attune_handshake handshake = {0};
@@ -146,9 +189,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handshakes_end_in_the_same_keys_and_leave_nothing),
         cmocka_unit_test(messages_of_impossible_sizes_are_refused),
+        cmocka_unit_test(without_the_secret_nobody_is_answered_or_believed),
         cmocka_unit_test(nothing_happens_before_a_handshake_begins),
         cmocka_unit_test(frames_need_room),
         cmocka_unit_test(hmac_is_that_of_python),
+        cmocka_unit_test(messages_out_of_their_turn_are_refused),
     };
     return cmocka_run_group_tests(tests, make_keys, NULL);
 }

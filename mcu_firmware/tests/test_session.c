@@ -3,6 +3,7 @@
 
 #include "check.h"
 
+#include <pb_encode.h>
 #include <string.h>
 
 static attune_node node;
@@ -30,7 +31,10 @@ static void a_node_without_keys_says_nothing(void **state) {
     (void)state;
     const uint8_t sensors[] = {ATTUNE_CO2};
     const attune_identity identity = {.node_id = {1}};
+    emulated_flash_init(&daemon_.flash);
+    assert_int_equal(attune_store_open(&daemon_.store, &daemon_.flash.port), ATTUNE_STORE_OK);
     assert_int_equal(attune_node_init(&node, &identity, sensors, sizeof sensors, 60), ATTUNE_SCHEMA_OK);
+    assert_int_equal(attune_node_keep(&node, &daemon_.store), ATTUNE_STORE_OK);
     attune_node_link(&node, true);
     attune_node_poll(&node, 600000);
     assert_int_equal(sent(0), 0);
@@ -39,17 +43,19 @@ static void a_node_without_keys_says_nothing(void **state) {
 static void keys_that_cannot_be_kept_stop_the_node(void **state) {
     (void)state;
     start();
-    memset(&daemon_.keys, 0, sizeof daemon_.keys);
-    daemon_.saving_fails = true;
+    const attune_keys none = {.held = 0};
+    assert_int_equal(attune_store_write_keys(&daemon_.store, &none), ATTUNE_STORE_OK);
+    daemon_.flash.dead = true;
     const attune_keeper keeper = fake_daemon_keeper(&daemon_);
     assert_false(attune_node_open_keys(&node, &keeper));
-    daemon_.saving_fails = false;
+    daemon_.flash.dead = false;
     assert_true(attune_node_open_keys(&node, &keeper));
-    assert_int_equal(daemon_.saves, 1);
-    assert_int_equal(daemon_.keys.held, 1 << ATTUNE_KEY_NODE | 1 << ATTUNE_KEY_CODE);
-    const attune_keys first = daemon_.keys;
+    const attune_keys first = *attune_store_keys(&daemon_.store);
+    assert_int_equal(first.held, 1 << ATTUNE_KEY_NODE | 1 << ATTUNE_KEY_CODE);
     assert_true(attune_node_open_keys(&node, &keeper));
-    assert_memory_equal(&first, &daemon_.keys, sizeof first);
+    assert_memory_equal(&first, attune_store_keys(&daemon_.store), sizeof first);
+    assert_int_equal(attune_store_open(&daemon_.store, &daemon_.flash.port), ATTUNE_STORE_OK);
+    assert_memory_equal(&first, attune_store_keys(&daemon_.store), sizeof first);
 }
 
 /* 5 s, then doubled up to 300 s, whether a message is sent again or begun anew: at 0, 5, 15, 35, 75, 155, 315, 615, 915. */
@@ -125,6 +131,30 @@ static void calls_of_a_wrong_size_or_purpose_are_none(void **state) {
     assert_int_equal(daemon_.handshakes, before);
 }
 
+/* The same command in every kind of frame, sealed with nothing or with zeros for a tag. */
+static void what_is_in_the_clear_is_not_believed(void **state) {
+    (void)state;
+    const attune_v1_DaemonMessage command = {.which_body = attune_v1_DaemonMessage_command_tag,
+                                             .body.command = {.identify_s = 60, .disown = true}};
+    start();
+    attune_node_link(&node, true);
+    fake_daemon_exchange(&daemon_);
+    const uint64_t operations = daemon_.flash.operations;
+    for (unsigned kind = 0; kind < 256; kind++) {
+        for (size_t at = ATTUNE_FRAME_HEADER; at <= ATTUNE_SEALED_TEXT; at++) {
+            uint8_t frame[ATTUNE_NODE_FRAME] = {(uint8_t)kind, 1, 2, 3, 4, 0xFF, 0xFF};
+            pb_ostream_t stream = pb_ostream_from_buffer(frame + at, 100);
+            assert_true(pb_encode(&stream, attune_v1_DaemonMessage_fields, &command));
+            attune_node_receive(&node, frame, at + stream.bytes_written);
+            attune_node_receive(&node, frame, at + stream.bytes_written + ATTUNE_AEAD_TAG);
+        }
+    }
+    assert_false(attune_node_blinks(&node));
+    assert_true(attune_keys_hold(attune_store_keys(&daemon_.store), ATTUNE_KEY_DAEMON));
+    assert_int_equal(daemon_.flash.operations, operations);
+    assert_true(attune_session_ready(&node.session));
+}
+
 static void a_session_is_renewed_after_65536_frames(void **state) {
     (void)state;
     start();
@@ -154,6 +184,7 @@ int main(void) {
         cmocka_unit_test(calls_are_answered_seldom),
         cmocka_unit_test(calls_of_a_wrong_size_or_purpose_are_none),
         cmocka_unit_test(a_session_is_renewed_after_65536_frames),
+        cmocka_unit_test(what_is_in_the_clear_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* The store's records, slots and incoming update on a flash that works; that power may fail is power_loss/'s business. */
 #include "emulated_flash.h"
+#include "store/files.h"
 #include "store/incoming.h"
 #include "store/slots.h"
 
@@ -168,24 +169,25 @@ static void what_is_refused_changes_nothing(void **state) {
     assert_int_equal(attune_slots_install(&store, &info, bytes, TRIAL_S), ATTUNE_STORE_SIZE);
     info.size = ATTUNE_RELEASE_MAX + 1;
     assert_int_equal(attune_slots_install(&store, &info, bytes, TRIAL_S), ATTUNE_STORE_SIZE);
-    assert_int_equal(attune_slots_roll_back(&store, 9), ATTUNE_STORE_ORDER);
+    assert_int_equal(attune_slots_end(&store, 9), ATTUNE_STORE_ORDER);
     assert_int_equal(flash.operations, operations);
     assert_int_equal(attune_store_sequence(&store), 3);
 }
 
-static void ways_back(void **state) {
+/* A trial ends by the daemon's word, and what was committed goes on; that one ends with the next update alone. */
+static void the_daemon_ends_a_trial(void **state) {
     (void)state;
     install(3);
-    assert_int_equal(attune_slots_roll_back(&store, 3), ATTUNE_STORE_OK);
+    assert_int_equal(attune_slots_end(&store, 2), ATTUNE_STORE_ORDER);
+    assert_int_equal(attune_slots_end(&store, 3), ATTUNE_STORE_OK);
     expect_slots(ATTUNE_SLOT_FACTORY, ATTUNE_SLOT_NONE, ATTUNE_SLOT_FACTORY);
     install(4);
     assert_int_equal(attune_slots_commit(&store, 4), ATTUNE_STORE_OK);
+    assert_int_equal(attune_slots_end(&store, 4), ATTUNE_STORE_ORDER);
     install(5);
-    assert_int_equal(attune_slots_commit(&store, 5), ATTUNE_STORE_OK);
-    assert_int_equal(attune_slots_roll_back(&store, 5), ATTUNE_STORE_OK);
+    assert_int_equal(attune_slots_end(&store, 4), ATTUNE_STORE_ORDER);
+    assert_int_equal(attune_slots_end(&store, 5), ATTUNE_STORE_OK);
     expect_slots(ATTUNE_SLOT_A, ATTUNE_SLOT_NONE, ATTUNE_SLOT_FACTORY);
-    assert_int_equal(attune_slots_roll_back(&store, 4), ATTUNE_STORE_OK);
-    expect_slots(ATTUNE_SLOT_FACTORY, ATTUNE_SLOT_NONE, ATTUNE_SLOT_FACTORY);
     assert_int_equal(attune_store_sequence(&store), 5);
 }
 
@@ -238,6 +240,20 @@ static void rotten_cells_run_nothing_unverified(void **state) {
     }
 }
 
+/* Somebody with a programmer puts another release into the slot that runs, its checksum right. */
+static void a_slot_that_was_written_over_does_not_run(void **state) {
+    (void)state;
+    static const uint8_t other[1000] = {0xEE};
+    attune_file file;
+    install(3);
+    assert_int_equal(attune_slots_commit(&store, 3), ATTUNE_STORE_OK);
+    attune_file_begin(&file, &store, "slot-a");
+    attune_file_put(&file, other, sizeof other);
+    assert_int_equal(attune_file_end(&file), ATTUNE_STORE_OK);
+    open_store();
+    expect_slots(ATTUNE_SLOT_FACTORY, ATTUNE_SLOT_NONE, ATTUNE_SLOT_FACTORY);
+}
+
 static void an_update_goes_on_where_it_was(void **state) {
     (void)state;
     const uint8_t id[ATTUNE_INCOMING_ID] = {1};
@@ -280,11 +296,12 @@ int main(void) {
         cmocka_unit_test_setup(the_last_tie_counts, fresh),
         cmocka_unit_test_setup(a_trial_is_committed_on_its_number, fresh),
         cmocka_unit_test_setup(what_is_refused_changes_nothing, fresh),
-        cmocka_unit_test_setup(ways_back, fresh),
+        cmocka_unit_test_setup(the_daemon_ends_a_trial, fresh),
         cmocka_unit_test_setup(a_trial_sees_three_restarts, fresh),
         cmocka_unit_test_setup(a_trial_ends_with_its_time, fresh),
         cmocka_unit_test_setup(rotten_cells_run_nothing_unverified, fresh),
         cmocka_unit_test_setup(an_update_goes_on_where_it_was, fresh),
+        cmocka_unit_test_setup(a_slot_that_was_written_over_does_not_run, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

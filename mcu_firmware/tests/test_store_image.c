@@ -47,8 +47,10 @@ static void fill(void) {
     static attune_backlog ring;
     static attune_label_log log;
     uint8_t bytes[RELEASE];
-    attune_keys keys = {.held = 0x15};
-    memset(keys.key[ATTUNE_KEY_SIGNING], 0xC3, ATTUNE_KEY_SIZE);
+    uint8_t signer[ATTUNE_KEY_SIZE];
+    attune_keys keys = {.held = 0x05};
+    memset(signer, 0xC3, sizeof signer);
+    attune_keys_set_signer(&keys, 7, signer);
     must_do(attune_store_write_keys(&store, &keys));
     must_do(attune_store_write_tie(&store, &(attune_tie){BOOT, 3600000, 1763750000123u}));
     for (uint8_t seed = 8; seed < 10; seed++) {
@@ -65,9 +67,9 @@ static void fill(void) {
                          : attune_labels_append(&store, FEATURES, &log, 1));
     }
     attune_backlog_init(&ring);
-    for (uint32_t i = 1; i <= 60; i++) {
+    for (uint32_t i = 1; i <= ATTUNE_BATCH; i++) {
         attune_report report = {
-            .end_s = 60 * i, .evidences = 1, .evidence = {-7}, .state = 0x71, .features = {1, -2, 3}};
+            .end_s = 60 * i, .evidences = 1, .trial = 18, .evidence = {-7}, .state = 0x71, .features = {1, -2, 3}};
         attune_backlog_push(&ring, &report);
     }
     must_do(attune_reports_move(&store, BOOT, FEATURES, &ring));
@@ -76,7 +78,8 @@ static void fill(void) {
     must_do(attune_incoming_write(&store, 0, bytes, 200));
 }
 
-static void expect_filled(void) {
+/* What versions have kept otherwise: the signing key's number, reports in a batch, and what they say of a trial. */
+static void expect_filled(uint32_t number, uint8_t reports, uint8_t trial) {
     uint8_t bytes[RELEASE];
     uint8_t expected[RELEASE];
     static attune_label_log log;
@@ -85,6 +88,7 @@ static void expect_filled(void) {
     attune_report report;
     assert_int_equal(attune_store_keys(&store)->held, 0x15);
     assert_int_equal(attune_store_keys(&store)->key[ATTUNE_KEY_SIGNING][31], 0xC3);
+    assert_int_equal(attune_store_keys(&store)->signing_number, number);
     assert_int_equal(attune_store_sequence(&store), 9);
     must_do(attune_store_read_tie(&store, &tie));
     assert_true(tie.boot == BOOT && tie.tick_ms == 3600000 && tie.utc_ms == 1763750000123u);
@@ -99,8 +103,10 @@ static void expect_filled(void) {
         assert_memory_equal(&log.entry[seq - 1], &entry, sizeof entry);
     }
     must_do(attune_reports_oldest(&store, FEATURES, &batch));
-    must_do(attune_reports_read(&store, &batch, 59, &report));
-    assert_true(batch.boot == BOOT && report.seq == 60 && report.end_s == 3600 && report.evidence[0] == -7);
+    assert_int_equal(batch.reports, reports);
+    must_do(attune_reports_read(&store, &batch, (uint8_t)(reports - 1), &report));
+    assert_true(batch.boot == BOOT && report.seq == reports && report.end_s == 60u * reports);
+    assert_true(report.evidences == 1 && report.evidence[0] == -7 && report.trial == trial);
     must_do(attune_incoming_read(&store, 100, bytes, 100));
     assert_memory_equal(bytes, expected, 100);
 }
@@ -142,19 +148,37 @@ static int write_image(const char *name) {
     return fclose(file);
 }
 
-static void the_first_version(void **state) {
-    (void)state;
-    read_image("mcu_firmware/tests/images/store-1.flash");
+static void open_image(const char *name) {
+    read_image(name);
     must_do(attune_store_open(&store, &flash.port));
     assert_false(store.made);
     must_do(attune_slots_start(&store));
-    expect_filled();
-    /* And it can be written on. */
+}
+
+/* And it can be written on: what was kept is kept. */
+static void write_on(uint32_t number) {
     must_do(attune_slots_commit(&store, 9));
     must_do(attune_store_accept(&store, 10));
+    must_do(attune_store_open(&store, &flash.port));
+    assert_int_equal(attune_store_keys(&store)->signing_number, number);
+    assert_int_equal(attune_store_sequence(&store), 10);
+}
+
+static void the_first_version(void **state) {
+    (void)state;
+    open_image("mcu_firmware/tests/images/store-1.flash");
+    expect_filled(1, 60, 0);
+    write_on(1);
+}
+
+static void the_second_version(void **state) {
+    (void)state;
+    open_image("mcu_firmware/tests/images/store-2.flash");
+    expect_filled(7, 48, 18);
+    write_on(7);
 }
 
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_first_version)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_first_version), cmocka_unit_test(the_second_version)};
     return argc == 2 ? write_image(argv[1]) : cmocka_run_group_tests(tests, NULL, NULL);
 }

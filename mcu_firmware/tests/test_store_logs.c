@@ -131,7 +131,7 @@ static void reports_move_and_come_back(void **state) {
     attune_report report;
     attune_backlog_init(&ring);
     assert_int_equal(attune_reports_move(&store, BOOT, FEATURES, &ring), ATTUNE_STORE_NONE);
-    measure(&ring, 64);
+    measure(&ring, ATTUNE_BATCH + 4);
     attune_backlog_acknowledge(&ring, 2, 1u << 3); /* 1, 2 and 7 are with the daemon */
     assert_int_equal(attune_reports_move(&store, BOOT, FEATURES, &ring), ATTUNE_STORE_OK);
     assert_int_equal(attune_backlog_waiting(&ring), 1);
@@ -139,54 +139,54 @@ static void reports_move_and_come_back(void **state) {
     assert_int_equal(attune_reports_oldest(&store, FEATURES, &batch), ATTUNE_STORE_OK);
     assert_int_equal(batch.boot, BOOT);
     assert_int_equal(batch.reports, ATTUNE_BATCH);
-    assert_int_equal(batch.last_seq, 63);
+    assert_int_equal(batch.last_seq, ATTUNE_BATCH + 3);
     expect_report(&batch, 0, 3);
     expect_report(&batch, 3, 6);
     expect_report(&batch, 4, 8);
-    expect_report(&batch, 59, 63);
-    assert_int_equal(attune_reports_read(&store, &batch, 60, &report), ATTUNE_STORE_NONE);
-    assert_int_equal(attune_reports_acknowledge(&store, FEATURES, BOOT + 1, 63), ATTUNE_STORE_OK);
-    assert_int_equal(attune_reports_acknowledge(&store, FEATURES, BOOT, 62), ATTUNE_STORE_OK);
+    expect_report(&batch, ATTUNE_BATCH - 1, ATTUNE_BATCH + 3);
+    assert_int_equal(attune_reports_read(&store, &batch, ATTUNE_BATCH, &report), ATTUNE_STORE_NONE);
+    assert_int_equal(attune_reports_remove(&store, batch.number + 1), ATTUNE_STORE_DAMAGED);
     assert_int_equal(store.batches, 1);
-    assert_int_equal(attune_reports_acknowledge(&store, FEATURES, BOOT, 63), ATTUNE_STORE_OK);
+    assert_int_equal(attune_reports_remove(&store, batch.number), ATTUNE_STORE_OK);
     assert_int_equal(store.batches, 0);
     assert_int_equal(attune_reports_oldest(&store, FEATURES, &batch), ATTUNE_STORE_NONE);
 }
 
-/* Four days at one report a minute: a day and a half of reports, a day of summaries, and the rest counted as lost. */
+/* Four days at one report a minute: more than a day of reports, most of a day of summaries, and the rest counted as lost. */
 static void a_full_backlog_keeps_summaries(void **state) {
     (void)state;
     static attune_backlog ring;
     const uint32_t batches = EMULATED_BLOCKS - ATTUNE_STORE_RESERVED;
+    const uint32_t all = 96 * 60 / ATTUNE_BATCH;
     attune_batch batch;
     attune_summary summary;
     attune_backlog_init(&ring);
-    for (uint32_t hour = 0; hour < 96; hour++) {
-        measure(&ring, 60);
+    for (uint32_t i = 0; i < all; i++) {
+        measure(&ring, ATTUNE_BATCH);
         assert_int_equal(attune_reports_move(&store, BOOT, FEATURES, &ring), ATTUNE_STORE_OK);
     }
     assert_true(batches * ATTUNE_BATCH >= 24 * 60);
     assert_int_equal(store.batches, batches);
-    assert_int_equal(store.summarised_reports, (96 - batches) * 60);
-    assert_int_equal(store.lost_reports, (96 - batches - ATTUNE_SUMMARIES) * 60);
+    assert_int_equal(store.summarised_reports, (all - batches) * ATTUNE_BATCH);
+    assert_int_equal(store.lost_reports, (all - batches - ATTUNE_SUMMARIES) * ATTUNE_BATCH);
     open_store();
     assert_int_equal(attune_reports_oldest(&store, FEATURES, &batch), ATTUNE_STORE_OK);
-    assert_int_equal(batch.last_seq, (96 - batches + 1) * 60);
+    assert_int_equal(batch.last_seq, (all - batches + 1) * ATTUNE_BATCH);
     assert_int_equal(attune_summaries_oldest(&store, FEATURES, &summary), ATTUNE_STORE_OK);
-    uint32_t first = (96 - batches - ATTUNE_SUMMARIES) * 60 + 1;
+    uint32_t first = (all - batches - ATTUNE_SUMMARIES) * ATTUNE_BATCH + 1;
     assert_int_equal(summary.first_seq, first);
-    assert_int_equal(summary.last_seq, first + 59);
-    assert_int_equal(summary.end_s, 60 * (first + 59));
-    assert_int_equal(summary.reports, 60);
-    assert_int_equal(summary.class_reports[0], 30);
-    assert_int_equal(summary.class_reports[1], 30);
-    /* Odd numbers first, first + 2, ... first + 58 have a mean of first + 29; even ones are missing. */
-    assert_int_equal(summary.features[0], first + 29);
+    assert_int_equal(summary.last_seq, first + ATTUNE_BATCH - 1);
+    assert_int_equal(summary.end_s, 60 * (first + ATTUNE_BATCH - 1));
+    assert_int_equal(summary.reports, ATTUNE_BATCH);
+    assert_int_equal(summary.class_reports[0], ATTUNE_BATCH / 2);
+    assert_int_equal(summary.class_reports[1], ATTUNE_BATCH / 2);
+    /* Odd numbers first, first + 2, ... first + 46 have a mean of first + 23; even ones are missing. */
+    assert_int_equal(summary.features[0], first + 23);
     assert_int_equal(summary.features[1], INT16_MIN);
     assert_int_equal(summary.features[FEATURES - 1], -5);
     assert_int_equal(attune_summaries_remove(&store, summary.number), ATTUNE_STORE_OK);
     assert_int_equal(attune_summaries_oldest(&store, FEATURES, &summary), ATTUNE_STORE_OK);
-    assert_int_equal(summary.first_seq, first + 60);
+    assert_int_equal(summary.first_seq, first + ATTUNE_BATCH);
 }
 
 static attune_slot_info largest(uint32_t sequence, uint8_t bytes[ATTUNE_RELEASE_MAX]) {
@@ -206,8 +206,8 @@ static void everything_fits_at_once(void **state) {
     static uint8_t bytes[ATTUNE_RELEASE_MAX];
     uint64_t random = 3;
     attune_backlog_init(&ring);
-    for (uint32_t hour = 0; hour < 96; hour++) {
-        measure(&ring, 60);
+    for (uint32_t batch = 0; batch < 120; batch++) {
+        measure(&ring, ATTUNE_BATCH);
         assert_int_equal(attune_reports_move(&store, BOOT, FEATURES, &ring), ATTUNE_STORE_OK);
     }
     attune_label_log_init(&log);
@@ -229,7 +229,7 @@ static void everything_fits_at_once(void **state) {
         assert_int_equal(attune_slots_install(&store, &info, bytes, 1000), ATTUNE_STORE_OK);
         assert_int_equal(attune_slots_commit(&store, sequence), ATTUNE_STORE_OK);
         assert_int_equal(attune_incoming_end(&store), ATTUNE_STORE_OK);
-        measure(&ring, 60);
+        measure(&ring, ATTUNE_BATCH);
         assert_int_equal(attune_reports_move(&store, BOOT, FEATURES, &ring), ATTUNE_STORE_OK);
     }
     expect_same(&log);

@@ -100,6 +100,27 @@ static void golden_envelopes_are_applied(void **state) {
     own.in_cohort = true;
 }
 
+/* A node has no room for both. */
+static void an_image_takes_the_place_of_its_envelope(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        char name[32];
+        uint8_t digest[ATTUNE_DIGEST_SIZE];
+        golden envelope = read_golden(kinds[i]);
+        snprintf(name, sizeof name, "%s_result", kinds[i]);
+        golden expected = read_golden(name);
+        attune_update update;
+        attune_model scratch = base;
+        size_t size = 0;
+        assert_int_equal(attune_update_check(&own, envelope.bytes, envelope.size, &update), ATTUNE_UPDATE_OK);
+        assert_int_equal(
+            attune_update_apply(&update, schema_hash, &scratch, envelope.bytes, sizeof envelope.bytes, &size),
+            ATTUNE_UPDATE_OK);
+        attune_model_digest(envelope.bytes, size, digest);
+        assert_memory_equal(digest, expected.bytes, sizeof digest);
+    }
+}
+
 static void an_update_says_what_it_is(void **state) {
     (void)state;
     golden envelope = read_golden("head");
@@ -165,6 +186,25 @@ static void what_the_node_knows_is_signed(void **state) {
     assert_int_equal(take(envelope.bytes, envelope.size, result), ATTUNE_UPDATE_OK);
 }
 
+/* Signed by somebody who announced another result than the payload gives. */
+static void what_gives_something_else_is_refused(void **state) {
+    (void)state;
+    golden envelope = read_golden("head");
+    static uint8_t image[LARGEST];
+    uint8_t other[ATTUNE_DIGEST_SIZE];
+    attune_update update;
+    size_t size;
+    assert_int_equal(attune_update_check(&own, envelope.bytes, envelope.size, &update), ATTUNE_UPDATE_OK);
+    for (size_t bit = 0; bit < 8 * sizeof other; bit++) {
+        attune_model scratch = base;
+        memcpy(other, envelope.bytes + 6, sizeof other);
+        other[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        update.result = other;
+        assert_int_equal(attune_update_apply(&update, schema_hash, &scratch, image, sizeof image, &size),
+                         ATTUNE_UPDATE_DIGEST);
+    }
+}
+
 static void no_room_for_the_result_is_no_result(void **state) {
     (void)state;
     golden envelope = read_golden("head");
@@ -195,7 +235,9 @@ static void random_images_are_read_or_refused(void **state) {
         if (attune_model_read_image(&model, schema_hash, exact + 1, size)) {
             attune_real evidence[ATTUNE_MAX_CLASSES - 1];
             int16_t x[ATTUNE_MAX_FEATURES] = {100, -100};
-            (void)attune_model_predict(&model, x, evidence);
+            if (attune_model_evidence(&model, x, evidence)) {
+                attune_model_calibrate(&model, evidence);
+            }
             assert_true(attune_finite(evidence[0]));
         }
         test_free(exact);
@@ -251,6 +293,7 @@ static void a_node_that_slept_through_two_keys(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_envelopes_are_applied),
+        cmocka_unit_test(an_image_takes_the_place_of_its_envelope),
         cmocka_unit_test(an_update_says_what_it_is),
         cmocka_unit_test(every_bit_counts),
         cmocka_unit_test(every_length_is_looked_at_first),
@@ -260,6 +303,7 @@ int main(void) {
         cmocka_unit_test(random_images_are_read_or_refused),
         cmocka_unit_test(chunks_survive_every_interruption),
         cmocka_unit_test(a_node_that_slept_through_two_keys),
+        cmocka_unit_test(what_gives_something_else_is_refused),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
 }

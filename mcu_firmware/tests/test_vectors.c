@@ -258,6 +258,27 @@ static attune_v1_DaemonMessage daemon_message(const char *stem, pb_size_t body) 
     return m;
 }
 
+static void expect_summary(const attune_v1_Summary *m) {
+    assert_true(m->number == 37 && m->boot == 0xDEADBEEF && m->reports == 48);
+    assert_true(m->first_seq == 201 && m->last_seq == 248 && m->end_s == 14880);
+    assert_true(m->class_reports.size == 2 && m->class_reports.bytes[0] == 36 && m->class_reports.bytes[1] == 12);
+    assert_true(m->features.size == 4 && m->features.bytes[3] == 0x80);
+}
+
+static void summary_and_its_answer(void **state) {
+    (void)state;
+    attune_v1_Summary summary = attune_v1_Summary_init_zero;
+    decode_and_encode("Summary", attune_v1_Summary_fields, &summary);
+    expect_summary(&summary);
+    attune_v1_SummaryAck ack = attune_v1_SummaryAck_init_zero;
+    decode_and_encode("SummaryAck", attune_v1_SummaryAck_fields, &ack);
+    assert_int_equal(ack.number, 37);
+    attune_v1_NodeMessage m = node_message("NodeMessage.summary", attune_v1_NodeMessage_summary_tag);
+    expect_summary(&m.body.summary);
+    attune_v1_DaemonMessage d = daemon_message("DaemonMessage.summary_ack", attune_v1_DaemonMessage_summary_ack_tag);
+    assert_int_equal(d.body.summary_ack.number, 37);
+}
+
 static void every_body_of_a_daemon_message(void **state) {
     (void)state;
     attune_v1_DaemonMessage m = daemon_message("DaemonMessage.time", attune_v1_DaemonMessage_time_tag);
@@ -305,6 +326,7 @@ int main(void) {
         cmocka_unit_test(health),
         cmocka_unit_test(button_and_its_answer),
         cmocka_unit_test(sketch_and_its_answer),
+        cmocka_unit_test(summary_and_its_answer),
         cmocka_unit_test(update_and_its_answers),
         cmocka_unit_test(command),
         cmocka_unit_test(every_body_of_a_node_message),

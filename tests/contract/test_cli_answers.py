@@ -9,8 +9,9 @@ import sys
 
 import pytest
 from attune_proto.v1 import admin_pb2
+from cli_data import MINUTE, NOW
 from cli_run import CommandLine, environment
-from cli_site import MINUTE, NOW, served
+from cli_site import served
 
 
 class TestLabels:
@@ -126,6 +127,7 @@ class TestJson:
             "store": None,
             "windows": 81893,
             "windows_lost": 12,
+            "windows_summarised": 48,
             "refused": 3,
             "labels": 3,
             "mqtt_messages": 512,
@@ -193,6 +195,7 @@ class TestJson:
                 "last_heard": "2026-11-21T14:32:01.000+01:00",
                 "windows": 40871,
                 "windows_lost": 12,
+                "windows_summarised": 48,
                 "refused": 3,
                 "last_refusal": "the window ends 1 h 12 min in the future; see whether the node's clock was reset",
                 "label_windows": 0,

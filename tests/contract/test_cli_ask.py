@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from attune_proto.v1 import admin_pb2
 from attuned.cli.label_screens import sparkline
+from cli_data import MINUTE, NOW
 from cli_run import CommandLine
-from cli_site import MINUTE, NOW
 
 END = NOW - 10_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from attune_proto.v1 import drift_pb2
+from cli_data import HOUR, NOW
 from cli_run import CommandLine
-from cli_site import HOUR, NOW
 
 
 def test_the_table_shows_then_and_now(attune: CommandLine) -> None:

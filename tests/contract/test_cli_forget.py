@@ -6,8 +6,8 @@ import json
 
 import pytest
 from attune_proto.v1 import admin_pb2
+from cli_data import HOUR, NOW
 from cli_run import CommandLine
-from cli_site import HOUR, NOW
 
 
 def asked(attune: CommandLine) -> list[admin_pb2.ForgetRequest]:

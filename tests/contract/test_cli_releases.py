@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from attune_proto.v1 import admin_pb2
 from attuned.cli.release_screens import release_screen
+from cli_data import a_page
 from cli_run import CommandLine
-from cli_site import a_page
 from rich.console import Console
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 from attune_proto.v1 import admin_pb2
+from cli_data import NOW, accuracy, few_rooms, many_rooms, room
 from cli_run import CommandLine
-from cli_site import NOW, accuracy, few_rooms, many_rooms, room
 
 Golden = Callable[[str, str], None]
 

@@ -10,8 +10,9 @@ import subprocess
 import sys
 
 import pytest
+from cli_data import room
 from cli_run import CommandLine, environment
-from cli_site import Site, room
+from cli_site import Site
 
 
 class TestWatch:

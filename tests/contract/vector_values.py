@@ -31,7 +31,26 @@ REPORT: dict[str, Any] = {
 }
 WINDOW: dict[str, Any] = {"boot": 77, "seq": 9, "features": b"\x00\x02\x00\x80"}
 BUTTON = {"press": 7, "class_index": 1, "tick_ms": 600_000}
+SUMMARY = {
+    "number": 37,
+    "boot": 0xDEADBEEF,
+    "first_seq": 201,
+    "last_seq": 248,
+    "end_s": 14_880,
+    "reports": 48,
+    "class_reports": b"\x24\x0c",
+    "features": b"\x01\x02\x00\x80",
+}
+
 SKETCH = {"number": 5, "end_s": 10_800, "windows": 60, "counts": b"\x01\x02\x01\xff"}
+RUNNING: dict[str, Any] = {
+    "release": bytes(range(16)),
+    "highest": 301,
+    "signing_key": 2,
+    "trial": 301,
+    "trial_left_s": 86_000,
+    "last_trial": "TRIAL_END_DEADLINE",
+}
 COMMAND: dict[str, Any] = {"identify_s": 10, "next_daemon": bytes(range(32)), "rekey": True, "disown": True}
 FRAME: dict[str, Any] = {"link": 3, "data": b"\x01\xa1\x02\x03\x04\x22\x00"}
 UPDATE_CHUNK: dict[str, Any] = {"id": bytes(range(16)), "size": 700, "offset": 300, "data": b"\xa1\xa2\xa3"}
@@ -71,6 +90,8 @@ NODE: dict[str, dict[str, Any]] = {
     "Button": BUTTON,
     "DriftSketch": SKETCH,
     "SketchAck": {"boot": 0xDEADBEEF, "number": 5},
+    "Summary": SUMMARY,
+    "SummaryAck": {"number": 37},
     "ButtonAck": {"boot": 0xDEADBEEF, "press": 7},
     "HelloRequest": {},
     "Unlearn": {"number": 12, "part": 3},
@@ -80,6 +101,7 @@ NODE: dict[str, dict[str, Any]] = {
     "NodeMessage.label_ack": {"label_ack": {"number": 12, "learned": 7}},
     "NodeMessage.health": {"health": {"uptime_s": 600, "reset_reason": "RESET_REASON_POWER_ON"}},
     "NodeMessage.drift_sketch": {"drift_sketch": SKETCH},
+    "NodeMessage.summary": {"summary": SUMMARY},
     "NodeMessage.button": {"button": BUTTON},
     "DaemonMessage.time": {"time": {"echo_tick_ms": 10_000, "utc_ms": START}},
     "DaemonMessage.report_ack": {"report_ack": {"through": 300, "more": 0b101}},
@@ -95,11 +117,15 @@ NODE: dict[str, dict[str, Any]] = {
     },
     "DaemonMessage.hello_request": {"hello_request": {}},
     "DaemonMessage.unlearn": {"unlearn": {"number": 12}},
+    "DaemonMessage.summary_ack": {"summary_ack": {"number": 37}},
     "DaemonMessage.sketch_ack": {"sketch_ack": {"boot": 0xDEADBEEF, "number": 5}},
     "DaemonMessage.button_ack": {"button_ack": {"boot": 0xDEADBEEF, "press": 7}},
     "UpdateChunk": UPDATE_CHUNK,
     "UpdateAck": {"id": bytes(range(16)), "offset": 300},
     "UpdateVerdict": {"sequence": 300, "result": "UPDATE_RESULT_OK"},
+    "Running": RUNNING,
+    "TrialDecision": {"sequence": 301, "commit": True},
+    "DaemonMessage.trial_decision": {"trial_decision": {"sequence": 301}},
     "SigningKeyAck": {"number": 2, "result": "SIGNING_KEY_RESULT_OK"},
     "NodeMessage.update_ack": {"update_ack": {"id": bytes(range(16)), "offset": 300}},
     "NodeMessage.update_verdict": {"update_verdict": {"sequence": 300, "result": "UPDATE_RESULT_SEQUENCE"}},
@@ -397,4 +423,90 @@ NODES: dict[str, dict[str, Any]] = {
     "ChangeNodeReply": {"told": True},
     "RotateKeyRequest": {"begin": True},
     "RotateKeyReply": {"waiting_for": ["a1", "b1"]},
+}
+
+GATEWAYS: dict[str, dict[str, Any]] = {
+    "InviteGatewayRequest": {"name": "north", "valid_s": 3600, "host": "attune.lan"},
+    "InviteGatewayReply": {"invitation": "ABCD", "until_utc_ms": LATER, "enrolled_already": True},
+    "Invitation": {
+        "token": bytes(range(16)),
+        "authority": bytes([2, *range(32)]),
+        "host": "attune.lan",
+        "port": 7444,
+    },
+    "ListGatewaysRequest": {},
+    "ListGatewaysReply": {"gateways": [{"name": "north", "connected": True}], "now_utc_ms": LATER},
+    "GatewayRow": {
+        "name": "north",
+        "local": True,
+        "connected": True,
+        "since_utc_ms": START,
+        "expires_utc_ms": LATER,
+        "heard_utc_ms": START,
+        "revoked_utc_ms": LATER,
+        "invited_utc_ms": LATER,
+    },
+    "RevokeGatewayRequest": {"name": "north"},
+    "RevokeGatewayReply": {"connected": True},
+    "EnrolRequest": {"token": bytes(range(16)), "request": b"\x30\x03\x01\x02\x03"},
+    "EnrolReply": {
+        "name": "north",
+        "certificate": b"\x30\x01\x01",
+        "authority": b"\x30\x01\x02",
+        "port": 7443,
+    },
+    "RenewRequest": {"request": b"\x30\x03\x01\x02\x03"},
+    "RenewReply": {"certificate": b"\x30\x01\x01"},
+}
+
+ROLLOUT_STAGE: dict[str, Any] = {"name": "canary", "nodes": 1, "committed": 1, "failed": 2, "away": 3}
+ROLLOUT_NODE: dict[str, Any] = {
+    "node": "a1",
+    "room": "2.13",
+    "release": "4f9a",
+    "stage": 1,
+    "step": "under way",
+    "what": "tries it",
+    "windows": 41,
+    "differing": 2,
+    "away": True,
+}
+ROLLOUT_ACT: dict[str, Any] = {"utc_ms": START, "author": "ann", "what": "abort", "reason": "noise"}
+
+ROLLOUTS: dict[str, dict[str, Any]] = {
+    "StartRolloutRequest": {
+        "releases": ["4f9a", "91c0"],
+        "rooms": ["2.13"],
+        "canary": 2,
+        "canary_share": 0.25,
+        "success_share": 0.75,
+        "error_share": 0.125,
+        "wait_hours": 4.0,
+        "deadline_hours": 48.0,
+        "author": "ann",
+    },
+    "ListRolloutsRequest": {"limit": 300},
+    "ListRolloutsReply": {"rollouts": [{"number": 7, "state": "done"}], "now_utc_ms": LATER},
+    "RolloutRequest": {"number": 300},
+    "ChangeRolloutRequest": {"number": 7, "word": "rollback", "author": "ann", "reason": "noise"},
+    "Rollout": {
+        "number": 300,
+        "state": "running",
+        "author": "ann",
+        "trigger": "asked",
+        "reason": "why",
+        "started_utc_ms": START,
+        "ends_utc_ms": LATER,
+        "now_utc_ms": LATER,
+        "stage": 1,
+        "stages": [ROLLOUT_STAGE],
+        "nodes": [ROLLOUT_NODE],
+        "acts": [ROLLOUT_ACT],
+        "mixed_rooms": ["2.13"],
+        "through": 1,
+        "size": 2,
+    },
+    "RolloutStage": ROLLOUT_STAGE,
+    "RolloutNode": ROLLOUT_NODE,
+    "RolloutAct": ROLLOUT_ACT,
 }

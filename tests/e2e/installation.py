@@ -1,5 +1,7 @@
 """A whole installation in a temporary folder: broker, daemon and gateway as processes that may die at any moment.
 
+With `updates` a signing process as well.
+
 The daemon's clock starts at START_UTC_MS when the installation is made and runs `rate` times as fast as real time,
 through every restart of the daemon.
 """
@@ -23,7 +25,7 @@ import grpc
 from attune_core import Keeper, Node
 from attune_proto.v1 import admin_pb2, admin_pb2_grpc, nodes_pb2, nodes_pb2_grpc
 from attuned.demo.ports import free_port
-from processes import Mosquitto
+from processes import Mosquitto, SigningProcess
 
 START_UTC_MS = 1_772_434_800_000  # 2026-03-02T07:00:00Z
 SITE = "site"
@@ -53,7 +55,8 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = STAR
 class Installation:
     """`rooms` gives the nodes of each room; `daemon` is the command in the place of `attuned`.
 
-    The store is a folder of its own, so that it may lie on another disk.
+    The store is a folder of its own, so that it may lie on another disk. `tls_port`, if any, is where gateways of other
+    machines attach; they enroll on the one above.
     """
 
     folder: Path
@@ -63,6 +66,8 @@ class Installation:
     daemon: Sequence[str] = ()
     serial: Sequence[str] = ()
     quiet: Sequence[str] = ()
+    updates: bool = False
+    tls_port: int = 0
     node_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     keepers: dict[str, Keeper] = field(default_factory=dict)
@@ -72,6 +77,7 @@ class Installation:
         self.real_start_ms = time.time_ns() // 1_000_000
         self.folder.mkdir(parents=True, exist_ok=True)
         self.broker = Mosquitto(self.folder)
+        self.signing = SigningProcess(self.folder / "signing")
         self.store = self.folder / "store"
         self.api_socket = self.folder / "api.sock"
         self.gateway_socket = self.folder / "gateway.sock"
@@ -88,8 +94,8 @@ class Installation:
         return START_UTC_MS + int((time.time_ns() / 1_000_000 - self.real_start_ms) * self.rate)
 
     def start(self, *names: str) -> None:
-        """Starts processes and waits until they answer; without names all three in the order in which they depend."""
-        for name in names or ("broker", "daemon", "gateway"):
+        """Starts processes and waits until they answer; without names all in the order in which they depend."""
+        for name in names or ("broker", *(["signer"] if self.updates else []), "daemon", "gateway"):
             self.launch(name)
             self.wait_ready(name)
 
@@ -97,13 +103,16 @@ class Installation:
         if name == "broker":
             self.broker.start()
             return
+        if name == "signer":
+            self.signing.start()
+            return
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 self._command(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def wait_ready(self, name: str) -> None:
-        if name == "broker":
+        if name in ("broker", "signer"):
             return
         wait_until(lambda: self._answers(name), f"The start of the {name}")
 
@@ -122,6 +131,7 @@ class Installation:
     def close(self) -> None:
         for name in list(self.processes):
             self.kill(name)
+        self.signing.stop()
         if self.broker.process is not None:
             self.broker.kill()
 
@@ -196,6 +206,9 @@ class Installation:
         if name == "broker":
             self.broker.kill()
             return 0
+        if name == "signer":
+            self.signing.stop()
+            return 0
         process = self.processes.pop(name)
         with contextlib.suppress(ProcessLookupError):
             # The daemon may run beneath another program, such as strace: both are one process group.
@@ -220,12 +233,14 @@ class Installation:
         return [program("attune-gateway"), "--name", GATEWAY, *daemon, *listen, *serial]
 
     def _configuration(self) -> str:
+        tls = f', "tls://127.0.0.1:{self.tls_port}"' if self.tls_port else ""
         lines = [
             f'site = {{ name = "{SITE}", step_s = {self.step_s}, test_nodes = true }}',
             f'store = {{ path = "{self.store}" }}',
             f"mqtt = {{ port = {self.broker.port} }}",
-            f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
+            f'gateways = {{ listen = ["unix:{self.gateway_socket}"{tls}] }}',
             f'api = {{ socket = "{self.api_socket}" }}',
+            *([f'updates = {{ signer = "{self.signing.socket}" }}'] if self.updates else []),
             "[clock]",
             f"start = {_iso(START_UTC_MS)}",
             f"real_start = {_iso(self.real_start_ms)}",

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,59 @@ def end(process: subprocess.Popen[bytes], seconds: float = START_S) -> int:
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait(seconds)
+
+
+def wait_for_socket(path: Path, seconds: float = START_S) -> None:
+    """Returns when somebody listens on a Unix socket. Raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return
+        time.sleep(0.02)
+    raise TimeoutError(f"Nobody listens on {path} after {seconds} s.")
+
+
+@dataclass
+class SigningProcess:
+    """attune-signer with a key of its own in a folder of its own."""
+
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "signer.sock"
+
+    def start(self) -> None:
+        """Starts it, or starts it again with the key of then; returns when it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "signing-chain").exists():
+            self._run("create")
+        command = ["serve", "--key", str(self.folder / "signing-key"), "--chain", str(self.folder / "signing-chain")]
+        with (self.folder / "signer.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self._program, *command, "--socket", str(self.socket)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_for_socket(self.socket)
+
+    def rotate(self) -> None:
+        """The next key; it counts from the next start."""
+        self._run("rotate")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            end(self.process)
+
+    def _run(self, command: str) -> None:
+        subprocess.run([*self._program, command, str(self.folder)], check=True, capture_output=True)
+
+    @property
+    def _program(self) -> list[str]:
+        return [sys.executable, "-m", "attuned.updates.signer"]
 
 
 @dataclass

@@ -32,7 +32,7 @@ class SimulatedNodes:
         self._thread = threading.Thread(target=self._run, name="samples", daemon=True)
         roster = installation.folder / "nodes.txt"
         roster.write_text("".join(f"{node} {10 + i % 7} {','.join(SENSORS)}\n" for i, node in enumerate(nodes)))
-        keys = ["--identities", str(installation.folder / "keys"), "--identity-seed", "1"]
+        keys = ["--flash", str(installation.folder / "flash"), "--identity-seed", "1"]
         listed = [program("attune-sim"), "--nodes", str(roster), *keys, "--codes"]
         for line in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines():
             installation.add_node(line.split()[1])

@@ -37,11 +37,11 @@ def told(installation: Installation, node: str) -> dict[str, Any]:
 
 
 class NodeProcess:
-    """attune-node with keys in a file, fed with a quiet room in step with the installation's clock."""
+    """attune-node with its flash in a file, fed with a quiet room in step with the installation's clock."""
 
     def __init__(self, installation: Installation, folder: Path, node: str) -> None:
         gateway = ["--gateway", f"127.0.0.1:{installation.node_port}", "--id", node]
-        keys = ["--identity", str(folder / f"{node}.keys"), "--sensors", "co2,pir", "--verbose"]
+        keys = ["--flash", str(folder / f"{node}.flash"), "--sensors", "co2,pir", "--verbose"]
         self.errors = folder / f"{node}.log"
         with self.errors.open("ab") as log:
             self.process = subprocess.Popen(
@@ -67,7 +67,7 @@ def running(installation: Installation, folder: Path, node: str = NODE) -> Itera
 
 def test_a_node_is_added_by_its_code_and_comes_back_without_it(installation: Installation, tmp_path: Path) -> None:
     with running(installation, tmp_path) as node:
-        assert (tmp_path / f"{NODE}.keys").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / f"{NODE}.flash").stat().st_mode & 0o777 == 0o600
         answer = attune(installation, "node", "add", node.code.lower(), "--room", ROOM, "--name", "by the door")
         assert (answer.returncode, answer.stdout) == (0, f"Node {NODE} is commissioned.\n"), answer.stderr
         wait_until(lambda: told(installation, NODE)["online"], "The node's greeting")

@@ -126,6 +126,12 @@ def test_wrong_configuration_is_one_sentence(tmp_path: Path) -> None:
         (["--config", "x.toml", "--listen", "127.0.0.1:0"], "command line: --config stands alone"),
         (["--config", "/nowhere/x.toml"], "/nowhere/x.toml: cannot be read"),
         ([], "command line: there is nothing to take frames from; give --listen or --serial."),
+        (
+            ["--listen", "127.0.0.1:0", "--daemon", "127.0.0.1:9"],
+            "command line: --daemon must be a socket of this machine",
+        ),
+        (["--listen", "127.0.0.1:0", "--daemon", "tls://d:1"], "command line: a daemon on another machine needs"),
+        (["enroll"], "Missing argument 'INVITATION'"),
         (["--listen", "here"], "command line: --listen must be an address"),
         (["--verbose"], "No such option"),
     ],
@@ -141,7 +147,7 @@ def test_address_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         host, port = taken.getsockname()
         address = f"{host}:{port}"
-        result = attempt("--listen", address, "--daemon", "127.0.0.1:9")
+        result = attempt("--listen", address, "--daemon", "unix:/nowhere/s")
     assert result.returncode == 1
     assert result.stderr.startswith(f"The gateway cannot listen on {address} (")
     assert "Traceback" not in result.stderr

@@ -208,7 +208,7 @@ def reports_of_the_binding(rows: list[Sample], windows: int) -> dict[int, bytes]
 
 
 async def test_a_node_process_a_simulated_node_and_the_binding_report_the_same_bytes(tmp_path: Path) -> None:
-    windows = 100
+    windows = 60  # the binding's node holds all of them until it is asked
     rows = samples(windows)
     expected = reports_of_the_binding(rows, windows)
     assert sorted(expected) == list(range(1, windows + 1))
@@ -365,6 +365,7 @@ async def test_a_thousand_nodes_connect_and_report(tmp_path: Path, links: tuple[
         ),
         (("--gateway", "127.0.0.1:1", "--window", "5"), "--window: a window lasts 10 to 600 seconds."),
         (("--gateway", "127.0.0.1:1", "--samples", "/nowhere"), "The samples in /nowhere cannot be read"),
+        (("--gateway", "127.0.0.1:1", "--flash", "/nowhere/flash"), "The flash in /nowhere/flash cannot be opened"),
         (("--gateway", "127.0.0.1:1", "--boot", "xyz"), "--boot has to be a whole number"),
         (("--gateway", "127.0.0.1:1", "--samples", "-", "--rate", "0"), "--rate has to be a number above zero"),
         (("--colour",), "There is no option --colour; --help names them all."),
@@ -379,6 +380,34 @@ async def test_wrong_usage_gets_one_sentence_and_exit_code_2(arguments: tuple[st
     output, errors = await asyncio.wait_for(node.communicate(), 5)
     assert (node.returncode, output, errors.decode().count("\n")) == (2, b"", 1)
     assert errors.decode().startswith(f"attune-node: {says}")
+
+
+async def test_a_flash_is_of_one_node_and_one_process(tmp_path: Path) -> None:
+    flash = tmp_path / "flash"
+    given = ["--gateway", "127.0.0.1:1", "--sensors", "co2", "--flash", str(flash)]
+    node = await start("attune-node", *given, "--id", NODE_ID.hex())
+    assert node.stdout is not None
+    code = await asyncio.wait_for(node.stdout.readline(), 5)
+    second = await start("attune-node", *given, "--id", NODE_ID.hex())
+    _, errors = await asyncio.wait_for(second.communicate(), 5)
+    assert (second.returncode, b"is in use: end the other process first" in errors) == (1, True)
+    node.kill()
+    await node.wait()
+    other = await start("attune-node", *given, "--id", "a1b2c3d4e5f60719")
+    _, errors = await asyncio.wait_for(other.communicate(), 5)
+    assert (other.returncode, b"is not the flash of node 0" in errors) == (2, True)
+    again = await start("attune-node", *given, "--id", NODE_ID.hex())
+    assert again.stdout is not None
+    assert await asyncio.wait_for(again.stdout.readline(), 5) == code
+    again.kill()
+    await again.wait()
+    flash.write_bytes(flash.read_bytes()[:4096] + bytes(range(1, 256)) * 64)
+    broken = await start("attune-node", *given, "--id", NODE_ID.hex())
+    assert broken.stdout is not None
+    # What is no file system is made one: the node has lost everything, its code among it.
+    assert await asyncio.wait_for(broken.stdout.readline(), 5) != code
+    broken.kill()
+    await broken.wait()
 
 
 @pytest.mark.parametrize(

@@ -305,3 +305,8 @@ def unharmed(installation: Installation, good: DialledNode, impostor: Impostor) 
     assert installation.status().nodes >= 1 + len(IMPOSTORS)
     log = installation.log("daemon")
     assert ("Traceback" in log, f"{GATEWAY} went away" in log) == (False, False), log[-3000:]
+
+
+def test_sockets_are_closed_to_others(installation: Installation) -> None:
+    for path in (installation.api_socket, installation.gateway_socket):
+        assert path.stat().st_mode & 0o777 == 0o660

@@ -15,7 +15,7 @@ from attuned.site import Site
 async def served(site: Site, folder: Path) -> "AsyncIterator[admin_pb2_grpc.AdminAsyncStub]":
     """A stub that asks the site through a socket in the folder."""
     server = grpc.aio.server()
-    admin_pb2_grpc.add_AdminServicer_to_server(AdminService(site, LinkService(site.hub)), server)
+    admin_pb2_grpc.add_AdminServicer_to_server(AdminService(site, LinkService(site.hub, site.gateways)), server)
     server.add_insecure_port(f"unix:{folder}/s")
     await server.start()
     async with grpc.aio.insecure_channel(f"unix:{folder}/s") as channel:

@@ -171,8 +171,9 @@ async def commit(site: Site, *windows: Window) -> None:
 
 async def errands(site: Site) -> None:
     """Does what waits to be done, and what follows from it."""
-    while site.errands or site.lessons.errands:
-        await (site.errands if site.errands else site.lessons.errands).next()
+    queues = site.errands, site.lessons.errands, site.updating.deliveries.errands
+    while waiting := [queue for queue in queues if queue]:
+        await waiting[0].next()
 
 
 assert set(SENSORS) <= set(KINDS)

@@ -10,6 +10,7 @@ from pathlib import Path
 from attune_proto.v1 import node_pb2
 from attuned.learning.forgetting import Request
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.summary import NodeSummary
 from attuned.nodes.window import Window
 from attuned.site import Site
 from attuned.store.audit import AuditEntry
@@ -59,6 +60,8 @@ async def history(site: Site, room: str, node: str, days: int, author: str) -> N
         await bulk.days.add_sketch(
             NodeSketch(node, 1, number, day.from_utc_ms, day.to_utc_ms, "another", 60, b"counts")
         )
+        hour = day.from_utc_ms, day.from_utc_ms + 48 * 60_000
+        await bulk.summaries.add(NodeSummary(node, 1, number, *hour, "another", 48, b"\x20\x10", b"means"))
     since = (START + 4 * DAY_MS) // DAY_MS
     event = DriftRow(0, node, day_name(since), "moved", "[]", "[]", 9.0, "open", 0, 0, author, NOW, NOW)
     await site.site_store.drift.save([event])

@@ -11,6 +11,7 @@ from pathlib import Path
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.summary import NodeSummary
 from attuned.nodes.window import Window
 from attuned.store.accuracy import AccuracyDay, RoomRelease
 from attuned.store.audit import AuditEntry, Selection
@@ -62,6 +63,7 @@ FORGOTTEN = AuditEntry(
 )
 DAY = DayRow(A, "2026-09-22", NOON - 36 * HOUR, NOON - 12 * HOUR, "00" * 8, "{}")
 SKETCH = NodeSketch(B, 7, 3, NOON, NOON + HOUR, "00" * 8, 60, bytes(range(64)))
+SUMMARY = NodeSummary(A, 7, 0, NOON - HOUR, NOON - HOUR + 48 * 60_000, "00" * 8, 48, b"\x20\x10", bytes(4))
 FACTS = {A: '{"node": "a1b2c3d400000001"}'}
 
 
@@ -96,6 +98,7 @@ async def _learn(site: SiteStore, windows: WindowStore) -> None:
         await audit.write(FORGOTTEN)
     await windows.days.add(DAY.day, [DAY])
     await windows.days.add_sketch(SKETCH)
+    await windows.summaries.add(SUMMARY)
 
 
 if __name__ == "__main__":

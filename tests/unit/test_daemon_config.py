@@ -36,7 +36,7 @@ BAD = [
     ),
     (
         SITE + "[mqqt]",
-        "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, retraining, api, clock",
+        "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, retraining, updates, api",
     ),
     (SITE + "[mqtt]\nport = 0", "key mqtt.port is not right; write a port from 1 to 65535, such as port = 1883."),
     (SITE + '[mqtt]\nport = "many"', "key mqtt.port is not right; write a port from 1 to 65535"),
@@ -51,7 +51,15 @@ BAD = [
     ),
     (SITE + '[gateways]\nlisten = ["unix:here"]', "key gateways.listen[0] is not right"),
     (SITE + f'[gateways]\nlisten = ["unix:/{"x" * 107}"]', "key gateways.listen[0] is not right"),
-    (SITE + '[gateways]\nlisten = ["127.0.0.1:70000"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["127.0.0.1:7000"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["tls://0.0.0.0"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["tls://0.0.0.0:0"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["tls://0.0.0.0:65535"]', "key gateways.listen[0] is not right"),
+    (SITE + '[gateways]\nlisten = ["tls://a b:7443"]', "key gateways.listen[0] is not right"),
+    (
+        SITE + '[gateways]\nlisten = ["tls://0.0.0.0:7443", "tls://[::]:7445"]',
+        "gateways.listen has more than one address for TLS; write one",
+    ),
     (SITE + f'[api]\nsocket = "/{"x" * 107}"', "key api.socket is not right; write a path of at most 107 bytes"),
     (
         SITE + '[clock]\nstart = "soon"',
@@ -117,6 +125,21 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         load(tmp_path / "latin.toml")
 
 
+@pytest.mark.parametrize(
+    ("listen", "expected"),
+    [
+        ('["unix:/run/s"]', None),
+        ('["unix:/run/s", "tls://0.0.0.0:7443"]', ("0.0.0.0", 7443)),  # noqa: S104 (read, not bound)
+        ('["tls://[::]:65534"]', ("[::]", 65534)),
+        ('["tls://attune.lan:1"]', ("attune.lan", 1)),
+    ],
+)
+def test_where_gateways_of_other_machines_attach(tmp_path: Path, listen: str, expected: tuple[str, int] | None) -> None:
+    path = tmp_path / "attuned.toml"
+    path.write_text(SITE + f"[gateways]\nlisten = {listen}")
+    assert load(path).gateways.tls_port == expected
+
+
 def test_the_example_loads() -> None:
     settings = load(EXAMPLE)
     assert settings.site.name == "townhall"
@@ -146,6 +169,7 @@ def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path) -> None:
         "gateways": bare.gateways,
         "api": bare.api,
         "retraining": bare.retraining,
+        "updates": bare.updates,
         "rooms": bare.rooms[0],
         "nodes": NodeSettings(id="a1b2c3d4e5f60708"),
     }

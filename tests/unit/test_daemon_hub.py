@@ -13,6 +13,7 @@ from attuned.nodes.hub import Hub
 from attuned.nodes.press import Press
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.summary import NodeSummary
 from attuned.nodes.ties import Ties
 from attuned.nodes.trust import STRANGER_LIMIT, Newcomer
 from attuned.nodes.window import Window
@@ -46,7 +47,7 @@ class Listener:
     def on_window(self, conversation: Conversation, window: Window, *, eager: bool) -> None:
         self.windows.append((window, eager))
 
-    def on_repeat(self, conversation: Conversation) -> None:
+    def on_repeat(self, conversation: Conversation, boot: int) -> None:
         self.heard.append("repeat")
 
     def on_hello(self, conversation: Conversation) -> None:
@@ -64,8 +65,14 @@ class Listener:
     def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
         self.heard.append("sketch")
 
+    def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None:
+        self.heard.append("summary")
+
     def on_health(self, conversation: Conversation) -> None:
         self.heard.append("health")
+
+    def on_running(self, conversation: Conversation, *, fresh: bool) -> None:
+        self.heard.append("fresh running" if fresh else "running")
 
     def on_newcomer(self, newcomer: Newcomer) -> None:
         self.heard.append("newcomer")
@@ -296,6 +303,20 @@ def test_what_gateway_and_node_count_is_shown_together() -> None:
     assert world.listener.heard == ["hello", "health"]
     world.hub.link_stats(world.gateway, link_pb2.LinkStats(link=1, damaged=2**40))
     assert world.hub.bad_frames(world.hub.conversations[A]) == 2**32 - 1
+
+
+@pytest.mark.parametrize("tag", [b"", bytes(16), b"\xff" * 16])
+def test_what_is_in_the_clear_is_not_taken(tag: bytes) -> None:
+    """A sound report in every kind of frame, sealed with nothing, at both places where a text may begin."""
+    world = World()
+    world.greet()
+    text = node_pb2.NodeMessage(report=report(1, 60)).SerializeToString() + tag
+    for kind in range(256):
+        for counter in (b"", b"\xf0\0\0\0"):
+            world.hub.frame(world.gateway, 1, bytes([kind]) + bytes.fromhex(A)[:4] + counter + text)
+    assert world.listener.windows == []
+    world.say(report(1, 60))
+    assert len(world.listener.windows) == 1
 
 
 @given(st.lists(st.binary(max_size=40), max_size=10), st.lists(st.binary(max_size=60), max_size=10))

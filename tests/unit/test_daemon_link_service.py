@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,34 @@ import grpc
 import grpc.aio
 import pytest
 from attune_proto.v1 import link_pb2, link_pb2_grpc, node_pb2
+from attuned.clock import Clock
+from attuned.errors import RequestError
+from attuned.nodes import link_service
 from attuned.nodes.hub import Hub
-from attuned.nodes.link_service import BATCH_FRAMES, OUTGOING_LIMIT, AttachedGateway, LinkService
+from attuned.nodes.link_service import BATCH_FRAMES, OUTGOING_LIMIT, AttachedGateway, LinkService, Pass
 from daemon_world import A, FakeClock, hello, report, trust_of, wrapped
 from node_side import NodeSide
 from test_daemon_hub import Listener
+
+
+@dataclass
+class Doorkeeper:
+    """Lets everybody in who comes over a socket, but for one name."""
+
+    clock: Clock = field(default_factory=FakeClock)
+
+    def admit(self, pem: bytes) -> Pass:
+        raise AssertionError("nobody has a certificate here")
+
+    def check_local(self, name: str) -> None:
+        if name == "elsewhere":
+            raise RequestError("It is elsewhere: take another name.")
+
+    def came(self, name: str, expires_utc_ms: int) -> None:
+        raise AssertionError("nobody has a certificate here")
+
+    def left(self, name: str, heard_utc_ms: int) -> None:
+        raise AssertionError("nobody has a certificate here")
 
 
 class Service:
@@ -23,7 +47,7 @@ class Service:
     def __init__(self) -> None:
         self.listener = Listener()
         self.hub = Hub(FakeClock(), {A: "r"}, {}, {}, self.listener, trust=trust_of(A))
-        self.links = LinkService(self.hub)
+        self.links = LinkService(self.hub, Doorkeeper())
         self.node = NodeSide(bytes.fromhex(A), self.hub.trust.own.public[0])
 
     @contextlib.asynccontextmanager
@@ -43,6 +67,11 @@ def frames_of(link: int, *frames: bytes) -> link_pb2.GatewayBatch:
 
 def batch(name: str = "", **more: object) -> link_pb2.GatewayBatch:
     return link_pb2.GatewayBatch(hello=link_pb2.GatewayHello(name=name), **more)  # type: ignore[arg-type]
+
+
+async def read_to_end(call: Any) -> None:
+    while await call.read() != grpc.aio.EOF:
+        pass
 
 
 async def test_a_gateway_brings_links_and_frames_and_takes_answers(tmp_path: Path) -> None:
@@ -76,6 +105,55 @@ async def test_a_stream_that_does_not_say_who_it_is_is_refused(tmp_path: Path) -
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+async def test_a_name_of_an_enrolled_gateway_is_refused_on_this_machine(tmp_path: Path) -> None:
+    service = Service()
+    async with service.stub(tmp_path) as stub:
+        call = stub.Attach(timeout=10)
+        await call.write(batch("elsewhere"))
+        with pytest.raises(grpc.aio.AioRpcError, match="take another name") as caught:
+            await call.read()
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert service.links.gateways == {}
+
+
+async def test_a_stream_is_ended_with_a_sentence_and_takes_nothing_more(tmp_path: Path) -> None:
+    service = Service()
+    async with service.stub(tmp_path) as stub:
+        call = stub.Attach()
+        await call.write(batch("north", links_up=[link_pb2.LinkUp(link=1)]))
+        await call.read()
+        gateway = service.links.gateways["north"]
+        assert service.links.drop("north", "It is over.")
+        assert not service.links.drop("south", "It is over.")
+        await call.write(link_pb2.GatewayBatch(links_up=[link_pb2.LinkUp(link=2)]))
+        with pytest.raises(grpc.aio.AioRpcError, match="It is over"):
+            await call.read()
+    assert service.links.gateways == {}
+    assert (gateway, 2) not in service.hub._links
+
+
+async def test_a_stream_that_nobody_reads_is_ended_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_service, "LAST_WORD_S", 0.1)
+    service = Service()
+    async with service.stub(tmp_path) as stub:
+        call = stub.Attach()
+        await call.write(batch("north", links_up=[link_pb2.LinkUp(link=1)]))
+        await call.read()
+        gateway = service.links.gateways["north"]
+        detached = asyncio.Event()
+        service.links._detach = lambda gateway: detached.set()  # type: ignore[method-assign]
+        # Far more than the flow control of a stream lets through.
+        for _ in range(OUTGOING_LIMIT // 2):
+            gateway.send(1, bytes(1024))
+        await asyncio.sleep(0.2)
+        service.links.drop("north", "It is over.")
+        assert service.links.gateways == {}
+        async with asyncio.timeout(5):
+            await detached.wait()
+
+
 async def test_a_gateway_that_attaches_again_takes_the_place_of_its_old_stream(tmp_path: Path) -> None:
     service = Service()
     async with service.stub(tmp_path) as stub:
@@ -84,7 +162,9 @@ async def test_a_gateway_that_attaches_again_takes_the_place_of_its_old_stream(t
         await old.read()
         await new.write(batch("north", links_up=[link_pb2.LinkUp(link=1)]))
         await new.read()
-        old.cancel()
+        with pytest.raises(grpc.aio.AioRpcError, match="Another gateway has attached as north") as caught:
+            await read_to_end(old)
+        assert caught.value.code() is grpc.StatusCode.ABORTED
         node = service.node
         await new.write(frames_of(1, node.begin()))
         node.finish((await new.read()).frames[0].data)

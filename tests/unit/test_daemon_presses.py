@@ -1,55 +1,39 @@
 """A node's button: a press makes one label, however often it is sent, and what cannot be a label says why."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attune_proto.v1 import node_pb2
 from attuned.nodes.conversation import PAST_MS, Conversation
 from attuned.site import Site
 from attuned.store.site import LabelRow
-from daemon_world import (
-    HOUR,
-    MINUTE,
-    NOON,
-    A,
-    FakeClock,
-    FakeGateway,
-    commit,
-    errands,
-    hear,
-    hello,
-    opened_site,
-    trust_all,
-    window,
-)
+from daemon_world import HOUR, MINUTE, NOON, A, FakeClock, commit, errands, hello, opened_site, trust_all, window
 from hypothesis import given
 from hypothesis import strategies as st
+from site_world import HeardSite
 
 STRANGER = "c1b2c3d400000003"
 
 
-class Room:
+class Room(HeardSite):
     """A site whose node A said hello at noon, 100 s after its start."""
 
     def __init__(self, site: Site, clock: FakeClock) -> None:
-        self.site, self.clock, self.gateway = site, clock, FakeGateway()
+        super().__init__(site, clock)
         self.flushed = 0
-        site.labels._flush = self._flush
-        site.hub.link_up(self.gateway, 1)
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
         self.flushed += 1
 
-    async def greet(self, node: str = A, boot: int = 1) -> None:
-        hear(self.site.hub, self.gateway, hello(node, boot), node)
-        hear(self.site.hub, self.gateway, node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000), node)
-        await errands(self.site)
+    async def greet(self, node: str = A, boot: int = 1, **more: Any) -> None:
+        await super().greet(node, boot, **more)
         self.gateway.take()
 
     async def press(self, tick_ms: int, class_index: int = 1, number: int = 1, node: str = A) -> list[tuple[int, int]]:
         """(boot, press) of what was acknowledged."""
         button = node_pb2.Button(press=number, class_index=class_index, tick_ms=tick_ms)
-        hear(self.site.hub, self.gateway, button, node)
+        self.hear(button, node)
         await errands(self.site)
         acks = [message.button_ack for _, _, message in self.gateway.take() if message.HasField("button_ack")]
         return [(ack.boot, ack.press) for ack in acks]
@@ -88,7 +72,7 @@ async def test_the_room_learns_from_a_press_as_from_any_label(room: Room) -> Non
     room.clock.now = NOON + 15 * MINUTE
     room.gateway.take()
     button = node_pb2.Button(press=1, class_index=0, tick_ms=100_000 + 15 * MINUTE)
-    hear(room.site.hub, room.gateway, button)
+    room.hear(button)
     await errands(room.site)
     part = next(message.label for _, _, message in room.gateway.take() if message.HasField("label"))
     assert (part.number, part.class_index, part.weight) == (1, 0, 256)
@@ -118,7 +102,7 @@ async def test_presses_that_wait_for_the_disk_are_stored_once(room: Room) -> Non
     await room.greet()
     button = node_pb2.Button(press=1, class_index=1, tick_ms=100_000)
     for _ in range(1000):
-        hear(room.site.hub, room.gateway, button)
+        room.hear(button)
     assert len(room.site.errands) == 1
     await errands(room.site)
     assert len(await room.labels()) == 1
@@ -135,7 +119,7 @@ async def test_a_press_in_no_room_counts_for_nothing(room: Room) -> None:
 
 
 async def test_a_press_without_a_clock_waits_for_one(room: Room) -> None:
-    hear(room.site.hub, room.gateway, hello())
+    room.hear(hello())
     assert await room.press(100_000) == []
     assert await room.labels() == []
     assert room.node().last_refusal == "a press of its button before its clock was known: it comes again"
@@ -178,7 +162,7 @@ async def test_a_clock_that_is_a_little_ahead_labels_nothing_that_is_to_come(roo
 async def test_presses_that_a_node_had_to_drop_are_told(room: Room) -> None:
     await room.greet()
     for dropped in (2, 2, 5, 1):  # the last after a restart
-        hear(room.site.hub, room.gateway, node_pb2.Health(dropped_presses=dropped))
+        room.hear(node_pb2.Health(dropped_presses=dropped))
     assert room.node().refused == 2 + 3 + 1
     assert room.node().last_refusal == "1 presses of its button made room for newer ones before anybody took them"
 

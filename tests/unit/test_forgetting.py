@@ -19,6 +19,7 @@ from attuned.store.days import DayRow
 from attuned.store.releases import FORGOTTEN
 from attuned.store.site import LabelRow
 from attuned.store.windows import WindowStore
+from attuned.updates.delivery import Course, Delivery, Signed, Stage
 from daemon_world import errands, window
 from forget_world import AUTHOR, MARK, NOW, A, B, bytes_of, filled, forget, history, lived, running
 from release_world import DAY_MS, START, Days
@@ -50,6 +51,23 @@ def marked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(marked_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(marked_once, tmp_path / "store"))
+
+
+@pytest.mark.parametrize(("stage", "then"), [(Stage.SENDING, Stage.FAILED), (Stage.TRIAL, Stage.ENDING)])
+async def test_what_is_on_its_way_to_a_node_goes_too(folder: Path, stage: Stage, then: Stage) -> None:
+    learned = b"what was learned in the room"
+    ((target,),) = rows(folder, "attune.db", "SELECT id FROM releases WHERE node = ?", A)
+    signed = Signed(1, bytes(22) + learned + bytes(64), "", 1, NOW)
+    async with running(folder) as site:
+        delivery = Delivery(A, str(target), 1, stage, "", 0, 0, NOW, "")
+        await site.site_store.deliveries.save(Course(delivery, signed))
+        await site.updating.open()
+        assert learned in bytes_of(folder)
+        await forget(site, room="r")
+        found = site.updating.deliveries.of(A)
+        assert found is not None
+        assert found.stage is then
+    assert learned not in bytes_of(folder)
 
 
 async def test_no_byte_of_a_room_is_left(folder: Path) -> None:

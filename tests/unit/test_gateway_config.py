@@ -7,7 +7,7 @@ from attune_gateway.config import DAEMON, ConfigError, HostPort, SerialSettings,
 
 WHOLE = """
 name = "north-2"
-daemon = "127.0.0.1:7010"
+daemon = "unix:/run/x/g.sock"
 idle_s = 600
 [tcp]
 listen = ["192.0.2.1:7011", "[::1]:7012"]
@@ -24,7 +24,7 @@ def test_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(WHOLE)
     settings = load(path)
-    assert (settings.name, settings.daemon, settings.idle_s) == ("north-2", "127.0.0.1:7010", 600)
+    assert (settings.name, settings.daemon, settings.idle_s) == ("north-2", "unix:/run/x/g.sock", 600)
     assert settings.tcp.listen == (HostPort("192.0.2.1", 7011), HostPort("::1", 7012))
     assert settings.tcp.max_connections == 50
     assert settings.serial[0] == SerialSettings(device="/dev/ttyACM0", baud=9600)
@@ -42,7 +42,7 @@ def test_least_file(tmp_path: Path) -> None:
 
 LISTEN = 'tcp.listen = ["127.0.0.1:0"]\n'
 ADDRESS = """must be an address such as "0.0.0.0:7011" or "[::]:7011", not """
-DAEMON_IS = 'daemon must be a socket of this machine such as "unix:/run/attune/gateway.sock", or a loopback address'
+DAEMON_IS = 'daemon must be a socket of this machine such as "unix:/run/attune/gateway.sock", or beside state an'
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,21 @@ DAEMON_IS = 'daemon must be a socket of this machine such as "unix:/run/attune/g
         ('name = "a b"', "name must be 1 to 64 letters, digits, dots, dashes or underscores, not 'a b'."),
         ('name = ""', "name must be 1 to 64 letters"),
         ('daemon = "192.0.2.1:7010"', DAEMON_IS),
+        ('daemon = "127.0.0.1:7010"', DAEMON_IS),
+        ('daemon = "tls://here"', DAEMON_IS),
         ('daemon = "unix:relative"', DAEMON_IS),
+        (
+            'daemon = "tls://d.lan:7443"',
+            "a daemon on another machine needs the folder of `attune-gateway enroll` as state",
+        ),
+        ('state = "s"\nname = "n"', "the name of an enrolled gateway is the one of its invitation; leave name out."),
+        ('state = "s"\ndaemon = "unix:/s"', "state is for a daemon on another machine; leave state or daemon out."),
+        ("state = 7", 'state must be the folder of `attune-gateway enroll`, such as "/var/lib/attune-gateway", not 7.'),
         (f'daemon = "unix:/{"x" * 107}"', DAEMON_IS),
         ("daemon = 7010", DAEMON_IS),
         ("idle_s = 59", "idle_s must be a whole number of seconds from 60 to 86400, not 59."),
         ('idle_s = "600"', "idle_s must be a whole number of seconds from 60 to 86400, not '600'."),
-        ("port = 1", "port is not a setting; write one of name, daemon, idle_s, tcp, serial."),
+        ("port = 1", "port is not a setting; write one of name, daemon, state, idle_s, tcp, serial."),
         ("serial = 1", "serial must be a list of tables, each begun by [[serial]], not 1."),
         ("serial = [1]", "serial[0] must be a table of settings, begun by [[serial]], not 1."),
         ("[[serial]]\nbaud = 9600", "serial[0].device is missing; it must be a path such as"),
@@ -117,6 +126,12 @@ def test_file_that_is_not_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="is not TOML"):
         load(path)
+
+
+def test_the_folder_of_an_enrolment_stands_alone_or_beside_where_the_daemon_has_moved() -> None:
+    assert from_flags(None, None, ["127.0.0.1:0"], [], "/s").state == Path("/s")
+    moved = from_flags(None, "tls://[2001:db8::1]:7443", ["127.0.0.1:0"], [], "/s")
+    assert (moved.state, moved.daemon) == (Path("/s"), "tls://[2001:db8::1]:7443")
 
 
 def test_flags() -> None:

@@ -1,11 +1,13 @@
-"""A gateway that does what it likes with frames, by seeds: nothing is taken that was not said, and all recovers."""
+"""A gateway that does what it likes with frames, by seeds: nothing is taken that was not said, and all recovers.
+
+Updates go through it as well: a node runs nothing that was not signed for it, with a number above all before."""
 
 import random
-from collections.abc import Sequence
 
 import pytest
-from attuned.nodes.frames import call
 from daemon_world import A, FakeClock
+from hostile import Hostile
+from hostile_updates import Updates
 from wire_world import Daemon, Wire, new_node, owned
 
 QUICK, SLOW = 1_000, 10_000
@@ -17,44 +19,6 @@ STEPS = 12
 # Longest time in seconds that a node may need to recover over a good wire: the longest pause between two tries is
 # five minutes, and the first two may be those of a handshake and of a hello.
 RECOVERY_S = 1_200
-
-
-class Hostile:
-    """Drops, delays, repeats, changes about, flips, splices and makes up frames; remembers all that it has seen."""
-
-    def __init__(self, draw: random.Random) -> None:
-        self._draw = draw
-        self._seen: list[bytes] = []
-        self._held: list[bytes] = []
-        self._what = draw.sample(["drop", "hold", "repeat", "flip", "splice", "old", "call", "cut"], draw.randint(1, 5))
-
-    def __call__(self, frames: Sequence[bytes], _: random.Random) -> list[bytes]:
-        out: list[bytes] = []
-        for frame in frames:
-            self._seen.append(frame)
-            out += self._meddled(frame) if self._draw.random() < 0.4 else [frame]
-        if self._held and self._draw.random() < 0.3:
-            out += self._held
-            self._held = []
-            self._draw.shuffle(out)
-        return out
-
-    def _meddled(self, frame: bytes) -> list[bytes]:
-        what, place = self._draw.choice(self._what), self._draw.randrange(len(frame))
-        if what == "hold":
-            self._held.append(frame)
-        flipped = bytes([frame[place] ^ 1 << self._draw.randrange(8)])
-        made: dict[str, list[bytes]] = {
-            "drop": [],
-            "hold": [],
-            "repeat": [frame] * 3,
-            "flip": [frame[:place] + flipped + frame[place + 1 :]],
-            "splice": [frame[:place] + self._draw.choice(self._seen)[place:]],
-            "old": [frame, self._draw.choice(self._seen)],
-            "call": [frame, call(HINT, commission=self._draw.random() < 0.5)],
-            "cut": [frame[:place]],
-        }
-        return made[what]
 
 
 def begun(draw: random.Random) -> Wire:
@@ -69,7 +33,8 @@ def begun(draw: random.Random) -> Wire:
 def run(seed: int) -> None:
     draw = random.Random(seed)
     wire = begun(draw)
-    wire.meddling = Hostile(draw)
+    wire.meddling = Hostile(draw, HINT)
+    updates = Updates(wire, draw)
     wire.connect()
     for _ in range(STEPS):
         if draw.random() < 0.15:
@@ -77,7 +42,9 @@ def run(seed: int) -> None:
         if draw.random() < 0.1:
             wire.daemon.restart()
             wire.daemon.hub.link_up(wire, 1)
+        updates.meddle()
         wire.live(30, step_s=10)
+        updates.check()
     check(wire)
     # The link goes bad with them: what the hostile gateway held back is gone, and a good one takes its place.
     wire.meddling = lambda frames, _: frames

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from attune_proto.v1 import admin_pb2, node_pb2
+from attune_proto.v1 import admin_pb2
 from attuned.api.admin import AdminService
 from attuned.api.answers import Context
 from attuned.learning.accuracy import LEAST_DAYS, Accuracy, accuracy
@@ -17,23 +17,10 @@ from attuned.site import Site
 from attuned.store.accuracy import AccuracyDay, RoomRelease
 from attuned.store.beliefs import SaidRow
 from attuned.store.site import LabelRow
-from daemon_world import (
-    HOUR,
-    MINUTE,
-    NOON,
-    A,
-    B,
-    FakeClock,
-    FakeGateway,
-    commit,
-    errands,
-    hear,
-    hello,
-    opened_site,
-    window,
-)
+from daemon_world import HOUR, MINUTE, NOON, A, B, FakeClock, commit, errands, opened_site, window
 from hypothesis import given
 from hypothesis import strategies as st
+from site_world import HeardSite
 
 UNKNOWN, FREE, OCCUPIED = 0, 1, 2
 TODAY = NOON // DAY_MS
@@ -227,29 +214,17 @@ def test_days_of_several_rooms_add_up() -> None:
 # On a site with a store.
 
 
-async def at_work(folder: Path) -> tuple[Site, FakeClock]:
+async def at_work(folder: Path) -> HeardSite:
     """Two hours of a room: an hour that looks free, and one that looks in use; a window a minute, each in time."""
     clock = FakeClock()
-    site = await opened_site(folder, clock, {"r": [A], "s": [B]})
-    await errands(site)
-
-    async def flush() -> None:
-        pass
-
-    site.commits.flush = flush  # type: ignore[method-assign]
-    site.labels._flush = flush
-    await greet(site, hello())
+    heard = HeardSite(await opened_site(folder, clock, {"r": [A], "s": [B]}), clock)
+    heard.site.commits.flush = heard.flush  # type: ignore[method-assign]
+    await errands(heard.site)
+    await heard.greet()
     for minute in range(1, 121):
         clock.now = NOON + minute * MINUTE
-        await commit(site, window(minute, clock.now, 4.0 if minute > 60 else -4.0))
-    return site, clock
-
-
-async def greet(site: Site, message: node_pb2.Hello) -> None:
-    gateway = FakeGateway()
-    site.hub.link_up(gateway, 1)
-    hear(site.hub, gateway, message)
-    await errands(site)
+        await commit(heard.site, window(minute, clock.now, 4.0 if minute > 60 else -4.0))
+    return heard
 
 
 async def tell(site: Site, first: int, last: int, class_name: str) -> None:
@@ -258,7 +233,8 @@ async def tell(site: Site, first: int, last: int, class_name: str) -> None:
 
 
 async def test_labels_are_held_against_what_was_said(tmp_path: Path) -> None:
-    site, clock = await at_work(tmp_path)
+    heard = await at_work(tmp_path)
+    site, clock = heard.site, heard.clock
     assert site.accuracy.room("r")[0].days == 0
     clock.now = NOON + 121 * MINUTE
     # The room was free for the second half hour of what looked like use.
@@ -287,7 +263,8 @@ async def test_labels_are_held_against_what_was_said(tmp_path: Path) -> None:
 
 
 async def test_figures_last_and_are_caught_up_with(tmp_path: Path) -> None:
-    site, clock = await at_work(tmp_path)
+    heard = await at_work(tmp_path)
+    site, clock = heard.site, heard.clock
     clock.now += MINUTE
     await tell(site, 10, 60, "free")
     before = site.accuracy.room("r")
@@ -302,11 +279,12 @@ async def test_figures_last_and_are_caught_up_with(tmp_path: Path) -> None:
 
 
 async def test_a_new_release_begins_without_figures(tmp_path: Path) -> None:
-    site, clock = await at_work(tmp_path)
+    heard = await at_work(tmp_path)
+    site, clock = heard.site, heard.clock
     clock.now += MINUTE
     await tell(site, 10, 60, "free")
     first = site.accuracy.room("r")[0].release
-    await greet(site, hello(boot=2, release=b"\x0f" * 16))
+    await heard.greet(boot=2, release=b"\x0f" * 16)
     present, before = site.accuracy.room("r")
     assert (present.release != first, present.days, before.release, before.days) == (True, 0, first, 1)
     assert (await site.accuracy.whole(["r", "s"])).days == 0
@@ -315,7 +293,7 @@ async def test_a_new_release_begins_without_figures(tmp_path: Path) -> None:
 
 
 async def test_a_room_without_labels_costs_and_says_nothing(tmp_path: Path) -> None:
-    site, _ = await at_work(tmp_path)
+    site = (await at_work(tmp_path)).site
     await site.accuracy.refresh("s")
     assert list(site.accuracy.room("s")) == [Accuracy()]
     assert await site.site_store.accuracy.days() == []
@@ -323,8 +301,9 @@ async def test_a_room_without_labels_costs_and_says_nothing(tmp_path: Path) -> N
 
 
 async def test_the_command_line_is_told(tmp_path: Path) -> None:
-    site, clock = await at_work(tmp_path)
-    admin, context = AdminService(site, LinkService(site.hub)), cast(Context, None)
+    heard = await at_work(tmp_path)
+    site, clock = heard.site, heard.clock
+    admin, context = AdminService(site, LinkService(site.hub, site.gateways)), cast(Context, None)
     empty = await admin.GetStatus(admin_pb2.GetStatusRequest(), context)
     assert (empty.accuracy, empty.rooms_judged) == (admin_pb2.Accuracy(), 0)
     clock.now += MINUTE

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from attune_proto.v1 import node_pb2
 from attuned.updates import signer
 from attuned.updates.envelope import EnvelopeError, Kind
 from attuned.updates.signer import CHAIN_FILE, KEY_FILE, SignerError, create, read_chain, read_key, rotate
-from attuned.updates.signing import Signer, SigningError
+from attuned.updates.signing import NumberPassedError, Signer, SigningError
 from attuned.updates.statements import STATEMENT_SIZE, Chain, statement
 from hypothesis import given
 from hypothesis import strategies as st
@@ -202,7 +203,7 @@ def test_the_process_signs_updates_and_nothing_else(process: Signer) -> None:
     async def scenario() -> None:
         keys = await process.keys()
         made = world.made(Kind.HEAD)
-        envelope = await process.sign(made.update)
+        envelope = await process.sign(made.update, keys.last)
         node = UpdatingNode(keys.last, world.NODE.digest, world.base(), world.HIGHEST)
         assert node.take(envelope)[0] is Verdict.OK
         message = made.update.message
@@ -264,3 +265,34 @@ def test_the_process_holds_nothing_that_it_does_not_need() -> None:
     loaded = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True).stdout.split()
     assert {"attuned", "cryptography"} <= set(loaded)
     assert not {"attune_core", "attune_proto", "google", "grpc", "numpy", "pydantic"} & set(loaded)
+
+
+def test_no_node_gets_two_updates_with_one_number(process: Signer) -> None:
+    async def scenario() -> None:
+        key = (await process.keys()).last
+        update = world.made(Kind.HEAD).update
+        assert await process.sign(update, key) == await process.sign(update, key)
+        for sequence in (update.sequence, update.sequence - 1):
+            with pytest.raises(NumberPassedError) as passed:
+                await process.sign(replace(update, sequence=sequence, payload=b"other"), key)
+            assert passed.value.highest == update.sequence
+        await process.sign(replace(update, sequence=update.sequence + 1, payload=b"other"), key)
+        with pytest.raises(SigningError, match="newer key"):
+            await process.sign(replace(update, sequence=update.sequence + 2), world.signing_key(7).public)
+
+    asyncio.run(scenario())
+
+
+UNIT = Path(__file__).parents[2] / "packaging" / "attune-signer.service"
+
+
+def test_the_unit_starts_what_there_is_and_lets_it_do_nothing_else() -> None:
+    lines = UNIT.read_text().replace("\\\n", " ").splitlines()
+    (command,) = [line.partition("=")[2].split() for line in lines if line.startswith("ExecStart=")]
+    asked = signer._arguments(command[1:])
+    assert (asked.command, asked.key.name, asked.chain.name) == ("serve", KEY_FILE, CHAIN_FILE)
+    assert (asked.numbers.name, asked.socket.name) == (signer.NUMBERS_FILE, "signer.sock")
+    assert f"LoadCredential={KEY_FILE}:/etc/attune/signing/{KEY_FILE}" in lines
+    judged = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(UNIT)]
+    # Tenths: the services of this project stay at 2.0.
+    assert subprocess.run(judged, capture_output=True, check=False).returncode == 0

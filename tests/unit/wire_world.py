@@ -15,6 +15,7 @@ from attuned.nodes.hub import Hub
 from attuned.nodes.own_keys import OwnKeys
 from attuned.nodes.press import Press
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.summary import NodeSummary
 from attuned.nodes.trust import Newcomer, Trust
 from attuned.nodes.trusted import CodeRow, TrustedNode
 from attuned.nodes.window import Window
@@ -68,17 +69,20 @@ class Daemon:
     def on_window(self, conversation: Conversation, window: Window, *, eager: bool) -> None:
         self.windows.append(window)
         conversation.committed(window)
-        self.on_repeat(conversation)
+        self.on_repeat(conversation, window.boot)
 
-    def on_repeat(self, conversation: Conversation) -> None:
-        self.hub.send(conversation, conversation.acknowledgement())
+    def on_repeat(self, conversation: Conversation, boot: int) -> None:
+        self.hub.send(conversation, conversation.acknowledgement(boot))
 
     def on_hello(self, conversation: Conversation) -> None: ...
     def on_tie(self, conversation: Conversation, tie: Tie) -> None: ...
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None: ...
     def on_press(self, conversation: Conversation, press: Press) -> None: ...
     def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None: ...
+
+    def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None: ...
     def on_health(self, conversation: Conversation) -> None: ...
+    def on_running(self, conversation: Conversation, *, fresh: bool) -> None: ...
 
 
 @dataclass(eq=False)

@@ -51,6 +51,7 @@ class AdminService(LabelCalls, ReleaseCalls, ForgettingCalls):
             store=site.commits.trouble,
             windows=sum(conversation.windows for conversation in conversations),
             windows_lost=sum(conversation.windows_lost for conversation in conversations),
+            windows_summarised=sum(conversation.summarised for conversation in conversations),
             refused=sum(conversation.refused for conversation in conversations),
             labels=site.labels.count,
             mqtt_messages=publisher.acknowledged if publisher else 0,

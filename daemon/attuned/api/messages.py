@@ -80,6 +80,7 @@ def node(hub: Hub, trusted: TrustedNode | None, conversation: Conversation) -> a
         last_heard_utc_ms=conversation.last_heard_utc_ms,
         windows=conversation.windows,
         windows_lost=conversation.windows_lost,
+        windows_summarised=conversation.summarised,
         refused=conversation.refused,
         last_refusal=conversation.last_refusal,
         label_windows=conversation.label_windows,

@@ -17,7 +17,7 @@ class Announcing:
     def __init__(self, site: str, publisher: Publisher | None) -> None:
         self._site = site
         self._publisher = publisher
-        self._looks: dict[str, tuple[bool, int, int]] = {}
+        self._looks: dict[str, tuple[bool, int, int, int]] = {}
 
     def room(
         self, room: str, belief: Belief, releases: Mapping[str, str], *, taught: bool, arrived: float | None
@@ -54,7 +54,7 @@ class Announcing:
     def changes(self, hub: Hub) -> None:
         """Says again how a node is if that has changed by itself; a health message says so at once."""
         for conversation in hub.conversations.values():
-            looks = (hub.online(conversation), conversation.refused, conversation.windows_lost)
+            looks = (hub.online(conversation), conversation.refused, conversation.windows_lost, conversation.summarised)
             if self._looks.get(conversation.node) != looks:
                 self._looks[conversation.node] = looks
                 self.health(conversation, online=looks[0])
@@ -68,6 +68,7 @@ def _health(conversation: Conversation, *, online: bool) -> dict[str, object]:
         "firmware": facts.firmware if facts else "",
         "release": facts.release if facts else "",
         "windows_lost": conversation.windows_lost,
+        "windows_summarised": conversation.summarised,
         "refused": conversation.refused,
         "backlog": health.backlog,
         "battery_mv": health.battery_mv or None,

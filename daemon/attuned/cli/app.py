@@ -13,6 +13,7 @@ import attuned
 from attuned.cli import (
     drift,
     forget,
+    gateway,
     label,
     label_ask,
     label_check,
@@ -22,6 +23,7 @@ from attuned.cli import (
     output,
     release,
     retrain,
+    rollout,
     rooms,
     status,
 )
@@ -39,6 +41,7 @@ app.command("status")(status.status)
 app.command("rooms")(rooms.rooms)
 app.command("nodes")(nodes.nodes)
 app.add_typer(node.app, name="node")
+app.add_typer(gateway.app, name="gateway")
 label.app.command("import")(label_import.import_labels)
 label.app.command("check")(label_check.check_labels)
 label.app.command("ask")(label_ask.ask_labels)
@@ -46,6 +49,7 @@ app.add_typer(label.app, name="label")
 app.add_typer(drift.app, name="drift")
 app.command("retrain")(retrain.retrain)
 app.add_typer(release.app, name="release")
+app.add_typer(rollout.app, name="rollout")
 app.command("forget")(forget.forget)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.

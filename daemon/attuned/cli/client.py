@@ -14,7 +14,7 @@ from attuned.cli.errors import CliError, NotReachableError
 
 if TYPE_CHECKING:
     import grpc
-    from attune_proto.v1 import admin_pb2, admin_pb2_grpc, drift_pb2, drift_pb2_grpc, nodes_pb2, nodes_pb2_grpc
+    from attune_proto.v1 import admin_pb2, drift_pb2, gateways_pb2, nodes_pb2, rollouts_pb2
 
 DEFAULT_SOCKET = "/run/attune/attune.sock"
 # The daemon answers from memory in milliseconds; five seconds means that it hangs.
@@ -39,16 +39,14 @@ _Reply = TypeVar("_Reply")
 class Daemon:
     """The daemon's questions as methods. All of them raise NotReachableError or CliError and nothing of gRPC."""
 
-    def __init__(
-        self,
-        stub: admin_pb2_grpc.AdminStub,
-        path: str,
-        drift: drift_pb2_grpc.DriftStub,
-        nodes: nodes_pb2_grpc.NodesStub,
-    ) -> None:
-        self._stub = stub
-        self._drift = drift
-        self._nodes = nodes
+    def __init__(self, channel: grpc.Channel, path: str) -> None:
+        from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, gateways_pb2_grpc, nodes_pb2_grpc, rollouts_pb2_grpc
+
+        self._stub = admin_pb2_grpc.AdminStub(channel)
+        self._drift = drift_pb2_grpc.DriftStub(channel)
+        self._nodes = nodes_pb2_grpc.NodesStub(channel)
+        self._gateways = gateways_pb2_grpc.GatewaysStub(channel)
+        self._rollouts = rollouts_pb2_grpc.RolloutsStub(channel)
         self._path = path
 
     def status(self) -> admin_pb2.SiteStatus:
@@ -165,6 +163,28 @@ class Daemon:
 
         return self._ask(self._nodes.RotateKey, nodes_pb2.RotateKeyRequest(begin=begin)).waiting_for
 
+    def start_rollout(self, request: rollouts_pb2.StartRolloutRequest) -> rollouts_pb2.Rollout:
+        return self._ask(self._rollouts.StartRollout, request)
+
+    def rollouts(self, limit: int) -> rollouts_pb2.ListRolloutsReply:
+        from attune_proto.v1 import rollouts_pb2
+
+        return self._ask(self._rollouts.ListRollouts, rollouts_pb2.ListRolloutsRequest(limit=limit))
+
+    def rollout(self, number: int) -> rollouts_pb2.Rollout:
+        from attune_proto.v1 import rollouts_pb2
+
+        return self._ask(self._rollouts.ShowRollout, rollouts_pb2.RolloutRequest(number=number))
+
+    def change_rollout(self, request: rollouts_pb2.ChangeRolloutRequest) -> rollouts_pb2.Rollout:
+        return self._ask(self._rollouts.ChangeRollout, request)
+
+    def watch_rollout(self, number: int) -> Iterator[rollouts_pb2.Rollout]:
+        """The rollout now, then each change, until its end; 0 is the newest. Closing the iterator ends the call."""
+        from attune_proto.v1 import rollouts_pb2
+
+        return self._replies(self._rollouts.WatchRollout, rollouts_pb2.RolloutRequest(number=number))
+
     def retrain(self, rooms: Sequence[str], dry_run: bool) -> Iterator[admin_pb2.RetrainReply]:
         """A reply for each room that is done. Closing the iterator ends the work."""
         from attune_proto.v1 import admin_pb2
@@ -199,6 +219,22 @@ class Daemon:
 
         request = admin_pb2.ProveForgottenRequest(ids=ids, wait_ms=UNLEARN_WAIT_MS)
         return self._ask(self._stub.ProveForgotten, request, FORGET_S)
+
+    def invite_gateway(self, name: str, valid_s: int, host: str) -> gateways_pb2.InviteGatewayReply:
+        from attune_proto.v1 import gateways_pb2
+
+        request = gateways_pb2.InviteGatewayRequest(name=name, valid_s=valid_s, host=host)
+        return self._ask(self._gateways.InviteGateway, request)
+
+    def gateways(self) -> gateways_pb2.ListGatewaysReply:
+        from attune_proto.v1 import gateways_pb2
+
+        return self._ask(self._gateways.ListGateways, gateways_pb2.ListGatewaysRequest())
+
+    def revoke_gateway(self, name: str) -> gateways_pb2.RevokeGatewayReply:
+        from attune_proto.v1 import gateways_pb2
+
+        return self._ask(self._gateways.RevokeGateway, gateways_pb2.RevokeGatewayRequest(name=name))
 
     def compare(self, number: str, other: str) -> admin_pb2.ReleasePage:
         from attune_proto.v1 import admin_pb2
@@ -256,12 +292,10 @@ def connect(path: str) -> Iterator[Daemon]:
     # gRPC's own remarks would stand between a person and the one sentence that helps.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
-    from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, nodes_pb2_grpc
 
     options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", REPLY_BYTES)]
     with grpc.insecure_channel(f"unix:{path}", options=options) as channel:
-        drift, nodes = drift_pb2_grpc.DriftStub(channel), nodes_pb2_grpc.NodesStub(channel)
-        yield Daemon(admin_pb2_grpc.AdminStub(channel), path, drift, nodes)
+        yield Daemon(channel, path)
 
 
 def zone_of(status: admin_pb2.SiteStatus) -> ZoneInfo:

@@ -20,7 +20,9 @@ app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 # Between two looks whether the node has come, in seconds.
 LOOK_S = 0.3
 
-_Code = Annotated[str, typer.Argument(metavar="CODE", help="What the node shows; small letters will do.")]
+_Code = Annotated[
+    list[str], typer.Argument(metavar="CODE", help="What the node shows, typed or scanned from its QR code.")
+]
 _Node = Annotated[str, typer.Argument(metavar="NODE", help="16 hex digits.")]
 _Room = Annotated[str, typer.Option("--room", metavar="R", help="The room it stands in.", show_default=False)]
 _Name = Annotated[str, typer.Option("--name", metavar="N", help="A name for people.", show_default=False)]
@@ -51,7 +53,7 @@ def add(
     """Commission a node by the code that it shows, and wait until it has come."""
     from attune_proto.v1 import nodes_pb2
 
-    request = nodes_pb2.AddNodeRequest(code=code, room=room, name=name, take_over=take_over)
+    request = nodes_pb2.AddNodeRequest(code=" ".join(code), room=room, name=name, take_over=take_over)
     with connect(socket_path(ctx, socket)) as daemon:
         hint = daemon.add_node(request).hint
         come = _await_first(daemon, hint) if not no_wait else _state(daemon, hint)
@@ -83,6 +85,25 @@ def _state(daemon: Daemon, hint: str) -> nodes_pb2.Coming:
     if not found:
         raise CliError(f"Somebody has stopped waiting for node {hint}…: add it again.")
     return found[0]
+
+
+@app.command("code")
+def show_code(code: _Code, *, as_json: Json = False) -> None:
+    """Check a node's code, and show it as a QR code for a label or a scanner."""
+    from attuned.errors import RequestError
+    from attuned.nodes.codes import grouped, letters_of
+
+    try:
+        letters = letters_of(" ".join(code))
+    except RequestError as error:
+        raise CliError(str(error)) from None
+    if as_json:
+        output.show_json({"code": grouped(letters), "scanned": letters})
+        return
+    from attuned.cli.qr import drawn
+
+    output.show(drawn(letters))
+    output.show(grouped(letters))
 
 
 @app.command("waiting")

@@ -85,7 +85,8 @@ def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
         "gateway": Text(node.gateway or "-"),
         "sensors": Text(", ".join(node.sensors) or "-"),
         "newest": _ago(node.last_window_utc_ms, now, zone),
-        "windows": Text(f"{node.windows:,}{length}, {node.windows_lost:,} lost, {node.backlog:,} waiting"),
+        "windows": Text(f"{node.windows:,}{length}, {node.windows_lost:,} lost, {node.backlog:,} waiting")
+        + _summarised(node.windows_summarised),
         "refused": refused,
         "damaged": Text(look.count(node.bad_frames, "frame")),
         "learned": Text(look.count(node.label_windows, "labelled window")),
@@ -154,7 +155,11 @@ def _part_of(part: int, whole: int, word: str) -> Text:
 
 def _kept(status: admin_pb2.SiteStatus) -> Text:
     lost = (f", {status.windows_lost:,} lost", "yellow" if status.windows_lost else "")
-    return Text.assemble(f"{status.windows:,} kept", lost)
+    return Text.assemble(f"{status.windows:,} kept", lost) + _summarised(status.windows_summarised)
+
+
+def _summarised(windows: int) -> Text:
+    return _warning(f", {windows:,} only as hourly means") if windows else Text()
 
 
 def _next_step(status: admin_pb2.SiteStatus) -> str:

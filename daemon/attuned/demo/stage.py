@@ -1,4 +1,4 @@
-"""A whole installation in a temporary folder: broker, daemon, gateway and the nodes of a simulated building."""
+"""A whole installation in a temporary folder: broker, signing process, daemon, gateway and the nodes of a building."""
 
 from __future__ import annotations
 
@@ -94,6 +94,7 @@ class Stage:
         self.node_port = free_port()
         self.api_socket = self.folder / "api.sock"
         self.gateway_socket = self.folder / "gateway.sock"
+        self.signer_socket = self.folder / "signer.sock"
         self.real_start_ms = 0
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
 
@@ -109,6 +110,7 @@ class Stage:
         """Starts everything; returns when the gateway takes nodes. Raises RequestError if something does not start."""
         self._start_broker()
         self._write_files()
+        self._start_signer()
         self._run("attuned", ["--config", str(self.folder / "attuned.toml")])
         self._wait_for_socket("attuned", self.api_socket)
         gateway = ["--daemon", f"unix:{self.gateway_socket}", "--listen", f"127.0.0.1:{self.node_port}"]
@@ -118,6 +120,22 @@ class Stage:
         self._commission(nodes)
         gateway = ["--gateway", f"127.0.0.1:{self.node_port}"]
         self._run("attune-sim", [*gateway, *nodes, *self._node_options], stdin=subprocess.PIPE)
+
+    def _start_signer(self) -> None:
+        """With a key that lasts as long as the folder."""
+        keys = self.folder / "signing"
+        made = subprocess.run(
+            [_program("attune-signer"), "create", str(keys)],
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+        if made.returncode:
+            raise RequestError(f"The signing process makes no key: {made.stderr.strip()}")
+        files = ["--key", str(keys / "signing-key"), "--chain", str(keys / "signing-chain")]
+        self._run("attune-signer", ["serve", *files, "--socket", str(self.signer_socket)])
+        self._wait_for_socket("attune-signer", self.signer_socket)
 
     def _commission(self, nodes: Sequence[str]) -> None:
         """Gives the daemon the code of each node, as people do with `attune node add`."""
@@ -235,6 +253,7 @@ class Stage:
             f'store = {{ path = "{self.folder / "store"}" }}',
             f"mqtt = {{ port = {self.mqtt_port} }}",
             f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
+            f'updates = {{ signer = "{self.signer_socket}" }}',
             f'api = {{ socket = "{self.api_socket}" }}',
             "[clock]",
             f"start = {_toml_time(self.plan.start_utc_ms)}",

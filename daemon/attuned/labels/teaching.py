@@ -85,6 +85,11 @@ class Teaching:
         It is said to count for windows that the node still holds as well, unless the node has been told so before.
         What `newer` labels speak of is left to them.
         """
+        facts = conversation.facts
+        if facts is not None and CLASSES[label.class_name] >= facts.class_capacity:
+            room = f"it has room for {facts.class_capacity} classes"
+            conversation.refuse(f"label {label.number} says {label.class_name}, and {room}: flash a larger build")
+            return
         pupil = self._pupil(conversation)
         idle = not pupil.queue
         interval = _ticks(conversation, label) if held else (0, 0)

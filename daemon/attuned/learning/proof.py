@@ -109,6 +109,13 @@ def _sketches(proof: Proof) -> Iterator[Check]:
         yield proof.left("sketches", [row for node in entry.selection.nodes for row in every.sketches(node, span)])
 
 
+def _summaries(proof: Proof) -> Iterator[Check]:
+    every = Remaining(Path(proof.job.store), [])
+    for entry in proof.entries:
+        span = (entry.selection.from_utc_ms, entry.selection.to_utc_ms)
+        yield proof.left("summaries", [node for node in entry.selection.nodes if every.summaries(node, span)])
+
+
 def _node_days(proof: Proof) -> Iterator[Check]:
     for entry in proof.entries:
         selection = entry.selection
@@ -262,6 +269,7 @@ PARTS: tuple[Callable[[Proof], Iterator[Check]], ...] = (
     _sayings,
     _known,
     _sketches,
+    _summaries,
     _node_days,
     _events,
     _models,

@@ -27,7 +27,18 @@ class Code:
 
 
 def read_code(text: str) -> Code:
-    """Reads what somebody has typed: spaces, hyphens and small letters do not matter.
+    """Reads what somebody has typed, or scanned. RequestError as `letters_of`."""
+    data = base64.b32decode(letters_of(text)[:_DATA])
+    return Code(data[:HINT_SIZE], psk_of(data))
+
+
+def grouped(letters: str) -> str:
+    """As nodes show their codes."""
+    return "-".join(letters[at : at + GROUP] for at in range(0, len(letters), GROUP))
+
+
+def letters_of(text: str) -> str:
+    """The 34 letters and digits of a code: spaces, hyphens and small letters do not matter.
 
     RequestError for what is no code, with the group that is wrong if one is.
     """
@@ -43,8 +54,7 @@ def read_code(text: str) -> Code:
     if wrong:
         group = typed[GROUP * (wrong - 1) : GROUP * wrong]
         raise RequestError(f"Group {wrong} of the code, {group}, is not right: compare it with the node's.")
-    data = base64.b32decode(typed[:_DATA])
-    return Code(data[:HINT_SIZE], psk_of(data))
+    return typed
 
 
 def psk_of(data: bytes) -> bytes:

@@ -1,16 +1,18 @@
 """The daemon's half of the conversation with one node: messages in, messages and windows out, no I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attune_core import Sketch
 from attune_proto.v1 import node_pb2
 
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.facts import NodeFacts
+from attuned.nodes.facts import CLASS_LIMIT, NodeFacts
 from attuned.nodes.press import Press
+from attuned.nodes.running import RELEASE_SIZE, Running
 from attuned.nodes.sketch import NodeSketch
-from attuned.nodes.ties import TieAttempt
+from attuned.nodes.summary import NodeSummary
+from attuned.nodes.ties import TieAttempt, Ties
 from attuned.nodes.window import Window
 
 # How far ahead of the daemon's clock a window may end: the error of a tie, and some air.
@@ -25,9 +27,12 @@ TICK_LIMIT_MS = (1 << 32) * 1000
 # Reports of one node on their way to the disk at which a commit should not wait: half of what a node has in flight.
 EAGER_REPORTS = 4
 
-CLASS_LIMIT = 8
+# Starts that nothing was known of, of which a node may bring reports while this daemon runs: more than its flash has
+# batches.
+STRANGE_BOOTS = 64
 
-RELEASE_SIZE = 16
+# Reports of a quiet node are at most so far apart.
+QUIET_REPORT_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Conversation:
         self.stands_for: tuple[str, ...] = ()
         self.quiet = quiet
         self.facts = facts
+        self.running: Running | None = None
         self.boots = boots
         self.kinds: Sequence[str] = ()
         self.health = node_pb2.Health()
@@ -67,8 +73,10 @@ class Conversation:
         self.forgotten: list[tuple[int, int]] = []  # stretches (from, to] of UTC in ms
         self.pending: set[tuple[int, int]] = set()  # boot, seq
         self.features_size = 0
+        self.summarised = 0  # reports of which only summaries are left
         self._boot = BootRecord()
         self._attempt = TieAttempt()
+        self._strange: set[int] = set()
         if facts is not None:
             self._learn_schema(facts)
 
@@ -114,18 +122,31 @@ class Conversation:
         if presses:
             self.refuse(f"{presses} presses of its button made room for newer ones before anybody took them", presses)
 
+    def run(self, said: node_pb2.Running) -> bool:
+        """Keeps what the node says that it runs; False for what cannot be."""
+        try:
+            self.running = Running.of(said)
+        except ValueError as error:
+            self.refuse(str(error))
+            return False
+        if self.facts is not None:
+            self.facts = replace(self.facts, release=self.running.release)
+        return True
+
     def hello(self, hello: node_pb2.Hello, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
         """A node presents itself; it gets the time if it may go on."""
         facts = NodeFacts.from_hello(hello)
         self._boot = self.boots.get(facts.boot, BootRecord())
         self._attempt = TieAttempt()
-        self.facts = None
+        self.facts = self.running = None
         if not self._learn_schema(facts) or not self._release_fits(hello) or not self._tick_fits(hello.tick_ms):
             return []
         self.facts = facts
+        if hello.HasField("running"):
+            self.run(hello.running)
         self.label_windows = hello.label_windows
         if hello.first_seq <= hello.next_seq:
-            self._give_up_below(hello.first_seq)
+            self._give_up_below(facts.boot, self._boot, hello.first_seq)
         if not self.room:
             return []
         return [self._time(hello.tick_ms, now_utc_ms)]
@@ -152,30 +173,61 @@ class Conversation:
             return []
         return [self._time(end_ms, now_utc_ms)]
 
+    def is_earlier(self, boot: int) -> bool:
+        """Whether a report is of an earlier start than the one that speaks now."""
+        return boot != 0 and (self.facts is None or boot != self.facts.boot)
+
+    def has(self, report: node_pb2.Report) -> bool:
+        """Whether the report has been committed."""
+        record = self.boots.get(report.boot) if self.is_earlier(report.boot) else self._boot
+        return record is not None and report.seq in record.sequence
+
     def report(self, report: node_pb2.Report, now_utc_ms: int) -> Window | None:
         """A new window, or None if it came before, is already on its way to the disk, or cannot be dated yet.
 
-        A window that cannot be used comes back without features: only its identity is kept.
+        A window that cannot be used comes back without features: only its identity is kept. So it is with one of an
+        earlier start whose clock was never known.
         """
-        boot = self._boot
-        if self.facts is None or not self.room or not boot.ties.ticks_ms:
+        if self.facts is None or not self.room:
+            return None
+        boot = report.boot or self.facts.boot
+        record = self._record(boot)
+        if record is None or (not record.ties.ticks_ms and not self.is_earlier(boot)):
             return None
         seq = report.seq
         if report.first_seq <= seq:
-            self._give_up_below(report.first_seq)
-        if seq in boot.sequence or (self.facts.boot, seq) in self.pending:
+            self._give_up_below(boot, record, report.first_seq)
+        if seq in record.sequence or (boot, seq) in self.pending:
             return None
-        if not boot.sequence.accepts(seq):
+        if not record.sequence.accepts(seq):
             self.refuse(f"report number {seq} is far beyond the last one")
             return None
-        self.pending.add((self.facts.boot, seq))
-        end_utc_ms = boot.ties.utc_ms(report.end_s * 1000)
-        reason = self._objection(report, end_utc_ms, now_utc_ms)
+        self.pending.add((boot, seq))
+        end_utc_ms = record.ties.utc_ms(report.end_s * 1000) if record.ties.ticks_ms else 0
+        reason = (
+            self._objection(report, end_utc_ms, now_utc_ms) if end_utc_ms else "a window of a start without a clock"
+        )
         if reason:
             self.refuse(reason)
-            return Window(self.node, self.facts.boot, seq, report.end_s, now_utc_ms, 0, b"", b"")
-        state, evidence, features = report.state, report.evidence, report.features
-        return Window(self.node, self.facts.boot, seq, report.end_s, end_utc_ms, state, evidence, features)
+            return Window(self.node, boot, seq, report.end_s, now_utc_ms, 0, b"", b"")
+        return Window(self.node, boot, seq, report.end_s, end_utc_ms, report.state, report.evidence, report.features)
+
+    def _ties(self, boot: int) -> Ties:
+        if not self.is_earlier(boot):
+            return self._boot.ties
+        return self.boots[boot].ties if boot in self.boots else Ties()
+
+    def _record(self, boot: int) -> BootRecord | None:
+        """What is known of a boot; None for one that is refused."""
+        if self.facts is not None and boot == self.facts.boot:
+            return self._boot
+        if boot not in self.boots:
+            if len(self._strange) >= STRANGE_BOOTS:
+                self.refuse("a window of one more start that nobody knows: its flash is damaged")
+                return None
+            self._strange.add(boot)
+            self.boots[boot] = BootRecord()
+        return self.boots[boot]
 
     def press(self, button: node_pb2.Button, now_utc_ms: int) -> tuple[list[node_pb2.DaemonMessage], Press | None]:
         """A press of the node's button if it can be used. What never can be is refused and answered.
@@ -220,6 +272,43 @@ class Conversation:
             return [], found
         return [found.acknowledgement()], None
 
+    def summary(
+        self, summary: node_pb2.Summary, now_utc_ms: int
+    ) -> tuple[list[node_pb2.DaemonMessage], NodeSummary | None]:
+        """What is left of reports, if it can be used. What never can be is refused and answered.
+
+        One of this start that cannot be dated yet has no answer: the node sends it again.
+        """
+        facts = self.facts
+        if facts is None or not self.room:
+            return [], None
+        ties = self._ties(summary.boot)
+        if not ties.ticks_ms and not self.is_earlier(summary.boot):
+            return [], None
+        to_utc_ms = ties.utc_ms(summary.end_s * 1000) if ties.ticks_ms else 0
+        each_ms = QUIET_REPORT_MS if self.quiet else facts.window_s * 1000
+        from_utc_ms = to_utc_ms - summary.reports * each_ms
+        found = NodeSummary(
+            self.node,
+            summary.boot or facts.boot,
+            summary.number,
+            from_utc_ms,
+            to_utc_ms,
+            facts.schema,
+            summary.reports,
+            summary.class_reports,
+            summary.features,
+        )
+        if not ties.ticks_ms:
+            self.refuse("a summary of a start without a clock")
+        elif not now_utc_ms - PAST_MS <= from_utc_ms < to_utc_ms <= now_utc_ms + FUTURE_MS:
+            self.refuse("a summary of a time long ago, in the future, or without reports")
+        elif len(summary.features) != self.features_size or len(summary.class_reports) > CLASS_LIMIT:
+            self.refuse(f"a summary with {len(summary.features)} bytes of features instead of {self.features_size}")
+        else:
+            return [], found
+        return [found.acknowledgement()], None
+
     def committed(self, window: Window) -> None:
         """The window is on the disk."""
         self.boots[window.boot].count(window)
@@ -227,19 +316,19 @@ class Conversation:
         if not window.refused:
             self.last_window_utc_ms = max(self.last_window_utc_ms, window.end_utc_ms)
 
-    def acknowledgement(self) -> node_pb2.DaemonMessage:
-        """Everything of this boot that is on the disk."""
-        sequence = self._boot.sequence
-        ack = node_pb2.ReportAck(through=sequence.through, more=sequence.more())
+    def acknowledgement(self, boot: int = 0) -> node_pb2.DaemonMessage:
+        """Everything of a boot, 0 for the one that speaks now, that is on the disk."""
+        earlier = self.is_earlier(boot)
+        sequence = self.boots.get(boot, BootRecord()).sequence if earlier else self._boot.sequence
+        ack = node_pb2.ReportAck(through=sequence.through, more=sequence.more(), boot=boot if earlier else 0)
         return node_pb2.DaemonMessage(report_ack=ack)
 
     def _time(self, tick_ms: int, now_utc_ms: int) -> node_pb2.DaemonMessage:
         self._attempt.ask(tick_ms, now_utc_ms)
         return node_pb2.DaemonMessage(time=node_pb2.Time(echo_tick_ms=tick_ms, utc_ms=now_utc_ms, quiet=self.quiet))
 
-    def _give_up_below(self, first_seq: int) -> None:
-        boot = self.facts.boot if self.facts else 0
-        self._boot.sequence.give_up_below(first_seq, {seq for of, seq in self.pending if of == boot})
+    def _give_up_below(self, boot: int, record: BootRecord, first_seq: int) -> None:
+        record.sequence.give_up_below(first_seq, {seq for of, seq in self.pending if of == boot})
 
     def _tick_fits(self, tick_ms: int) -> bool:
         if tick_ms >= TICK_LIMIT_MS:
@@ -257,8 +346,12 @@ class Conversation:
         except ValueError as error:
             self.refuse(f"its sensors make no feature schema: {error}")
             return False
-        if schema.hash.hex() != facts.schema or not 2 <= facts.classes <= CLASS_LIMIT:
+        if schema.hash.hex() != facts.schema:
             self.refuse("its feature schema is not one that this version knows: flash the firmware of this version")
+            return False
+        if not 2 <= facts.classes <= facts.class_capacity <= CLASS_LIMIT:
+            room = f"{facts.classes} classes and room for {facts.class_capacity}"
+            self.refuse(f"{room}, where heads have 2 to {CLASS_LIMIT}: flash the firmware of this version")
             return False
         self.kinds = schema.kinds
         self.features_size = 2 * len(schema.features)
@@ -267,7 +360,8 @@ class Conversation:
     def _objection(self, report: node_pb2.Report, end_utc_ms: int, now_utc_ms: int) -> str:
         if len(report.features) != self.features_size:
             return f"a report with {len(report.features)} bytes of features instead of {self.features_size}"
-        if len(report.evidence) % 2 or len(report.evidence) > 2 * (CLASS_LIMIT - 1):
+        capacity = self.facts.class_capacity if self.facts else CLASS_LIMIT
+        if len(report.evidence) % 2 or len(report.evidence) > 2 * (capacity - 1):
             return f"a report with {len(report.evidence)} bytes of evidence"
         if report.state > 0xFF:
             return f"a report with the state {report.state}, which is more than a byte"

@@ -6,13 +6,20 @@ from dataclasses import asdict, dataclass
 from attune_core import Schema
 from attune_proto.v1 import node_pb2
 
-# Longest firmware version: what the node's message has room for.
+# Longest firmware version and name of a board: what the node's message has room for.
 FIRMWARE_LIMIT = 24
+HARDWARE_LIMIT = 16
+
+# Classes of a head, at most: four bits on the wire, eight in memory. What a node can hold that does not say.
+CLASS_LIMIT = 8
 
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """The last hello of a node. `sensors` are the sensor bytes in hex digits, `release` a digest in hex digits."""
+    """The last hello of a node. `sensors` are the sensor bytes in hex digits, `release` a digest in hex digits.
+
+    `class_capacity` and `hardware` are of nodes that say so.
+    """
 
     node: str
     boot: int
@@ -23,6 +30,8 @@ class NodeFacts:
     classes: int
     label_capacity: int
     firmware: str
+    class_capacity: int = CLASS_LIMIT
+    hardware: str = ""
 
     @classmethod
     def from_hello(cls, hello: node_pb2.Hello) -> "NodeFacts":
@@ -36,6 +45,8 @@ class NodeFacts:
             hello.classes,
             hello.label_capacity,
             "".join(filter(str.isprintable, hello.firmware))[:FIRMWARE_LIMIT],
+            hello.class_capacity or CLASS_LIMIT,
+            "".join(filter(str.isprintable, hello.hardware))[:HARDWARE_LIMIT],
         )
 
     def to_json(self) -> str:

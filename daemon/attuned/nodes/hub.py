@@ -14,6 +14,7 @@ from attuned.nodes.facts import NodeFacts
 from attuned.nodes.frames import EVERY_NODE, HEADER_SIZE, SEALED, FrameError, call, check_frame, read_message
 from attuned.nodes.press import Press
 from attuned.nodes.sketch import NodeSketch
+from attuned.nodes.summary import NodeSummary
 from attuned.nodes.trust import Newcomer, Trust
 from attuned.nodes.window import Window
 
@@ -35,7 +36,10 @@ CALL_MS = 5_000
 COUNT_LIMIT = (1 << 32) - 1
 
 # What a node says besides its hello.
-HEARD = frozenset({"report", "time_ack", "label_ack", "button", "drift_sketch", "health"})
+HEARD = frozenset({"report", "time_ack", "label_ack", "button", "drift_sketch", "health", "summary"})
+
+# What it says of updates.
+OF_UPDATES = frozenset({"update_ack", "update_verdict", "signing_key_ack"})
 
 _HELLO_REQUEST = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
 
@@ -71,15 +75,26 @@ class Listener(Protocol):
     """Who wants to know what nodes say. Called from within the event loop; must not wait."""
 
     def on_window(self, conversation: Conversation, window: Window, *, eager: bool) -> None: ...
-    def on_repeat(self, conversation: Conversation) -> None: ...
+    def on_repeat(self, conversation: Conversation, boot: int) -> None: ...
     def on_hello(self, conversation: Conversation) -> None: ...
     def on_tie(self, conversation: Conversation, tie: Tie) -> None: ...
     def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None: ...
     def on_press(self, conversation: Conversation, press: Press) -> None: ...
     def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None: ...
+    def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None: ...
     def on_health(self, conversation: Conversation) -> None: ...
+    def on_running(self, conversation: Conversation, *, fresh: bool) -> None: ...
     def on_newcomer(self, newcomer: Newcomer) -> None: ...
     def on_confirmed(self, node: str) -> None: ...
+
+
+class UpdateListener(Protocol):
+    """Who wants to know what nodes say of updates; likewise."""
+
+    def on_trial_window(self, window: Window, trial: int) -> None: ...
+    def on_update_ack(self, conversation: Conversation, ack: node_pb2.UpdateAck) -> None: ...
+    def on_verdict(self, conversation: Conversation, verdict: node_pb2.UpdateVerdict) -> None: ...
+    def on_signing_key_ack(self, conversation: Conversation, ack: node_pb2.SigningKeyAck) -> None: ...
 
 
 class Hub:
@@ -103,6 +118,7 @@ class Hub:
         self._room_of = room_of
         self._listener = listener
         self.trust = trust
+        self.updates: UpdateListener | None = None
         self._called_utc_ms: dict[bytes, int] = {}
         self._links: dict[tuple[Gateway, int], Link] = {}
         self._link_of: dict[str, Link] = {}
@@ -241,7 +257,7 @@ class Hub:
         message = read_message(text)
         if message.HasField("hello"):
             self._hello(link, conversation, message.hello)
-        elif not self._hear(conversation, message):
+        elif not self._hear(conversation, message) and not self._hear_of_updates(conversation, message):
             self._complain(link, hint, "a message of a kind that this version does not know")
 
     def _call_again(self, link: Link, hint: bytes) -> None:
@@ -269,14 +285,43 @@ class Hub:
             if press is not None:
                 self._listener.on_press(conversation, press)
         elif body == "drift_sketch":
-            replies, sketch = conversation.sketch(message.drift_sketch, now)
-            self._answer(conversation, replies)
-            if sketch is not None:
-                self._listener.on_sketch(conversation, sketch)
+            self._sketch(conversation, message.drift_sketch, now)
+        elif body == "summary":
+            self._summary(conversation, message.summary, now)
         elif body == "health":
-            conversation.take_health(message.health)
-            self._listener.on_health(conversation)
+            self._health(conversation, message.health)
         return body in HEARD
+
+    def _sketch(self, conversation: Conversation, sketch: node_pb2.DriftSketch, now: int) -> None:
+        replies, found = conversation.sketch(sketch, now)
+        self._answer(conversation, replies)
+        if found is not None:
+            self._listener.on_sketch(conversation, found)
+
+    def _summary(self, conversation: Conversation, summary: node_pb2.Summary, now: int) -> None:
+        replies, found = conversation.summary(summary, now)
+        self._answer(conversation, replies)
+        if found is not None:
+            self._listener.on_summary(conversation, found)
+
+    def _hear_of_updates(self, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
+        """Whether it is a message about updates that somebody listens to."""
+        body, updates = message.WhichOneof("body"), self.updates
+        if updates is None:
+            return False
+        if body == "update_ack":
+            updates.on_update_ack(conversation, message.update_ack)
+        elif body == "update_verdict":
+            updates.on_verdict(conversation, message.update_verdict)
+        elif body == "signing_key_ack":
+            updates.on_signing_key_ack(conversation, message.signing_key_ack)
+        return body in OF_UPDATES
+
+    def _health(self, conversation: Conversation, health: node_pb2.Health) -> None:
+        conversation.take_health(health)
+        self._listener.on_health(conversation)
+        if health.HasField("running") and conversation.run(health.running):
+            self._listener.on_running(conversation, fresh=False)
 
     def _hello(self, link: Link, conversation: Conversation, hello: node_pb2.Hello) -> None:
         if hello.node_id.hex() != conversation.node:
@@ -287,6 +332,8 @@ class Hub:
             return
         self._answer(conversation, conversation.hello(hello, conversation.last_heard_utc_ms))
         self._listener.on_hello(conversation)
+        if conversation.facts is not None and conversation.running is not None:
+            self._listener.on_running(conversation, fresh=True)
 
     def _move(self, conversation: Conversation, link: Link) -> None:
         previous = self._link_of.get(conversation.node)
@@ -301,15 +348,18 @@ class Hub:
     def _report(self, conversation: Conversation, report: node_pb2.Report, now: int) -> None:
         if not conversation.room:
             return
-        if not conversation.boot.ties.ticks_ms:
-            self.send(conversation, _HELLO_REQUEST)
-            return
-        self._answer(conversation, conversation.retie(report.end_s, now))
+        if not conversation.is_earlier(report.boot):
+            if not conversation.boot.ties.ticks_ms:
+                self.send(conversation, _HELLO_REQUEST)
+                return
+            self._answer(conversation, conversation.retie(report.end_s, now))
         window = conversation.report(report, now)
         if window is not None:
             self._listener.on_window(conversation, window, eager=len(conversation.pending) >= EAGER_REPORTS)
-        elif report.seq in conversation.boot.sequence:
-            self._listener.on_repeat(conversation)
+            if report.trial and not window.refused and self.updates is not None:
+                self.updates.on_trial_window(window, report.trial)
+        elif conversation.has(report):
+            self._listener.on_repeat(conversation, report.boot)
 
     def _answer(self, conversation: Conversation, replies: list[node_pb2.DaemonMessage]) -> None:
         for reply in replies:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attuned.errors import StoreError
+from attuned.key_files import read_key, sync_folder, write_key
 from attuned.nodes import noise
 
 
@@ -42,38 +43,17 @@ class OwnKeys:
         """Every node uses the announced key: the old one is gone. Raises StoreError."""
         try:
             self._next.replace(self._current)
-            _sync(self._current.parent)
+            sync_folder(self._current.parent)
         except OSError as error:
             raise StoreError(f"{self._current} cannot be replaced ({error.strerror}): check its folder.") from error
         self.secrets = self.secrets[1:]
 
     def _read(self, path: Path) -> bytes:
-        try:
-            secret = path.read_bytes()
-        except OSError as error:
-            raise StoreError(f"The key {path} cannot be read ({error.strerror}): check its owner.") from error
+        secret = read_key(path)
         if len(secret) != noise.KEY_SIZE:
             raise StoreError(f"The key {path} has {len(secret)} bytes instead of 32: restore it from a backup.")
         return secret
 
     def _write(self, path: Path) -> None:
-        """Whole or not at all: nodes that know a half key know nobody."""
-        half = path.with_suffix(".new")
-        try:
-            descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self._entropy(noise.KEY_SIZE))
-                file.flush()
-                os.fsync(file.fileno())
-            half.replace(path)
-            _sync(path.parent)
-        except OSError as error:
-            raise StoreError(f"The key {path} cannot be written ({error.strerror}): check its folder.") from error
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        # Nodes that know a half key know nobody.
+        write_key(path, self._entropy(noise.KEY_SIZE))

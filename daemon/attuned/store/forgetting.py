@@ -157,6 +157,15 @@ def forget_sketches(connection: sqlite3.Connection, entry: AuditEntry) -> int:
     return _deleted(connection, "FROM sketches WHERE node = ? AND from_utc_ms < ? AND to_utc_ms > ?", rows)
 
 
+def forget_summaries(connection: sqlite3.Connection, entry: AuditEntry) -> int:
+    """Drops summaries that the stretch touches: nothing can be taken out of means."""
+    selection = entry.selection
+    if not selection.takes_windows:
+        return 0
+    rows = [(node, selection.to_utc_ms, selection.from_utc_ms) for node in selection.nodes]
+    return _deleted(connection, "FROM summaries WHERE node = ? AND from_utc_ms < ? AND to_utc_ms > ?", rows)
+
+
 def _deleted(connection: sqlite3.Connection, rest: str, rows: Sequence[tuple[str | int, ...]]) -> int:
     return sum(connection.execute(f"DELETE {rest}", row).rowcount for row in rows)
 
@@ -167,4 +176,5 @@ ROWS: dict[str, Callable[[sqlite3.Connection, AuditEntry], int]] = {
     "known hours": forget_known,
     "days of nodes": forget_days,
     "sketches": forget_sketches,
+    "summaries": forget_summaries,
 }

@@ -10,6 +10,7 @@ from attuned.store.database import Database
 from attuned.store.forgetting_labels import forget_labels, keep_numbers
 from attuned.store.releases import DEPLOYED, FORGOTTEN, ReleaseRow
 from attuned.store.site import LabelRow
+from attuned.updates.envelope import PAYLOAD_AT
 
 DAY_MS = 86_400_000
 
@@ -99,6 +100,10 @@ def _releases(connection: sqlite3.Connection, task: Task) -> int:
         row, gone = task.strip(ReleaseRow(*values), labels, task.entry.selection)
         if gone:
             _replace(connection, row, [(name, task.entry.utc_ms) for name in gone])
+            # What is before the payload still says what a node would run: it may be on trial.
+            connection.execute(
+                "UPDATE deliveries SET envelope = substr(envelope, 1, ?) WHERE target = ?", (PAYLOAD_AT, row.id)
+            )
             marked += 1
     return marked
 

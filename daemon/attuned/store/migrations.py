@@ -4,10 +4,10 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 6
+WINDOWS_VERSION = 7
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 10
+ATTUNE_VERSION = 13
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -97,6 +97,18 @@ def _windows_6(database: sqlite_utils.Database) -> None:
         "CREATE TABLE sketches (node TEXT NOT NULL, to_utc_ms INTEGER NOT NULL, boot INTEGER NOT NULL,"
         " number INTEGER NOT NULL, from_utc_ms INTEGER NOT NULL, schema TEXT NOT NULL, windows INTEGER NOT NULL,"
         " counts BLOB NOT NULL, PRIMARY KEY (node, to_utc_ms, boot, number)) WITHOUT ROWID",
+    )
+
+
+@windows(name="7_summaries_of_reports")
+def _windows_7(database: sqlite_utils.Database) -> None:
+    # What is left of reports that nodes could not keep: how many by class, a byte each, and means of their features.
+    _run(
+        database,
+        "CREATE TABLE summaries (node TEXT NOT NULL, to_utc_ms INTEGER NOT NULL, boot INTEGER NOT NULL,"
+        " number INTEGER NOT NULL, from_utc_ms INTEGER NOT NULL, schema TEXT NOT NULL, reports INTEGER NOT NULL,"
+        " class_reports BLOB NOT NULL, features BLOB NOT NULL, PRIMARY KEY (node, to_utc_ms, boot, number))"
+        " WITHOUT ROWID",
     )
 
 
@@ -223,4 +235,51 @@ def _attune_10(database: sqlite_utils.Database) -> None:
         # Secrets of codes, until their nodes have come.
         "CREATE TABLE node_codes (hint TEXT PRIMARY KEY, psk BLOB NOT NULL, room TEXT NOT NULL, name TEXT NOT NULL,"
         " take_over INTEGER NOT NULL, told_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
+    )
+
+
+@attune(name="11_deliveries")
+def _attune_11(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Releases on their way to nodes, the newest of each node. before, base: digests (hex) of what the node ran when
+        # it was wanted, and when its envelope was signed, by the key of that number. An envelope stays until its end.
+        "CREATE TABLE deliveries (node TEXT PRIMARY KEY, target TEXT NOT NULL, sequence INTEGER NOT NULL,"
+        " stage TEXT NOT NULL, reason TEXT NOT NULL, windows INTEGER NOT NULL, differing INTEGER NOT NULL,"
+        " since_utc_ms INTEGER NOT NULL, before TEXT NOT NULL, envelope BLOB NOT NULL, base TEXT NOT NULL,"
+        " signing_key INTEGER NOT NULL, signed_utc_ms INTEGER NOT NULL) WITHOUT ROWID",
+        # The highest sequence number that was ever given to an update for a node.
+        "CREATE TABLE update_numbers (node TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID",
+    )
+
+
+@attune(name="12_rollouts")
+def _attune_12(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # plan and position are JSON; author is empty where the daemon began by itself, trigger says why.
+        "CREATE TABLE rollouts (number INTEGER PRIMARY KEY, state TEXT NOT NULL, author TEXT NOT NULL,"
+        " trigger TEXT NOT NULL, plan TEXT NOT NULL, position TEXT NOT NULL)",
+        # A row a node, in order of place. replaced: it runs something newer; body: the rest of it, as JSON.
+        "CREATE TABLE rollout_pairs (rollout INTEGER NOT NULL, node TEXT NOT NULL, place INTEGER NOT NULL,"
+        " target TEXT NOT NULL, step TEXT NOT NULL, replaced INTEGER NOT NULL, body TEXT NOT NULL,"
+        " PRIMARY KEY (rollout, node)) WITHOUT ROWID",
+        # Who did what to a rollout, and why; an author that is empty is the daemon.
+        "CREATE TABLE rollout_acts (number INTEGER PRIMARY KEY, rollout INTEGER NOT NULL, utc_ms INTEGER NOT NULL,"
+        " author TEXT NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL)",
+    )
+
+
+@attune(name="13_gateways")
+def _attune_13(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Gateways with certificates. enrolment stands in each of its certificates; expires_utc_ms is the end of the one
+        # that it used last; revoked_utc_ms is 0 if it was not revoked.
+        "CREATE TABLE gateways (name TEXT PRIMARY KEY, enrolment TEXT NOT NULL, since_utc_ms INTEGER NOT NULL,"
+        " expires_utc_ms INTEGER NOT NULL, heard_utc_ms INTEGER NOT NULL, revoked_utc_ms INTEGER NOT NULL)"
+        " WITHOUT ROWID",
+        # SHA-256 of tokens, and of the key that used one (empty: none has).
+        "CREATE TABLE gateway_invitations (token BLOB PRIMARY KEY, name TEXT NOT NULL, until_utc_ms INTEGER NOT NULL,"
+        " used_by BLOB NOT NULL) WITHOUT ROWID",
     )

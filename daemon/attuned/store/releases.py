@@ -1,7 +1,8 @@
 """Releases, and what the gate said of them: a table of attune.db."""
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, fields
 
 from attuned.errors import NotFoundError, RequestError
@@ -76,6 +77,37 @@ class ReleaseStore:
         )
         return [ReleaseRow(*row) for row in rows]
 
+    async def candidates(self) -> list[ReleaseRow]:
+        """Releases that wait, by room and node; their bodies are left out."""
+        columns = ", ".join("x''" if field.name == "body" else field.name for field in fields(ReleaseRow))
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                f"SELECT {columns} FROM releases WHERE state = ? ORDER BY room, node",  # noqa: S608 (names of this file)
+                (CANDIDATE,),
+            ).fetchall()
+        )
+        return [ReleaseRow(*row) for row in rows]
+
+    async def states(self, ids: Collection[str]) -> dict[str, str]:
+        """The states of releases by id; of those that are not there nothing."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT id, state FROM releases WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(sorted(ids)),),
+            ).fetchall()
+        )
+        return dict(rows)
+
+    async def of_digest(self, node: str, running: str) -> tuple[str, str] | None:
+        """Id and state of the newest release with which a node would say in its hello that it runs this; or None."""
+        found = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT id, state FROM releases WHERE node = ? AND running = ? ORDER BY made_utc_ms DESC LIMIT 1",
+                (node, running),
+            ).fetchone()
+        )
+        return (found[0], found[1]) if found else None
+
     async def find(self, digits: str) -> ReleaseRow:
         """The release whose id begins so.
 
@@ -112,6 +144,16 @@ class ReleaseStore:
             ).fetchall()
         )
         return {room: (made, through) for room, made, through in rows}
+
+    async def running(self, node: str, digest: str) -> ReleaseRow | None:
+        """The newest release of a node that it names so when it runs it; None for one that is not known, or is gone."""
+        row = await self._database.read(
+            lambda connection: connection.execute(
+                f"{_SELECT} WHERE node = ? AND running = ? AND forgotten = '[]' ORDER BY made_utc_ms DESC LIMIT 1",
+                (node, digest),
+            ).fetchone()
+        )
+        return ReleaseRow(*row) if row else None
 
     async def note_running(self, node: str, running: str) -> None:
         """A node has said what it runs: that release is deployed, and the one before it superseded."""

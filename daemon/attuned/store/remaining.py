@@ -68,6 +68,12 @@ class Remaining(Reader):
             found = [NodeSketch(*row) for row in connection.execute(text, (node, *span))]
         return [row for row in found if not any(counted_in(row, entry) for entry in self._entries)]
 
+    def summaries(self, node: str, span: Span) -> int:
+        """How many summaries of a node's reports a stretch touches."""
+        text = "SELECT count(*) FROM summaries WHERE node = ? AND to_utc_ms > ? AND from_utc_ms < ?"
+        with opened(self.bulk) as connection:
+            return int(connection.execute(text, (node, *span)).fetchone()[0])
+
     def said(self, room: str, span: Span) -> list[SaidRow]:
         """All that was said of a room by then, in order of saying."""
         text = (

@@ -56,6 +56,12 @@ class RetentionStore:
             lambda connection: _drop_of_next(connection, ("sketches", "node", "to_utc_ms"), after, until_utc_ms)
         )
 
+    async def drop_summaries(self, after: str, until_utc_ms: int) -> str | None:
+        """Drops the summaries before `until` of the first node after `after`; likewise."""
+        return await self._database.run(
+            lambda connection: _drop_of_next(connection, ("summaries", "node", "to_utc_ms"), after, until_utc_ms)
+        )
+
     async def drop_said(self, until_utc_ms: int) -> bool:
         """Drops what was said before `until`, but for the last thing of each room; whether there may be more."""
         return await self._database.run(lambda connection: _drop_said(connection, until_utc_ms))

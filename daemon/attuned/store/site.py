@@ -11,9 +11,12 @@ from attuned.store import migrations
 from attuned.store.accuracy import AccuracyStore
 from attuned.store.audit import AuditStore
 from attuned.store.database import Database
+from attuned.store.deliveries import DeliveryStore
 from attuned.store.drift import DriftStore
+from attuned.store.gateways import GatewayStore
 from attuned.store.keys import KeyStore
 from attuned.store.releases import ReleaseStore
+from attuned.store.rollouts import RolloutStore
 
 # The longest label that the store is ever given, milliseconds: what overlaps a moment began at most so long before it.
 LONGEST_MS = 7 * 24 * 3_600_000
@@ -84,6 +87,9 @@ class SiteStore:
         self.accuracy = AccuracyStore(self._database)
         self.releases = ReleaseStore(self._database)
         self.keys = KeyStore(self._database)
+        self.deliveries = DeliveryStore(self._database)
+        self.gateways = GatewayStore(self._database)
+        self.rollouts = RolloutStore(self._database)
 
     @property
     def database(self) -> Database:

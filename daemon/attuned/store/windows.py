@@ -22,6 +22,7 @@ from attuned.store.database import Database
 from attuned.store.days import DayStore
 from attuned.store.dropping import HOUR_BITS, PART_BITS
 from attuned.store.retention import RetentionStore
+from attuned.store.summaries import SummaryStore
 
 BootKey = tuple[str, int]  # node, boot
 
@@ -38,6 +39,7 @@ class WindowStore:
         self.beliefs = BeliefStore(self._database)
         self.days = DayStore(self._database)
         self.retention = RetentionStore(self._database)
+        self.summaries = SummaryStore(self._database)
 
     @property
     def database(self) -> Database:

@@ -22,6 +22,12 @@ def whole(envelope: bytes, room: int) -> node_pb2.DaemonMessage | None:
     return message if len(envelope) <= LARGEST_CHUNK and message.ByteSize() <= room else None
 
 
+def question(envelope: bytes) -> node_pb2.DaemonMessage:
+    """Asks the node how much of an envelope it has."""
+    part = node_pb2.UpdateChunk(id=transfer_id(envelope), size=len(envelope))
+    return node_pb2.DaemonMessage(update_chunk=part)
+
+
 def chunk(envelope: bytes, offset: int, room: int) -> node_pb2.DaemonMessage:
     """The message of at most `room` bytes (64 at least) that goes on at `offset`, as the node's acknowledgement says.
 

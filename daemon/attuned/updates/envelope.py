@@ -28,6 +28,9 @@ _SIGNED = struct.Struct(f"<{len(DOMAIN)}sB{AUDIENCE_SIZE}sI{DIGEST_SIZE}s{DIGEST
 _SENT = struct.Struct(f"<BBI{DIGEST_SIZE}s")
 _COHORT = 0x80
 
+PAYLOAD_AT = _SENT.size
+"""Where an envelope's payload begins."""
+
 AROUND = _SENT.size + SIGNATURE_SIZE
 """Bytes of an envelope beside its payload."""
 
@@ -103,6 +106,11 @@ class Update:
     @property
     def _kind_byte(self) -> int:
         return self.kind | (_COHORT if self.cohort else 0)
+
+
+def result_of(envelope: bytes) -> bytes:
+    """The digest of what a node runs that has taken an envelope."""
+    return envelope[PAYLOAD_AT - DIGEST_SIZE : PAYLOAD_AT]
 
 
 def read_message(message: bytes) -> Update:

@@ -2,12 +2,14 @@
 
     attune-signer create FOLDER            a first key, made at installation
     attune-signer rotate FOLDER            the next key; the old one signs who follows it
-    attune-signer serve --key FILE --chain FILE --socket PATH
+    attune-signer serve --key FILE --chain FILE --numbers FILE --socket PATH
 
 FOLDER holds `signing-key` (secret: number and seed, hex digits) and `signing-chain` (public: first key, statements).
 Under systemd the key is a credential: without --key it is `$CREDENTIALS_DIRECTORY/signing-key`. Requests come over a
 Unix socket, one a connection: a byte that says what (1 sign, 2 keys), a length (4 bytes, little endian) and as many
-bytes. The answer is a byte (0 done, 1 refused), a length and the signature, the chain, or a sentence.
+bytes. The answer is a byte (0 done, 1 refused, 2 number passed), a length and the signature, the chain, a sentence, or
+the highest number (4 bytes) that was signed for that audience: no node gets two different updates with one number, or a
+lower one, whoever asks (`numbers.py`).
 """
 
 import argparse
@@ -16,19 +18,24 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from systemd import daemon as systemd
 
 from attuned.errors import AttuneError
 from attuned.updates.envelope import LARGEST, EnvelopeError, read_message
+from attuned.updates.files import sync, write_durably
+from attuned.updates.numbers import Numbers
 from attuned.updates.statements import Chain, SigningKey, statement
 
 SIGN, KEYS = 1, 2
-DONE, REFUSED = 0, 1
+DONE, REFUSED, PASSED = 0, 1, 2
 HEAD = struct.Struct("<BI")
 
 KEY_FILE, NEXT_FILE, CHAIN_FILE = "signing-key", "signing-key.next", "signing-chain"
+NUMBERS_FILE = "signed-numbers"
 
 # The message of the largest envelope is somewhat longer than what is sent of it; nothing else is as long.
 LARGEST_REQUEST = LARGEST + 256
@@ -39,26 +46,6 @@ PATIENCE_S = 5.0
 
 class SignerError(AttuneError):
     """A key or chain that cannot be used."""
-
-
-def write_durably(path: Path, data: bytes, mode: int) -> None:
-    """Replaces a file wholly or not at all; it is on the disk when this returns."""
-    draft = path.with_name(f"{path.name}.draft")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(held)
-    finally:
-        os.close(held)
 
 
 def _key_text(key: SigningKey) -> bytes:
@@ -120,22 +107,33 @@ def rotate(folder: Path) -> int:
     if not coming.exists() or not _fitting(read_key(coming), chain):
         raise SignerError(f"{folder} holds no key that its chain names; restore both from one backup.")
     coming.rename(folder / KEY_FILE)
-    _sync(folder)
+    sync(folder)
     return chain.number
 
 
-def answer(key: SigningKey, chain: Chain, what: int, body: bytes) -> tuple[int, bytes]:
+@dataclass(frozen=True)
+class Desk:
+    """What answers are made of: the key, the chain that ends with it, and the numbers that were signed."""
+
+    key: SigningKey
+    chain: Chain
+    numbers: Numbers
+
+
+def answer(desk: Desk, what: int, body: bytes) -> tuple[int, bytes]:
     """What is said to one request."""
     if what == KEYS and not body:
-        return DONE, chain.stored
+        return DONE, desk.chain.stored
     if what != SIGN:
         return REFUSED, b"The signer signs updates and tells its keys, and nothing else."
     try:
         # What is signed is what was read: no second reading of the bytes can differ from this one.
-        message = read_message(body).message
+        update = read_message(body)
     except EnvelopeError as error:
         return REFUSED, str(error).encode()
-    return DONE, key.private.sign(message)
+    if passed := desk.numbers.take(update):
+        return PASSED, passed.to_bytes(4, "little")
+    return DONE, desk.key.private.sign(update.message)
 
 
 def read_exactly(receive: Callable[[int], bytes], size: int) -> bytes:
@@ -149,20 +147,20 @@ def read_exactly(receive: Callable[[int], bytes], size: int) -> bytes:
     return data
 
 
-def serve_one(key: SigningKey, chain: Chain, connection: socket.socket) -> None:
+def serve_one(desk: Desk, connection: socket.socket) -> None:
     """One request of one connection."""
     connection.settimeout(PATIENCE_S)
     what, size = HEAD.unpack(read_exactly(connection.recv, HEAD.size))
     if size > LARGEST_REQUEST:
         said = REFUSED, f"A request has at most {LARGEST_REQUEST} bytes.".encode()
     else:
-        said = answer(key, chain, what, read_exactly(connection.recv, size))
+        said = answer(desk, what, read_exactly(connection.recv, size))
     connection.sendall(HEAD.pack(said[0], len(said[1])) + said[1])
 
 
-def serve(key: SigningKey, chain: Chain, path: Path) -> None:
+def serve(desk: Desk, path: Path) -> None:
     """Answers requests until the process is ended. SignerError if the key is not the chain's last."""
-    if not _fitting(key, chain):
+    if not _fitting(desk.key, desk.chain):
         raise SignerError("The signing key is not the last of its chain; run `attune-signer rotate` to end the change.")
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -170,10 +168,11 @@ def serve(key: SigningKey, chain: Chain, path: Path) -> None:
         listening.bind(str(path))
         os.umask(before)
         listening.listen()
+        systemd.notify("READY=1")
         while True:
             with listening.accept()[0] as connection:
                 try:
-                    serve_one(key, chain, connection)
+                    serve_one(desk, connection)
                 except OSError:
                     continue
 
@@ -187,6 +186,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
     serving.add_argument("--key", type=Path, default=credentials / KEY_FILE)
     serving.add_argument("--chain", type=Path, required=True)
+    serving.add_argument("--numbers", type=Path, help=f"as a rule {NUMBERS_FILE} beside the chain")
     serving.add_argument("--socket", type=Path, required=True)
     return parser.parse_args(words)
 
@@ -200,7 +200,8 @@ def main(words: Sequence[str] | None = None) -> int:
         elif asked.command == "rotate":
             print(f"Updates are signed with key {rotate(asked.folder)} from now on; restart the signing service.")
         else:
-            serve(read_key(asked.key), read_chain(asked.chain), asked.socket)
+            numbers = Numbers(asked.numbers or asked.chain.with_name(NUMBERS_FILE))
+            serve(Desk(read_key(asked.key), read_chain(asked.chain), numbers), asked.socket)
     except (AttuneError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -39,7 +39,14 @@ class NodeFacts:
     """There are keys to seal messages with."""
     blinks: bool
     release: bytes
+    """Digest of the committed one."""
     schema: bytes
+    highest: int
+    """Sequence number of an update that it has ever accepted."""
+    trial: int
+    """Sequence number of the update on trial; 0 if none is."""
+    signing_key: int
+    """Number of the key that it goes by; 0 if it has none."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,8 @@ class Node:
     ) -> None:
         """Starts with the link down, on the factory release. node_id has 8 bytes, boot 32 bits.
 
-        Keys are random and end with the node unless it has a keeper. A `test` node says that it is one.
+        Keys are random, and what the node knows ends with it, unless it has a keeper. A `test` node says that it is
+        one.
         """
         if len(node_id) != NODE_ID_SIZE:
             raise ValueError(f"A node id has 8 bytes, not {len(node_id)}.")
@@ -86,7 +94,7 @@ class Node:
         if self._core.lib.core_node_init(self._pointer, *arguments):
             raise ValueError("A node cannot have these sensors and this window.")
         self.keeper = keeper or Keeper(os.urandom(KEY_SIZE))
-        if not self._core.lib.core_node_open_keys(self._pointer, self.keeper.pointer):
+        if not self._core.lib.core_node_keep(self._pointer, self.keeper.pointer):
             raise ValueError("The node's keys cannot be kept.")
 
     @property
@@ -144,6 +152,9 @@ class Node:
             blinks=bool(facts.blinks),
             release=bytes(facts.release),
             schema=bytes(facts.schema),
+            highest=facts.highest,
+            trial=facts.trial,
+            signing_key=facts.signing_key,
         )
 
     @property

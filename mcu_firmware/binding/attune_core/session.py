@@ -3,10 +3,11 @@
 Keys, hints, ephemeral secrets and the clock come from the caller. What the core refuses is a `SessionError`.
 """
 
+import weakref
 from enum import IntEnum
 from typing import NamedTuple
 
-from attune_core.library import Memory, library
+from attune_core.library import Library, Memory, library
 
 KEY_SIZE = 32
 HINT_SIZE = 4
@@ -166,22 +167,24 @@ class SealedPair:
 
 
 class Keeper:
-    """Keeps the keys of one node in memory: what a board's flash is to a node."""
+    """The flash of one node, in memory: its keys, labels and reports outlive the node, not the keeper."""
 
     def __init__(self, seed: bytes, record: bytes = b"") -> None:
         """The node's random numbers, and with them key and code of a first start, follow from 32 bytes.
 
-        `record` is what another keeper has kept for the node; empty before a first start.
+        `record` is what another keeper has kept of the node's keys; empty before a first start.
         """
         self._core = library()
         self._memory = self._core.new("test_keeper")
         kept = record or bytes(self._core.key_record)
         _expect("record", kept, self._core.key_record)
-        self._core.lib.core_keeper_init(self._memory.pointer, _expect("seed", seed, KEY_SIZE), kept)
+        weakref.finalize(self, _close, self._core, self._memory)
+        if self._core.lib.core_keeper_init(self._memory.pointer, _expect("seed", seed, KEY_SIZE), kept):
+            raise MemoryError("There is no memory for a node's flash.")
 
     @property
     def record(self) -> bytes:
-        """What has been saved last."""
+        """The keys that have been saved last."""
         record = self._core.ffi.new(f"uint8_t[{self._core.key_record}]")
         self._core.lib.core_keeper_record(self._memory.pointer, record)
         return bytes(record)
@@ -198,6 +201,10 @@ class Keeper:
     def break_down(self) -> None:
         """From now on nothing can be saved."""
         self._core.lib.core_keeper_break(self._memory.pointer)
+
+
+def _close(core: Library, memory: Memory) -> None:
+    core.lib.core_keeper_close(memory.pointer)
 
 
 def write_code(hint: bytes, bits: bytes) -> str:

@@ -44,6 +44,7 @@ class Verdict(IntEnum):
     SEQUENCE = 5
     PAYLOAD = 6
     DIGEST = 7
+    BUSY = 8
 
 
 class ChainResult(IntEnum):

@@ -1,6 +1,7 @@
 #include "filter/filter.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* Beyond this many nats a class is as good as excluded; e to it is far from float32's end. */
 #define LOG_ODDS_LIMIT ATTUNE_REAL(30.0)
@@ -93,6 +94,12 @@ void attune_filter_resize(attune_filter *filter, uint8_t classes, uint16_t step_
         filter->probability[k] = old.probability[k] / mass * share;
     }
     normalise(filter);
+}
+
+void attune_filter_retime(attune_filter *filter, uint16_t step_s, const uint32_t *dwell_s) {
+    const attune_filter old = *filter;
+    attune_filter_init(filter, old.classes, step_s, dwell_s);
+    memcpy(filter->probability, old.probability, sizeof old.probability);
 }
 
 void attune_filter_predict(attune_filter *filter) {

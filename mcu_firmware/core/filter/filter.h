@@ -38,6 +38,9 @@ void attune_filter_init(attune_filter *filter, uint8_t classes, uint16_t step_s,
  * get ATTUNE_DWELL_OTHER_S. No change if the number is the same. */
 void attune_filter_resize(attune_filter *filter, uint8_t classes, uint16_t step_s);
 
+/* Changes the mean stays, in seconds as in attune_filter_init; the probabilities stay. */
+void attune_filter_retime(attune_filter *filter, uint16_t step_s, const uint32_t *dwell_s);
+
 /* One step in time without evidence: the probabilities that the chain alone predicts. */
 void attune_filter_predict(attune_filter *filter);
 

@@ -11,11 +11,15 @@
 /* Bytes on the stream for a frame of n bytes, at most: CRC, one COBS byte for each 254 begun, the zero. */
 #define ATTUNE_STREAM_SIZE(n) ((n) + 2 + ((n) + 2) / 254 + 1 + 1)
 
+/* A frame of at most n bytes that begins so many bytes into its stream, or later, is read before it is overwritten. */
+#define ATTUNE_STREAM_AHEAD(n) (ATTUNE_STREAM_SIZE(n) - (n))
+
 /* Polynomial 0x1021, initial value 0xFFFF, not reflected; "123456789" gives 0x29B1. Chain by passing the last value. */
 uint16_t attune_crc16(uint16_t crc, const uint8_t *bytes, size_t size);
 #define ATTUNE_CRC16_INIT 0xFFFFu
 
-/* Encodes one frame (size at least 1) for the stream. Returns the bytes written, 0 if capacity is too small. */
+/* Encodes one frame (size at least 1) for the stream. Returns the bytes written, 0 if capacity is too small. The frame may lie in the
+ * stream's own bytes, from ATTUNE_STREAM_AHEAD(size) on. */
 size_t attune_frame_encode(const uint8_t *frame, size_t size, uint8_t *stream, size_t capacity);
 
 typedef enum attune_frame_event {

@@ -23,26 +23,37 @@ static void fill(attune_means *means, attune_real *m2, uint8_t sensor, uint8_t f
     m2[feature] = (attune_real)((float)m2[feature] + (float)ATTUNE_FACTORY_WEIGHT * variance);
 }
 
-static attune_gnb *gnb_of(attune_head *head) {
-    return head->kind == ATTUNE_HEAD_GNB       ? &head->state.gnb
-           : head->kind == ATTUNE_HEAD_MIXTURE ? &head->state.mixture.gnb
-                                               : NULL;
+/* The parts of a head that the table speaks of; NULL for those that it has not. A build for the default head alone has no other kinds. */
+typedef struct parts {
+    attune_gnb *gnb;
+    attune_ridge *ridge;
+    attune_prototype *prototype;
+} parts;
+
+static parts parts_of(attune_head *head) {
+    switch (head->kind) {
+    case ATTUNE_HEAD_MIXTURE:
+        return (parts){.gnb = &head->state.mixture.gnb, .ridge = &head->state.mixture.ridge};
+#ifdef ATTUNE_EVERY_HEAD
+    case ATTUNE_HEAD_GNB:
+        return (parts){.gnb = &head->state.gnb};
+    case ATTUNE_HEAD_RIDGE:
+        return (parts){.ridge = &head->state.ridge};
+    case ATTUNE_HEAD_PROTOTYPE:
+        return (parts){.prototype = &head->state.prototype};
+#endif
+    default:
+        return (parts){NULL, NULL, NULL};
+    }
 }
 
-static attune_ridge *ridge_of(attune_head *head) {
-    return head->kind == ATTUNE_HEAD_RIDGE     ? &head->state.ridge
-           : head->kind == ATTUNE_HEAD_MIXTURE ? &head->state.mixture.ridge
-                                               : NULL;
-}
-
-static void fill_row(attune_head *head, uint8_t sensor, uint8_t feature, const attune_factory_row *row) {
-    attune_gnb *gnb = gnb_of(head);
+static void fill_row(const parts *into, uint8_t sensor, uint8_t feature, const attune_factory_row *row) {
     for (uint8_t k = 0; k < 2; k++) {
-        if (gnb != NULL) {
-            fill(&gnb->of[k].means, gnb->of[k].m2, sensor, feature, row->mean[k], row->variance[k]);
-        } else if (head->kind == ATTUNE_HEAD_PROTOTYPE) {
-            attune_prototype *prototype = &head->state.prototype;
-            fill(&prototype->means[k], prototype->m2, sensor, feature, row->mean[k], row->variance[k]);
+        if (into->gnb != NULL) {
+            attune_gnb_class *class = &into->gnb->of[k];
+            fill(&class->means, class->m2, sensor, feature, row->mean[k], row->variance[k]);
+        } else if (into->prototype != NULL) {
+            fill(&into->prototype->means[k], into->prototype->m2, sensor, feature, row->mean[k], row->variance[k]);
         }
     }
 }
@@ -89,14 +100,14 @@ static void fill_ridge(attune_ridge *ridge, const attune_schema *schema) {
 }
 
 static void fill_table(attune_head *head, const attune_schema *schema) {
-    attune_ridge *ridge = ridge_of(head);
-    if (ridge != NULL) {
-        fill_ridge(ridge, schema);
+    const parts into = parts_of(head);
+    if (into.ridge != NULL) {
+        fill_ridge(into.ridge, schema);
     }
     for (uint8_t i = 0; i < schema->features; i++) {
         uint8_t sensor = schema->feature[i].sensor;
         if (is_named(schema, sensor)) {
-            fill_row(head, sensor, i, find_row(schema, &schema->feature[i]));
+            fill_row(&into, sensor, i, find_row(schema, &schema->feature[i]));
         }
     }
 }

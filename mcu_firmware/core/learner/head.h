@@ -24,6 +24,7 @@
 /* Every kind that is built: name, and the part of the names of its functions and state. A kind is a pair of files and a line
  * here; the numbers are wire format. A build for one kind alone names it on the compiler's command line. */
 #ifndef ATTUNE_HEAD_KINDS
+#define ATTUNE_EVERY_HEAD
 #define ATTUNE_HEAD_KINDS(KIND)                                                                                        \
     KIND(GNB, gnb)                                                                                                     \
     KIND(RIDGE, ridge)                                                                                                 \

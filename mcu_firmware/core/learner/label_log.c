@@ -4,15 +4,6 @@
 
 void attune_label_log_init(attune_label_log *log) { memset(log, 0, sizeof *log); }
 
-static attune_head_result learn_entry(const attune_label_entry *entry, attune_head *head) {
-    return attune_head_learn(head, entry->features, entry->class_index, (attune_real)entry->weight / 256);
-}
-
-/* What the release was built from it knows already. */
-static attune_head_result teach(const attune_label_entry *entry, const attune_release *release, attune_head *head) {
-    return entry->number > release->through ? learn_entry(entry, head) : ATTUNE_HEAD_OK;
-}
-
 /* Index of the entry for the same window, count if there is none. */
 static uint16_t find(const attune_label_log *log, const attune_label_entry *entry) {
     uint16_t i = 0;
@@ -55,7 +46,7 @@ void attune_label_log_place(attune_label_log *log, const attune_label_entry *ent
 }
 
 attune_label_result attune_label_log_learn(attune_label_log *log, const attune_label_entry *entry,
-                                           const attune_release *release, attune_head *head) {
+                                           const attune_pupil *pupil) {
     if (entry->class_index >= ATTUNE_MAX_CLASSES || entry->weight == 0) {
         return ATTUNE_LABEL_REFUSED;
     }
@@ -64,7 +55,7 @@ attune_label_result attune_label_log_learn(attune_label_log *log, const attune_l
         return log->entry[gone].number == entry->number ? ATTUNE_LABEL_KNOWN : ATTUNE_LABEL_SUPERSEDED;
     }
     if (gone == log->count && log->count < ATTUNE_LABEL_LOG) {
-        if (teach(entry, release, head) != ATTUNE_HEAD_OK) {
+        if (pupil->teach(pupil->who, entry) != ATTUNE_HEAD_OK) {
             return ATTUNE_LABEL_REFUSED;
         }
         append(log, entry);
@@ -74,12 +65,11 @@ attune_label_result attune_label_log_learn(attune_label_log *log, const attune_l
         return ATTUNE_LABEL_SUPERSEDED;
     }
     attune_label_log_place(log, entry);
-    attune_label_log_replay(log, release, head);
+    attune_label_log_replay(log, pupil);
     return ATTUNE_LABEL_LEARNED;
 }
 
-uint16_t attune_label_log_forget(attune_label_log *log, uint32_t number, const attune_release *release,
-                                 attune_head *head) {
+uint16_t attune_label_log_forget(attune_label_log *log, uint32_t number, const attune_pupil *pupil) {
     uint16_t kept = 0;
     for (uint16_t i = 0; i < log->count; i++) {
         if (log->entry[i].number != number) {
@@ -90,15 +80,15 @@ uint16_t attune_label_log_forget(attune_label_log *log, uint32_t number, const a
     uint16_t gone = (uint16_t)(log->count - kept);
     log->count = kept;
     if (gone > 0) {
-        attune_label_log_replay(log, release, head);
+        attune_label_log_replay(log, pupil);
     }
     return gone;
 }
 
-void attune_label_log_replay(const attune_label_log *log, const attune_release *release, attune_head *head) {
-    release->load(release->from, head);
+void attune_label_log_replay(const attune_label_log *log, const attune_pupil *pupil) {
+    pupil->restart(pupil->who);
     for (uint16_t i = 0; i < log->count; i++) {
-        /* An entry that the head has no room for teaches nothing, now as whenever the log is replayed. */
-        (void)teach(&log->entry[i], release, head);
+        /* An entry that a head has no room for teaches nothing, now as whenever the log is replayed. */
+        (void)pupil->teach(pupil->who, &log->entry[i]);
     }
 }

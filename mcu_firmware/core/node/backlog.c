@@ -42,17 +42,7 @@ void attune_backlog_push(attune_backlog *backlog, const attune_report *report) {
     backlog->count += 1;
 }
 
-bool attune_backlog_put_back(attune_backlog *backlog, const attune_report *report) {
-    if (backlog->count == ATTUNE_BACKLOG) {
-        return false;
-    }
-    backlog->head = (uint16_t)((backlog->head + ATTUNE_BACKLOG - 1) % ATTUNE_BACKLOG);
-    backlog->count += 1;
-    *slot(backlog, 0) = *report;
-    return true;
-}
-
-static bool is_named(uint32_t seq, uint32_t through, uint32_t more) {
+bool attune_backlog_names(uint32_t seq, uint32_t through, uint32_t more) {
     if (seq <= through) {
         return true;
     }
@@ -63,7 +53,7 @@ static bool is_named(uint32_t seq, uint32_t through, uint32_t more) {
 void attune_backlog_acknowledge(attune_backlog *backlog, uint32_t through, uint32_t more) {
     for (uint16_t i = 0; i < backlog->count; i++) {
         attune_report *report = slot(backlog, i);
-        if (is_named(report->seq, through, more)) {
+        if (attune_backlog_names(report->seq, through, more)) {
             report->seq = 0;
         }
     }

@@ -10,7 +10,8 @@
 typedef struct attune_report {
     uint32_t seq; /* 0 marks a slot that has been acknowledged out of order */
     uint32_t end_s;
-    uint8_t evidences; /* 0 if the head knew nothing */
+    uint8_t evidences : 3; /* 0 if the head knew nothing */
+    uint8_t trial : 5;     /* attune_v1_Report.trial */
     uint8_t state;
     int16_t evidence[ATTUNE_MAX_CLASSES - 1]; /* 1/256 nat */
     int16_t features[ATTUNE_MAX_FEATURES];
@@ -30,10 +31,10 @@ void attune_backlog_init(attune_backlog *backlog);
 /* Stores a report and gives it the next sequence number. */
 void attune_backlog_push(attune_backlog *backlog, const attune_report *report);
 
-/* Puts a report before the oldest, whose number is lower and which keeps it. False if the ring is full. */
-bool attune_backlog_put_back(attune_backlog *backlog, const attune_report *report);
+/* Whether an acknowledgement names a report: seq <= through, or a bit of the bitmap (bit i: through + 2 + i). */
+bool attune_backlog_names(uint32_t seq, uint32_t through, uint32_t more);
 
-/* Drops every report with seq <= through, and those of the bitmap (bit i: through + 2 + i). */
+/* Drops every report that an acknowledgement names. */
 void attune_backlog_acknowledge(attune_backlog *backlog, uint32_t through, uint32_t more);
 
 /* The waiting report with the lowest seq > after, or NULL. */

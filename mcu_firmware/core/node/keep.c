@@ -1,59 +1,12 @@
 #include "node/parts.h"
 
 #include "store/labels.h"
-#include "store/reports.h"
 #include "store/slots.h"
 
 #include <string.h>
 
-/* Reports in RAM at which those go to flash that a silent daemon has not taken. */
-#define NEARLY_FULL (ATTUNE_BACKLOG - 8)
-
-/* --- Release --- */
-
-static void load_factory(const attune_node *node, attune_head *head) {
-    (void)attune_factory_load(head, ATTUNE_FACTORY_HEAD, &node->schema);
-}
-
-/* A release is a head's exported state and the hash of its schema, so that its digest is the one that hello carries. */
-static bool load_slot(const attune_node *node, attune_slot slot, attune_head *head) {
-    uint8_t bytes[ATTUNE_NODE_RELEASE];
-    attune_store *store = node->keep.store;
-    size_t size = slot < ATTUNE_SLOT_FACTORY ? store->slots.info[slot].size : 0;
-    const size_t hash = sizeof node->schema.hash;
-    return size > hash && attune_slots_read(store, slot, bytes, sizeof bytes) == ATTUNE_STORE_OK &&
-           memcmp(bytes + size - hash, node->schema.hash, hash) == 0 &&
-           attune_head_import(head, bytes, size - hash) == ATTUNE_HEAD_OK;
-}
-
-static attune_slot committed(const attune_node *node) {
-    return node->keep.store == NULL ? ATTUNE_SLOT_FACTORY : (attune_slot)node->keep.store->slots.committed;
-}
-
-static void load_release(const void *from, attune_head *head) {
-    const attune_node *node = from;
-    load_factory(node, head);
-    (void)load_slot(node, committed(node), head);
-}
-
-attune_release attune_node_release(const attune_node *node) {
-    attune_slot slot = committed(node);
-    uint32_t through = slot < ATTUNE_SLOT_FACTORY ? node->keep.store->slots.info[slot].labels : 0;
-    return (attune_release){load_release, node, through};
-}
-
-static void find_first(attune_node *node) {
-    attune_batch batch;
-    attune_report report = {.seq = 0};
-    attune_store *store = node->keep.store;
-    if (attune_reports_of_boot(store, node->schema.features, node->identity.boot, &batch) == ATTUNE_STORE_OK) {
-        (void)!attune_reports_read(store, &batch, 0, &report);
-    }
-    node->keep.first_seq = report.seq;
-}
-
 attune_store_result attune_node_keep(attune_node *node, attune_store *store) {
-    attune_store_result result = attune_slots_start(store);
+    attune_store_result result = attune_node_start_slots(node, store);
     if (result == ATTUNE_STORE_OK) {
         result = attune_labels_load(store, node->schema.features, &node->log);
     }
@@ -61,14 +14,8 @@ attune_store_result attune_node_keep(attune_node *node, attune_store *store) {
         return result;
     }
     node->keep.store = store;
-    if (load_slot(node, committed(node), &node->head)) {
-        memcpy(node->release_digest, store->slots.info[committed(node)].digest, sizeof node->release_digest);
-    } else {
-        store->slots.committed = ATTUNE_SLOT_FACTORY; /* as this node runs; what is in flash stays */
-    }
-    attune_release release = attune_node_release(node);
-    attune_label_log_replay(&node->log, &release, &node->head);
-    attune_filter_init(&node->filter, attune_head_classes(&node->head), node->schema.window_s, NULL);
+    attune_node_start_releases(node);
+    attune_node_start_filter(node);
     return ATTUNE_STORE_OK;
 }
 
@@ -76,18 +23,18 @@ attune_store_result attune_node_keep(attune_node *node, attune_store *store) {
 
 bool attune_node_keep_labels(attune_node *node, uint16_t learned) {
     attune_store *store = node->keep.store;
-    return store == NULL || attune_labels_append(store, node->schema.features, &node->log, learned) == ATTUNE_STORE_OK;
+    return attune_labels_append(store, node->schema.features, &node->log, learned) == ATTUNE_STORE_OK;
 }
 
 bool attune_node_keep_log(attune_node *node) {
     attune_store *store = node->keep.store;
-    return store == NULL || attune_labels_rewrite(store, node->schema.features, &node->log) == ATTUNE_STORE_OK;
+    return attune_labels_rewrite(store, node->schema.features, &node->log) == ATTUNE_STORE_OK;
 }
 
 void attune_node_keep_tie(attune_node *node, uint64_t tick_ms, uint64_t utc_ms) {
     const attune_tie tie = {.boot = node->identity.boot, .tick_ms = tick_ms, .utc_ms = utc_ms};
     attune_keep *keep = &node->keep;
-    if (keep->store == NULL || (keep->tied && tick_ms < keep->tie_ms + ATTUNE_TIE_MS)) {
+    if (keep->tied && tick_ms < keep->tie_ms + ATTUNE_TIE_MS) {
         return;
     }
     keep->tied = attune_store_write_tie(keep->store, &tie) == ATTUNE_STORE_OK;
@@ -96,71 +43,6 @@ void attune_node_keep_tie(attune_node *node, uint64_t tick_ms, uint64_t utc_ms) 
 
 /* --- Reports --- */
 
-void attune_node_keep_unload(attune_node *node) {
-    if (node->keep.loaded_seq != 0) {
-        attune_backlog_acknowledge(&node->backlog, node->keep.loaded_seq, 0);
-        node->keep.loaded_seq = 0;
-    }
-}
-
-static void move(attune_node *node) {
-    attune_store *store = node->keep.store;
-    const uint32_t gone = store->summarised_reports;
-    attune_node_keep_unload(node);
-    if (attune_reports_move(store, node->identity.boot, node->schema.features, &node->backlog) != ATTUNE_STORE_OK) {
-        /* Trying costs erasures: no more of them than if it went well. */
-        node->keep.move_seq = node->backlog.next_seq + ATTUNE_BATCH;
-    }
-    find_first(node);
-    /* The daemon is told as of any report that it will never get. */
-    if (store->summarised_reports != gone && node->keep.first_seq != 0) {
-        node->backlog.dropped += store->summarised_reports - gone;
-        node->backlog.dropped_seq = node->keep.first_seq - 1;
-    }
-}
-
-/* The oldest batch goes back in front of what RAM holds, last report first. What does not fit stays for later. */
-static void load(attune_node *node) {
-    attune_batch batch;
-    attune_report report;
-    attune_store *store = node->keep.store;
-    if (attune_reports_of_boot(store, node->schema.features, node->identity.boot, &batch) != ATTUNE_STORE_OK) {
-        return;
-    }
-    for (uint8_t i = batch.reports; i > 0; i--) {
-        if (attune_reports_read(store, &batch, (uint8_t)(i - 1), &report) == ATTUNE_STORE_OK) {
-            (void)attune_backlog_put_back(&node->backlog, &report);
-        }
-    }
-    node->keep.loaded_seq = batch.last_seq;
-    node->sent_seq = 0; /* they come before what has been sent */
-}
-
-void attune_node_keep_poll(attune_node *node) {
-    attune_keep *keep = &node->keep;
-    uint16_t limit = node->timed ? NEARLY_FULL : ATTUNE_BATCH_WAITING;
-    if (keep->store == NULL) {
-        return;
-    }
-    (void)!attune_slots_poll(keep->store, (uint32_t)(node->now_ms / 1000));
-    if (attune_backlog_waiting(&node->backlog) >= limit && node->backlog.next_seq >= keep->move_seq) {
-        move(node);
-    } else if (node->timed && keep->first_seq != 0 && keep->loaded_seq == 0 &&
-               node->backlog.count <= NEARLY_FULL - ATTUNE_BATCH) {
-        load(node);
-    }
-}
-
-void attune_node_keep_acknowledge(attune_node *node) {
-    attune_keep *keep = &node->keep;
-    if (keep->store == NULL || keep->first_seq == 0 || node->through < keep->first_seq) {
-        return;
-    }
-    (void)!attune_reports_acknowledge(keep->store, node->schema.features, node->identity.boot, node->through);
-    keep->loaded_seq = node->through >= keep->loaded_seq ? 0 : keep->loaded_seq;
-    find_first(node);
-}
-
 uint32_t attune_node_first_seq(const attune_node *node) {
-    return node->keep.first_seq != 0 ? node->keep.first_seq : attune_backlog_first_seq(&node->backlog);
+    return node->earlier.first_seq != 0 ? node->earlier.first_seq : attune_backlog_first_seq(&node->backlog);
 }

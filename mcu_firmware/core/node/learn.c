@@ -8,8 +8,8 @@ typedef struct answer {
 } answer;
 
 static void learn(attune_node *node, const attune_label_entry *entry, answer *answer) {
-    attune_release release = attune_node_release(node);
-    attune_label_result result = attune_label_log_learn(&node->log, entry, &release, &node->head);
+    const attune_pupil pupil = attune_node_pupil(node);
+    attune_label_result result = attune_label_log_learn(&node->log, entry, &pupil);
     if (result == ATTUNE_LABEL_LEARNED || result == ATTUNE_LABEL_KNOWN) {
         answer->ack.learned += 1;
         answer->placed = (uint16_t)(answer->placed + (result == ATTUNE_LABEL_LEARNED));
@@ -83,7 +83,7 @@ void attune_node_learn(attune_node *node, const attune_v1_Label *label) {
     learn_sent(node, label, &entry, &answer);
     learn_held(node, label, &entry, &answer);
     node->counters.refused_labels += answer.ack.refused;
-    attune_filter_resize(&node->filter, attune_head_classes(&node->head), node->schema.window_s);
+    attune_node_follow_classes(node);
     /* Without an acknowledgement the label comes again. */
     if (attune_node_keep_labels(node, answer.placed)) {
         queue_ack(node, &answer.ack);
@@ -92,9 +92,9 @@ void attune_node_learn(attune_node *node, const attune_v1_Label *label) {
 
 void attune_node_unlearn(attune_node *node, const attune_v1_Unlearn *unlearn) {
     attune_v1_LabelAck ack = {.number = unlearn->number, .part = unlearn->part};
-    attune_release release = attune_node_release(node);
-    uint16_t gone = attune_label_log_forget(&node->log, unlearn->number, &release, &node->head);
-    attune_filter_resize(&node->filter, attune_head_classes(&node->head), node->schema.window_s);
+    const attune_pupil pupil = attune_node_pupil(node);
+    uint16_t gone = attune_label_log_forget(&node->log, unlearn->number, &pupil);
+    attune_node_follow_classes(node);
     if (gone > 0 ? attune_node_keep_log(node) : attune_node_keep_labels(node, 0)) {
         queue_ack(node, &ack);
     }

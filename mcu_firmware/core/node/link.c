@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static uint16_t in_flight(const attune_node *node) {
+uint16_t attune_node_in_flight(const attune_node *node) {
     return attune_backlog_waiting_through(&node->backlog, node->sent_seq);
 }
 
@@ -13,8 +13,9 @@ static void begin(attune_node *node) {
     node->time_ack_due = false;
     node->health_due = false;
     node->label_acks = 0;
+    attune_node_updates_restart(node);
     node->sent_seq = 0;
-    attune_node_keep_unload(node);
+    attune_earlier_restart(node);
     attune_button_restart(&node->button, node->now_ms);
     attune_quiet_restart(&node->quiet, node->now_ms);
     attune_retry_start(&node->hello_retry, node->now_ms, ATTUNE_HELLO_RETRY_MS);
@@ -42,7 +43,7 @@ void attune_node_link_poll(attune_node *node) {
         }
         return;
     }
-    if (in_flight(node) == 0) {
+    if (attune_node_in_flight(node) == 0) {
         attune_retry_rest(&node->report_retry, node->now_ms);
     } else if (attune_retry_due(&node->report_retry, node->now_ms)) {
         node->sent_seq = 0;
@@ -72,6 +73,10 @@ static void take_time(attune_node *node, const attune_v1_Time *time) {
 }
 
 static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack) {
+    if (ack->boot != 0 && ack->boot != node->identity.boot) {
+        attune_earlier_acknowledge(node, ack->boot, ack->through, ack->more);
+        return;
+    }
     if (ack->through > node->ever_sent_seq) {
         attune_node_damaged(node);
         return;
@@ -80,7 +85,7 @@ static void take_report_ack(attune_node *node, const attune_v1_ReportAck *ack) {
     uint16_t waiting = attune_backlog_waiting(&node->backlog);
     attune_backlog_acknowledge(&node->backlog, ack->through, ack->more);
     node->through = ack->through > node->through ? ack->through : node->through;
-    attune_node_keep_acknowledge(node);
+    attune_earlier_acknowledge(node, node->identity.boot, ack->through, ack->more);
     if (attune_backlog_waiting(&node->backlog) < waiting) {
         node->report_retry.wait_ms = ATTUNE_REPORT_RETRY_MS;
     }
@@ -113,6 +118,9 @@ static void take_command(attune_node *node, const attune_v1_Command *command) {
     if (command->next_daemon.size == ATTUNE_NOISE_KEY) {
         (void)attune_session_announce(&node->session, command->next_daemon.bytes);
     }
+    if (command->signing_key.size > 0) {
+        attune_node_take_signing_key(node, command->signing_key.bytes, command->signing_key.size);
+    }
     if (command->rekey) {
         attune_session_rekey(&node->session, node->now_ms);
     }
@@ -139,6 +147,10 @@ static void take(attune_node *node, const attune_v1_DaemonMessage *message) {
         take_sketch_ack(node, &message->body.sketch_ack);
     } else if (message->which_body == attune_v1_DaemonMessage_command_tag) {
         take_command(node, &message->body.command);
+    } else if (message->which_body == attune_v1_DaemonMessage_summary_ack_tag) {
+        attune_earlier_acknowledge_summary(node, message->body.summary_ack.number);
+    } else {
+        attune_node_take_update(node, message);
     }
 }
 
@@ -168,13 +180,17 @@ static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message) 
     memcpy(hello->sensors.bytes, node->schema.sensor, node->schema.sensors);
     memcpy(hello->schema, node->schema.hash, sizeof hello->schema);
     memcpy(hello->release, node->release_digest, sizeof hello->release);
-    hello->classes = attune_head_classes(&node->head);
+    hello->classes = attune_head_classes(&node->model.head);
     hello->first_seq = attune_node_first_seq(node);
     hello->next_seq = node->backlog.next_seq;
     hello->label_capacity = ATTUNE_LABEL_LOG;
     hello->label_windows = node->log.count;
     hello->test = node->identity.test;
     memcpy(hello->firmware, node->identity.firmware, sizeof hello->firmware);
+    memcpy(hello->hardware, node->identity.hardware, sizeof hello->hardware);
+    hello->class_capacity = ATTUNE_MAX_CLASSES;
+    hello->has_running = true;
+    attune_node_fill_running(node, &hello->running);
 }
 
 static void fill_health(const attune_node *node, attune_v1_NodeMessage *message) {
@@ -185,13 +201,16 @@ static void fill_health(const attune_node *node, attune_v1_NodeMessage *message)
         .reset_pc = node->identity.reset_pc,
         .stack_free = node->board.stack_free,
         .battery_mv = node->board.battery_mv,
-        .dropped_reports = node->backlog.dropped,
+        .dropped_reports = node->backlog.dropped + node->keep.store->lost_reports,
         .bad_frames = node->counters.bad_frames,
         .refused_samples = node->counters.refused_samples,
         .refused_labels = node->counters.refused_labels,
         .backlog = attune_backlog_waiting(&node->backlog),
         .dropped_presses = node->button.dropped,
+        .has_running = true,
+        .summarised_reports = node->keep.store->summarised_reports,
     };
+    attune_node_fill_running(node, &message->body.health.running);
 }
 
 static void fill_button(const attune_press *press, attune_v1_NodeMessage *message) {
@@ -203,26 +222,12 @@ static void fill_button(const attune_press *press, attune_v1_NodeMessage *messag
     };
 }
 
-static pb_size_t write_i16(uint8_t *bytes, const int16_t *numbers, uint8_t count) {
-    for (uint8_t i = 0; i < count; i++) {
-        uint16_t bits = (uint16_t)numbers[i];
-        bytes[2 * i] = (uint8_t)bits;
-        bytes[2 * i + 1] = (uint8_t)(bits >> 8);
-    }
-    return (pb_size_t)(2 * count);
-}
-
 static void fill_report(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message) {
     message->which_body = attune_v1_NodeMessage_report_tag;
-    attune_v1_Report *out = &message->body.report;
-    out->seq = report->seq;
-    out->end_s = report->end_s;
-    out->features.size = write_i16(out->features.bytes, report->features, node->schema.features);
-    out->evidence.size = write_i16(out->evidence.bytes, report->evidence, report->evidences);
-    out->state = report->state;
+    attune_node_fill_report(node, report, &message->body.report);
     /* Said in every report until an acknowledgement has passed the gap: any one of them may get lost. */
     if (node->backlog.dropped_seq > node->through) {
-        out->first_seq = attune_node_first_seq(node);
+        message->body.report.first_seq = attune_node_first_seq(node);
     }
 }
 
@@ -232,13 +237,14 @@ static const attune_v1_DriftSketch *next_sketch(const attune_node *node) {
 }
 
 static const attune_report *next_report(const attune_node *node) {
-    if (!node->timed || in_flight(node) >= ATTUNE_IN_FLIGHT) {
+    const bool full = attune_node_in_flight(node) + node->earlier.flying >= ATTUNE_IN_FLIGHT;
+    if (!node->timed || full || attune_earlier_holds_up(node)) {
         return NULL;
     }
     return attune_backlog_next(&node->backlog, node->sent_seq);
 }
 
-static bool fill_next(const attune_node *node, const attune_report *report, attune_v1_NodeMessage *message) {
+static bool fill_next(attune_node *node, const attune_report *report, attune_v1_NodeMessage *message) {
     const attune_press *press = attune_button_next(&node->button);
     const attune_v1_DriftSketch *sketch = next_sketch(node);
     if (node->hello_due) {
@@ -249,6 +255,8 @@ static bool fill_next(const attune_node *node, const attune_report *report, attu
     } else if (node->label_acks > 0) {
         message->which_body = attune_v1_NodeMessage_label_ack_tag;
         message->body.label_ack = node->label_ack[0];
+    } else if (attune_node_fill_update(node, message)) {
+        return true;
     } else if (press != NULL) {
         fill_button(press, message);
     } else if (node->health_due) {
@@ -259,7 +267,7 @@ static bool fill_next(const attune_node *node, const attune_report *report, attu
         message->which_body = attune_v1_NodeMessage_drift_sketch_tag;
         message->body.drift_sketch = *sketch;
     } else {
-        return false;
+        return attune_earlier_fill(node, message);
     }
     return true;
 }
@@ -291,11 +299,20 @@ static void message_sent(attune_node *node, const attune_report *report, const a
         node->health_due = false;
         node->health_ms = node->now_ms + (node->quiet.on ? ATTUNE_QUIET_HEALTH_MS : ATTUNE_HEALTH_MS);
         break;
+    case attune_v1_NodeMessage_update_ack_tag:
+    case attune_v1_NodeMessage_update_verdict_tag:
+    case attune_v1_NodeMessage_signing_key_ack_tag:
+        attune_node_update_sent(node, message);
+        break;
     case attune_v1_NodeMessage_drift_sketch_tag:
         attune_quiet_sent(&node->quiet);
         break;
     default:
-        report_sent(node, report);
+        if (report != NULL) {
+            report_sent(node, report);
+        } else {
+            attune_earlier_sent(node, message);
+        }
     }
 }
 

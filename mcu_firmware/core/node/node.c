@@ -9,15 +9,14 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
     memset(node, 0, sizeof *node);
     node->identity = *identity;
     node->identity.firmware[sizeof node->identity.firmware - 1] = 0;
+    node->identity.hardware[sizeof node->identity.hardware - 1] = 0;
     attune_schema_error error = attune_schema_init(&node->schema, sensors, count, window_s);
     if (error != ATTUNE_SCHEMA_OK) {
         return error;
     }
-    /* A schema has 1 to ATTUNE_MAX_FEATURES features, and that is all the factory release asks for. */
-    (void)attune_factory_load(&node->head, ATTUNE_FACTORY_HEAD, &node->schema);
-    attune_factory_digest(&node->head, &node->schema, node->release_digest);
+    attune_node_start_factory(node);
     attune_window_init(&node->window, &node->schema, 0);
-    attune_filter_init(&node->filter, attune_head_classes(&node->head), window_s, NULL);
+    attune_node_start_filter(node);
     attune_label_log_init(&node->log);
     attune_backlog_init(&node->backlog);
     attune_quiet_init(&node->quiet, &node->schema);
@@ -25,7 +24,7 @@ attune_schema_error attune_node_init(attune_node *node, const attune_identity *i
 }
 
 bool attune_node_open_keys(attune_node *node, const attune_keeper *keeper) {
-    return attune_session_init(&node->session, node->identity.node_id, node->identity.test, keeper);
+    return attune_session_init(&node->session, node->identity.node_id, node->identity.test, keeper, node->keep.store);
 }
 
 /* Bits 0-3 the class, bits 4-7 its probability in fifteenths. */
@@ -36,26 +35,19 @@ static uint8_t state_byte(const attune_filter *filter) {
 
 static void close_window(attune_node *node) {
     attune_report report = {.end_s = (uint32_t)(attune_window_end_ms(&node->window) / 1000)};
-    attune_real evidence[ATTUNE_MAX_CLASSES - 1];
     attune_window_close(&node->window, report.features);
     attune_filter_predict(&node->filter);
-    if (attune_head_predict(&node->head, report.features, evidence)) {
-        report.evidences = (uint8_t)(attune_head_classes(&node->head) - 1);
-        for (uint8_t i = 0; i < report.evidences; i++) {
-            report.evidence[i] = attune_round_i16(evidence[i] * 256);
-        }
-        attune_filter_update(&node->filter, evidence);
-    }
+    attune_node_weigh(node, &report);
     report.state = state_byte(&node->filter);
     attune_quiet_count(&node->quiet, &report, node->now_ms);
     if (attune_quiet_reports(&node->quiet, &report)) {
-        attune_backlog_push(&node->backlog, &report);
+        attune_earlier_add(node, &report);
     }
 }
 
 static void start_cold(attune_node *node, uint64_t now_ms) {
     attune_window_init(&node->window, &node->schema, now_ms);
-    attune_filter_init(&node->filter, attune_head_classes(&node->head), node->schema.window_s, NULL);
+    attune_node_start_filter(node);
 }
 
 /* Closes the windows that end at or before limit_ms. */
@@ -95,6 +87,8 @@ void attune_node_poll(attune_node *node, uint64_t now_ms) {
         node->now_ms = now_ms;
         close_windows(node, now_ms);
     }
-    attune_node_keep_poll(node);
+    attune_node_trial_poll(node);
+    attune_node_update_poll(node);
+    attune_earlier_poll(node);
     attune_node_link_poll(node);
 }

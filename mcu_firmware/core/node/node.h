@@ -10,9 +10,12 @@
 #include "learner/label_log.h"
 #include "node/backlog.h"
 #include "node/button.h"
+#include "node/earlier.h"
 #include "node/keep.h"
 #include "node/quiet.h"
+#include "node/update.h"
 #include "session/session.h"
+#include "update/model.h"
 #include "window/window.h"
 
 /* Retries: first after so long, doubled each time up to ATTUNE_RETRY_MAX_MS. A hello is answered at once; a report may wait ten seconds
@@ -35,6 +38,7 @@ typedef struct attune_identity {
     uint8_t node_id[8];
     uint32_t boot; /* random, new at each start */
     char firmware[24];
+    char hardware[16];    /* name of the board */
     uint8_t reset_reason; /* attune_v1_ResetReason */
     uint32_t reset_pc;
     bool test; /* a test image: its keys come from a seed that others may know */
@@ -58,16 +62,19 @@ typedef struct attune_node {
     attune_board board;
     attune_schema schema;
     attune_window window;
-    attune_head head;
+    attune_model model; /* the committed release, and what the label log adds to it */
+    attune_model trial; /* likewise the one on trial */
     attune_filter filter;
     attune_label_log log;
     attune_backlog backlog;
     attune_button button;
     attune_quiet quiet;
     attune_keep keep;
+    attune_earlier earlier;
     attune_session session;
+    attune_updates updates;
     attune_counters counters;
-    uint8_t release_digest[16];
+    uint8_t release_digest[16]; /* of the committed release */
 
     uint64_t now_ms;
     bool link_up;
@@ -87,11 +94,11 @@ typedef struct attune_node {
     attune_v1_LabelAck label_ack[ATTUNE_LABEL_ACKS]; /* oldest first */
 } attune_node;
 
-/* Starts a node at tick 0 with its link down. The factory release is loaded. */
+/* Starts a node at tick 0 with its link down, on the factory release; attune_node_keep follows. */
 attune_schema_error attune_node_init(attune_node *node, const attune_identity *identity, const uint8_t *sensors,
                                      size_t count, uint16_t window_s);
 
-/* Opens the node's keys, after attune_node_init; without them it says nothing. False if the keeper cannot keep them. */
+/* Opens the node's keys in its store, after attune_node_keep; without them it says nothing. False if they cannot be kept. */
 bool attune_node_open_keys(attune_node *node, const attune_keeper *keeper);
 
 /* One reading. Closes windows that ended before tick_ms first. What is refused is counted. */

@@ -1,6 +1,7 @@
 #include "session/keys.h"
 
 #include "session/code.h"
+#include "store/store.h"
 
 #include <monocypher.h>
 #include <string.h>
@@ -16,6 +17,16 @@ void attune_keys_drop(attune_keys *keys, attune_key which) {
     keys->held = (uint8_t)(keys->held & ~(1u << which));
 }
 
+void attune_keys_set_signer(attune_keys *keys, uint32_t number, const uint8_t key[ATTUNE_KEY_SIZE]) {
+    attune_keys_set(keys, ATTUNE_KEY_SIGNING, key, ATTUNE_KEY_SIZE);
+    keys->signing_number = number;
+}
+
+void attune_keys_drop_signer(attune_keys *keys) {
+    attune_keys_drop(keys, ATTUNE_KEY_SIGNING);
+    keys->signing_number = 0;
+}
+
 static void draw(attune_keys *keys, attune_key which, size_t size, const attune_keeper *keeper) {
     uint8_t bytes[ATTUNE_KEY_SIZE];
     keeper->entropy(keeper->context, bytes, size);
@@ -23,16 +34,15 @@ static void draw(attune_keys *keys, attune_key which, size_t size, const attune_
     crypto_wipe(bytes, sizeof bytes);
 }
 
-bool attune_keys_open(attune_keys *keys, const attune_keeper *keeper) {
-    memset(keys, 0, sizeof *keys);
-    if (!keeper->load(keeper->context, keys)) {
-        return false;
-    }
-    if (attune_keys_hold(keys, ATTUNE_KEY_NODE) && attune_keys_hold(keys, ATTUNE_KEY_CODE)) {
+bool attune_keys_open(attune_store *store, const attune_keeper *keeper) {
+    const attune_keys *kept = attune_store_keys(store);
+    if (attune_keys_hold(kept, ATTUNE_KEY_NODE) && attune_keys_hold(kept, ATTUNE_KEY_CODE)) {
         return true;
     }
-    memset(keys, 0, sizeof *keys);
-    draw(keys, ATTUNE_KEY_NODE, ATTUNE_KEY_SIZE, keeper);
-    draw(keys, ATTUNE_KEY_CODE, ATTUNE_CODE_BITS, keeper);
-    return keeper->save(keeper->context, keys);
+    attune_keys keys = {.held = 0};
+    draw(&keys, ATTUNE_KEY_NODE, ATTUNE_KEY_SIZE, keeper);
+    draw(&keys, ATTUNE_KEY_CODE, ATTUNE_CODE_BITS, keeper);
+    const bool made = attune_store_write_keys(store, &keys) == ATTUNE_STORE_OK;
+    crypto_wipe(&keys, sizeof keys);
+    return made;
 }

@@ -1,4 +1,4 @@
-/* The keys that a node keeps through a loss of power, and who keeps them for it. */
+/* The keys that a node keeps through a loss of power. */
 #ifndef ATTUNE_KEYS_H
 #define ATTUNE_KEYS_H
 
@@ -21,6 +21,7 @@ typedef enum attune_key {
 typedef struct attune_keys {
     uint8_t held;
     uint8_t key[ATTUNE_KEYS][ATTUNE_KEY_SIZE];
+    uint32_t signing_number; /* of the signing key, from 1; 0 without one */
 } attune_keys;
 
 static inline bool attune_keys_hold(const attune_keys *keys, attune_key which) {
@@ -30,15 +31,19 @@ static inline bool attune_keys_hold(const attune_keys *keys, attune_key which) {
 void attune_keys_set(attune_keys *keys, attune_key which, const uint8_t *bytes, size_t size);
 void attune_keys_drop(attune_keys *keys, attune_key which);
 
-/* What a node's session asks of its port. The functions get context. */
+/* The signing key has a number beside it. */
+void attune_keys_set_signer(attune_keys *keys, uint32_t number, const uint8_t key[ATTUNE_KEY_SIZE]);
+void attune_keys_drop_signer(attune_keys *keys);
+
+/* What a node's session asks of its port: attune_port_entropy. It gets context. */
 typedef struct attune_keeper {
     void *context;
-    void (*entropy)(void *context, uint8_t *bytes, size_t size); /* attune_port_entropy */
-    bool (*load)(void *context, attune_keys *keys);       /* held is 0 at the first start; false: they cannot be read */
-    bool (*save)(void *context, const attune_keys *keys); /* true once they outlive a loss of power */
+    void (*entropy)(void *context, uint8_t *bytes, size_t size);
 } attune_keeper;
 
-/* Loads the keys, and makes and saves those of a first start: the node's own and its code. False if they cannot be kept. */
-bool attune_keys_open(attune_keys *keys, const attune_keeper *keeper);
+struct attune_store;
+
+/* Makes and keeps the keys of a first start, the node's own and its code, unless the store has them. False if they cannot be kept. */
+bool attune_keys_open(struct attune_store *store, const attune_keeper *keeper);
 
 #endif

@@ -5,39 +5,64 @@
 #include <pb_encode.h>
 #include <string.h>
 
-static bool owned(const attune_session *session) { return attune_keys_hold(&session->keys, ATTUNE_KEY_DAEMON); }
+static bool holds(const attune_session *session, attune_key which) {
+    return attune_keys_hold(attune_store_keys(session->store), which);
+}
 
-bool attune_session_init(attune_session *session, const uint8_t node_id[8], bool test, const attune_keeper *keeper) {
+static const uint8_t *key(const attune_session *session, attune_key which) {
+    return attune_store_keys(session->store)->key[which];
+}
+
+static bool owned(const attune_session *session) { return holds(session, ATTUNE_KEY_DAEMON); }
+
+bool attune_session_init(attune_session *session, const uint8_t node_id[8], bool test, const attune_keeper *keeper,
+                         attune_store *store) {
     memset(session, 0, sizeof *session);
     memcpy(session->node_id, node_id, sizeof session->node_id);
     session->test = test;
     session->keeper = *keeper;
-    if (!attune_keys_open(&session->keys, keeper)) {
+    if (!attune_keys_open(store, keeper)) {
         return false;
     }
-    attune_key_pair_from(&session->own, session->keys.key[ATTUNE_KEY_NODE]);
+    session->store = store;
+    attune_key_pair_from(&session->own, key(session, ATTUNE_KEY_NODE));
     return true;
 }
 
 void attune_session_code(const attune_session *session, char text[ATTUNE_CODE_TEXT]) {
-    attune_code_write(session->node_id, session->keys.key[ATTUNE_KEY_CODE], text);
+    attune_code_write(session->node_id, key(session, ATTUNE_KEY_CODE), text);
 }
 
-static bool save(attune_session *session) { return session->keeper.save(session->keeper.context, &session->keys); }
+/* The change happens wholly, in flash and in RAM, or not at all. */
+static bool save(attune_session *session, attune_keys *keys) {
+    const bool saved = attune_store_write_keys(session->store, keys) == ATTUNE_STORE_OK;
+    crypto_wipe(keys, sizeof *keys);
+    return saved;
+}
+
+static bool save_owner(attune_session *session, const uint8_t public_key[ATTUNE_NOISE_KEY], bool is_new) {
+    attune_keys keys = *attune_store_keys(session->store);
+    attune_keys_set(&keys, ATTUNE_KEY_DAEMON, public_key, ATTUNE_NOISE_KEY);
+    attune_keys_drop(&keys, ATTUNE_KEY_NEXT_DAEMON);
+    if (is_new) {
+        attune_keys_drop_signer(&keys);
+    }
+    return save(session, &keys);
+}
 
 static uint8_t about(const attune_session *session) {
     return (uint8_t)((owned(session) ? ATTUNE_ABOUT_OWNED : 0) | (session->test ? ATTUNE_ABOUT_TEST : 0));
 }
 
 static void begin_kk(attune_session *session, const uint8_t *ephemeral) {
-    session->other = !session->other && attune_keys_hold(&session->keys, ATTUNE_KEY_NEXT_DAEMON);
-    const uint8_t *daemon = session->keys.key[session->other ? ATTUNE_KEY_NEXT_DAEMON : ATTUNE_KEY_DAEMON];
+    session->other = !session->other && holds(session, ATTUNE_KEY_NEXT_DAEMON);
+    const uint8_t *daemon = key(session, session->other ? ATTUNE_KEY_NEXT_DAEMON : ATTUNE_KEY_DAEMON);
     attune_handshake_begin_kk(&session->handshake, session->node_id, &session->own, daemon, ephemeral);
 }
 
 static void begin_xxpsk0(attune_session *session, const uint8_t *ephemeral) {
     uint8_t psk[32];
-    attune_code_psk(session->node_id, session->keys.key[ATTUNE_KEY_CODE], psk);
+    attune_code_psk(session->node_id, key(session, ATTUNE_KEY_CODE), psk);
     attune_handshake_begin_xxpsk0(&session->handshake, session->node_id, &session->own, psk, ephemeral);
     crypto_wipe(psk, sizeof psk);
 }
@@ -50,7 +75,7 @@ static void write(attune_session *session, const uint8_t *payload, size_t size) 
 
 static void write_first(attune_session *session) {
     uint8_t payload[ATTUNE_ABOUT_SIZE] = {about(session)};
-    memcpy(payload + 1, session->keys.key[ATTUNE_KEY_DAEMON], sizeof payload - 1);
+    memcpy(payload + 1, key(session, ATTUNE_KEY_DAEMON), sizeof payload - 1);
     const size_t size = session->phase == ATTUNE_SESSION_KK ? 0 : owned(session) ? sizeof payload : 1;
     write(session, payload, size);
 }
@@ -91,7 +116,7 @@ static void connect(attune_session *session, uint64_t now_ms) {
 }
 
 void attune_session_link(attune_session *session, bool up, uint64_t now_ms) {
-    session->up = up && session->keys.held != 0;
+    session->up = up && session->store != NULL;
     session->fresh = false;
     attune_sealed_wipe(&session->sealed);
     rest(session);
@@ -136,15 +161,24 @@ void attune_session_rekey(attune_session *session, uint64_t now_ms) {
 }
 
 bool attune_session_announce(attune_session *session, const uint8_t public_key[ATTUNE_NOISE_KEY]) {
-    attune_keys_set(&session->keys, ATTUNE_KEY_NEXT_DAEMON, public_key, ATTUNE_NOISE_KEY);
-    return save(session);
+    attune_keys keys = *attune_store_keys(session->store);
+    attune_keys_set(&keys, ATTUNE_KEY_NEXT_DAEMON, public_key, ATTUNE_NOISE_KEY);
+    return save(session, &keys);
+}
+
+bool attune_session_follow_signer(attune_session *session, uint32_t number, const uint8_t signer[ATTUNE_KEY_SIZE]) {
+    attune_keys keys = *attune_store_keys(session->store);
+    attune_keys_set_signer(&keys, number, signer);
+    return save(session, &keys);
 }
 
 void attune_session_disown(attune_session *session, uint64_t now_ms) {
-    attune_keys_drop(&session->keys, ATTUNE_KEY_DAEMON);
-    attune_keys_drop(&session->keys, ATTUNE_KEY_NEXT_DAEMON);
-    /* Where that cannot be saved the node comes back after its next start, to a daemon that does not know it. */
-    (void)save(session);
+    attune_keys keys = *attune_store_keys(session->store);
+    attune_keys_drop(&keys, ATTUNE_KEY_DAEMON);
+    attune_keys_drop(&keys, ATTUNE_KEY_NEXT_DAEMON);
+    attune_keys_drop_signer(&keys);
+    /* Where that cannot be saved the node comes back, to a daemon that does not know it. */
+    (void)save(session, &keys);
     attune_session_link(session, session->up, now_ms);
 }
 
@@ -219,10 +253,8 @@ static void finish_kk(attune_session *session, uint64_t now_ms) {
         session->fresh = session->greets;
     }
     if (session->other) {
-        attune_keys_set(&session->keys, ATTUNE_KEY_DAEMON, keys.remote, ATTUNE_NOISE_KEY);
-        attune_keys_drop(&session->keys, ATTUNE_KEY_NEXT_DAEMON);
-        /* Unsaved, both keys are tried again after the next start. */
-        (void)save(session);
+        /* Unsaved, both keys go on being tried. */
+        (void)save_owner(session, keys.remote, false);
     }
     session->other = false;
     crypto_wipe(&keys, sizeof keys);
@@ -263,14 +295,11 @@ static attune_open_result open_handshake(attune_session *session, const uint8_t 
 
 /* The daemon has the node's key on its disk: from now on it owns the node. */
 static void confirm(attune_session *session) {
-    const attune_keys before = session->keys;
-    attune_keys_set(&session->keys, ATTUNE_KEY_DAEMON, session->suitor, ATTUNE_NOISE_KEY);
-    attune_keys_drop(&session->keys, ATTUNE_KEY_NEXT_DAEMON);
-    if (save(session)) {
+    /* Whoever has the code says anew who signs updates. */
+    if (save_owner(session, session->suitor, true)) {
         session->fresh = true;
         rest(session);
     } else {
-        session->keys = before;
         attune_sealed_wipe(&session->sealed);
         session->greets = true;
     }

@@ -12,6 +12,7 @@
 #include "session/handshake.h"
 #include "session/keys.h"
 #include "session/retry.h"
+#include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,7 +49,7 @@ typedef enum attune_session_phase {
 
 typedef struct attune_session {
     attune_keeper keeper;
-    attune_keys keys;
+    attune_store *store; /* of the keys; NULL: they have not been opened */
     attune_key_pair own;
     uint8_t node_id[8];
     bool test; /* a test image, which says so */
@@ -68,8 +69,9 @@ typedef struct attune_session {
     uint8_t frame[ATTUNE_HANDSHAKE_HEADER + ATTUNE_NOISE_KEY + 2 * ATTUNE_AEAD_TAG + ATTUNE_ABOUT_SIZE];
 } attune_session;
 
-/* Opens the keys. False if the keeper cannot keep them: the node must not start. */
-bool attune_session_init(attune_session *session, const uint8_t node_id[8], bool test, const attune_keeper *keeper);
+/* Opens the keys. False if the store cannot keep them: the node must not start. */
+bool attune_session_init(attune_session *session, const uint8_t node_id[8], bool test, const attune_keeper *keeper,
+                         attune_store *store);
 
 /* The node's code, for people. */
 void attune_session_code(const attune_session *session, char text[ATTUNE_CODE_TEXT]);
@@ -86,7 +88,10 @@ void attune_session_rekey(attune_session *session, uint64_t now_ms);
 /* The daemon's next public key: from now on the node tries both. False if it cannot be saved. */
 bool attune_session_announce(attune_session *session, const uint8_t public_key[ATTUNE_NOISE_KEY]);
 
-/* Nobody owns the node any more. */
+/* From now on updates are signed with this key, number counted from 1. False, and all as it was, if it cannot be saved. */
+bool attune_session_follow_signer(attune_session *session, uint32_t number, const uint8_t signer[ATTUNE_KEY_SIZE]);
+
+/* Nobody owns the node any more, and nobody signs updates for it. */
 void attune_session_disown(attune_session *session, uint64_t now_ms);
 
 /* Writes the handshake frame that is due; 0 if none is. capacity at least ATTUNE_NODE_FRAME. */

@@ -3,7 +3,9 @@
 
 #define FILE_NAME "identity"
 #define TIE_NAME "tie"
-#define IDENTITY_SIZE (4 + 1 + ATTUNE_KEYS * ATTUNE_KEY_SIZE)
+/* Without the number of the signing key, as versions wrote it that had no use for one. */
+#define FIRST_SIZE (4 + 1 + ATTUNE_KEYS * ATTUNE_KEY_SIZE)
+#define IDENTITY_SIZE (FIRST_SIZE + 4)
 #define TIE_SIZE (4 + 8 + 8)
 
 /* Keys and sequence number are one record: a change of keys can neither lose the number nor lower it. */
@@ -13,6 +15,7 @@ static attune_store_result write_identity(attune_store *store, uint32_t sequence
     attune_put(&at, sequence, 4);
     attune_put(&at, keys->held, 1);
     attune_put_bytes(&at, &keys->key[0][0], sizeof keys->key);
+    attune_put(&at, keys->signing_number, 4);
     attune_store_result result = attune_record_write(store, FILE_NAME, bytes, sizeof bytes);
     if (result == ATTUNE_STORE_OK) {
         store->sequence = sequence;
@@ -24,14 +27,23 @@ static attune_store_result write_identity(attune_store *store, uint32_t sequence
 attune_store_result attune_identity_open(attune_store *store) {
     uint8_t bytes[IDENTITY_SIZE];
     const uint8_t *at = bytes;
-    attune_store_result result = attune_record_read(store, FILE_NAME, bytes, sizeof bytes);
+    size_t size = 0;
+    attune_store_result result = attune_file_check(store, FILE_NAME, &size);
     if (result == ATTUNE_STORE_NONE) {
         return ATTUNE_STORE_OK;
+    }
+    if (result == ATTUNE_STORE_OK && size != FIRST_SIZE && size != IDENTITY_SIZE) {
+        return ATTUNE_STORE_DAMAGED;
+    }
+    if (result == ATTUNE_STORE_OK) {
+        result = attune_file_read(store, FILE_NAME, 0, bytes, size);
     }
     if (result == ATTUNE_STORE_OK) {
         store->sequence = (uint32_t)attune_get(&at, 4);
         store->keys.held = (uint8_t)attune_get(&at, 1);
         attune_get_bytes(&at, &store->keys.key[0][0], sizeof store->keys.key);
+        store->keys.signing_number =
+            size == IDENTITY_SIZE ? (uint32_t)attune_get(&at, 4) : attune_keys_hold(&store->keys, ATTUNE_KEY_SIGNING);
     }
     return result;
 }

@@ -72,6 +72,24 @@ attune_store_result attune_incoming_begin(attune_store *store, const uint8_t id[
     return close_incoming(store, &file, error);
 }
 
+attune_store_result attune_incoming_look(attune_store *store, uint8_t id[ATTUNE_INCOMING_ID], uint32_t *size,
+                                         uint32_t *offset) {
+    struct lfs_file_config config;
+    lfs_file_t file;
+    header found;
+    int error = open_incoming(store, &file, &config, LFS_O_RDONLY);
+    if (error < 0) {
+        return attune_store_result_of(error);
+    }
+    error = read_header(store, &file, &found);
+    if (error >= 0) {
+        memcpy(id, found.id, sizeof found.id);
+        *size = found.size;
+        *offset = found.offset;
+    }
+    return close_incoming(store, &file, error);
+}
+
 attune_store_result attune_incoming_write(attune_store *store, uint32_t offset, const uint8_t *bytes, size_t size) {
     struct lfs_file_config config;
     lfs_file_t file;

@@ -15,6 +15,10 @@
 ATTUNE_CHECKED attune_store_result attune_incoming_begin(attune_store *store, const uint8_t id[ATTUNE_INCOMING_ID],
                                                          uint32_t size, uint32_t *offset);
 
+/* What is under way: its name, its size, and how many of its first bytes are here. ATTUNE_STORE_NONE without any. */
+ATTUNE_CHECKED attune_store_result attune_incoming_look(attune_store *store, uint8_t id[ATTUNE_INCOMING_ID],
+                                                        uint32_t *size, uint32_t *offset);
+
 /* Adds the bytes from offset on. ATTUNE_STORE_ORDER if offset is not where the update ends, ATTUNE_STORE_SIZE if it grows beyond
  * its size, ATTUNE_STORE_NONE if none was begun. */
 ATTUNE_CHECKED attune_store_result attune_incoming_write(attune_store *store, uint32_t offset, const uint8_t *bytes,

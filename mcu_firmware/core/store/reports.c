@@ -8,6 +8,8 @@
 /* Numbers that are looked at for a boot's batches; there are never so many files. */
 #define MOST_NUMBERS 1024u
 #define HEADER (4 + 4 + 1 + 1 + 1)
+/* Of the byte that says how much evidence there is; those above say what the release on trial did, and were 0 before there were any. */
+#define TRIAL_SHIFT 3
 #define REPORT_FIXED (4 + 4 + 1 + 1)
 #define REPORT_MAX (REPORT_FIXED + 2 * (ATTUNE_MAX_CLASSES - 1) + 2 * ATTUNE_MAX_FEATURES)
 
@@ -19,7 +21,7 @@ static size_t put_report(const attune_report *report, const attune_batch *batch,
     uint8_t *at = bytes;
     attune_put(&at, report->seq, 4);
     attune_put(&at, report->end_s, 4);
-    attune_put(&at, report->evidences, 1);
+    attune_put(&at, report->evidences | report->trial << TRIAL_SHIFT, 1);
     attune_put(&at, report->state, 1);
     attune_put_i16(&at, report->evidence, batch->evidences);
     attune_put_i16(&at, report->features, batch->features);
@@ -30,7 +32,9 @@ static void get_report(const uint8_t *at, const attune_batch *batch, attune_repo
     memset(report, 0, sizeof *report);
     report->seq = (uint32_t)attune_get(&at, 4);
     report->end_s = (uint32_t)attune_get(&at, 4);
-    report->evidences = (uint8_t)attune_get(&at, 1);
+    const uint8_t counts = (uint8_t)attune_get(&at, 1);
+    report->evidences = counts & ((1u << TRIAL_SHIFT) - 1);
+    report->trial = counts >> TRIAL_SHIFT;
     report->state = (uint8_t)attune_get(&at, 1);
     attune_get_i16(&at, report->evidence, batch->evidences);
     attune_get_i16(&at, report->features, batch->features);
@@ -52,7 +56,7 @@ static attune_store_result find_batches(attune_store *store) {
 }
 
 /* A file that is listed and not found makes no sense, and must not be looked for again and again. */
-static attune_store_result remove_batch(attune_store *store, uint32_t number) {
+attune_store_result attune_reports_remove(attune_store *store, uint32_t number) {
     char name[ATTUNE_FILE_NAME];
     attune_file_name(name, LETTER, number);
     attune_store_result result = attune_file_remove(store, name);
@@ -92,7 +96,7 @@ attune_store_result attune_reports_open(attune_store *store) {
     store->first_batch = range.lowest;
     store->next_batch = range.end > summaries.end ? range.end : summaries.end;
     while (result == ATTUNE_STORE_OK && store->batches > 0 && store->first_batch < summaries.end) {
-        result = remove_batch(store, store->first_batch);
+        result = attune_reports_remove(store, store->first_batch);
     }
     return result;
 }
@@ -196,7 +200,7 @@ attune_store_result attune_reports_oldest(attune_store *store, uint8_t features,
             return result;
         }
         store->lost_reports += ATTUNE_BATCH;
-        result = remove_batch(store, store->first_batch);
+        result = attune_reports_remove(store, store->first_batch);
         if (result != ATTUNE_STORE_OK) {
             return result;
         }
@@ -236,18 +240,6 @@ attune_store_result attune_reports_of_boot(attune_store *store, uint8_t features
     return ATTUNE_STORE_NONE;
 }
 
-attune_store_result attune_reports_acknowledge(attune_store *store, uint8_t features, uint32_t boot, uint32_t through) {
-    attune_batch batch;
-    attune_store_result result = attune_reports_of_boot(store, features, boot, &batch);
-    while (result == ATTUNE_STORE_OK && batch.last_seq <= through) {
-        result = remove_batch(store, batch.number);
-        if (result == ATTUNE_STORE_OK) {
-            result = attune_reports_of_boot(store, features, boot, &batch);
-        }
-    }
-    return result == ATTUNE_STORE_NONE ? ATTUNE_STORE_OK : result;
-}
-
 /* --- A full backlog --- */
 
 static attune_store_result summarise_oldest(attune_store *store, uint8_t features) {
@@ -264,7 +256,7 @@ static attune_store_result summarise_oldest(attune_store *store, uint8_t feature
         return result;
     }
     store->summarised_reports += batch.reports;
-    return remove_batch(store, batch.number);
+    return attune_reports_remove(store, batch.number);
 }
 
 static attune_store_result make_room(attune_store *store, uint8_t features) {

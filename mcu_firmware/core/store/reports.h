@@ -1,8 +1,8 @@
 /* The backlog in flash: what the ring in RAM hands on while no session takes reports.
  *
- * Reports move in batches of up to an hour of them, each a file of one block. Where the flash has no more room for batches the oldest
+ * Reports move in batches of most of an hour of them, each a file of one block. Where the flash has no more room for batches the oldest
  * becomes a summary of a hundred bytes, and where there are ATTUNE_SUMMARIES of those the oldest is let go of; both are counted. In
- * 64 blocks 36 hours of reports fit at one a minute, and the summaries of the day before. */
+ * 64 blocks 28 hours of reports fit at one a minute, and summaries of the 19 hours before. */
 #ifndef ATTUNE_STORE_REPORTS_H
 #define ATTUNE_STORE_REPORTS_H
 
@@ -10,10 +10,10 @@
 #include "store/store.h"
 
 /* Reports of one batch, at most; fewer where they do not fit a block. */
-#define ATTUNE_BATCH 60
+#define ATTUNE_BATCH 48
 
-/* Reports in RAM from which on a batch is worth moving: what is lost at most with the power, about an hour. */
-#define ATTUNE_BATCH_WAITING 64
+/* Reports in RAM from which on a batch is worth moving: what is lost at most with the power, less than an hour. */
+#define ATTUNE_BATCH_WAITING 50
 
 #define ATTUNE_SUMMARIES 24
 
@@ -53,9 +53,8 @@ ATTUNE_CHECKED attune_store_result attune_reports_of_boot(attune_store *store, u
 ATTUNE_CHECKED attune_store_result attune_reports_read(attune_store *store, const attune_batch *batch, uint8_t index,
                                                        attune_report *report);
 
-/* Lets go of the batches of this boot whose reports are all acknowledged: last_seq <= through. */
-ATTUNE_CHECKED attune_store_result attune_reports_acknowledge(attune_store *store, uint8_t features, uint32_t boot,
-                                                              uint32_t through);
+/* Lets go of a batch; ATTUNE_STORE_DAMAGED if there is none of this number. */
+ATTUNE_CHECKED attune_store_result attune_reports_remove(attune_store *store, uint32_t number);
 
 /* The oldest summary; ATTUNE_STORE_NONE if there is none. */
 ATTUNE_CHECKED attune_store_result attune_summaries_oldest(attune_store *store, uint8_t features,

@@ -240,21 +240,13 @@ static attune_store_result drop_trial(attune_store *store) {
     return write_slots(store, &next);
 }
 
-static attune_store_result drop_committed(attune_store *store) {
-    attune_slots next = store->slots;
-    next.committed = next.way_back;
-    next.way_back = ATTUNE_SLOT_FACTORY;
-    attune_store_result result = replace_damaged(store, &next.committed, &next, ATTUNE_SLOT_FACTORY);
-    return result == ATTUNE_STORE_OK ? write_slots(store, &next) : result;
+attune_store_result attune_slots_end(attune_store *store, uint32_t sequence) {
+    return brought(&store->slots, store->slots.trial, sequence) ? drop_trial(store) : ATTUNE_STORE_ORDER;
 }
 
-attune_store_result attune_slots_roll_back(attune_store *store, uint32_t sequence) {
-    if (brought(&store->slots, store->slots.trial, sequence)) {
-        return drop_trial(store);
-    }
-    bool alone = store->slots.trial == ATTUNE_SLOT_NONE;
-    return alone && brought(&store->slots, store->slots.committed, sequence) ? drop_committed(store)
-                                                                             : ATTUNE_STORE_ORDER;
+uint32_t attune_slots_left_s(const attune_store *store, uint32_t tick_s) {
+    const uint32_t passed = tick_s - store->trial_poll_s;
+    return passed < store->slots.left_s ? store->slots.left_s - passed : 0;
 }
 
 attune_store_result attune_slots_poll(attune_store *store, uint32_t tick_s) {

@@ -6,7 +6,7 @@
  * digest at this start of the node. The last way back is the factory release, which is part of the firmware.
  *
  *     committed --install--> committed + trial --commit--> the trial is committed, the one before is its way back
- *                                              --roll back, deadline, restarts, digest--> committed
+ *                                              --end, deadline, restarts, digest--> committed
  */
 #ifndef ATTUNE_SLOTS_H
 #define ATTUNE_SLOTS_H
@@ -30,9 +30,12 @@ ATTUNE_CHECKED attune_store_result attune_slots_install(attune_store *store, con
 /* The daemon's word: the trial that this update brought becomes the committed release. ATTUNE_STORE_ORDER if it is not on trial. */
 ATTUNE_CHECKED attune_store_result attune_slots_commit(attune_store *store, uint32_t sequence);
 
-/* Goes back from the release that this update brought: from a trial to the committed release, or, without a trial, from the committed one to its way
- * back, or to the factory release where that one does not pass its digest any more. ATTUNE_STORE_ORDER if it does not run. */
-ATTUNE_CHECKED attune_store_result attune_slots_roll_back(attune_store *store, uint32_t sequence);
+/* The daemon's word: the trial of this update is over, and the committed release goes on. ATTUNE_STORE_ORDER if it is not on trial: what is
+ * committed stays until another update is. */
+ATTUNE_CHECKED attune_store_result attune_slots_end(attune_store *store, uint32_t sequence);
+
+/* Seconds that the trial has left at a tick; 0 without one. */
+uint32_t attune_slots_left_s(const attune_store *store, uint32_t tick_s);
 
 /* Time passes: seconds since the start of the node. Ends a trial whose time is over, and writes down hourly how much is left,
  * so that restarts give it at most an hour more each. */

@@ -122,11 +122,13 @@ attune_update_verdict attune_update_result(const attune_update *update, const ui
 
 attune_update_verdict attune_update_apply(const attune_update *update, const uint8_t schema_hash[8],
                                           attune_model *model, uint8_t *image, size_t capacity, size_t *image_size) {
+    uint8_t announced[ATTUNE_DIGEST_SIZE];
     uint8_t digest[ATTUNE_DIGEST_SIZE];
+    memcpy(announced, update->result, sizeof announced); /* the image may take its place */
     attune_update_verdict verdict = attune_update_result(update, schema_hash, model, image, capacity, image_size);
     if (verdict != ATTUNE_UPDATE_OK) {
         return verdict;
     }
     attune_model_digest(image, *image_size, digest);
-    return memcmp(digest, update->result, sizeof digest) == 0 ? ATTUNE_UPDATE_OK : ATTUNE_UPDATE_DIGEST;
+    return memcmp(digest, announced, sizeof digest) == 0 ? ATTUNE_UPDATE_OK : ATTUNE_UPDATE_DIGEST;
 }

@@ -46,7 +46,8 @@ typedef enum attune_update_verdict {
     ATTUNE_UPDATE_SIGNATURE = 4, /* not signed with its key for it and for what it runs */
     ATTUNE_UPDATE_SEQUENCE = 5,  /* not above the highest number that it has accepted */
     ATTUNE_UPDATE_PAYLOAD = 6,   /* signed, but no state that can be */
-    ATTUNE_UPDATE_DIGEST = 7     /* applied, it does not give what was announced */
+    ATTUNE_UPDATE_DIGEST = 7,    /* applied, it does not give what was announced */
+    ATTUNE_UPDATE_BUSY = 8       /* good so far, but another update is on trial: the node's own */
 } attune_update_verdict;
 
 /* What the node knows of itself. */
@@ -79,7 +80,8 @@ attune_update_verdict attune_update_check(const attune_update_own *own, const ui
                                           attune_update *update);
 
 /* Applies an update to model, which holds the base release, and writes the result's image. capacity at least attune_model_size of any
- * result. ATTUNE_UPDATE_OK, or ATTUNE_UPDATE_PAYLOAD where there is no result or no room; model and image are then undefined. */
+ * result; image may be the envelope's own bytes, which are read before it is written. ATTUNE_UPDATE_OK, or ATTUNE_UPDATE_PAYLOAD where there
+ * is no result or no room; model and image are then undefined. */
 attune_update_verdict attune_update_result(const attune_update *update, const uint8_t schema_hash[8],
                                            attune_model *model, uint8_t *image, size_t capacity, size_t *image_size);
 

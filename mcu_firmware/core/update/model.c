@@ -120,15 +120,15 @@ static void normalised(const attune_model *model, const int16_t *x, int16_t *map
     attune_normaliser_map(&model->normaliser, d, mapped);
 }
 
-bool attune_model_predict(const attune_model *model, const int16_t *x, attune_real *evidence) {
+bool attune_model_evidence(const attune_model *model, const int16_t *x, attune_real *evidence) {
     int16_t mapped[ATTUNE_MAX_FEATURES];
     normalised(model, x, mapped);
-    if (!attune_head_predict(&model->head, mapped, evidence)) {
-        return false;
-    }
+    return attune_head_predict(&model->head, mapped, evidence);
+}
+
+void attune_model_calibrate(const attune_model *model, attune_real *evidence) {
     attune_calibration_apply(&model->calibration, evidence);
     attune_evidence_bound(evidence, attune_head_classes(&model->head), ATTUNE_EVIDENCE_LIMIT);
-    return true;
 }
 
 attune_head_result attune_model_learn(attune_model *model, const int16_t *x, uint8_t class_index, attune_real weight) {

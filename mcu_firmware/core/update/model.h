@@ -17,6 +17,13 @@
 
 #define ATTUNE_DIGEST_SIZE 16
 
+/* Bytes of the largest image: a mixture of ATTUNE_MAX_FEATURES features, ATTUNE_MAX_SENSORS sensors and ATTUNE_MAX_CLASSES classes with every
+ * section. */
+#define ATTUNE_MAX_IMAGE                                                                                               \
+    (8 + 4 * (ATTUNE_MAX_FEATURES * (ATTUNE_MAX_FEATURES + 1) / 2) +                                                   \
+     4 * ATTUNE_MAX_CLASSES * (ATTUNE_MAX_SENSORS + 3 * ATTUNE_MAX_FEATURES + 1) + 5 + 1 +                             \
+     ATTUNE_NORMALISER_SIZE(ATTUNE_MAX_FEATURES) + 1 + ATTUNE_CALIBRATION_SIZE(ATTUNE_MAX_CLASSES) + 8)
+
 typedef struct attune_model {
     attune_head head;
     attune_normaliser normaliser;
@@ -42,8 +49,12 @@ bool attune_model_read_image(attune_model *model, const uint8_t schema_hash[8], 
 /* The first 16 bytes of BLAKE2b-512 of an image. */
 void attune_model_digest(const uint8_t *image, size_t size, uint8_t digest[ATTUNE_DIGEST_SIZE]);
 
-/* Evidence of a window in schema coordinates, as attune_head_predict, but normalised before and calibrated after it. */
-bool attune_model_predict(const attune_model *model, const int16_t *x, attune_real *evidence);
+/* Evidence of a window in schema coordinates, as attune_head_predict, but normalised before it. This is what reports carry: the daemon
+ * calibrates it anew. */
+bool attune_model_evidence(const attune_model *model, const int16_t *x, attune_real *evidence);
+
+/* What the model's own filter makes of that evidence: calibrated, and bounded again. */
+void attune_model_calibrate(const attune_model *model, attune_real *evidence);
 
 /* Learns a window in schema coordinates, as attune_head_learn. A calibration of fewer classes than the head then has is dropped. */
 attune_head_result attune_model_learn(attune_model *model, const int16_t *x, uint8_t class_index, attune_real weight);

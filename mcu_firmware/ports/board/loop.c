@@ -9,14 +9,12 @@ static void entropy(void *context, uint8_t *bytes, size_t size) {
     attune_port_entropy(bytes, size);
 }
 
-static bool load_keys(void *context, attune_keys *keys) {
-    (void)context;
-    return attune_port_keys_load(keys);
-}
-
-static bool save_keys(void *context, const attune_keys *keys) {
-    (void)context;
-    return attune_port_keys_save(keys);
+/* Keys, releases, labels and reports are in the store: it opens before anything else. */
+static bool open_node(attune_loop *loop, const attune_identity *identity, const attune_node_type *type) {
+    return attune_store_open(&loop->store, attune_port_flash()) == ATTUNE_STORE_OK &&
+           attune_node_init(&loop->node, identity, type->sensor, type->sensors, type->window_s) == ATTUNE_SCHEMA_OK &&
+           attune_node_keep(&loop->node, &loop->store) == ATTUNE_STORE_OK &&
+           attune_node_open_keys(&loop->node, &(attune_keeper){.entropy = entropy});
 }
 
 bool attune_loop_init(attune_loop *loop) {
@@ -26,12 +24,8 @@ bool attune_loop_init(attune_loop *loop) {
     if (!attune_port_identity(&identity)) {
         return false;
     }
-    const attune_node_type *type = attune_port_node_type();
-    if (attune_node_init(&loop->node, &identity, type->sensor, type->sensors, type->window_s) != ATTUNE_SCHEMA_OK) {
-        return false;
-    }
-    if (!attune_node_open_keys(&loop->node,
-                               &(attune_keeper){.entropy = entropy, .load = load_keys, .save = save_keys})) {
+    if (!open_node(loop, &identity, attune_port_node_type())) {
+        attune_port_say("The flash cannot be read or written, so this node does not start: replace the board.\n");
         return false;
     }
     attune_port_board(&loop->node.board);
@@ -117,10 +111,11 @@ static void show(attune_loop *loop) {
 
 static bool transmit(attune_loop *loop) {
     if (loop->stream_sent == loop->stream_size) {
-        const size_t size = attune_node_send(&loop->node, loop->frame, sizeof loop->frame);
+        uint8_t *frame = loop->stream + ATTUNE_STREAM_AHEAD(ATTUNE_NODE_FRAME);
+        const size_t size = attune_node_send(&loop->node, frame, ATTUNE_NODE_FRAME);
         loop->stream_sent = 0;
         loop->stream_size =
-            size == 0 ? 0 : (uint16_t)attune_frame_encode(loop->frame, size, loop->stream, sizeof loop->stream);
+            size == 0 ? 0 : (uint16_t)attune_frame_encode(frame, size, loop->stream, sizeof loop->stream);
     }
     const size_t left = (size_t)(loop->stream_size - loop->stream_sent);
     const size_t taken = left == 0 ? 0 : attune_port_link_send(loop->stream + loop->stream_sent, left);

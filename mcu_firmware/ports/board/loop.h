@@ -15,18 +15,18 @@
 
 typedef struct attune_loop {
     attune_node node;
+    attune_store store;
     attune_frame_decoder decoder;
     bool link_up;
     bool lamp;
     uint64_t board_ms; /* when the board was measured last */
     uint16_t stream_sent;
     uint16_t stream_size;
-    uint8_t frame[ATTUNE_NODE_FRAME];
     uint8_t stream[ATTUNE_STREAM_SIZE(ATTUNE_NODE_FRAME)];
 } attune_loop;
 
-/* Makes the node from the port's identity, keys and node type. Returns false if the port refuses to start or cannot keep keys, or its
- * node type is no schema. */
+/* Makes the node from the port's identity, flash and node type. Returns false if the port refuses to start, or if its flash fails, which it
+ * is then told to say; the node type has to be a schema. */
 bool attune_loop_init(attune_loop *loop);
 
 /* One round: link, readings, time, sending, watchdog. Returns true if there was work; else the caller may sleep. */

@@ -15,6 +15,7 @@
 #define CLOCK_MS 50
 
 static const char firmware[] = "attune-node host";
+static const char hardware[] = "host";
 
 static uint32_t hint_of(const fleet *f, uint32_t index) { return roster_hint(f->setup.entries[index].id); }
 
@@ -65,16 +66,18 @@ static void start_node(fleet *f, uint32_t index) {
     const roster_entry *entry = &f->setup.entries[index];
     attune_identity identity = {.boot = f->setup.boots[index],
                                 .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON,
-                                .test = f->setup.keys->seeded};
+                                .test = f->setup.kept->seeded};
     memcpy(identity.node_id, entry->id, sizeof identity.node_id);
     memcpy(identity.firmware, firmware, sizeof firmware);
-    if (attune_node_init(&f->node[index], &identity, entry->sensor, entry->sensors, entry->window_s) !=
-        ATTUNE_SCHEMA_OK) {
+    memcpy(identity.hardware, hardware, sizeof hardware);
+    attune_node *node = &f->node[index];
+    if (attune_node_init(node, &identity, entry->sensor, entry->sensors, entry->window_s) != ATTUNE_SCHEMA_OK) {
         machine_fail(2, "Node %u cannot have these sensors; name 1 to 12 sensors with at most 24 features.", index);
     }
-    const attune_keeper keeper = identities_keeper(f->setup.keys, index);
-    if (!attune_node_open_keys(&f->node[index], &keeper)) {
-        machine_fail(1, "The keys of node %u cannot be kept; see whether the disk is full.", index);
+    const attune_keeper keeper = stores_keeper();
+    if (attune_node_keep(node, &f->setup.kept->store[index]) != ATTUNE_STORE_OK ||
+        !attune_node_open_keys(node, &keeper)) {
+        machine_fail(1, "The flash of node %u cannot be read or written; see whether the disk is full.", index);
     }
 }
 

@@ -2,11 +2,11 @@
 #ifndef ATTUNE_HOST_FLEET_H
 #define ATTUNE_HOST_FLEET_H
 
-#include "identities.h"
 #include "link.h"
 #include "node/node.h"
 #include "roster.h"
 #include "source.h"
+#include "stores.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@ typedef struct fleet_setup {
     link_address gateway;
     source *feed;          /* NULL: the nodes' clock is the machine's, and no sample ever comes */
     const uint32_t *boots; /* one a node */
-    identities *keys;      /* of the nodes */
+    stores *kept;          /* what the nodes keep */
     uint32_t drain_ms;     /* how long acknowledgements are waited for after the end of the feed */
     uint16_t hold;         /* the feed waits while a node has so many reports unacknowledged; 0: it never waits */
     bool verbose;

@@ -22,8 +22,8 @@ static const char usage[] =
     "                       read as fast as reports are acknowledged. Without this option no sample ever comes.\n"
     "  --rate RATE          play the feed RATE times as fast as it was recorded\n"
     "  --boot HEX           boot number instead of a random one\n"
-    "  --identity FILE      keep the node's keys in FILE, made at the first start; without it they end with the "
-    "process\n"
+    "  --flash FILE         the node's flash, made at the first start: keys, labels and reports that nobody has taken\n"
+    "                       outlive the process; without it they end with it\n"
     "  --identity-seed N    make keys from N instead of random ones: a test node, which says so\n"
     "  --verbose            say on standard error when the link comes and goes\n"
     "  --help, --version\n"
@@ -32,7 +32,7 @@ static const char usage[] =
     "`NODE TICK_MS button CLASS` presses its button: the last ten minutes were `free` or `occupied`.\n";
 
 typedef struct node_options {
-    const char *gateway, *id, *sensors, *window, *samples, *rate, *boot, *identity, *identity_seed;
+    const char *gateway, *id, *sensors, *window, *samples, *rate, *boot, *flash, *identity_seed;
     bool verbose;
 } node_options;
 
@@ -51,7 +51,7 @@ static void read_options(node_options *o, int argc, char **argv) {
         {"samples", &o->samples, NULL},
         {"rate", &o->rate, NULL},
         {"boot", &o->boot, NULL},
-        {"identity", &o->identity, NULL},
+        {"flash", &o->flash, NULL},
         {"identity-seed", &o->identity_seed, NULL},
         {"verbose", NULL, &o->verbose},
         {NULL, NULL, NULL},
@@ -88,7 +88,7 @@ static void print_code(const fleet *nodes) {
 int main(int argc, char **argv) {
     static source feed;
     static fleet nodes;
-    identities keys = {0};
+    stores kept = {0};
     machine_name("attune-node");
     node_options o = {.window = "60"};
     read_options(&o, argc, argv);
@@ -99,11 +99,11 @@ int main(int argc, char **argv) {
     setup.drain_ms = FLEET_DRAIN_S * 1000;
     check("gateway", link_resolve(options_required("gateway", o.gateway), &setup.gateway));
     open_feed(&o, &feed, &setup);
-    identities_open(&keys, &entry, 1, o.identity);
+    stores_open(&kept, &entry, 1, o.flash);
     if (o.identity_seed != NULL) {
-        identities_seed(&keys, options_number("identity-seed", o.identity_seed, 10, UINT64_MAX));
+        stores_seed(&kept, options_number("identity-seed", o.identity_seed, 10, UINT64_MAX));
     }
-    setup.keys = &keys;
+    setup.kept = &kept;
     fleet_init(&nodes, &setup);
     print_code(&nodes);
     const uint32_t left = fleet_run(&nodes, machine_end_signal());
@@ -111,6 +111,6 @@ int main(int argc, char **argv) {
         machine_say("%u reports were not acknowledged; check that gateway and daemon run.", left);
     }
     fleet_free(&nodes);
-    identities_close(&keys);
+    stores_close(&kept);
     return left > 0 ? 1 : 0;
 }

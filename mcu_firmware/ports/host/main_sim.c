@@ -13,13 +13,13 @@ static const char usage[] =
     "  --gateway HOST:PORT  where the gateway listens\n"
     "  --nodes FILE         a line `NODE_ID WINDOW_S KIND,KIND,...` for each node\n"
     "  --links N            TCP connections that the nodes share (default one a node, at most 256)\n"
-    "  --hold N             let the feed wait while a node has N reports unacknowledged (1 to 128), instead of "
+    "  --hold N             let the feed wait while a node has N reports unacknowledged (1 to 64), instead of "
     "dropping\n"
     "                       the oldest; with 1 the feed's time cannot run ahead so far that a report is sent again\n"
     "  --drain SECONDS      how long to wait for acknowledgements after the end of the feed (default 30)\n"
     "  --boot-seed N        boot numbers that follow from N instead of random ones\n"
-    "  --identities FILE    keep the nodes' keys in FILE, made at the first start; without it they end with the "
-    "process\n"
+    "  --flash FILE         the nodes' flash, made at the first start: keys, labels and reports that nobody has taken\n"
+    "                       outlive the process; without it they end with it\n"
     "  --identity-seed N    make keys from N instead of random ones: test nodes, which say so\n"
     "  --codes              print a line `NODE_ID CODE` for each node and end; `attune node add` asks for the codes\n"
     "  --stats              print a line of JSON at the end\n"
@@ -33,24 +33,18 @@ static const char usage[] =
 #define LARGEST_DRAIN_S 86400u
 
 typedef struct sim_options {
-    const char *gateway, *nodes, *links, *hold, *drain, *boot_seed, *identities, *identity_seed;
+    const char *gateway, *nodes, *links, *hold, *drain, *boot_seed, *flash, *identity_seed;
     bool stats, verbose, codes;
 } sim_options;
 
 static void read_options(sim_options *o, int argc, char **argv) {
     const option_row rows[] = {
-        {"gateway", &o->gateway, NULL},
-        {"nodes", &o->nodes, NULL},
-        {"links", &o->links, NULL},
-        {"drain", &o->drain, NULL},
-        {"hold", &o->hold, NULL},
-        {"boot-seed", &o->boot_seed, NULL},
-        {"identities", &o->identities, NULL},
-        {"identity-seed", &o->identity_seed, NULL},
-        {"codes", NULL, &o->codes},
-        {"stats", NULL, &o->stats},
-        {"verbose", NULL, &o->verbose},
-        {NULL, NULL, NULL},
+        {"gateway", &o->gateway, NULL}, {"nodes", &o->nodes, NULL},
+        {"links", &o->links, NULL},     {"drain", &o->drain, NULL},
+        {"hold", &o->hold, NULL},       {"boot-seed", &o->boot_seed, NULL},
+        {"flash", &o->flash, NULL},     {"identity-seed", &o->identity_seed, NULL},
+        {"codes", NULL, &o->codes},     {"stats", NULL, &o->stats},
+        {"verbose", NULL, &o->verbose}, {NULL, NULL, NULL},
     };
     options_read(argc, argv, usage, rows);
 }
@@ -72,11 +66,11 @@ static uint32_t count_links(const sim_options *o, uint32_t nodes) {
     return asked < nodes ? (uint32_t)asked : nodes;
 }
 
-static void open_identities(const sim_options *o, fleet_setup *setup) {
+static void open_stores(const sim_options *o, fleet_setup *setup) {
     setup->entries = roster_read(options_required("nodes", o->nodes), &setup->nodes);
-    identities_open(setup->keys, setup->entries, setup->nodes, o->identities);
+    stores_open(setup->kept, setup->entries, setup->nodes, o->flash);
     if (o->identity_seed != NULL) {
-        identities_seed(setup->keys, options_number("identity-seed", o->identity_seed, 10, UINT64_MAX));
+        stores_seed(setup->kept, options_number("identity-seed", o->identity_seed, 10, UINT64_MAX));
     }
 }
 
@@ -85,7 +79,7 @@ static void read_setup(const sim_options *o, fleet_setup *setup) {
     if (wrong != NULL) {
         machine_fail(2, "--gateway: %s.", wrong);
     }
-    open_identities(o, setup);
+    open_stores(o, setup);
     setup->links = count_links(o, setup->nodes);
     setup->boots = draw_boots(o->boot_seed, setup->nodes);
     setup->hold = o->hold != NULL ? (uint16_t)options_number("hold", o->hold, 10, ATTUNE_BACKLOG) : 0;
@@ -100,11 +94,11 @@ int main(int argc, char **argv) {
     machine_name("attune-sim");
     sim_options o = {0};
     read_options(&o, argc, argv);
-    identities keys = {0};
-    fleet_setup setup = {.feed = &feed, .keys = &keys};
+    stores kept = {0};
+    fleet_setup setup = {.feed = &feed, .kept = &kept};
     if (o.codes) {
-        open_identities(&o, &setup);
-        identities_print(&keys);
+        open_stores(&o, &setup);
+        stores_print_codes(&kept);
         return 0;
     }
     read_setup(&o, &setup);
@@ -118,7 +112,7 @@ int main(int argc, char **argv) {
         fleet_print_statistics(&nodes);
     }
     fleet_free(&nodes);
-    identities_close(&keys);
+    stores_close(&kept);
     free((void *)setup.entries);
     free((void *)setup.boots);
     return left > 0 ? 1 : 0;

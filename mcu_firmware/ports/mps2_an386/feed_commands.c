@@ -2,7 +2,8 @@
 
 #ifdef ATTUNE_TEST_IMAGE
 
-#include "port.h"
+#include "flash.h"
+#include "memory.h"
 #include "uart.h"
 
 #include <string.h>
@@ -25,23 +26,23 @@ void attune_test_hang(void) {
 
 static void overflow(void) { __asm__ volatile("1: push {r0-r3}\n b 1b"); }
 
-static uint32_t last_block(void) { return attune_port_flash_size() - ATTUNE_FLASH_BLOCK; }
+static uint32_t last_block(void) { return FLASH_SIZE - ATTUNE_FLASH_BLOCK; }
 
 /* Says a digit for each result, an attune_flash_result. */
 static void try_flash(void) {
     const uint32_t begin = last_block();
-    const uint32_t end = attune_port_flash_size();
+    const uint32_t end = FLASH_SIZE;
     uint8_t bytes[2] = {0xF0, 0x0F};
     const uint8_t fewer = 0x30;
     const uint8_t more = 0xF1;
     const attune_flash_result results[] = {
-        attune_port_flash_program(begin, bytes, sizeof bytes),
-        attune_port_flash_program(begin, &fewer, 1),
-        attune_port_flash_program(begin, &more, 1),
-        attune_port_flash_program(end - 1, bytes, sizeof bytes),
-        attune_port_flash_read(UINT32_MAX, bytes, sizeof bytes),
-        attune_port_flash_erase(begin + 1),
-        attune_port_flash_erase(end),
+        attune_flash_program(begin, bytes, sizeof bytes),
+        attune_flash_program(begin, &fewer, 1),
+        attune_flash_program(begin, &more, 1),
+        attune_flash_program(end - 1, bytes, sizeof bytes),
+        attune_flash_read(UINT32_MAX, bytes, sizeof bytes),
+        attune_flash_erase(begin + 1),
+        attune_flash_erase(end),
     };
     attune_uart_say("flash ");
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
@@ -52,7 +53,7 @@ static void try_flash(void) {
 }
 
 static void erase(void) {
-    (void)attune_port_flash_erase(last_block());
+    (void)attune_flash_erase(last_block());
     attune_uart_say("erased.\n");
 }
 

@@ -1,5 +1,6 @@
 #include "identity.h"
 
+#include "flash.h"
 #include "framing/frame.h"
 #include "memory.h"
 #include "monocypher.h"
@@ -15,7 +16,6 @@
 typedef struct identity_record {
     uint32_t magic;
     uint8_t node_id[8];
-    attune_keys keys;
     uint32_t check; /* CRC-16 of what stands before */
 } identity_record;
 
@@ -41,14 +41,14 @@ static uint32_t record_check(void) {
 }
 
 static bool record_read(void) {
-    return attune_port_flash_read(IDENTITY_ADDRESS, (uint8_t *)&record, sizeof record) == ATTUNE_FLASH_OK &&
+    return attune_flash_read(IDENTITY_ADDRESS, (uint8_t *)&record, sizeof record) == ATTUNE_FLASH_OK &&
            record.magic == IDENTITY_MAGIC && record.check == record_check();
 }
 
 static bool record_write(void) {
     record.check = record_check();
-    return attune_port_flash_erase(IDENTITY_ADDRESS) == ATTUNE_FLASH_OK &&
-           attune_port_flash_program(IDENTITY_ADDRESS, (const uint8_t *)&record, sizeof record) == ATTUNE_FLASH_OK;
+    return attune_flash_erase(IDENTITY_ADDRESS) == ATTUNE_FLASH_OK &&
+           attune_flash_program(IDENTITY_ADDRESS, (const uint8_t *)&record, sizeof record) == ATTUNE_FLASH_OK;
 }
 
 /* Also mends a record that a loss of power cut short: the same seed makes the same node id, which nobody owns. */
@@ -59,30 +59,20 @@ static bool record_make(void) {
     return record_write();
 }
 
-bool attune_port_keys_load(attune_keys *keys) {
-    *keys = record.keys;
-    return true;
-}
-
-bool attune_port_keys_save(const attune_keys *keys) {
-    record.keys = *keys;
-    return record_write();
-}
-
 /* Clears the first bit of block 1 that is still set and returns how many were cleared before. A full block, after 32768
  * starts, is erased: from then on only a new seed keeps numbers from coming again. */
 static uint32_t count_start(void) {
     uint8_t byte = 0;
     for (uint32_t i = 0; i < ATTUNE_FLASH_BLOCK; i++) {
-        (void)attune_port_flash_read(STARTS_ADDRESS + i, &byte, 1);
+        (void)attune_flash_read(STARTS_ADDRESS + i, &byte, 1);
         if (byte != 0) {
             const uint32_t cleared = (uint32_t)__builtin_ctz(byte);
             byte &= (uint8_t)(byte - 1u);
-            (void)attune_port_flash_program(STARTS_ADDRESS + i, &byte, 1);
+            (void)attune_flash_program(STARTS_ADDRESS + i, &byte, 1);
             return i * 8u + cleared;
         }
     }
-    (void)attune_port_flash_erase(STARTS_ADDRESS);
+    (void)attune_flash_erase(STARTS_ADDRESS);
     return ATTUNE_FLASH_BLOCK * 8u;
 }
 
@@ -106,6 +96,7 @@ bool attune_port_identity(attune_identity *identity) {
     memcpy(identity->node_id, record.node_id, sizeof identity->node_id);
     attune_port_entropy((uint8_t *)&identity->boot, sizeof identity->boot);
     memcpy(identity->firmware, ATTUNE_FIRMWARE, sizeof ATTUNE_FIRMWARE);
+    memcpy(identity->hardware, ATTUNE_HARDWARE, sizeof ATTUNE_HARDWARE);
     identity->test = true;
     identity->reset_reason = (uint8_t)last_run.reason;
     identity->reset_pc = last_run.pc;

@@ -21,7 +21,7 @@ static inline uint32_t attune_span(const volatile uint32_t *begin, const volatil
 /* The flash is emulated in the board's PSRAM. QEMU keeps RAM over a reset, but copies what `-device loader` brought in
  * once more: an image is therefore brought in beside the flash, and copied into it when the power came on. */
 #define FLASH_BEGIN 0x21000000u
-#define FLASH_SIZE (64u * 4096u)
+#define FLASH_SIZE (67u * 4096u)
 #define FLASH_IMAGE 0x21100000u /* FLASH_SIZE bytes, all zeros if there is none */
 
 /* The board has no source of random numbers: whoever starts it brings some in. */

@@ -85,6 +85,8 @@ bool attune_port_button(attune_button_event *event) {
     return true;
 }
 
+void attune_port_say(const char *sentence) { attune_uart_say(sentence); }
+
 void attune_port_lamp(bool on) { attune_uart_say(on ? "lamp on\n" : "lamp off\n"); }
 
 bool attune_port_link_up(void) { return true; }

@@ -55,7 +55,9 @@ static void must_be_sound(attune_model *model) {
     must(attune_model_read_image(&read, schema.hash, image, size));
     must(attune_model_write(&read, schema.hash, again, sizeof again) == size && is_same(image, again, size));
     for (uint8_t k = 0; k < 3; k++) {
-        (void)attune_model_predict(model, x, evidence);
+        if (attune_model_evidence(model, x, evidence)) {
+            attune_model_calibrate(model, evidence);
+        }
         for (uint8_t i = 0; i + 1 < attune_head_classes(&model->head); i++) {
             must(evidence[i] >= -ATTUNE_EVIDENCE_LIMIT && evidence[i] <= ATTUNE_EVIDENCE_LIMIT);
         }

@@ -38,9 +38,9 @@ static outcome outcome_of(const truth *found) {
     if (found->trial != 0) {
         return OUTCOME_TRIAL;
     }
-    bool same = found->keys == old->keys && found->ties == old->ties && found->moved == old->moved &&
-                found->taken == old->taken && found->committed == old->committed && found->trial == old->trial &&
-                same_log(&found->log, &old->log);
+    bool same = found->keys == old->keys && found->signer == old->signer && found->ties == old->ties &&
+                found->moved == old->moved && found->taken == old->taken && found->committed == old->committed &&
+                found->trial == old->trial && same_log(&found->log, &old->log);
     return same ? OUTCOME_OLD : OUTCOME_NEW;
 }
 

@@ -17,9 +17,28 @@ bool step_keys(world *world, uint32_t which) {
     if (world->known.keys == which) {
         return true;
     }
+    const uint32_t signer = world->known.signer == 0 ? 1 : world->known.signer;
+    attune_keys_set_signer(&keys, signer, world_signer(signer)->key);
     keys.key[ATTUNE_KEY_DAEMON][5] = (uint8_t)(which * 7);
     world->tried.keys = which;
+    world->tried.signer = signer;
     return done(world, attune_store_write_keys(&world->store, &keys));
+}
+
+bool step_rotate(world *world, uint32_t number) {
+    attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_signing_keys_tag};
+    attune_updates *updates = &world->node.updates;
+    message.body.signing_keys.size = ATTUNE_STATEMENT;
+    update_signer_statement(world_signer(number), number + 1, world_signer(number + 1),
+                            message.body.signing_keys.bytes);
+    if (world->known.signer == number) {
+        world->tried.signer = number + 1;
+    }
+    attune_node_take_update(&world->node, &message);
+    const bool ack = updates->key_ack_due;
+    updates->key_ack_due = false;
+    return done(world, ack ? ATTUNE_STORE_OK : ATTUNE_STORE_FLASH) &&
+           updates->key_ack.result == attune_v1_SigningKeyResult_SIGNING_KEY_RESULT_OK;
 }
 
 bool step_tie(world *world, uint32_t which) {
@@ -32,38 +51,38 @@ static uint32_t next_number(const attune_label_log *log) {
     return log->count == 0 ? 1 : log->entry[log->count - 1].number + 1;
 }
 
-bool step_label(world *world, uint16_t windows) {
-    uint32_t number = next_number(&world->log);
-    for (uint16_t i = 0; i < windows; i++) {
-        attune_label_entry entry;
-        memset(&entry, 0, sizeof entry);
-        entry.number = number;
-        entry.boot = WORLD_BOOT;
-        entry.seq = 100 * number + i;
-        entry.weight = 256;
-        entry.class_index = i % 2;
-        entry.features[i % WORLD_FEATURES] = (int16_t)(number * 3 + i);
-        attune_label_log_place(&world->log, &entry);
-    }
-    world->tried.log = world->log;
-    return done(world, attune_labels_append(&world->store, WORLD_FEATURES, &world->log, windows));
+static void add_window(attune_v1_Label *label, uint16_t i) {
+    attune_v1_LabelWindow *window = &label->windows[label->windows_count++];
+    const uint16_t feature = (uint16_t)(label->number * 3 + i);
+    window->boot = WORLD_BOOT;
+    window->seq = 100 * label->number + i;
+    window->features.size = 2 * WORLD_FEATURES;
+    window->features.bytes[2 * (i % WORLD_FEATURES)] = (uint8_t)feature;
+    window->features.bytes[2 * (i % WORLD_FEATURES) + 1] = (uint8_t)(feature >> 8);
 }
 
-static void forget(attune_label_log *log, uint32_t number) {
-    uint16_t kept = 0;
-    for (uint16_t i = 0; i < log->count; i++) {
-        if (log->entry[i].number != number) {
-            log->entry[kept] = log->entry[i];
-            kept += 1;
-        }
+/* The node acknowledges what is durable, and says nothing of what is not. */
+static bool acknowledged(world *world) {
+    const bool ack = world->node.label_acks > 0;
+    world->node.label_acks = 0;
+    world->tried.log = world->node.log;
+    return done(world, ack ? ATTUNE_STORE_OK : ATTUNE_STORE_FLASH);
+}
+
+bool step_label(world *world, uint16_t windows) {
+    const uint32_t number = next_number(&world->node.log);
+    attune_v1_Label label = {.number = number, .class_index = number % 2, .weight = 256};
+    for (uint16_t i = 0; i < windows; i++) {
+        add_window(&label, i);
     }
-    log->count = kept;
+    attune_node_learn(&world->node, &label);
+    return acknowledged(world);
 }
 
 bool step_forget(world *world, uint32_t number) {
-    forget(&world->log, number);
-    world->tried.log = world->log;
-    return done(world, attune_labels_rewrite(&world->store, WORLD_FEATURES, &world->log));
+    const attune_v1_Unlearn unlearn = {.number = number};
+    attune_node_unlearn(&world->node, &unlearn);
+    return acknowledged(world);
 }
 
 static void measure(world *world) {
@@ -88,92 +107,105 @@ bool step_take(world *world) {
         return result == ATTUNE_STORE_NONE;
     }
     world->tried.taken = batch.last_seq;
-    return done(world, attune_reports_acknowledge(&world->store, WORLD_FEATURES, WORLD_BOOT, batch.last_seq));
+    return done(world, attune_reports_remove(&world->store, batch.number));
 }
 
 static bool runs(const world *world, uint32_t release) {
     return world->known.committed == release || world->known.trial == release;
 }
 
+static bool say_chunk(attune_node *node, const uint8_t *envelope, uint32_t size, uint32_t offset, uint32_t count) {
+    attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_update_chunk_tag};
+    attune_v1_UpdateChunk *chunk = &message.body.update_chunk;
+    attune_model_digest(envelope, size, chunk->id);
+    chunk->size = size;
+    chunk->offset = offset;
+    chunk->data.size = (pb_size_t)count;
+    memcpy(chunk->data.bytes, envelope + offset, count);
+    attune_node_take_update(node, &message);
+    const bool ack = node->updates.ack_due;
+    node->updates.ack_due = false;
+    return ack;
+}
+
+/* From where the node is to a place further on. */
+static bool send(attune_node *node, const uint8_t *envelope, uint32_t size, uint32_t through) {
+    bool heard = say_chunk(node, envelope, size, 0, 0);
+    while (heard && node->updates.ack.offset < through) {
+        const uint32_t offset = node->updates.ack.offset;
+        heard = say_chunk(node, envelope, size, offset, through - offset < PART ? through - offset : PART);
+    }
+    return heard;
+}
+
 bool step_receive(world *world, uint32_t release, uint32_t through) {
-    static uint8_t bytes[ATTUNE_RELEASE_MAX];
-    attune_slot_info info;
-    uint32_t offset = 0;
-    world_release(release, &info, bytes);
-    through = through < info.size ? through : info.size;
+    uint8_t envelope[ATTUNE_MAX_ENVELOPE];
     if (runs(world, release)) {
         return true;
     }
-    attune_store_result result = attune_incoming_begin(&world->store, info.digest, info.size, &offset);
-    while (result == ATTUNE_STORE_OK && offset < through) {
-        uint32_t size = through - offset < PART ? through - offset : PART;
-        result = attune_incoming_write(&world->store, offset, bytes + offset, size);
-        offset += size;
-    }
-    return result == ATTUNE_STORE_OK;
+    const uint32_t size = (uint32_t)world_envelope(&world->node, release, envelope);
+    return send(&world->node, envelope, size, through < size ? through : size);
 }
 
-/* A number that has been used up is signed anew, with a higher one. */
-static attune_store_result install(world *world, attune_slot_info *info, uint8_t *bytes) {
-    uint32_t highest = attune_store_sequence(&world->store);
-    attune_store_result result = attune_incoming_read(&world->store, 0, bytes, info->size);
-    info->sequence = info->sequence > highest ? info->sequence : highest + 1;
-    return result == ATTUNE_STORE_OK ? attune_slots_install(&world->store, info, bytes, WORLD_TRIAL_S) : result;
+/* What the node makes of what has come; 0 if it says nothing. */
+static uint32_t judge(attune_node *node) {
+    attune_node_update_poll(node);
+    const bool said = node->updates.verdict_due;
+    node->updates.verdict_due = false;
+    return said ? (uint32_t)node->updates.verdict.result : 0;
 }
 
 bool step_install(world *world, uint32_t release) {
-    static uint8_t bytes[ATTUNE_RELEASE_MAX];
-    attune_slot_info info;
-    world_release(release, &info, bytes);
     if (runs(world, release)) {
         return true;
     }
-    attune_store_result result = install(world, &info, bytes);
+    const uint32_t verdict = judge(&world->node);
     world->tried.sequence = attune_store_sequence(&world->store);
     world->tried.trial = release;
-    return done(world, result) && attune_incoming_end(&world->store) == ATTUNE_STORE_OK;
+    return done(world, verdict == ATTUNE_UPDATE_OK ? ATTUNE_STORE_OK : ATTUNE_STORE_FLASH);
 }
 
 bool step_splice(world *world, uint32_t received, uint32_t said) {
-    static uint8_t bytes[ATTUNE_RELEASE_MAX];
-    attune_slot_info info;
-    world_release(said, &info, bytes);
-    if (!step_receive(world, received, UINT32_MAX)) {
-        return false;
-    }
-    attune_store_result result = install(world, &info, bytes);
-    return result != ATTUNE_STORE_FLASH;
+    const made_release *bytes = world_release(received);
+    attune_slot_info info = {.sequence = attune_store_sequence(&world->store) + 1};
+    info.size = (uint16_t)bytes->image_size;
+    memcpy(info.digest, world_release(said)->digest, sizeof info.digest);
+    return step_receive(world, received, UINT32_MAX) &&
+           attune_slots_install(&world->store, &info, bytes->image, ATTUNE_TRIAL_S) != ATTUNE_STORE_FLASH;
+}
+
+/* Whether the trial is over. */
+static bool decide(world *world, bool commit) {
+    const attune_slots *slots = &world->store.slots;
+    const attune_v1_TrialDecision decision = {.sequence = slots->info[slots->trial].sequence, .commit = commit};
+    attune_node_decide(&world->node, &decision);
+    return done(world, attune_node_on_trial(&world->node) ? ATTUNE_STORE_FLASH : ATTUNE_STORE_OK);
 }
 
 bool step_commit(world *world) {
-    const attune_slots *slots = &world->store.slots;
-    if (slots->trial == ATTUNE_SLOT_NONE) {
+    if (!attune_node_on_trial(&world->node)) {
         return true;
     }
     world->tried.committed = world->known.trial;
     world->tried.trial = 0;
-    return done(world, attune_slots_commit(&world->store, slots->info[slots->trial].sequence));
+    return decide(world, true);
 }
 
-bool step_roll_back(world *world, uint32_t release) {
-    const attune_slots *slots = &world->store.slots;
-    uint8_t slot = slots->trial == ATTUNE_SLOT_NONE ? slots->committed : slots->trial;
-    if (!runs(world, release)) {
+bool step_end(world *world) {
+    if (!attune_node_on_trial(&world->node)) {
         return true;
     }
-    world->tried.committed = world->known.trial == 0 ? 1 : world->known.committed;
     world->tried.trial = 0;
-    return done(world, attune_slots_roll_back(&world->store, slots->info[slot].sequence));
+    return decide(world, false);
 }
 
 /* Polls of a node that stays on, a quarter of an hour apart. */
 bool step_deadline(world *world) {
-    for (uint32_t tick_s = 900; tick_s <= WORLD_TRIAL_S + 900; tick_s += 900) {
-        if (attune_slots_poll(&world->store, tick_s) != ATTUNE_STORE_OK) {
-            return false;
-        }
+    for (uint32_t tick_s = 900; tick_s <= ATTUNE_TRIAL_S + 900; tick_s += 900) {
+        world->node.now_ms = 1000ull * tick_s;
+        attune_node_trial_poll(&world->node);
     }
-    return true;
+    return !world->flash.dead;
 }
 
 bool step_restart(world *world) { return world_start(world); }

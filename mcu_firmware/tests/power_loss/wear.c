@@ -33,8 +33,8 @@ static bool day_with_link(uint32_t day) {
 /* A report a minute. */
 static bool day_without_link(uint32_t day) {
     (void)day;
-    for (int hour = 0; hour < 24; hour++) {
-        if (!step_backlog(&node, 60)) {
+    for (int batch = 0; batch < 24 * 60 / ATTUNE_BATCH; batch++) {
+        if (!step_backlog(&node, ATTUNE_BATCH)) {
             return false;
         }
     }

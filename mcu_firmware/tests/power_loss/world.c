@@ -1,23 +1,6 @@
 #include "world.h"
 
-#include "random.h"
-
-#include <monocypher.h>
 #include <string.h>
-
-/* The odd ones are heads that lie in the metadata; the second one is a model of two blocks, the others models of one. */
-static uint16_t release_size(uint32_t release) { return release % 2 != 0 ? 240 : release == 2 ? 5000 : 2000; }
-
-void world_release(uint32_t release, attune_slot_info *info, uint8_t *bytes) {
-    uint8_t digest[64];
-    uint64_t random = release + 1;
-    *info = (attune_slot_info){.sequence = 10 * release, .labels = release, .size = release_size(release)};
-    for (uint16_t i = 0; i < info->size; i++) {
-        bytes[i] = (uint8_t)(next_random(&random) >> 24);
-    }
-    crypto_blake2b(digest, sizeof digest, bytes, info->size);
-    memcpy(info->digest, digest, sizeof info->digest);
-}
 
 void world_init(world *world) {
     memset(world, 0, sizeof *world);
@@ -28,16 +11,18 @@ void world_init(world *world) {
 bool world_start(world *world) {
     attune_backlog_init(&world->ring);
     world->ring.next_seq = world->known.moved + 1;
-    return attune_store_open(&world->store, &world->flash.port) == ATTUNE_STORE_OK &&
-           attune_slots_start(&world->store) == ATTUNE_STORE_OK &&
-           attune_labels_load(&world->store, WORLD_FEATURES, &world->log) == ATTUNE_STORE_OK;
+    const attune_identity identity = {.node_id = "node-001", .boot = WORLD_BOOT, .hardware = "world"};
+    if (attune_store_open(&world->store, &world->flash.port) != ATTUNE_STORE_OK ||
+        attune_node_init(&world->node, &identity, world_sensors, WORLD_SENSORS, 60) != ATTUNE_SCHEMA_OK) {
+        return false;
+    }
+    world->node.session.store = &world->store;
+    return attune_node_keep(&world->node, &world->store) == ATTUNE_STORE_OK;
 }
 
 /* Compares what the slot gives with what releases are made of; the store's own digests have no say. */
 static uint32_t release_in(world *world, uint8_t slot) {
     static uint8_t found[ATTUNE_RELEASE_MAX];
-    static uint8_t made[ATTUNE_RELEASE_MAX];
-    attune_slot_info info;
     if (slot >= ATTUNE_SLOT_FACTORY) {
         return 0;
     }
@@ -45,8 +30,9 @@ static uint32_t release_in(world *world, uint8_t slot) {
         return WORLD_RELEASES;
     }
     for (uint32_t release = 1; release < WORLD_RELEASES; release++) {
-        world_release(release, &info, made);
-        if (info.size == world->store.slots.info[slot].size && memcmp(found, made, info.size) == 0) {
+        const made_release *made = world_release(release);
+        if (made->image_size == world->store.slots.info[slot].size &&
+            memcmp(found, made->image, made->image_size) == 0) {
             return release;
         }
     }
@@ -86,10 +72,10 @@ static const char *label_violation(const world *world) {
     bool forgets = world->tried.log.count < world->known.log.count;
     const attune_label_log *least = forgets ? &world->tried.log : &world->known.log;
     const attune_label_log *most = forgets ? &world->known.log : &world->tried.log;
-    if (!covers(&world->log, least)) {
+    if (!covers(&world->node.log, least)) {
         return "an acknowledged label is lost";
     }
-    return covers(most, &world->log) ? NULL : "the log holds a label that nobody gave";
+    return covers(most, &world->node.log) ? NULL : "the log holds a label that nobody gave";
 }
 
 typedef struct report_walk {
@@ -137,7 +123,7 @@ static const char *walk_batches(report_walk *walk, const world *world) {
     const char *violation = NULL;
     while (violation == NULL && attune_reports_oldest(&walk->store, WORLD_FEATURES, &batch) == ATTUNE_STORE_OK) {
         violation = walk_batch(walk, world, &batch);
-        if (attune_reports_acknowledge(&walk->store, WORLD_FEATURES, batch.boot, batch.last_seq) != ATTUNE_STORE_OK) {
+        if (attune_reports_remove(&walk->store, batch.number) != ATTUNE_STORE_OK) {
             violation = "a batch cannot be let go of";
         }
     }
@@ -186,8 +172,13 @@ static const char *release_violation(world *world, uint32_t may_run) {
 }
 
 static bool keys_are(const attune_keys *keys, uint32_t which) {
-    return keys->held == (which == 0 ? 0 : 1u << which % 3 | 1u) &&
+    return keys->held == (which == 0 ? 0 : 1u << ATTUNE_KEY_SIGNING | 1u << which % 3 | 1u) &&
            keys->key[ATTUNE_KEY_DAEMON][5] == (uint8_t)(which * 7);
+}
+
+static bool signer_is(const attune_keys *keys, uint32_t number) {
+    return keys->signing_number == number &&
+           (number == 0 || memcmp(keys->key[ATTUNE_KEY_SIGNING], world_signer(number)->key, ATTUNE_KEY_SIZE) == 0);
 }
 
 static const char *small_violation(world *world) {
@@ -195,6 +186,9 @@ static const char *small_violation(world *world) {
     const attune_keys *keys = attune_store_keys(&world->store);
     if (!keys_are(keys, world->known.keys) && !keys_are(keys, world->tried.keys)) {
         return "the keys are neither the old nor the new ones";
+    }
+    if (!signer_is(keys, world->known.signer) && !signer_is(keys, world->tried.signer)) {
+        return "the signing key is neither the old nor the new one";
     }
     attune_store_result result = attune_store_read_tie(&world->store, &tie);
     if (result != ATTUNE_STORE_OK && result != ATTUNE_STORE_NONE) {
@@ -223,6 +217,7 @@ void world_settle(world *world) {
     attune_tie tie = {.boot = 0};
     found.sequence = attune_store_sequence(&world->store);
     found.keys = keys_are(attune_store_keys(&world->store), world->tried.keys) ? world->tried.keys : world->known.keys;
+    found.signer = attune_store_keys(&world->store)->signing_number;
     (void)!attune_store_read_tie(&world->store, &tie);
     found.ties = (uint32_t)(tie.utc_ms / 1000);
     (void)walk_reports(&walk, world);
@@ -230,7 +225,7 @@ void world_settle(world *world) {
     found.taken = world->store.batches == 0 ? found.moved : found.taken;
     found.committed = release_in(world, world->store.slots.committed);
     found.trial = world->store.slots.trial == ATTUNE_SLOT_NONE ? 0 : release_in(world, world->store.slots.trial);
-    found.log = world->log;
+    found.log = world->node.log;
     world->known = found;
     world->tried = found;
     world->ring.next_seq = found.moved + 1;

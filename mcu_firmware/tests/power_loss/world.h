@@ -1,4 +1,4 @@
-/* A node's store on an emulated flash, what the node holds in RAM, and beside them the truth: what was acknowledged.
+/* A node on an emulated flash, its reports in a ring of their own, and beside them the truth: what was acknowledged.
  *
  * Every step changes the truth only when the store has said OK. After a loss of power the store may be where the truth says or one
  * step further, where the answer did not get out any more; never behind, and never anywhere else. */
@@ -6,23 +6,19 @@
 #define POWER_LOSS_WORLD_H
 
 #include "emulated_flash.h"
+#include "node/parts.h"
+#include "release.h"
 #include "store/incoming.h"
 #include "store/labels.h"
 #include "store/reports.h"
 #include "store/slots.h"
 
-#define WORLD_FEATURES 24
 #define WORLD_BOOT 77u
-
-/* Releases by number; 0 is the factory release. The bytes of each are made from its number. */
-#define WORLD_RELEASES 8
-
-/* Seconds of a trial. */
-#define WORLD_TRIAL_S 86400u
 
 typedef struct truth {
     uint32_t sequence;  /* highest that was accepted */
     uint32_t keys;      /* which set of keys was written last */
+    uint32_t signer;    /* number of the key that signs updates; 0 before there is one */
     uint32_t ties;      /* which tie */
     uint32_t moved;     /* reports up to this one are in flash */
     uint32_t taken;     /* reports up to this one are with the daemon */
@@ -34,15 +30,12 @@ typedef struct truth {
 typedef struct world {
     emulated_flash flash;
     attune_store store;
-    attune_label_log log; /* the node's */
+    attune_node node;
     attune_backlog ring;
     truth known;           /* acknowledged */
     truth tried;           /* as it is if the step under way has happened */
     uint32_t highest_seen; /* sequence number, over all starts */
 } world;
-
-/* What a release consists of: its bytes, and how the store is told of it. */
-void world_release(uint32_t release, attune_slot_info *info, uint8_t *bytes);
 
 /* Erased flash, no truth. */
 void world_init(world *world);
@@ -61,7 +54,10 @@ void world_settle(world *world);
 bool step_keys(world *world, uint32_t which);
 bool step_tie(world *world, uint32_t which);
 
-/* A label of so many windows; its number is that of the last one and one more. */
+/* The signer with this number hands over to the next one. */
+bool step_rotate(world *world, uint32_t number);
+
+/* A label of so many windows, at most ATTUNE_LABEL_PART; its number is that of the last one and one more. */
 bool step_label(world *world, uint16_t windows);
 bool step_forget(world *world, uint32_t number);
 
@@ -74,10 +70,10 @@ bool step_receive(world *world, uint32_t release, uint32_t through);
 bool step_install(world *world, uint32_t release);
 bool step_commit(world *world);
 
-/* The bytes that were received are said to be another release, of the same size. */
+/* An envelope is received, and its image is put into the slot as that of another release, of the same size. */
 bool step_splice(world *world, uint32_t received, uint32_t said);
 
-bool step_roll_back(world *world, uint32_t release);
+bool step_end(world *world);
 bool step_deadline(world *world);
 bool step_restart(world *world);
 

@@ -1,0 +1,56 @@
+"""Which sequence number was signed last for whom, and for what: a daemon in the wrong hands cannot make two truths.
+
+A file of records that only grows while the process runs, and is written anew when it starts: audience (32 bytes),
+sequence number (4, little endian), beginning of the message's digest (16).
+"""
+
+import hashlib
+import os
+import struct
+from pathlib import Path
+
+from attuned.updates.envelope import AUDIENCE_SIZE, DIGEST_SIZE, Update
+from attuned.updates.files import write_durably
+
+_RECORD = struct.Struct(f"<{AUDIENCE_SIZE}sI{DIGEST_SIZE}s")
+
+
+class Numbers:
+    """The records of one file, of which the newest of each audience counts."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads the file, if there is one. OSError if it cannot be read or written."""
+        self._last: dict[bytes, tuple[int, bytes]] = {}
+        data = path.read_bytes() if path.exists() else b""
+        # A record whose writing was cut off was never signed.
+        for at in range(0, len(data) - _RECORD.size + 1, _RECORD.size):
+            audience, sequence, digest = _RECORD.unpack_from(data, at)
+            self._last[audience] = sequence, digest
+        write_durably(path, b"".join(_RECORD.pack(audience, *last) for audience, last in self._last.items()), 0o600)
+        self._file = path.open("ab", buffering=0)
+
+    def take(self, update: Update) -> int:
+        """0 if the update may be signed, and it is on the disk then that it was; else the highest number so far.
+
+        The same update may be signed again. OSError if the disk does not take it: it is not signed.
+        """
+        digest = hashlib.blake2b(update.message).digest()[:DIGEST_SIZE]
+        highest, signed = self._last.get(update.audience, (0, b""))
+        if (update.sequence, digest) == (highest, signed):
+            return 0
+        if update.sequence <= highest:
+            return highest
+        self._write(_RECORD.pack(update.audience, update.sequence, digest))
+        self._last[update.audience] = update.sequence, digest
+        return 0
+
+    def _write(self, record: bytes) -> None:
+        """A record that was cut off must not shift those after it."""
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            if self._file.write(record) != len(record):
+                raise OSError("The disk is full.")
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(end)
+            raise

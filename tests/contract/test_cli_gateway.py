@@ -1,0 +1,106 @@
+"""`attune gateway`, and codes of nodes as QR codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from attune_proto.v1 import gateways_pb2
+from cli_run import CommandLine
+
+CODE = "ACQ3-FQYA-AEBA-GBAF-AYDQ-QCIK-BMGA-2DQP-V6"
+
+
+def invited(attune: CommandLine) -> list[gateways_pb2.InviteGatewayRequest]:
+    return [one for one in attune.site.asked if isinstance(one, gateways_pb2.InviteGatewayRequest)]
+
+
+class TestInvite:
+    def test_the_invitation_is_whole_on_one_line(self, attune: CommandLine) -> None:
+        code, out, err = attune("gateway", "invite", "south", "--host", "attune.lan", width=40)
+        assert (code, err) == (0, "")
+        assert f"\n  attune-gateway enroll {'A2' * 53}\n" in out
+        assert "15:32" in out.partition("attune-gateway")[0]
+        assert "counts no more" not in out
+        assert invited(attune) == [gateways_pb2.InviteGatewayRequest(name="south", valid_s=3600, host="attune.lan")]
+
+    def test_one_that_is_enrolled_already(self, attune: CommandLine) -> None:
+        assert "once this is used, the certificate that it has counts no more." in " ".join(
+            attune("gateway", "invite", "north")[1].split()
+        )
+
+    def test_json(self, attune: CommandLine) -> None:
+        assert attune.answer("gateway", "invite", "south", "--valid", "20m") == {
+            "name": "south",
+            "invitation": "A2" * 53,
+            "until": "2026-11-21T14:52:10.000+01:00",
+            "enrolled_already": False,
+        }
+
+    @pytest.mark.parametrize("valid", ["", "1", "h", "-1h", "1.5h", "1 week"])
+    def test_times_that_are_none(self, attune: CommandLine, valid: str) -> None:
+        said = f"attune: {valid!r} is no length of time; write one such as 20m, 1h or 2d.\n"
+        assert attune("gateway", "invite", "south", "--valid", valid) == (2, "", said)
+        assert invited(attune) == []
+
+
+class TestList:
+    @pytest.mark.parametrize("width", [80, 40])
+    def test_screen(self, attune: CommandLine, golden: Callable[[str, str], None], width: int) -> None:
+        golden(f"gateways-{width}.txt", attune("gateway", "list", width=width)[1])
+
+    def test_none(self, attune: CommandLine) -> None:
+        attune.site.gateways = []
+        assert "make an invitation with `attune gateway invite NAME`" in " ".join(attune("gateway", "list")[1].split())
+
+    def test_json(self, attune: CommandLine) -> None:
+        answer = attune.answer("gateway", "list")
+        assert [each["state"] for each in answer["gateways"]] == [
+            "connected",
+            "connected",
+            "away",
+            "revoked",
+            "invited",
+        ]
+        assert answer["gateways"][1] == {
+            "name": "east",
+            "state": "connected",
+            "local": False,
+            "connected": True,
+            "since": "2026-10-12T15:32:10.000+02:00",
+            "expires": "2027-01-10T14:32:10.000+01:00",
+            "last_heard": "2026-11-21T14:31:10.000+01:00",
+            "revoked": None,
+            "invited_until": None,
+        }
+
+
+class TestRevoke:
+    def test_of_one_that_is_connected(self, attune: CommandLine) -> None:
+        assert attune("gateway", "revoke", "east")[1] == "Gateway east is revoked, and its connection ended.\n"
+        attune.site.told = False
+        assert attune("gateway", "revoke", "north")[1] == "Gateway north is revoked.\n"
+        assert attune.answer("gateway", "revoke", "north") == {"name": "north", "connected": False}
+
+
+class TestCode:
+    def test_json(self, attune: CommandLine) -> None:
+        words = ["node", "code", *CODE.lower().split("-")]
+        assert attune.answer(*words) == {"code": CODE, "scanned": CODE.replace("-", "")}
+
+    def test_a_wrong_one(self, attune: CommandLine) -> None:
+        said = "attune: Group 9 of the code, V7, is not right: compare it with the node's.\n"
+        assert attune("node", "code", CODE[:-1] + "7") == (1, "", said)
+
+    def test_the_screen_fits_a_narrow_terminal_and_names_the_code(self, attune: CommandLine) -> None:
+        code, out, err = attune("node", "code", CODE, width=44)
+        assert (code, err) == (0, "")
+        assert out.endswith(f"\n{CODE}\n")
+        assert {len(line) for line in out.splitlines()[:17]} == {33}
+
+    def test_what_a_scanner_gives_adds_the_node(self, attune: CommandLine) -> None:
+        assert attune("node", "add", *CODE.lower().split("-"), "--no-wait")[0] == 0
+        assert json.dumps(CODE.lower().replace("-", " ")) in [
+            json.dumps(getattr(one, "code", "")) for one in attune.site.asked
+        ]

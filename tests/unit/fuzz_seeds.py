@@ -1,0 +1,96 @@
+"""Write what two fuzz targets begin with, from the golden vectors: `python tests/unit/fuzz_seeds.py`.
+
+An input is a script of steps (mcu_firmware/tests/fuzz/script.h): operation, argument, length, and as many bytes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from attune_proto.v1 import node_pb2
+
+ROOT = Path(__file__).parents[2]
+VECTORS = ROOT / "tests" / "vectors"
+CORPUS = ROOT / "mcu_firmware" / "tests" / "fuzz" / "corpus"
+
+# Most bytes of one step.
+STEP = 255
+
+
+def golden(stem: str) -> bytes:
+    """The bytes of an annotated file: hex digits, comments after #."""
+    lines = (VECTORS / f"{stem}.hex").read_text().splitlines()
+    return bytes.fromhex(" ".join(line.partition("#")[0] for line in lines))
+
+
+def step(operation: int, argument: int = 0, data: bytes = b"") -> bytes:
+    return bytes([operation, argument, len(data)]) + data
+
+
+def told(text: bytes) -> bytes:
+    """A message of the daemon in parts, the last of which sends it; then five minutes."""
+    parts = [text[at : at + STEP] for at in range(0, len(text), STEP)] or [b""]
+    return b"".join(step(0, 0, part) for part in parts[:-1]) + step(1, 0, parts[-1]) + step(2, 5)
+
+
+def messages() -> Iterator[tuple[str, bytes]]:
+    stems = sorted(path.stem for path in VECTORS.glob("DaemonMessage.*.hex"))
+    for stem in stems:
+        yield stem.partition(".")[2], told(golden(stem))
+    yield "all", step(3, 1) + b"".join(told(golden(stem)) for stem in stems)
+    yield "label-cut", told(golden("DaemonMessage.label")[:-3])
+    yield "label-of-eight-windows", say(label=label(windows=8))
+    yield "label-of-nine-windows", say(label=label(windows=9))
+    yield "label-twice", say(label=label(windows=2)) * 2
+    yield "label-of-no-class", say(label=label(windows=1, class_index=99))
+    yield "label-of-other-features", say(label=label(windows=1, features=12))
+    yield "label-of-what-is-held", step(2, 6) + say(label=label(windows=0, from_s=1, to_s=20_000))
+    yield "labels-beyond-the-log", b"".join(say(label=label(windows=8, number=9 + i, first=8 * i)) for i in range(10))
+    yield "report-ack-of-all", step(2, 9) + say(report_ack={"through": 21}) + say(report_ack={"through": 20, "more": 3})
+    yield "unlearn-what-is-known", say(unlearn={"number": 1, "part": 1}) + say(unlearn={"number": 2})
+    yield "command-blink", say(command={"identify_s": 60})
+    yield "command-rekey", say(command={"rekey": True}) + step(2, 2)
+    yield "command-disown", say(command={"disown": True}) + step(2, 2)
+    yield "nothing", step(1) + step(2, 2)
+    yield "link-lost", step(5) + step(2, 9)
+    yield "calls", step(4, 5, b"\0") + step(4, 5, b"\1") + step(2, 1) + step(4, 5, b"\2")
+    yield "clear-text", step(4, 4, golden("DaemonMessage.command")) + step(4, 2, bytes(50)) + step(4, 3, bytes(120))
+
+
+def say(**body: Any) -> bytes:
+    return told(node_pb2.DaemonMessage(**body).SerializeToString(deterministic=True))
+
+
+def label(windows: int, features: int = 5, number: int = 9, first: int = 0, **more: Any) -> node_pb2.Label:
+    """A label with so many windows of the target's boot; its node has five features."""
+    said = node_pb2.Label(number=number, class_index=1, weight=256)
+    for seq in range(first + 1, first + windows + 1):
+        said.windows.add(boot=77, seq=seq, features=bytes(range(seq % 50, seq % 50 + 2 * features)))
+    said.MergeFrom(node_pb2.Label(**more))
+    return said
+
+
+def streams() -> Iterator[tuple[str, bytes]]:
+    whole = sorted(path.stem for path in VECTORS.glob("*Message.*.hex"))
+    for stem in whole:
+        yield stem.replace(".", "-"), step(0, 0, golden(stem)[:STEP])
+    long, short = golden("DaemonMessage.label"), golden("DaemonMessage.time")
+    yield "one-after-the-other", b"".join(step(0, 0, golden(stem)[:STEP]) for stem in whole)
+    yield "garbage-then-whole", step(3, 0, b"\x07garbage") + step(0, 0, short) + step(0, 0, short)
+    yield "cut-then-whole", step(1, 0x85, long) + step(0, 0, short)
+    yield "flipped-then-whole", step(1, 3, b"\x01" * 4 + long) + step(0, 0, short)
+    yield "longest", step(0, 1, bytes(range(1, 256))[:254]) + step(0, 1, bytes(STEP))
+    yield "too-long-then-whole", step(0, 7, bytes([7]) * STEP) + step(0, 0, short)
+    yield "endless-garbage", b"".join(step(3, 0, b"\xff" * STEP) for _ in range(4)) + step(2) + step(0, 0, short)
+    yield "zeros", step(2) * 4 + step(0, 0, bytes(40)) + step(2)
+
+
+def main() -> None:
+    for target, seeds in (("message", messages()), ("deframer", streams())):
+        (CORPUS / target).mkdir(parents=True, exist_ok=True)
+        for name, data in seeds:
+            (CORPUS / target / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,505 @@
+"""Releases on their way: a node that takes updates as the core does, lost messages, restarts, and power that fails."""
+
+import random
+from typing import Any
+
+import pytest
+import update_world as world
+from attune_core.update import Model
+from attuned.errors import NotFoundError, RequestError
+from attuned.nodes.window import Window
+from attuned.store.releases import ReleaseRow
+from attuned.updates.delivery import Stage
+from attuned.updates.envelope import Kind
+from daemon_world import MINUTE
+from delivery_world import (
+    NODE,
+    Daemon,
+    FakeNode,
+    FakeReleases,
+    FakeSigner,
+    Power,
+    PowerError,
+    large,
+    ready,
+    release,
+    row,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+HEAD, LARGE = release(1), large(1)
+
+
+async def committed(daemon: Daemon, target: str) -> None:
+    await daemon.deliveries.want(NODE, target)
+    await daemon.settle()
+    await daemon.deliveries.decide(NODE, commit=True)
+    await daemon.settle()
+    assert daemon.stage is Stage.COMMITTED
+
+
+def window(end_utc_ms: int) -> Window:
+    return Window(NODE, 1, 1, 60, end_utc_ms, 0, b"", b"")
+
+
+@pytest.mark.parametrize("made", [HEAD, LARGE], ids=["head", "model"])
+async def test_a_release_comes_to_a_node(made: object) -> None:
+    daemon = await ready(made)  # type: ignore[arg-type]
+    await committed(daemon, made.id)  # type: ignore[attr-defined]
+    assert [each.stage.value for each in daemon.heard] == ["waiting", "sending", "trial", "committing", "committed"]
+    assert daemon.node.committed.digest.hex() == made.running_digest  # type: ignore[attr-defined]
+    assert daemon.delivery is not None
+    assert (daemon.delivery.sequence, daemon.delivery.before) == (1, world.base().digest.hex())
+    assert daemon.store.rows[NODE].signed is None
+
+
+async def test_a_head_goes_in_one_message() -> None:
+    daemon = await ready(HEAD)
+    await committed(daemon, HEAD.id)
+    # 22 bytes, label, 125 of the head, signature.
+    assert [len(envelope) for envelope in daemon.node.taken] == [22 + 4 + 125 + 64]
+    assert [each.WhichOneof("body") for each in daemon.sent] == ["command", "update", "trial_decision"]
+
+
+async def test_back_to_what_it_ran_before_with_a_higher_number() -> None:
+    daemon = await ready(HEAD)
+    await committed(daemon, HEAD.id)
+    await committed(daemon, "factory")
+    assert daemon.node.committed.digest == world.base().digest
+    assert [int.from_bytes(envelope[2:6], "little") for envelope in daemon.node.taken] == [1, 2]
+    # The node takes the old content once more, under a new number.
+    await committed(daemon, HEAD.id)
+    assert (daemon.node.committed.digest.hex(), daemon.node.highest) == (HEAD.running_digest, 3)
+
+
+async def test_onto_what_nobody_knows_goes_a_whole_model() -> None:
+    unknown = Model(world.taught(9), world.SCHEMA)
+    daemon = await ready(HEAD, node=FakeNode(committed=unknown))
+    await committed(daemon, HEAD.id)
+    assert daemon.node.taken[0][1] == Kind.MODEL
+
+
+async def test_what_the_node_runs_already_is_not_sent() -> None:
+    daemon = await ready(HEAD)
+    await daemon.deliveries.want(NODE, "factory")
+    await daemon.settle()
+    assert (daemon.stage, daemon.signer.signed) == (Stage.COMMITTED, {})
+
+
+async def test_a_word_against_it() -> None:
+    daemon = await ready(HEAD)
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    await daemon.deliveries.decide(NODE, commit=False)
+    assert daemon.heard[-1].stage is Stage.ENDING
+    await daemon.settle()
+    assert (daemon.stage, daemon.node.trial, daemon.node.committed.digest) == (Stage.ENDED, None, world.base().digest)
+    await daemon.deliveries.decide(NODE, commit=True)
+    assert daemon.stage is Stage.ENDED
+
+
+async def test_a_word_against_it_before_the_node_has_heard() -> None:
+    """Its trial, of which nobody knew, is ended when the node comes."""
+    daemon = await ready(HEAD)
+    lost = iter([False, True, True])
+    daemon.lose = lambda: next(lost, False)
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    assert (daemon.stage, daemon.node.trial is None) == (Stage.SENDING, False)
+    await daemon.deliveries.decide(NODE, commit=False)
+    assert daemon.stage is Stage.ENDED
+    await daemon.say()
+    assert (daemon.stage, daemon.node.trial) == (Stage.ENDED, None)
+
+
+async def test_another_wish_ends_the_one_before() -> None:
+    daemon = await ready(HEAD)
+    daemon.releases.rows.append(row(LARGE))
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    assert daemon.stage is Stage.TRIAL
+    daemon.heard.clear()
+    await daemon.deliveries.want(NODE, LARGE.id)
+    assert [(each.target, each.stage) for each in daemon.heard] == [
+        (HEAD.id, Stage.ENDED),
+        (LARGE.id, Stage.WAITING),
+    ]
+    await daemon.settle()
+    await daemon.live(20)
+    assert (daemon.stage, daemon.delivery and daemon.delivery.sequence) == (Stage.TRIAL, 2)
+    assert daemon.node.committed.digest == world.base().digest
+
+
+async def test_without_the_signing_process_it_waits_and_says_so() -> None:
+    daemon = await ready(HEAD)
+    daemon.signer.away = True
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    assert daemon.delivery is not None
+    assert (daemon.stage, "start it" in daemon.delivery.reason) == (Stage.WAITING, True)
+    daemon.signer.away = False
+    await daemon.live(60)
+    assert (daemon.stage, daemon.delivery.reason) == (Stage.TRIAL, "")
+
+
+async def test_a_node_that_is_away_gets_it_when_it_comes() -> None:
+    daemon = Daemon(releases=FakeReleases([row(LARGE)]))
+    await daemon.keys.ask()
+    await daemon.deliveries.want(NODE, LARGE.id)
+    await daemon.live(3600)
+    assert (daemon.stage, daemon.sent) == (Stage.WAITING, [])
+    await daemon.connect()
+    assert daemon.stage is Stage.TRIAL
+
+
+async def test_what_was_begun_goes_on_where_the_node_is() -> None:
+    daemon = await ready(LARGE)
+    daemon.lose = lambda: sum(each.HasField("update_chunk") for each in daemon.sent) > 3
+    await daemon.deliveries.want(NODE, LARGE.id)
+    await daemon.settle()
+    have = len(daemon.node.incoming)
+    assert 0 < have < 1900
+    daemon = daemon.again()
+    await daemon.deliveries.open()
+    await daemon.keys.ask()
+    await daemon.connect()
+    # A question, and then what was missing.
+    offsets = [each.update_chunk.offset for each in daemon.sent if each.HasField("update_chunk")]
+    assert (offsets[:2], daemon.stage) == ([0, have], Stage.TRIAL)
+
+
+async def drive(daemon: Daemon, target: str) -> None:
+    """What a rollout does, from wherever things stand, until the node runs the target."""
+    await daemon.deliveries.open()
+    await daemon.keys.ask()
+    await daemon.connect()
+    for _ in range(200):
+        if daemon.delivery is None:
+            await daemon.deliveries.want(NODE, target)
+        if daemon.stage is Stage.TRIAL:
+            await daemon.deliveries.decide(NODE, commit=True)
+        await daemon.settle()
+        if daemon.stage is Stage.COMMITTED:
+            return
+        await daemon.live(30)
+        await daemon.say()
+    raise AssertionError(daemon.delivery)
+
+
+def check_numbers(daemon: Daemon) -> None:
+    """Every envelope that was ever sent has a number of its own, and none is lower than one before it."""
+    numbers = [int.from_bytes(envelope[2:6], "little") for envelope in daemon.node.taken]
+    assert numbers == sorted(set(numbers))
+
+
+async def cut_off(made: object, at: int) -> bool:
+    """Whether the power failed at that moment."""
+    daemon = Daemon(releases=FakeReleases([row(made)]))  # type: ignore[arg-type]
+    daemon.store.power = Power(at)
+    try:
+        await drive(daemon, made.id)  # type: ignore[attr-defined]
+    except PowerError:
+        daemon = daemon.again()
+        await drive(daemon, made.id)  # type: ignore[attr-defined]
+        cut = True
+    else:
+        cut = False
+    assert daemon.node.committed.digest.hex() == made.running_digest  # type: ignore[attr-defined]
+    check_numbers(daemon)
+    return cut
+
+
+@pytest.mark.parametrize("made", [HEAD, LARGE], ids=["head", "model"])
+async def test_the_daemon_may_end_at_any_moment(made: object) -> None:
+    moments = 0
+    while await cut_off(made, moments):
+        moments += 1
+    # Four stages and a number are written, each with a moment before and after; keys, parts and the decision are sent.
+    assert moments >= 12
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([HEAD, LARGE]))
+async def test_over_a_link_that_loses_and_through_restarts(seed: int, made: object) -> None:
+    draw = random.Random(seed)
+    daemon = Daemon(releases=FakeReleases([row(made)]))  # type: ignore[arg-type]
+    await daemon.deliveries.open()
+    for turn in range(60):
+        daemon.lose = lambda: draw.random() < 0.3
+        if daemon.delivery is None:
+            await daemon.deliveries.want(NODE, made.id)  # type: ignore[attr-defined]
+        if daemon.stage is Stage.TRIAL and draw.random() < 0.5:
+            await daemon.deliveries.decide(NODE, commit=True)
+        if draw.random() < 0.1:
+            daemon = daemon.again()
+            await daemon.deliveries.open()
+        if draw.random() < 0.1:
+            daemon.signer.rotate()
+        if draw.random() < 0.2 or turn == 0:
+            daemon.node.boot += 1
+            await daemon.connect()
+        await daemon.live(60)
+        await daemon.say()
+    daemon.lose = lambda: False
+    await drive(daemon.again(), made.id)  # type: ignore[attr-defined]
+    assert daemon.node.committed.digest.hex() == made.running_digest  # type: ignore[attr-defined]
+    check_numbers(daemon)
+
+
+async def test_a_store_from_a_backup_goes_on_above_what_it_hears() -> None:
+    daemon = await ready(HEAD)
+    for target in (HEAD.id, "factory", HEAD.id):
+        await committed(daemon, target)
+    daemon.store.rows.clear()
+    daemon.store.numbers.clear()
+    daemon = daemon.again()
+    await daemon.keys.ask()
+    await daemon.connect()
+    await committed(daemon, "factory")
+    assert daemon.node.highest == 4
+    check_numbers(daemon)
+
+
+async def test_what_was_signed_and_never_came_is_not_signed_otherwise() -> None:
+    """A restored store does not know it, and the node has never heard of it; who signs does."""
+    daemon = await ready(HEAD)
+    daemon.online = False
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    assert list(daemon.signer.signed) == [1]
+    daemon.store.rows.clear()
+    daemon.store.numbers.clear()
+    daemon.releases.rows.append(row(LARGE))
+    daemon = daemon.again()
+    await daemon.keys.ask()
+    await daemon.connect()
+    await committed(daemon, LARGE.id)
+    assert daemon.node.highest == 2
+
+
+async def test_a_restored_store_whose_delivery_went_on_without_it() -> None:
+    daemon = await ready(HEAD)
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    then = dict(daemon.store.rows)
+    await daemon.deliveries.decide(NODE, commit=True)
+    await daemon.settle()
+    daemon.store.rows.update(then)
+    daemon = daemon.again()
+    await daemon.deliveries.open()
+    assert daemon.delivery == then[NODE].delivery
+    await daemon.connect()
+    assert daemon.stage is Stage.COMMITTED
+
+
+async def test_a_key_that_changes_while_an_envelope_is_under_way() -> None:
+    daemon = await ready(LARGE)
+    daemon.lose = lambda: len(daemon.node.incoming) > 900
+    await daemon.deliveries.want(NODE, LARGE.id)
+    await daemon.settle()
+    daemon.signer.rotate()
+    daemon.lose = lambda: False
+    await daemon.keys.ask()
+    daemon.keys.tell(daemon.conversation)
+    await daemon.live(60)
+    assert (daemon.stage, daemon.node.number, daemon.node.highest) == (Stage.TRIAL, 2, 2)
+
+
+async def test_a_node_that_slept_through_many_keys_follows_them_all() -> None:
+    daemon = await ready(HEAD)
+    daemon.online = False
+    for _ in range(7):
+        daemon.signer.rotate()
+    await daemon.keys.ask()
+    await daemon.connect()
+    assert daemon.node.number == 8
+    await committed(daemon, HEAD.id)
+
+
+async def test_a_node_ahead_of_the_keys_waits_for_a_newer_backup() -> None:
+    daemon = await ready(HEAD)
+    daemon.signer.rotate()
+    await daemon.keys.ask()
+    await daemon.say()
+    assert daemon.node.number == 2
+    daemon.signer.keys_made.pop()
+    await daemon.keys.ask()
+    sent = len(daemon.sent)
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    assert daemon.delivery is not None
+    assert (daemon.stage, "restore signing-key" in daemon.delivery.reason) == (Stage.WAITING, True)
+    assert len(daemon.sent) == sent
+
+
+async def test_a_node_that_goes_back_by_itself() -> None:
+    daemon = await ready(HEAD)
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    daemon.node.go_back(2)
+    await daemon.say()
+    assert daemon.delivery is not None
+    assert (daemon.stage, daemon.delivery.reason) == (
+        Stage.FAILED,
+        "The node went back: nobody decided while the trial lasted.",
+    )
+
+
+async def test_a_node_that_has_all_and_says_nothing_gets_another_envelope() -> None:
+    daemon = await ready(LARGE)
+    node = daemon.node
+    judge = node._judge
+    node._judge = lambda envelope: []  # type: ignore[method-assign]
+    await daemon.deliveries.want(NODE, LARGE.id)
+    await daemon.live(20)
+    node._judge = judge  # type: ignore[method-assign]
+    await daemon.live(600)
+    assert (daemon.stage, node.highest) == (Stage.TRIAL, 2)
+
+
+@pytest.mark.parametrize("result", [2, 3, 4, 6, 7])
+async def test_what_the_node_refuses_has_failed(result: int) -> None:
+    daemon = await ready(HEAD)
+    daemon.node.refuse = result
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.live(60)
+    assert daemon.stage is Stage.FAILED
+
+
+async def test_a_trial_of_which_nothing_is_known_is_ended() -> None:
+    daemon = await ready(HEAD)
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    daemon.store.rows.clear()
+    daemon = daemon.again()
+    await daemon.deliveries.open()
+    await daemon.connect()
+    assert daemon.node.trial is None
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"hardware": ""}, "flash the firmware"),
+        ({"class_capacity": 2}, "tells 3 classes apart, the node has room for 2"),
+    ],
+)
+async def test_a_node_that_cannot_run_it(more: dict[str, object], said: str) -> None:
+    made = release(1, state=world.taught(1, classes=3).export().hex())
+    daemon = Daemon(releases=FakeReleases([row(made)]))
+    await daemon.keys.ask()
+    hello = daemon.node.hello
+    daemon.node.hello = lambda: type(hello())(  # type: ignore[method-assign]
+        **{field.name: getattr(hello(), field.name) for field in hello().DESCRIPTOR.fields} | more
+    )
+    await daemon.connect()
+    await daemon.deliveries.want(NODE, made.id)
+    await daemon.settle()
+    assert daemon.delivery is not None
+    assert (daemon.stage, said in daemon.delivery.reason) == (Stage.FAILED, True)
+
+
+@pytest.mark.parametrize("more", [{"schema_hash": "00" * 8}, {"types": {}}])
+async def test_a_release_for_other_sensors(more: dict[str, Any]) -> None:
+    made = release(1, **more)
+    daemon = await ready(made)
+    await daemon.deliveries.want(NODE, made.id)
+    await daemon.settle()
+    assert daemon.delivery is not None
+    assert (daemon.stage, "other sensors" in daemon.delivery.reason) == (Stage.FAILED, True)
+
+
+async def test_a_release_whose_name_does_not_fit_its_content() -> None:
+    """As of a version that built it otherwise: nothing is sent that the node would call by another name."""
+    made = release(1, state=HEAD.state[:-2])
+    daemon = await ready(made)
+    await daemon.deliveries.want(NODE, made.id)
+    await daemon.settle()
+    assert (daemon.stage, daemon.signer.signed) == (Stage.FAILED, {})
+
+
+def changed(**more: object) -> ReleaseRow:
+    return ReleaseRow(**(row(HEAD).__dict__ | more))
+
+
+async def test_what_cannot_be_wanted() -> None:
+    daemon = await ready(HEAD)
+    wanted = daemon.deliveries.want
+    with pytest.raises(NotFoundError, match="There is no node"):
+        await wanted("00" * 8, HEAD.id)
+    with pytest.raises(NotFoundError):
+        await wanted(NODE, LARGE.id)
+    with pytest.raises(RequestError, match="whole id"):
+        await wanted(NODE, HEAD.id[:8])
+    daemon.releases.rows = [changed(node="11" * 8)]
+    with pytest.raises(RequestError, match="is for node 1111"):
+        await wanted(NODE, HEAD.id)
+    daemon.releases.rows = [changed(forgotten='[["label 1", 5]]')]
+    with pytest.raises(RequestError, match="were forgotten"):
+        await wanted(NODE, HEAD.id)
+    daemon.deliveries._signer = None
+    with pytest.raises(RequestError, match=r"\[updates\] signer"):
+        await wanted(NODE, HEAD.id)
+    assert daemon.delivery is None
+
+
+async def test_inputs_are_forgotten_while_it_is_under_way() -> None:
+    for online, stage in ((False, Stage.FAILED), (True, Stage.ENDED)):
+        daemon = await ready(HEAD)
+        daemon.online = online
+        await daemon.deliveries.want(NODE, HEAD.id)
+        await daemon.settle()
+        daemon.releases.rows = [changed(forgotten='[["label 1", 5]]')]
+        await daemon.deliveries.forget()
+        await daemon.settle()
+        assert (daemon.stage, daemon.node.trial) == (stage, None)
+
+
+async def test_windows_of_the_trial_are_counted_and_kept() -> None:
+    daemon = await ready(HEAD)
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    daemon.heard.clear()
+    for trial in (1, 2, 17):
+        daemon.clock.now += MINUTE
+        daemon.deliveries.weighed(window(daemon.clock.now), trial)
+    await daemon.settle()
+    assert daemon.delivery is not None
+    assert (daemon.delivery.windows, daemon.delivery.differing, daemon.heard) == (3, 1, [])
+    await daemon.live(70)
+    assert [(each.windows, each.differing) for each in daemon.heard] == [(3, 1)]
+    daemon = daemon.again()
+    await daemon.deliveries.open()
+    assert daemon.delivery is not None
+    assert (daemon.delivery.windows, daemon.delivery.differing) == (3, 1)
+
+
+async def test_a_node_that_was_removed() -> None:
+    daemon = await ready(HEAD)
+    await daemon.deliveries.want(NODE, HEAD.id)
+    daemon.deliveries.gone(NODE)
+    await daemon.settle()
+    assert (daemon.delivery, daemon.store.rows, daemon.heard[-1].stage) == (None, {}, Stage.FAILED)
+
+
+async def test_a_number_that_has_no_successor() -> None:
+    daemon = await ready(HEAD, node=FakeNode(highest=2**32 - 1))
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    assert daemon.stage is Stage.FAILED
+
+
+async def test_a_signer_that_refuses_every_number() -> None:
+    daemon = await ready(HEAD, signer=Stubborn())
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    assert daemon.stage is Stage.WAITING
+
+
+class Stubborn(FakeSigner):
+    """Has always signed a higher number."""
+
+    async def sign(self, update: object, key: bytes) -> bytes:
+        self.signed = {update.sequence + 1: update}  # type: ignore[attr-defined, dict-item]
+        return await super().sign(update, key)  # type: ignore[arg-type]
