@@ -7,11 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from attune_core import Schema, Windower
 from installation import Installation, program
 from processes import end
 
-SENSORS = ("temperature+mean", "co2+mean")
+# What each sensor reads at least, and by how much more at most. Eighteen features: a release can take several messages.
+READINGS = {
+    "temperature": (18.0, 5.0),
+    "humidity": (30.0, 20.0),
+    "light": (50.0, 400.0),
+    "co2": (450.0, 900.0),
+    "voc": (100.0, 90.0),
+    "pm25": (5.0, 10.0),
+}
+SENSORS = tuple(READINGS)
 WINDOW_S = 60
 SAMPLE_MS = 20_000
 
@@ -19,10 +29,21 @@ SAMPLE_MS = 20_000
 BEAT_S = 0.1
 
 
-def readings(number: int, tick_ms: int) -> tuple[float, float]:
+def readings(number: int, tick_ms: int) -> list[float]:
     """What a node's sensors read: other values for each node and time."""
     step = tick_ms // SAMPLE_MS
-    return 18.0 + (step * 7 + number) % 50 / 10, 450.0 + (step * 37 + number * 11) % 900
+    shares = [(step * 37 + 13 * i + number * 11) % 90 / 90 for i in range(len(READINGS))]
+    return [low + share * more for (low, more), share in zip(READINGS.values(), shares, strict=True)]
+
+
+def windows_of(number: int, until_ms: int) -> tuple[list[int], npt.NDArray[np.int16]]:
+    """By the core, without a process: where the windows of such a node end, in seconds of its start, and features."""
+    windower = Windower(Schema(SENSORS, WINDOW_S))
+    ticks = np.arange(SAMPLE_MS, until_ms + 1, SAMPLE_MS)
+    values = np.array([readings(number, int(tick)) for tick in ticks]).ravel()
+    sensors = np.tile(np.arange(len(SENSORS)), len(ticks))
+    found = [windower.samples(sensors, ticks.repeat(len(SENSORS)), values), windower.advance(until_ms)]
+    return [int(end_s) for ends, _ in found for end_s in ends], np.concatenate([rows for _, rows in found])
 
 
 class FedNode:
@@ -52,14 +73,9 @@ class FedNode:
 
     def windows(self) -> dict[int, tuple[int, bytes]]:
         """By number: end in seconds of the boot and features of every window up to now, without the process."""
-        windower = Windower(Schema(SENSORS, WINDOW_S))
-        ticks = np.arange(SAMPLE_MS, self.told_ms + 1, SAMPLE_MS).repeat(len(SENSORS))
-        sensors = np.tile(np.arange(len(SENSORS)), len(ticks) // len(SENSORS))
-        values = [readings(self.number, int(tick))[sensor] for tick, sensor in zip(ticks, sensors, strict=True)]
-        rows = [windower.samples(sensors, ticks, np.array(values)), windower.advance(self.told_ms)]
-        ends = [int(end_s) for ends, _ in rows for end_s in ends]
-        features = [row.astype("<i2").tobytes() for _, found in rows for row in found]
-        return {i + 1: (end_s, row) for i, (end_s, row) in enumerate(zip(ends, features, strict=True))}
+        ends, features = windows_of(self.number, self.told_ms)
+        rows = [row.astype("<i2").tobytes() for row in features]
+        return {i + 1: (end_s, row) for i, (end_s, row) in enumerate(zip(ends, rows, strict=True))}
 
     def finish(self) -> int:
         """No more samples; the exit code, 0 if every report was acknowledged."""

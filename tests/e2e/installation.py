@@ -23,9 +23,10 @@ from typing import Any
 
 import grpc
 from attune_core import Keeper, Node
-from attune_proto.v1 import admin_pb2, admin_pb2_grpc, nodes_pb2, nodes_pb2_grpc
+from attune_proto.v1 import admin_pb2, admin_pb2_grpc, nodes_pb2, nodes_pb2_grpc, rollouts_pb2_grpc
 from attuned.demo.ports import free_port
 from processes import Mosquitto, SigningProcess
+from signing_witness import SigningWitness
 
 START_UTC_MS = 1_772_434_800_000  # 2026-03-02T07:00:00Z
 SITE = "site"
@@ -56,7 +57,8 @@ class Installation:
     """`rooms` gives the nodes of each room; `daemon` is the command in the place of `attuned`.
 
     The store is a folder of its own, so that it may lie on another disk. `tls_port`, if any, is where gateways of other
-    machines attach; they enroll on the one above.
+    machines attach; they enroll on the one above. With `updates` a signing process comes as well, and with `witnessed`
+    somebody notes what it signs. `by_itself`: it retrains rooms and sends releases out without being asked.
     """
 
     folder: Path
@@ -67,6 +69,8 @@ class Installation:
     serial: Sequence[str] = ()
     quiet: Sequence[str] = ()
     updates: bool = False
+    witnessed: bool = False
+    by_itself: bool = True
     tls_port: int = 0
     node_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -78,6 +82,7 @@ class Installation:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.broker = Mosquitto(self.folder)
         self.signing = SigningProcess(self.folder / "signing")
+        self.witness = SigningWitness(self.folder / "witness.sock", self.signing.socket)
         self.store = self.folder / "store"
         self.api_socket = self.folder / "api.sock"
         self.gateway_socket = self.folder / "gateway.sock"
@@ -105,6 +110,8 @@ class Installation:
             return
         if name == "signer":
             self.signing.start()
+            if self.witnessed:
+                self.witness.start()
             return
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
@@ -132,6 +139,7 @@ class Installation:
         for name in list(self.processes):
             self.kill(name)
         self.signing.stop()
+        self.witness.stop()
         if self.broker.process is not None:
             self.broker.kill()
 
@@ -145,6 +153,12 @@ class Installation:
         options = (("grpc.use_local_subchannel_pool", 1),)
         with grpc.insecure_channel(f"unix:{self.api_socket}", options) as channel:
             yield admin_pb2_grpc.AdminStub(channel)
+
+    @contextlib.contextmanager
+    def rollouts(self) -> Iterator[rollouts_pb2_grpc.RolloutsStub]:
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        with grpc.insecure_channel(f"unix:{self.api_socket}", options) as channel:
+            yield rollouts_pb2_grpc.RolloutsStub(channel)
 
     def status(self) -> admin_pb2.SiteStatus:
         with self.admin() as admin:
@@ -240,7 +254,7 @@ class Installation:
             f"mqtt = {{ port = {self.broker.port} }}",
             f'gateways = {{ listen = ["unix:{self.gateway_socket}"{tls}] }}',
             f'api = {{ socket = "{self.api_socket}" }}',
-            *([f'updates = {{ signer = "{self.signing.socket}" }}'] if self.updates else []),
+            *(self._updates() if self.updates else []),
             "[clock]",
             f"start = {_iso(START_UTC_MS)}",
             f"real_start = {_iso(self.real_start_ms)}",
@@ -252,6 +266,12 @@ class Installation:
         for node in self.quiet:
             lines += ["[[nodes]]", f'id = "{node}"', "quiet = true"]
         return "\n".join(lines) + "\n"
+
+    def _updates(self) -> list[str]:
+        signer = self.witness.path if self.witnessed else self.signing.socket
+        if self.by_itself:
+            return [f'updates = {{ signer = "{signer}" }}']
+        return [f'updates = {{ signer = "{signer}", automatic = false }}', "retraining = { labels = 0, days = 0 }"]
 
 
 @contextlib.contextmanager

@@ -254,6 +254,7 @@ async def test_a_node_dials_again_and_repeats_what_was_not_acknowledged() -> Non
         _, errors = await asyncio.wait_for(node.communicate(b""), 20)
     assert node.returncode == 0
     assert errors.decode().count("is down") >= 1
+    assert len(re.findall(r"Node 0 runs release \w{32}, highest update 0, on trial 0\.\n", errors.decode())) == 1
     assert len(server.hellos) >= 2
     assert server.repeated >= 3
     assert sorted(server.reports[NODE_ID[:4]]) == [1, 2, 3]

@@ -1,20 +1,27 @@
 """Two hundred schedules of a hostile gateway with the real processes: nodes, gateway and daemon.
 
-Each schedule has a seed, a node, and a room of its own. While its link is hostile people label its room. When the
-link is good again nobody does anything: session and reports recover, each window is in the store once with its own
-content, each label was learned once, and nothing is there that nobody said.
+Each schedule has a seed, a node, and a room of its own. While its link is hostile people label its room, and send it
+a release. When the link is good again nobody does anything: session and reports recover, each window is in the store
+once with its own content, each label was learned once, every release has arrived, or was taken back, nothing runs that
+was not signed for its node, and nothing is there that nobody said. To every fourth node the daemon itself says updates
+that are old, for others, or of several pieces; there nothing counts but that none of that is taken.
 """
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 import stored
 from attune_proto.v1 import admin_pb2
+from attuned.learning.releases import Release
 from attuned.nodes.window import Window
 from fed_nodes import FedNode, FedNodes
 from hostile_links import HostileLinks
-from installation import Installation, installed, wait_until
+from hostile_releases import Releases, release_for
+from installation import START_UTC_MS, Installation, wait_until
+from made_releases import store_releases
 
 pytestmark = pytest.mark.slow
 
@@ -33,16 +40,49 @@ HOSTILE_FROM_THE_FIRST = 4
 NODES = [f"{i:08x}00c0ffee" for i in range(1, SCHEDULES + 1)]
 
 
+LAUNCHER = Path(__file__).with_name("launchers") / "meddling.py"
+
+# To those, as the launcher has it, the daemon itself says what is wrong.
+MEDDLED = NODES[1::4]
+
+
 def room_of(node: str) -> str:
     return f"room-{node[:8]}"
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def releases() -> dict[str, Release]:
+    """One for each node."""
+    return {node: release_for(node, room_of(node), number) for number, node in enumerate(NODES)}
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory, releases: dict[str, Release]) -> Iterator[Installation]:
     """Shared by all schedules: what harms it shows in every one that follows."""
     rooms = {room_of(node): [node] for node in NODES}
-    with installed(tmp_path_factory.mktemp("site"), rooms, rate=RATE) as found:
+    found = Installation(
+        tmp_path_factory.mktemp("site"),
+        rooms,
+        rate=RATE,
+        daemon=[sys.executable, str(LAUNCHER)],
+        updates=True,
+        witnessed=True,
+        by_itself=False,
+    )
+    # Numbers of nodes lie apart: one that another node has had is often a new one.
+    had = {node: (number * 37) % SCHEDULES * 10 + 1 for number, node in enumerate(NODES)}
+    store_releases(found.store, list(releases.values()), START_UTC_MS, had)
+    try:
+        found.start()
         yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def seen() -> list[bytes]:
+    """Frames that hostile links remember, those of schedules that are over among them."""
+    return []
 
 
 class Said(Protocol):
@@ -137,10 +177,12 @@ def recover(installation: Installation, batch: FedNodes, links: HostileLinks, sa
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, BATCH))
-def test_schedules_with_real_processes(installation: Installation, first: int) -> None:
-    nodes, seen = NODES[first : first + BATCH], list[bytes]()
+def test_schedules_with_real_processes(
+    installation: Installation, releases: dict[str, Release], seen: list[bytes], first: int
+) -> None:
+    nodes = NODES[first : first + BATCH]
     seeds = range(first, first + BATCH)
-    said: list[Said] = [Labels(installation)]
+    said: list[Said] = [Labels(installation), Releases(installation, releases, MEDDLED)]
     with HostileLinks(seeds, nodes, seen, installation.node_port) as links:
         links.attack(links.links[::HOSTILE_FROM_THE_FIRST])
         with FedNodes(installation, nodes, [link.port for link in links.links]) as batch:

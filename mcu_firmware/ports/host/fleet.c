@@ -86,6 +86,7 @@ void fleet_init(fleet *f, const fleet_setup *setup) {
     f->setup = *setup;
     f->node = machine_memory(setup->nodes, sizeof *f->node);
     f->ready = machine_memory(setup->nodes, sizeof *f->ready);
+    f->said = machine_memory(setup->nodes, sizeof *f->said);
     f->by_hint = machine_memory(setup->nodes, sizeof *f->by_hint);
     f->link = machine_memory(setup->links, sizeof *f->link);
     f->turn = machine_memory(setup->links, sizeof *f->turn);
@@ -108,6 +109,7 @@ void fleet_free(fleet *f) {
     }
     free(f->node);
     free(f->ready);
+    free(f->said);
     free(f->by_hint);
     free(f->link);
     free(f->turn);
@@ -316,6 +318,9 @@ static void serve(fleet *f, uint64_t now_ms) {
         take_feed(f, now_ms);
     }
     run_clock(f, now_ms);
+    for (uint32_t i = 0; f->setup.verbose && i < f->setup.nodes; i++) {
+        running_tell(&f->said[i], &f->node[i], i);
+    }
     for (uint32_t i = 0; i < f->setup.links; i++) {
         pump_link(f, i);
     }

@@ -5,6 +5,7 @@
 #include "link.h"
 #include "node/node.h"
 #include "roster.h"
+#include "running.h"
 #include "source.h"
 #include "stores.h"
 
@@ -32,6 +33,7 @@ typedef struct fleet {
     fleet_setup setup;
     attune_node *node;
     uint8_t *ready;    /* the node may have something to send */
+    running *said;     /* what people were told last of what each node runs */
     uint32_t *by_hint; /* node indices in order of their hints */
     link_line *link;
     uint32_t *turn; /* of each link, the node that sends next, counted within the link */

@@ -25,7 +25,7 @@ static const char usage[] =
     "  --flash FILE         the node's flash, made at the first start: keys, labels and reports that nobody has taken\n"
     "                       outlive the process; without it they end with it\n"
     "  --identity-seed N    make keys from N instead of random ones: a test node, which says so\n"
-    "  --verbose            say on standard error when the link comes and goes\n"
+    "  --verbose            say on standard error when the link comes and goes, and what is run\n"
     "  --help, --version\n"
     "\n"
     "A feed line is `NODE TICK_MS SENSOR VALUE` (NODE is 0, SENSOR counts from 0) or `@TICK_MS`.\n"

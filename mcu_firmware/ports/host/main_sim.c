@@ -23,7 +23,7 @@ static const char usage[] =
     "  --identity-seed N    make keys from N instead of random ones: test nodes, which say so\n"
     "  --codes              print a line `NODE_ID CODE` for each node and end; `attune node add` asks for the codes\n"
     "  --stats              print a line of JSON at the end\n"
-    "  --verbose            say on standard error when a link comes and goes\n"
+    "  --verbose            say on standard error when a link comes and goes, and what is run\n"
     "  --help, --version\n"
     "\n"
     "A feed line is `NODE TICK_MS SENSOR VALUE` (NODE counts the lines of FILE from 0) or `@TICK_MS`.\n"

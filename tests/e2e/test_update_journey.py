@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 import update_world as world
 from attuned.clock import SystemClock
 from attuned.site import Site
@@ -106,7 +105,6 @@ async def site_at_work(folder: Path, signer: Path) -> AsyncIterator[Site]:
         await site.close()
 
 
-@pytest.mark.slow
 async def test_releases_to_the_node_program(tmp_path: Path) -> None:
     signing = SigningProcess(tmp_path / "signing")
     signing.start()
