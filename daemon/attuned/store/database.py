@@ -140,7 +140,7 @@ class Database:
             raise StoreError(f"The store {self._path} is in use by another daemon: stop that one first.") from error
 
     def _make_private(self) -> None:
-        """Nobody but the daemon's user reads who was where, and the keys of nodes: SQLite gives its log the same mode."""
+        """Nobody but the daemon's user reads who was where, and the keys of nodes. SQLite's log gets the same mode."""
         os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, PRIVATE))
         for path in (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm"))):
             if path.exists():

@@ -58,7 +58,9 @@ def read_key(path: Path) -> SigningKey:
         number, seed = path.read_text().split()
         return SigningKey(int(number), Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)))
     except OSError as error:
-        raise SignerError(f"The signing key {path} cannot be read ({error.strerror}): `attune-signer create` makes one, once.") from None
+        raise SignerError(
+            f"The signing key {path} cannot be read ({error.strerror}): `attune-signer create` makes one, once."
+        ) from None
     except ValueError:
         raise SignerError(f"{path} holds no signing key; restore it from a backup.") from None
 
@@ -68,7 +70,9 @@ def read_chain(path: Path) -> Chain:
     try:
         return Chain.of_stored(path.read_bytes())
     except OSError as error:
-        raise SignerError(f"The chain of signing keys {path} cannot be read ({error.strerror}): restore it from a backup.") from None
+        raise SignerError(
+            f"The chain of signing keys {path} cannot be read ({error.strerror}): restore it from a backup."
+        ) from None
     except EnvelopeError as error:
         raise SignerError(str(error)) from None
 
