@@ -84,8 +84,8 @@ class Updating:
         ahead = [each for each in self._hub.conversations.values() if self.keys.objection(each)]
         if self.keys.trouble or not ahead:
             return self.keys.trouble
-        who = f"Node {ahead[0].node} takes" if len(ahead) == 1 else f"{len(ahead)} nodes take"
-        return f"{who} no updates. {self.keys.objection(ahead[0])}"
+        more = f" and {len(ahead) - 1} more take" if len(ahead) > 1 else " takes"
+        return f"Node {ahead[0].node}{more} no updates. {self.keys.objection(ahead[0])}"
 
     def look(self) -> None:
         """Time has passed."""
