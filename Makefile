@@ -1,7 +1,7 @@
 # ./dev TARGET installs the Debian packages first; make TARGET takes them as given.
 PYTHON ?= python3
 VENV ?= .venv
-DEMO_ARGS ?=
+DEMO_ARGS ?= --change
 BENCH ?=
 BUG ?=
 PYTEST_ARGS ?=

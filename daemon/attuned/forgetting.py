@@ -93,6 +93,7 @@ class Oblivion:
         here = sorted(rooms & knowers.rooms.rooms.keys())
         for room in here:
             knowers.rooms.forget_model(room)
+            knowers.lessons.forget(room)
         if selection.takes_windows:
             await knowers.keeping.forget(here, lambda: self._commits.waiting)
             gone = await knowers.detector.forget(selection.nodes, selection.from_utc_ms, selection.to_utc_ms)

@@ -144,7 +144,8 @@ class Site:
             around=Around(self.window_store, self._labels_of, self._place_of),
         )
         await self.updating.open()
-        models = {room: RoomModel.model_validate_json(text) for room, text in (await self.site_store.models()).items()}
+        texts = await self.site_store.models() | await self.site_store.releases.room_models()
+        models = {room: RoomModel.model_validate_json(text) for room, text in texts.items()}
         self.rooms = Rooms(
             self.room_settings,
             self.settings.site.step_s * 1000,
@@ -425,7 +426,8 @@ class Site:
             return
         await self.site_store.save_facts({conversation.node: facts.to_json()})
         await self.accuracy.note_release(room, self.releases(room).values())
-        await self.site_store.releases.note_running(conversation.node, facts.release)
+        if await self.site_store.releases.note_running(conversation.node, facts.release):
+            self.lessons.learn(room)
         self._noted[conversation.node] = facts.release
 
     def _say_again(self, rooms: Collection[str] | None = None) -> None:

@@ -15,6 +15,8 @@ from installation import program, wait_until
 
 pytestmark = pytest.mark.slow
 
+CHANGE_S = 400
+
 KEYS = {
     "nodes_seen", "rooms", "rooms_with_state", "windows", "windows_lost", "accuracy", "accuracy_always_free",
     "mqtt_messages",
@@ -94,3 +96,45 @@ def test_a_second_demonstration_finds_ports_of_its_own(tmp_path: Path) -> None:
             output, errors = process.communicate(timeout=60)
             assert (process.returncode, errors) == (0, "")
             assert json.loads(output.splitlines()[-1])["windows_lost"] == 0
+
+
+STEPS = ["past", "live", "drift", "labels", "retrained", "approved", "rollout", "trial", "committed", "compared"]
+
+
+def test_a_covered_sensor_and_the_room_that_comes_back(tmp_path: Path) -> None:
+    with demo(tmp_path, "--change", "--json") as process:
+        output, errors = process.communicate(timeout=CHANGE_S)
+    assert (process.returncode, errors) == (0, "")
+    told = json.loads(output.splitlines()[-1])
+    assert told["event"]["sensors"] == ["light"]
+    assert told["event"]["cause"] == "sensor stuck or covered"
+    assert told["labels"] > 5
+    assert 0 < told["update_bytes"] <= 244, "one write of Bluetooth"
+    assert list(told["steps"]) == STEPS
+    times = [(step["utc"], step["real_s"]) for step in told["steps"].values()]
+    assert times == sorted(times)
+    accuracy, recognised = told["accuracy"], told["recognised"]
+    assert accuracy["before"] > 0.9
+    assert accuracy["covered"] < 0.6
+    assert accuracy["after"] > accuracy["covered"] + 0.15
+    assert recognised["after"] > 0.5 > recognised["covered"]
+    print(f"\nIt took {told['real_s']:.0f} s (budget 120 s on a quiet machine).")
+    assert (list(tmp_path.iterdir()), children(tmp_path)) == ([], [])
+
+
+def test_a_change_is_told_with_the_commands_of_people(tmp_path: Path) -> None:
+    """Until the daemon has found the covered sensor; ended there, it leaves nothing behind."""
+    with demo(tmp_path, "--change") as process:
+        assert process.stdout is not None
+        said: list[str] = []
+        while not any("sensor stuck or covered" in line for line in said):
+            said.append(process.stdout.readline())
+            assert said[-1], process.communicate()[1]
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    text = "".join(said)
+    assert "simulated in advance" in text
+    assert "From here on everything is live" in text
+    assert "$ attune drift\n" in text
+    assert (process.returncode, errors) == (1, "attune: Stopped before it was done; run it again when you like.\n")
+    assert (list(tmp_path.iterdir()), children(tmp_path)) == ([], [])

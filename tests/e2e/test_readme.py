@@ -1,11 +1,11 @@
 """Every command of the README is run as it stands there."""
 
+import contextlib
 import os
 import re
 import shlex
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 
-# Both run until somebody ends them, or run this very test: they are covered by the tests named here, not by the list.
+# Both are covered by other tests (test_demo_change.py) or run this very test: they do not stand in the list.
 DEMO, TEST = "./dev demo", "./dev test"
 
 
@@ -49,6 +49,10 @@ def test_command(command: str) -> None:
     assert run(command)
 
 
+def test_demo_shows_a_change() -> None:
+    assert run(f"{DEMO} --dry-run").strip().endswith("attune demo --change")
+
+
 def test_test_runs_the_c_tests_and_pytest() -> None:
     planned = run(f"{TEST} --dry-run")
     assert "ctest" in planned
@@ -56,19 +60,22 @@ def test_test_runs_the_c_tests_and_pytest() -> None:
 
 
 @pytest.mark.slow
-def test_demo_ends_on_ctrl_c() -> None:
-    before = set(Path(tempfile.gettempdir()).glob("attune-demo-*"))
+def test_a_live_demo_ends_on_ctrl_c(tmp_path: Path) -> None:
+    live, environment = [*shlex.split(DEMO), "DEMO_ARGS=--rate=60"], os.environ | {"TMPDIR": str(tmp_path)}
+    pipe, to_pipe = subprocess.PIPE, subprocess.STDOUT
     demo = subprocess.Popen(
-        shlex.split(DEMO), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        live, cwd=ROOT, env=environment, stdout=pipe, stderr=to_pipe, text=True, start_new_session=True
     )
-    deadline = time.monotonic() + 30
-    while not any(
-        (folder / "api.sock").exists() for folder in set(Path(tempfile.gettempdir()).glob("attune-demo-*")) - before
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(3)
-    os.killpg(demo.pid, signal.SIGINT)  # as a terminal does: to make and to the demonstration alike
-    said, _ = demo.communicate(timeout=15)
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("attune-demo-*/api.sock")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(3)
+        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does: to make and to the demonstration alike
+        said, _ = demo.communicate(timeout=15)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(demo.pid, signal.SIGTERM)
     assert "lost" in said
-    assert not set(Path(tempfile.gettempdir()).glob("attune-demo-*")) - before
+    assert not list(tmp_path.glob("attune-demo-*"))

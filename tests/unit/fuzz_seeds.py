@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import update_world as world
+from attune_core import Schema
 from attune_proto.v1 import node_pb2
+from attuned.updates.chunks import chunk
+from attuned.updates.envelope import Audience, Kind
+from attuned.updates.payloads import head_payload, make_update, model_payload
+from attuned.updates.planning import factory_model
+from attuned.updates.statements import statement
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors"
@@ -55,6 +62,49 @@ def messages() -> Iterator[tuple[str, bytes]]:
     yield "link-lost", step(5) + step(2, 9)
     yield "calls", step(4, 5, b"\0") + step(4, 5, b"\1") + step(2, 1) + step(4, 5, b"\2")
     yield "clear-text", step(4, 4, golden("DaemonMessage.command")) + step(4, 2, bytes(50)) + step(4, 3, bytes(120))
+    yield from updates()
+
+
+def updates() -> Iterator[tuple[str, bytes]]:
+    """What somebody can do who has the signing key, too."""
+    key = say(command={"signing_key": (1).to_bytes(4, "little") + world.signing_key().public})
+    head, calibration = key + say(update=signed(1, Kind.HEAD)), key + say(update=signed(1, Kind.CALIBRATION))
+    whole, other = signed(2, Kind.MODEL), signed(3, Kind.HEAD)
+    commit, end = ({"sequence": 1, "commit": word} for word in (True, False))
+    yield "update-committed", head + step(2, 9) + say(trial_decision=commit) + step(2, 5)
+    yield "update-ended", head + step(2, 9) + say(trial_decision=end) + say(update=other) + step(2, 2)
+    yield "update-of-calibration", calibration + step(2, 9) + say(trial_decision=commit) + step(2, 5)
+    yield "update-while-another-is-on-trial", head + say(update=other) + say(update=signed(1, Kind.HEAD))
+    yield "update-then-labels", head + say(label=label(windows=4)) + say(unlearn={"number": 9}) + step(2, 3)
+    yield "update-without-a-key", say(update=other)
+    yield "update-forged", key + say(update=other[:-1] + bytes([other[-1] ^ 1]))
+    yield "update-in-chunks", key + parts(whole) + step(2, 5)
+    yield "update-in-chunks-with-a-gap", key + parts(whole, 0, 2, 1, 0, 3) + parts(other, 1, 0) + step(2, 5)
+    following = statement(world.signing_key(), world.signing_key(2).public)
+    yield "signing-key-followed", key + say(signing_keys=following) + say(signing_keys=following[:-1]) + head
+
+
+def signed(sequence: int, kind: Kind) -> bytes:
+    """An envelope for the target's node as it is at first."""
+    schema = Schema(("light+mean", "co2+mean", "pir"), 60)
+    taught = world.taught(sequence, schema=schema)
+    payloads = {
+        Kind.HEAD: lambda: head_payload(taught, 2),
+        Kind.CALIBRATION: lambda: world.CALIBRATION.payload,
+        Kind.MODEL: lambda: model_payload(taught, "float32", calibration=world.CALIBRATION),
+    }
+    audience = Audience(bytes(range(1, 9)), schema.hash, "")
+    return world.signed(make_update(factory_model(schema), audience, sequence, kind, payloads[kind]())[0])
+
+
+def parts(envelope: bytes, *order: int) -> bytes:
+    """Chunks of an envelope by their numbers, each in a message of at most 100 bytes."""
+    found: list[node_pb2.DaemonMessage] = []
+    offset = 0
+    while offset < len(envelope):
+        found.append(chunk(envelope, offset, 100))
+        offset += len(found[-1].update_chunk.data)
+    return b"".join(told(found[i].SerializeToString(deterministic=True)) for i in order or range(len(found)))
 
 
 def say(**body: Any) -> bytes:

@@ -12,15 +12,20 @@ from attuned.nodes.boot import BootRecord
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.summary import NodeSummary
+from attuned.nodes.trusted import CodeRow, TrustedNode
 from attuned.nodes.window import Window
 from attuned.store.accuracy import AccuracyDay, RoomRelease
 from attuned.store.audit import AuditEntry, Selection
 from attuned.store.beliefs import BeliefHour, SaidRow
 from attuned.store.days import DayRow
 from attuned.store.drift import DriftRow, MuteRow
+from attuned.store.gateways import GatewayRow, InvitationRow
 from attuned.store.releases import ReleaseRow
+from attuned.store.rollouts import Act, RolloutRow
 from attuned.store.site import LabelRow, SiteStore
 from attuned.store.windows import WindowStore
+from attuned.updates.delivery import Course, Delivery, Signed, Stage
+from attuned.updates.rollout_state import Pair, Plan, Rollout, State, Step
 
 NOON = 1_790_164_800_000
 HOUR = 3_600_000
@@ -64,6 +69,23 @@ FORGOTTEN = AuditEntry(
 DAY = DayRow(A, "2026-09-22", NOON - 36 * HOUR, NOON - 12 * HOUR, "00" * 8, "{}")
 SKETCH = NodeSketch(B, 7, 3, NOON, NOON + HOUR, "00" * 8, 60, bytes(range(64)))
 SUMMARY = NodeSummary(A, 7, 0, NOON - HOUR, NOON - HOUR + 48 * 60_000, "00" * 8, 48, b"\x20\x10", bytes(4))
+TRUSTED = TrustedNode(A, bytes(range(32)), bytes(32), "r", "door", NOON, "c1b2c3d400000003")
+CODE = CodeRow("b1b2c3d4", bytes(range(32)), "q", "", True, NOON)
+ENVELOPE = Signed(7, b"\x01\x01" + bytes(200), "ef" * 16, 1, NOON + HOUR)
+COURSE = Course(Delivery(A, "cd" * 16, 7, Stage.TRIAL, "", 12, 3, NOON + HOUR, "ef" * 16), ENVELOPE)
+ROLLOUT = Rollout(
+    1,
+    Plan(("canary", "room r"), 1, 0.75, 0.25, 4 * HOUR, 336 * HOUR),
+    State.RUNNING,
+    0,
+    {A: Pair(A, "r", "cd" * 16, 0, Step.UNDER_WAY, seen=True, at=Stage.TRIAL, way_back="factory", last=(7, NOON))},
+    NOON,
+    NOON,
+    NOON + 336 * HOUR,
+)
+ACT = Act(NOON, "ann", "start", "a person asked")
+GATEWAY = GatewayRow("north", "0a0b0c0d", NOON, NOON + 90 * 24 * HOUR, NOON + HOUR, 0)
+INVITATION = InvitationRow(bytes(range(32)), "north", NOON + HOUR, bytes(32))
 FACTS = {A: '{"node": "a1b2c3d400000001"}'}
 
 
@@ -81,6 +103,7 @@ async def make(folder: Path) -> None:
         await site.add_label(label)
     await site.save_facts(FACTS)
     await _learn(site, windows)
+    await _trust(site)
     await windows.close()
     await site.close()
 
@@ -99,6 +122,16 @@ async def _learn(site: SiteStore, windows: WindowStore) -> None:
     await windows.days.add(DAY.day, [DAY])
     await windows.days.add_sketch(SKETCH)
     await windows.summaries.add(SUMMARY)
+
+
+async def _trust(site: SiteStore) -> None:
+    """Who is trusted, and what is under way to nodes."""
+    await site.keys.trust(TRUSTED)
+    await site.keys.expect(CODE)
+    await site.deliveries.number(A, 6)
+    await site.deliveries.save(COURSE)
+    await site.rollouts.add(RolloutRow(ROLLOUT, "ann", "a person asked"), ACT)
+    await site.gateways.enrol(INVITATION, GATEWAY)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from attuned.learning.record import UNLABELLED
 from attuned.nodes.window import Window
 from attuned.presence.model import RoomModel
 from attuned.site import Site
+from attuned.store.releases import ReleaseRow
 from attuned.store.site import LabelRow
 from daemon_world import NOON, A, B, FakeClock, FakeGateway, commit, errands, hear, hello, opened_site, window
 
@@ -131,6 +132,34 @@ async def test_labels_without_windows_leave_the_default(tmp_path: Path, count: i
     assert site.rooms.model("r") == RoomModel()
     assert await site.site_store.models() == {}
     await site.close()
+
+
+async def test_a_room_is_judged_as_the_release_says_that_its_node_runs(tmp_path: Path) -> None:
+    site = await taught_site(tmp_path)
+    await teach(site)
+    await errands(site)
+    learned, digest = site.rooms.model("r"), bytes(range(16))
+    said = RoomModel(dwell_s=(1800, 900.5), trust={A: 0.5})
+    body = f'{{"model": {said.model_dump_json()}}}'.encode()
+    await site.site_store.releases.add(
+        [ReleaseRow("abcd", "r", A, NOON, "candidate", "better", digest.hex(), 2, "a person", "{}", body)]
+    )
+    gateway = FakeGateway()
+    site.hub.link_up(gateway, 2)
+    hear(site.hub, gateway, hello(release=digest, boot=2), link=2)
+    await errands(site)
+    assert site.rooms.model("r") == said
+    # What labels teach the daemon is learned as before, for when the release is gone.
+    assert await site.site_store.models() == {"r": learned.model_dump_json()}
+    await site.close()
+    again = await opened_site(tmp_path, FakeClock(NOON + 3 * HOUR))
+    assert again.rooms.model("r") == said
+    gateway = FakeGateway()
+    again.hub.link_up(gateway, 1)
+    hear(again.hub, gateway, hello(boot=3))  # on the factory release again
+    await errands(again)
+    assert again.rooms.model("r").calibration == learned.calibration
+    await again.close()
 
 
 def test_a_saved_model_reads_back_as_the_same() -> None:

@@ -215,6 +215,8 @@ async def test_stores_of_old_versions_open_and_yield_what_is_in_them(tmp_path: P
     await check_store_1(tmp_path / "s")
     if int(folder.name.removeprefix("store-")) >= 8:
         await check_store_8(tmp_path / "s")
+    if int(folder.name.removeprefix("store-")) >= 13:
+        await check_store_13(tmp_path / "s")
 
 
 async def check_store_8(folder: Path) -> None:
@@ -232,6 +234,21 @@ async def check_store_8(folder: Path) -> None:
     assert audits == [{make_store.FORGOTTEN.id: make_store.FORGOTTEN}] * 2
     assert await windows.days.since(A, "2026-01-01") == [make_store.DAY]
     assert await windows.days.sketches(B, 0, 2 * NOON) == [make_store.SKETCH]
+    await windows.close()
+    await site.close()
+
+
+async def check_store_13(folder: Path) -> None:
+    windows, site = await opened(folder), SiteStore(folder)
+    await site.open()
+    assert await windows.summaries.reports() == {A: make_store.SUMMARY.reports}
+    assert (await site.keys.nodes(), await site.keys.codes()) == ([make_store.TRUSTED], [make_store.CODE])
+    assert await site.deliveries.load() == [make_store.COURSE]
+    assert await site.deliveries.number(A, 0) == 8
+    assert [row.rollout for row in await site.rollouts.live()] == [make_store.ROLLOUT]
+    assert await site.rollouts.acts(1) == [make_store.ACT]
+    assert await site.gateways.gateways() == [make_store.GATEWAY]
+    assert await site.gateways.invitations() == [make_store.INVITATION]
     await windows.close()
     await site.close()
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attuned.errors import NotFoundError, RequestError
@@ -46,6 +47,26 @@ async def test_what_a_node_says_it_runs_is_deployed(store: ReleaseStore) -> None
     await store.note_running("m", "runs bbbb")
     await store.note_running("n", "the factory release")
     assert await states(store) == {"aaaa": SUPERSEDED, "bbbb": SUPERSEDED}
+
+
+async def test_only_what_a_node_did_not_run_before_is_news(store: ReleaseStore) -> None:
+    await store.add([row("aaaa"), row("bbbb", made=2)])
+    said = ["runs aaaa", "runs aaaa", "runs bbbb", "the factory release", "the factory release"]
+    assert [await store.note_running("n", running) for running in said] == [True, False, True, True, False]
+
+
+async def test_rooms_are_judged_as_the_newest_release_says_that_a_node_of_theirs_runs(store: ReleaseStore) -> None:
+    def with_model(digits: str, dwell: int, **more: Any) -> ReleaseRow:
+        return replace(row(digits, **more), body=b'{"model":{"dwell_s":[%d,9]}}' % dwell)
+
+    rows = [with_model("aaaa", 1), with_model("bbbb", 2, node="m", made=2), with_model("cccc", 3, node="o", room="s")]
+    gone = replace(with_model("dddd", 4, node="p", made=9), forgotten='[["label 1 p", 5]]')
+    await store.add([*rows, gone, with_model("eeee", 5, node="q", made=8)])
+    for node, digits in (("n", "aaaa"), ("m", "bbbb"), ("o", "cccc"), ("p", "dddd")):
+        await store.note_running(node, f"runs {digits}")
+    assert await store.room_models() == {"r": '{"dwell_s":[2,9]}', "s": '{"dwell_s":[3,9]}'}
+    assert await store.room_models("s") == {"s": '{"dwell_s":[3,9]}'}
+    assert await store.room_models("t") == {}
 
 
 async def test_all_or_none_are_added(store: ReleaseStore) -> None:

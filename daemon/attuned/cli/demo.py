@@ -1,4 +1,7 @@
-"""`attune demo`: a simulated building with all the real processes, live on the terminal."""
+"""`attune demo`: a simulated building with all the real processes, live on the terminal.
+
+With `--change` another story is told (demo_change.py).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from attuned.cli import output
-from attuned.cli.errors import CliError
+from attuned.cli.errors import CliError, WrongUsageError
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from attuned.cli.client import Daemon
     from attuned.demo.feed import Feed
     from attuned.demo.stage import Stage
+
+SEED, ROOMS, NODES, RATE = 1, 12, 16, 60.0
 
 # The label goes to a room that was believed wrongly for some minutes; if there is none for long, to the least sure.
 LABEL_AFTER_MIN = 8
@@ -48,10 +53,13 @@ EFFECT_MIN = 2
 def demo(
     *,
     for_s: Annotated[float | None, typer.Option("--for", min=10, help="End by itself.", metavar="SECONDS")] = None,
-    rate: Annotated[float, typer.Option(min=1, max=240, help="How much faster than real time it runs.")] = 60.0,
-    rooms: Annotated[int, typer.Option(min=4, max=120, help="Rooms of the building.")] = 12,
-    nodes: Annotated[int, typer.Option(min=4, max=240, help="Nodes of the building.")] = 16,
-    seed: Annotated[int, typer.Option(help="Another seed is another building.")] = 1,
+    rate: Annotated[float, typer.Option(min=1, max=240, help="How much faster than real time it runs.")] = RATE,
+    rooms: Annotated[int, typer.Option(min=4, max=120, help="Rooms of the building.")] = ROOMS,
+    nodes: Annotated[int, typer.Option(min=4, max=240, help="Nodes of the building.")] = NODES,
+    seed: Annotated[int | None, typer.Option(help="Another seed is another building.", show_default=False)] = None,
+    change: Annotated[
+        bool, typer.Option("--change", help="Show instead how a room comes back after a sensor was covered.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary as the last line.")] = False,
 ) -> None:
     """Show a simulated building live: broker, daemon, gateway and nodes are the real ones."""
@@ -62,8 +70,13 @@ def demo(
     from attuned.errors import AttuneError
 
     signal.signal(signal.SIGTERM, _interrupt)
+    if change:
+        if (for_s, rate, rooms, nodes) != (None, RATE, ROOMS, NODES):
+            raise WrongUsageError("--change has a building and a pace of its own: only --seed and --json go with it.")
+        _show_change(seed, as_json=as_json)
+        return
     try:
-        building = Building(seed, rooms=rooms, nodes=nodes)
+        building = Building(SEED if seed is None else seed, rooms=rooms, nodes=nodes)
         stage = Stage(building, rate)
         try:
             stage.start()
@@ -78,6 +91,18 @@ def demo(
         print(json.dumps(summary))
     else:
         _say_goodbye(summary)
+
+
+def _show_change(seed: int | None, *, as_json: bool) -> None:
+    from attuned.cli.demo_change import SEED, show_change
+    from attuned.errors import AttuneError
+
+    try:
+        summary = show_change(SEED if seed is None else seed, quiet=as_json)
+    except AttuneError as error:
+        raise CliError(str(error)) from error
+    if as_json:
+        print(json.dumps(summary))
 
 
 def _interrupt(*_: object) -> NoReturn:

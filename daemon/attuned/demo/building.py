@@ -39,10 +39,12 @@ class Building:
         site: Site | None = None,
         faults: FaultRates | None = None,
         step_s: int = STEP_S,
+        main_type: str = "",
     ) -> None:
         """Lives through the first day up to `start_utc_ms` without giving samples. Raises DemoError for odd sizes.
 
         `step_s`: longer steps, up to a minute, simulate long stretches sooner; levels then have one reading a step.
+        `main_type`: every room has a node of this type (layout.NODE_TYPES), in place of what its use asks for.
         """
         self.step_s = step_s
         self._step_ms = 1000 * step_s
@@ -52,7 +54,7 @@ class Building:
         self.site = site or Site()
         self.start_utc_ms = start_utc_ms
         self.rooms = plan_rooms(rooms, plan)
-        self.nodes = place_nodes(self.rooms, nodes, plan)
+        self.nodes = place_nodes(self.rooms, nodes, plan, main_type)
         self._index = {room.id: room.index for room in self.rooms}
         self._begin(people, weather, fabric, habits, behaviour)
         self._equip(faults or FaultRates(), levels, events)
@@ -112,6 +114,10 @@ class Building:
     def devices(self, node: int) -> dict[str, tuple[float, float]]:
         """(gain, offset) of each level sensor of a node, by kind."""
         return self._levels.devices(node)
+
+    def cover(self, node: int) -> None:
+        """From now on something lies over a node's light sensor: tape, or a box that was put in front of it."""
+        self._levels.cover(node)
 
     def rehome(self, room: str, other: str) -> None:
         """From their next day on, the people of two rooms have changed places: each room is used as the other was."""

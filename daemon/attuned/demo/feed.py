@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
-from attuned.demo.building import STEP_S, Building
+import numpy as np
+
+from attuned.demo.building import Building
 from attuned.demo.stage import WINDOW_S, Stage
 
 # The feed keeps time in steps that take about this long in real time.
@@ -15,12 +17,14 @@ BEAT_S = 0.02
 class Feed:
     """Moves the building on a thread of its own, and remembers who was where.
 
-    `truth[utc_ms]` tells, for each end of a minute that has passed, which rooms were occupied for most of it.
+    The building's present is when the site's clock starts. `truth[utc_ms]` tells, for each end of a minute that has
+    passed since, which rooms were occupied for most of it.
     """
 
     def __init__(self, stage: Stage, building: Building) -> None:
         self._stage = stage
         self._building = building
+        self._first_ms = building.tick_ms
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._occupied_steps = dict.fromkeys((room.id for room in building.rooms), 0)
@@ -47,13 +51,14 @@ class Feed:
             return  # the nodes have ended; the stage tells why
 
     def _step(self) -> None:
-        start_ms = self._building.tick_ms
-        samples = self._building.advance(STEP_S)
+        start_ms, step_s = self._building.tick_ms - self._first_ms, self._building.step_s
+        samples = self._building.advance(step_s)
+        samples["tick_ms"] -= np.uint64(self._first_ms)
         self._observe()
         pending = [(int(tick), int(node), int(sensor), float(value)) for node, tick, sensor, value in samples.tolist()]
-        beats = max(1, round(STEP_S / self._stage.rate / BEAT_S))
+        beats = max(1, round(step_s / self._stage.rate / BEAT_S))
         for beat in range(1, beats + 1):
-            now_ms = start_ms + STEP_S * 1000 * beat // beats
+            now_ms = start_ms + step_s * 1000 * beat // beats
             due = [sample for sample in pending if sample[0] <= now_ms]
             pending = pending[len(due) :]
             self._wait_until(now_ms)
@@ -70,7 +75,7 @@ class Feed:
         for room in building.rooms:
             self._occupied_steps[room.id] += building.occupied(room.id)
         if building.utc_ms % (WINDOW_S * 1000) == 0:
-            half = WINDOW_S // STEP_S / 2
+            half = WINDOW_S // building.step_s / 2
             self.truth[building.utc_ms] = frozenset(
                 room for room, steps in self._occupied_steps.items() if steps >= half
             )

@@ -143,8 +143,11 @@ def _area(kind: Kind, seats: int) -> float:
     return {Kind.KITCHEN: 22.0, Kind.LOBBY: 45.0, Kind.CORRIDOR: 30.0}[kind]
 
 
-def place_nodes(rooms: tuple[Room, ...], count: int, rng: np.random.Generator) -> tuple[Node, ...]:
-    """One main node a room, then further nodes of other types; the first four bytes of ids differ. Raises DemoError."""
+def place_nodes(rooms: tuple[Room, ...], count: int, rng: np.random.Generator, main_type: str = "") -> tuple[Node, ...]:
+    """One main node a room, then further nodes of other types; the first four bytes of ids differ. Raises DemoError.
+
+    `main_type` is that of every main node, in place of what the use of its room asks for.
+    """
     if count < 1:
         raise DemoError(f"A building needs at least one node, not {count}: ask for more nodes.")
     # The first four bytes are the hint by which a frame's sender is looked up: drawn without repetition.
@@ -156,7 +159,7 @@ def place_nodes(rooms: tuple[Room, ...], count: int, rng: np.random.Generator) -
     for index in range(count):
         extra = index - len(rooms)
         room = rooms[index] if extra < 0 else rooms[hosts[extra % len(hosts)]]
-        kind = _main_type(room) if extra < 0 else _EXTRA_TYPES[extra % len(_EXTRA_TYPES)]
+        kind = (main_type or _main_type(room)) if extra < 0 else _EXTRA_TYPES[extra % len(_EXTRA_TYPES)]
         nodes.append(Node(index, f"{hints[index]:08x}{tails[index]:08x}", kind, room.id, NODE_TYPES[kind]))
     return tuple(nodes)
 

@@ -20,6 +20,10 @@ PERIOD_MS = 20_000
 """Time between two readings of a level."""
 
 
+COVERED = 0.03
+"""Share of the light that adhesive tape lets through."""
+
+
 @dataclass(frozen=True)
 class Device:
     """A kind of sensor. Deviations are standard deviations; `offset` and `gain` differ from device to device.
@@ -75,6 +79,10 @@ class Levels:
         """(gain, offset) of each level sensor of a node, by kind: what goes with it wherever it hangs."""
         mine = np.flatnonzero(self._node == node).tolist()
         return {self.kinds[self._kind[c]]: (float(self._gain[c]), float(self._offset[c])) for c in mine}
+
+    def cover(self, node: int) -> None:
+        """From now on a node's light sensor sees COVERED of the light."""
+        self._gain[(self._node == node) & (self._kind == self.kinds.index("light"))] *= COVERED
 
     def step(self, truth: Floats, start_ms: int, step_ms: int) -> Samples:
         """Lets the sensors feel `truth` [kinds, rooms] for a step and returns the readings that fall due in it."""

@@ -80,18 +80,27 @@ class Stage:
     """Runs the processes of an installation, and ends them in the order in which data flows.
 
     `rate` is how much faster than real time the site's clock runs; `node_options` go to the simulator of the nodes.
+    `automatic`: releases that are ready go out by themselves.
     """
 
     def __init__(
-        self, plan: Plan, rate: float, window_s: int = WINDOW_S, node_options: Sequence[str] = ("--drain", "5")
+        self,
+        plan: Plan,
+        rate: float,
+        window_s: int = WINDOW_S,
+        node_options: Sequence[str] = ("--drain", "5"),
+        *,
+        automatic: bool = True,
     ) -> None:
         self.plan = plan
         self.rate = rate
         self._window_s = window_s
         self._node_options = node_options
+        self._automatic = automatic
         self.folder = Path(tempfile.mkdtemp(prefix="attune-demo-"))
         self.mqtt_port = MQTT_PORT
         self.node_port = free_port()
+        self.store = self.folder / "store"
         self.api_socket = self.folder / "api.sock"
         self.gateway_socket = self.folder / "gateway.sock"
         self.signer_socket = self.folder / "signer.sock"
@@ -250,10 +259,10 @@ class Stage:
     def _configuration(self) -> str:
         lines = [
             f'site = {{ name = "{SITE}", timezone = "{TIMEZONE}", step_s = {self._window_s}, test_nodes = true }}',
-            f'store = {{ path = "{self.folder / "store"}" }}',
+            f'store = {{ path = "{self.store}" }}',
             f"mqtt = {{ port = {self.mqtt_port} }}",
             f'gateways = {{ listen = ["unix:{self.gateway_socket}"] }}',
-            f'updates = {{ signer = "{self.signer_socket}" }}',
+            f'updates = {{ signer = "{self.signer_socket}", automatic = {str(self._automatic).lower()} }}',
             f'api = {{ socket = "{self.api_socket}" }}',
             "[clock]",
             f"start = {_toml_time(self.plan.start_utc_ms)}",

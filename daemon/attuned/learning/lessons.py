@@ -1,4 +1,9 @@
-"""What the daemon itself learns from a room's labels: how good its nodes are, and how to judge them together."""
+"""What the daemon itself learns from a room's labels: how good its nodes are, and how to judge them together.
+
+That is learned from what the nodes' heads said of the time before anybody had labelled it. A node that runs a release
+has another head than the one that said so; its room is judged as the release says, which asked its own head about days
+that it had not learned.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -51,10 +56,13 @@ class Lessons:
         self._windows = windows
         self._sensors_of = sensors_of
         self._adopted = adopted
+        self._learned: dict[str, RoomModel] = {}
         self.errands = Errands(gate, REST_S)
 
     async def load(self) -> None:
         """Takes up where the last run stopped; what it did not get round to is done again."""
+        models = await self._site.models()
+        self._learned = {room: RoomModel.model_validate_json(text) for room, text in models.items()}
         for room in await self._accuracy.load():
             self.errands.put(partial(self._accuracy.refresh, room))
 
@@ -73,7 +81,17 @@ class Lessons:
             return learn_room(room_record(labels, windows, nodes, step_ms), sensors, step_ms // 1000)
 
         model = await asyncio.to_thread(learned)
-        if model != self._rooms.model(room):
+        if model != self._learned.get(room, RoomModel()):
             await self._site.save_model(room, model.model_dump_json())
+            self._learned[room] = model
+        released = (await self._site.releases.room_models(room)).get(room)
+        self._judge_by(room, RoomModel.model_validate_json(released) if released else model)
+
+    def forget(self, room: str) -> None:
+        """The store has lost what the room had learned."""
+        self._learned.pop(room, None)
+
+    def _judge_by(self, room: str, model: RoomModel) -> None:
+        if model != self._rooms.model(room):
             self._rooms.adopt(room, model)
             self._adopted()

@@ -155,19 +155,39 @@ class ReleaseStore:
         )
         return ReleaseRow(*row) if row else None
 
-    async def note_running(self, node: str, running: str) -> None:
-        """A node has said what it runs: that release is deployed, and the one before it superseded."""
+    async def room_models(self, room: str = "") -> dict[str, str]:
+        """How a room, or each, is to be judged by the newest release that a node of it runs, as JSON by room.
 
-        def work(connection: sqlite3.Connection) -> None:
+        Releases of which something was forgotten say nothing.
+        """
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT room, json_extract(CAST(body AS TEXT), '$.model') FROM releases"
+                " WHERE state = ? AND forgotten = '[]' AND (room = ? OR ? = '') ORDER BY made_utc_ms",
+                (DEPLOYED, room, room),
+            ).fetchall()
+        )
+        return dict(rows)
+
+    async def note_running(self, node: str, running: str) -> bool:
+        """A node has said what it runs: that release is deployed, and the one before it superseded.
+
+        Whether that is news.
+        """
+
+        def work(connection: sqlite3.Connection) -> bool:
             found = connection.execute(
                 "SELECT id FROM releases WHERE node = ? AND running = ? ORDER BY made_utc_ms DESC LIMIT 1",
                 (node, running),
             ).fetchone()
             now = found[0] if found else ""
-            connection.execute(
+            before = connection.execute(
                 "UPDATE releases SET state = ? WHERE node = ? AND state = ? AND id <> ?",
                 (SUPERSEDED, node, DEPLOYED, now),
             )
-            connection.execute("UPDATE releases SET state = ? WHERE id = ?", (DEPLOYED, now))
+            after = connection.execute(
+                "UPDATE releases SET state = ? WHERE id = ? AND state <> ?", (DEPLOYED, now, DEPLOYED)
+            )
+            return bool(before.rowcount or after.rowcount)
 
-        await self._database.run(work)
+        return await self._database.run(work)

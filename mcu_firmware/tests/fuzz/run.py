@@ -21,7 +21,14 @@ AIMS = {
         for name in ("envelope", "model", "compact", "compact_ridge", "normaliser", "calibration", "transfer", "keys")
     ),
     "handshake": ("session/noise.c", "session/handshake.c", "session/hkdf.c", "session/aead.c"),
-    "message": ("node/link.c", "node/learn.c", "learner/label_log.c"),
+    "message": (
+        "node/link.c",
+        "node/learn.c",
+        "node/update.c",
+        "node/trial.c",
+        "node/release.c",
+        "learner/label_log.c",
+    ),
     "sealed": ("session/sealed.c", "session/aead.c"),
     "store": (
         "store/files.c",
