@@ -76,6 +76,17 @@ class Updating:
         conversation = self._hub.conversations.get(node)
         return conversation is not None and self._hub.online(conversation)
 
+    @property
+    def trouble(self) -> str:
+        """What keeps updates from nodes, a sentence; empty if nothing does."""
+        if self.keys is None:
+            return NO_SIGNER
+        ahead = [each for each in self._hub.conversations.values() if self.keys.objection(each)]
+        if self.keys.trouble or not ahead:
+            return self.keys.trouble
+        more = f" and {len(ahead) - 1} more take" if len(ahead) > 1 else " takes"
+        return f"Node {ahead[0].node}{more} no updates. {self.keys.objection(ahead[0])}"
+
     def look(self) -> None:
         """Time has passed."""
         if self.keys is not None and self.keys.due:

@@ -80,6 +80,36 @@ static void each_verdict(void **state) {
     updated_expect_what_a_restart_gives();
 }
 
+/* Signed with the node's own key, each for something that is not quite this node: the fields are signed and not sent. */
+static void what_is_signed_for_another(void **state) {
+    (void)state;
+    static const char *const boards[] = {"mps2-an385", "", "mps2-an386"};
+    const attune_slots before = updated.store.slots;
+    envelope sent = updated_calibration(2, 60);
+    const envelope meant = sent;
+    const attune_update update = {.kind = ATTUNE_UPDATE_CALIBRATION,
+                                  .sequence = 2,
+                                  .result = sent.bytes + 6,
+                                  .payload = sent.bytes + ATTUNE_ENVELOPE_HEADER,
+                                  .payload_size = sent.size - ATTUNE_ENVELOPE_AROUND};
+    for (int i = 0; i < 5; i++) {
+        attune_update_own own = updated_own_of_node();
+        uint8_t id[8];
+        uint8_t hash[8];
+        memcpy(id, updated.node.identity.node_id, sizeof id);
+        memcpy(hash, updated.node.schema.hash, sizeof hash);
+        id[7] ^= i == 2;
+        hash[0] ^= i == 3;
+        own.base[15] ^= i == 4;
+        attune_audience(false, id, hash, boards[i < 2 ? i : 2], own.node);
+        sent.size = update_signer_envelope(&updated.signer, &own, &update, sent.bytes);
+        assert_int_equal(updated_verdict_of(&sent), ATTUNE_UPDATE_SIGNATURE);
+    }
+    assert_memory_equal(&updated.store.slots, &before, sizeof before);
+    assert_int_equal(attune_store_sequence(&updated.store), 1);
+    assert_int_equal(updated_verdict_of(&meant), OK);
+}
+
 static void a_chunk_that_cannot_be(void **state) {
     (void)state;
     envelope large = {{1}, ATTUNE_MAX_ENVELOPE};
@@ -283,6 +313,14 @@ static void a_node_without_a_key_takes_nothing(void **state) {
     updated_restart();
     assert_int_equal(updated.daemon.hello.running.signing_key, 0);
     assert_int_equal(updated_verdict_of(&sent), ATTUNE_UPDATE_SIGNATURE);
+    /* Of a key of zeros, a point of order four, these are signatures of every fourth message: R of order one, S of zero. */
+    for (uint32_t sequence = 2; sequence < 34; sequence++) {
+        envelope forged = updated_calibration(sequence, 60);
+        uint8_t *signature = forged.bytes + forged.size - ATTUNE_ED25519_SIGNATURE;
+        memset(signature, 0, ATTUNE_ED25519_SIGNATURE);
+        signature[0] = 1;
+        assert_int_equal(updated_verdict_of(&forged), ATTUNE_UPDATE_SIGNATURE);
+    }
     say_chain(chain.bytes, chain.size);
     expect_key_ack(1, 0, attune_v1_SigningKeyResult_SIGNING_KEY_RESULT_GAP);
     update_signer_init(&updated.signer, 9);
@@ -298,6 +336,7 @@ static void a_node_without_a_key_takes_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(golden_envelopes_start_their_trial, updated_fresh),
+        cmocka_unit_test_setup(what_is_signed_for_another, updated_fresh),
         cmocka_unit_test_setup(the_signer_of_this_test_signs_as_the_daemon, updated_fresh),
         cmocka_unit_test_setup(each_verdict, updated_fresh),
         cmocka_unit_test_setup(a_chunk_that_cannot_be, updated_fresh),

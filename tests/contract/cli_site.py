@@ -66,6 +66,7 @@ class Site(
     timezone: str = "Europe/Brussels"
     accuracy: admin_pb2.Accuracy = field(default_factory=lambda: accuracy(""))
     broker: str = ""
+    updates: str = ""
     refuse: dict[str, tuple[grpc.StatusCode, str]] = field(default_factory=dict)
     asked: list[Any] = field(default_factory=list)
     changes: list[list[admin_pb2.Room]] = field(default_factory=list)
@@ -86,6 +87,7 @@ class Site(
             started_utc_ms=NOW - 76 * HOUR, rooms=len(self.rooms),
             rooms_with_state=sum(room.state != UNKNOWN for room in self.rooms), nodes=len(self.nodes),
             nodes_online=online, gateways=["gw-north", "gw-south"] if self.nodes else [], broker=self.broker,
+            updates=self.updates,
             windows=sum(node.windows for node in self.nodes), windows_lost=sum(n.windows_lost for n in self.nodes),
             windows_summarised=sum(n.windows_summarised for n in self.nodes),
             refused=sum(node.refused for node in self.nodes), labels=len(self.labels),

@@ -125,6 +125,7 @@ class TestJson:
             "gateways": ["gw-north", "gw-south"],
             "broker": None,
             "store": None,
+            "updates": None,
             "windows": 81893,
             "windows_lost": 12,
             "windows_summarised": 48,

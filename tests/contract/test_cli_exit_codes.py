@@ -64,6 +64,12 @@ class TestExitCodes:
             (["label", "add", "2.13", "free", "noon"], "`noon` is not a time that can be read"),
             (["label", "list", "--limit", "0"], "--limit"),
             (["label", "list", "--limit", "many"], "--limit"),
+            (["label", "undo", "x"], "`x` is none of the numbers that the list shows"),
+            (["drift", "show", "0"], "`0` is none of the numbers that the list shows"),
+            (["drift", "ack", "-1"], "see `attune drift ack --help`."),
+            (["rollout", "pause", "4294967296"], "`4294967296` is none of the numbers that the list shows"),
+            (["rollout", "status", "9" * 5000], "is none of the numbers that the list shows"),
+            (["node", "identify", "0a1b2c3100000001", "--seconds", "9999999999"], "--seconds"),
         ],
     )
     def test_wrong_usage(self, attune: CommandLine, words: list[str], part_of_message: str) -> None:

@@ -58,6 +58,9 @@ class TestGoldenScreens:
 
     def test_what_is_wrong_is_said_on_the_status_screen(self, attune: CommandLine, golden: Golden) -> None:
         attune.site.broker = "The broker at mqtt.example:8883 refuses the password; see [mqtt] in the configuration."
+        attune.site.updates = (
+            "The signing process at /run/attune-signer/signer.sock does not answer (it is silent); start it."
+        )
         golden("status-broker.txt", attune("status")[1])
 
     def test_labels_that_are_weak_or_taken_back(self, attune: CommandLine, golden: Golden) -> None:

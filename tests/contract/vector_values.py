@@ -166,6 +166,7 @@ ADMIN: dict[str, dict[str, Any]] = {
         "gateways": ["gw-1", "gw-2"],
         "broker": "down",
         "store": "full",
+        "updates": "unsigned",
         "windows": 300,
         "windows_lost": 1,
         "refused": 2,

@@ -367,4 +367,91 @@ GATEWAYS = [
     ),
 ]
 
-REMOVALS = [*UPDATES, *SESSIONS, *NODES_AND_LABELS, *GATEWAYS]
+RUNNING_UPDATES = [
+    Removal(
+        "a node says no to whatever is wrong with an envelope, and nothing of it changes",
+        f"{CORE}/node/update.c",
+        "    if (verdict == ATTUNE_UPDATE_OK) {\n        verdict = install(",
+        "    if (verdict == ATTUNE_UPDATE_OK || verdict == ATTUNE_UPDATE_SEQUENCE) {\n        verdict = install(",
+        f"{C_TESTS}/test_node_update.c::each_verdict",
+    ),
+    Removal(
+        "a node takes what was signed for it alone",
+        f"{CORE}/node/update.c",
+        "attune_audience(false, node->identity.node_id, node->schema.hash, node->identity.hardware, own.node);",
+        'attune_audience(false, node->identity.node_id, node->schema.hash, "mps2-an385", own.node);',
+        f"{C_TESTS}/test_node_update.c::what_is_signed_for_another",
+    ),
+    Removal(
+        "a node that has no signing key takes no update",
+        f"{CORE}/node/update.c",
+        "= attune_keys_hold(attune_store_keys(node->keep.store), ATTUNE_KEY_SIGNING)\n",
+        "= attune_keys_hold(attune_store_keys(node->keep.store), ATTUNE_KEY_NODE)\n",
+        f"{C_TESTS}/test_node_update.c::a_node_without_a_key_takes_nothing",
+    ),
+    Removal(
+        "a new owner's node has forgotten who signed before",
+        f"{CORE}/session/session.c",
+        "    attune_keys_drop_signer(&keys);\n    /* Where that",
+        "    /* Where that",
+        f"{C_TESTS}/test_node_update.c::a_node_without_a_key_takes_nothing",
+    ),
+    Removal(
+        "the first signing key stays until the node is commissioned anew",
+        f"{CORE}/node/update.c",
+        "    } else if (!held) {\n",
+        "    } else if (!held || number > keys->signing_number) {\n",
+        f"{C_TESTS}/test_node_update.c::a_node_takes_its_first_key_alone",
+    ),
+    Removal(
+        "one update at a time is on trial",
+        f"{CORE}/node/update.c",
+        "verdict == ATTUNE_UPDATE_OK && attune_node_on_trial(node) ? ATTUNE_UPDATE_BUSY : verdict;",
+        "verdict;",
+        f"{C_TESTS}/test_node_trial.c::one_trial_at_a_time",
+    ),
+    Removal(
+        "a decision takes no committed release back",
+        f"{CORE}/node/trial.c",
+        "attune_node_on_trial(node) && sequence_on_trial(node) == decision->sequence;",
+        "attune_node_on_trial(node) && decision->sequence;",
+        f"{C_TESTS}/test_node_trial.c::the_daemon_decides",
+    ),
+    Removal(
+        "a trial ends by itself after its restarts",
+        f"{CORE}/store/slots.c",
+        "if (next.trial == ATTUNE_SLOT_NONE || next.restarts == 0) {",
+        "if (next.trial == ATTUNE_SLOT_NONE) {",
+        f"{C_TESTS}/test_store.c::a_trial_sees_three_restarts",
+    ),
+    Removal(
+        "a trial ends by itself after its time",
+        f"{CORE}/store/slots.c",
+        "    if (passed >= next.left_s) {\n        return drop_trial(store);\n    }\n",
+        "",
+        f"{C_TESTS}/test_store.c::a_trial_ends_with_its_time",
+    ),
+    Removal(
+        "a node looks for the end of its trial, and says how it ended",
+        f"{CORE}/node/trial.c",
+        "    (void)!attune_slots_poll(node->keep.store, (uint32_t)(node->now_ms / 1000));\n",
+        "",
+        f"{C_TESTS}/test_node_trial.c::a_trial_ends_by_itself",
+    ),
+    Removal(
+        "what the daemon says of an update is on its disk before",
+        "daemon/attuned/updates/deliveries.py",
+        "            await self._store(step.course)\n",
+        "            self._keep(step.course)\n",
+        "tests/unit/test_update_deliveries.py::test_the_daemon_may_end_at_any_moment",
+    ),
+    Removal(
+        "nobody else on the machine reads the store",
+        "daemon/attuned/store/database.py",
+        "            self._make_private()\n",
+        "",
+        "tests/unit/test_daemon_store.py::test_nobody_else_reads_the_store",
+    ),
+]
+
+REMOVALS = [*UPDATES, *RUNNING_UPDATES, *SESSIONS, *NODES_AND_LABELS, *GATEWAYS]

@@ -17,7 +17,7 @@ from attuned.nodes.conversation import Conversation
 from attuned.presence.model import RoomModel
 from attuned.store.releases import CANDIDATE, ReleaseRow
 from attuned.updates.deliveries import Deliveries, Sources
-from attuned.updates.delivery import BUSY, Course, Delivery, Stage
+from attuned.updates.delivery import Course, Delivery, Stage
 from attuned.updates.envelope import Update
 from attuned.updates.signing import NumberPassedError, SigningError
 from attuned.updates.signing_keys import SigningKeys
@@ -181,7 +181,7 @@ class FakeNode:
         if sequence == self.highest and result in known:
             return [node_pb2.UpdateVerdict(sequence=sequence, result=node_pb2.UPDATE_RESULT_OK)]
         if self.trial is not None:
-            return [node_pb2.UpdateVerdict(sequence=sequence, result=BUSY)]  # type: ignore[arg-type]
+            return [node_pb2.UpdateVerdict(sequence=sequence, result=node_pb2.UPDATE_RESULT_BUSY)]
         node = UpdatingNode(self.key, world.NODE.digest, self.committed, self.highest)
         verdict, model = node.take(envelope)
         if verdict is Verdict.OK:

@@ -95,4 +95,9 @@ async def test_the_list_has_those_of_this_machine_and_those_that_are_invited(
         with pytest.raises(grpc.aio.AioRpcError, match="no enrolled gateway 'cellar'") as caught:
             await people.RevokeGateway(gateways_pb2.RevokeGatewayRequest(name="cellar"))
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+        with pytest.raises(grpc.aio.AioRpcError, match="cellar is the name of a gateway on the daemon's machine"):
+            await people.InviteGateway(invitation("cellar"))
+        # As when it attached while its name was invited.
+        await daemon.gateways.invite("cellar", HOUR_S)
+        assert not (await people.RevokeGateway(gateways_pb2.RevokeGatewayRequest(name="cellar"))).connected
         assert "cellar" in daemon.links.gateways

@@ -54,6 +54,22 @@ async def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
     assert schema(tmp_path / "windows.db") == before
 
 
+@pytest.mark.parametrize("before", [None, 0o644])
+async def test_nobody_else_reads_the_store(tmp_path: Path, before: int | None) -> None:
+    files = [tmp_path / f"windows.db{end}" for end in ("", "-wal", "-shm")]
+    if before is not None:
+        # As an older version has left them.
+        first = await opened(tmp_path)
+        await first.commit([window(1, NOON)], [])
+        for path in files:
+            path.chmod(before)
+        await first.close()
+    store = await opened(tmp_path)
+    await store.commit([window(2, NOON)], [])
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    await store.close()
+
+
 async def test_commits_are_synced_to_a_log_and_what_is_deleted_goes(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     names = ("journal_mode", "synchronous", "auto_vacuum", "secure_delete")

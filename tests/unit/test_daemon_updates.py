@@ -12,6 +12,7 @@ from attune_proto.v1 import node_pb2
 from attuned.bms.topics import room_payload
 from attuned.site import Site
 from attuned.store.releases import CANDIDATE, DEPLOYED, SUPERSEDED
+from attuned.updates.deliveries import NO_SIGNER
 from attuned.updates.delivery import Delivery, Stage
 from daemon_world import (
     HOUR,
@@ -161,8 +162,10 @@ async def test_a_new_key_reaches_nodes_once_the_signing_process_has_it(place: Pl
 
 
 async def test_a_node_ahead_of_the_signing_process_is_named(place: Place) -> None:
+    assert not place.site.updating.trouble
     place.node.number = 9
     await place.say(place.node.health())
+    assert place.site.updating.trouble.startswith(f"Node {NODE} takes no updates. The node goes by signing key 9")
     conversation = place.site.hub.conversations[NODE]
     refused = conversation.refused
     assert "goes by signing key 9" in conversation.last_refusal
@@ -234,4 +237,5 @@ async def test_without_a_signer_nodes_are_told_nothing(tmp_path: Path) -> None:
     site.updating.look()
     await errands(site)
     assert gateway.bodies() == ["time"]
+    assert site.updating.trouble == NO_SIGNER
     await site.close()

@@ -247,7 +247,7 @@ class TestRefusals:
         # The other one only waits: it goes along with the newer one.
         await found.rollouts.start([release(1).id], [], Choices(), "ann")
         assert (await found.rollouts.show(1)).rollout.pairs[node_id(1)].step is Step.LEFT
-        with pytest.raises(RequestError, match="Rollout 1 is running: there is nothing to resume"):
+        with pytest.raises(RequestError, match="Rollout 1 is running: it cannot be resumed"):
             await found.rollouts.tell(1, Word.RESUME, "ann")
         await found.site.close()
 

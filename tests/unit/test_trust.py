@@ -76,6 +76,22 @@ def test_a_node_of_another_daemon_says_so_and_can_be_taken_over_with_its_code() 
     assert not back.node.facts.ready
 
 
+def test_a_node_that_is_taken_over_forgets_who_signs() -> None:
+    """Else the daemon before could still sign for it, and the new one's signer could not."""
+    before = owned()
+    command = node_pb2.Command(signing_key=(1).to_bytes(4, "little") + b"s" * 32)
+    before.daemon.hub.send(before.daemon.hub.conversations[A], node_pb2.DaemonMessage(command=command))
+    before.settle()
+    assert before.node.facts.signing_key == 1
+    wire = Wire(Daemon(FakeClock(), b"e" * 32), before.node, node_ms=before.node_ms)
+    wire.connect()
+    wire.settle()
+    wire.daemon.expect(wire.node.code, take_over=True)
+    wire.live(120)
+    assert wire.node.facts.timed
+    assert wire.node.facts.signing_key == 0
+
+
 def test_asking_a_node_in_vain_to_be_commissioned_does_not_end_its_session() -> None:
     wire = owned()
     for _ in range(50):

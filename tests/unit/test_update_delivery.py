@@ -10,7 +10,7 @@ from attuned.nodes.running import Running, TrialEnd
 from attuned.nodes.sealed import TEXT_LIMIT
 from attuned.updates import delivery as machine
 from attuned.updates.chunks import transfer_id
-from attuned.updates.delivery import BUSY, Course, Signed, Stage, Step
+from attuned.updates.delivery import Course, Signed, Stage, Step
 from attuned.updates.envelope import Kind
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,7 +169,7 @@ def test_a_refused_signature_is_doubted_once() -> None:
     assert machine.judge(same, verdict, NOW).course.delivery.stage is Stage.FAILED
 
 
-@pytest.mark.parametrize("result", [1, 5, BUSY])
+@pytest.mark.parametrize("result", [1, 5, node_pb2.UPDATE_RESULT_BUSY])
 def test_what_depends_on_what_the_node_runs_is_asked(result: int) -> None:
     verdict = node_pb2.UpdateVerdict(sequence=SEQUENCE, result=result)  # type: ignore[arg-type]
     course = machine.judge(sending(), verdict, NOW).course

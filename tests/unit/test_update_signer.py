@@ -245,6 +245,13 @@ def test_what_it_says_to_people(tmp_path: Path, capsys: pytest.CaptureFixture[st
     serving = ["serve", "--key", str(tmp_path / KEY_FILE), "--chain", str(tmp_path / CHAIN_FILE)]
     assert signer.main([*serving, "--socket", str(tmp_path / "s")]) == 1
     assert "backup" in capsys.readouterr().err
+    absent = ["serve", "--key", str(tmp_path / "none"), "--chain", str(tmp_path / "none")]
+    assert signer.main([*absent, "--socket", str(tmp_path / "s")]) == 1
+    said = capsys.readouterr().err
+    assert said == (
+        f"The signing key {tmp_path / 'none'} cannot be read (No such file or directory): "
+        "`attune-signer create` makes one, once.\n"
+    )
 
 
 def test_a_key_that_is_not_the_last_one_does_not_serve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,6 +49,7 @@ class AdminService(LabelCalls, ReleaseCalls, ForgettingCalls):
             gateways=sorted(self._links.gateways),
             broker=publisher.trouble if publisher else "No broker is configured: add a table [mqtt] to publish.",
             store=site.commits.trouble,
+            updates=site.updating.trouble,
             windows=sum(conversation.windows for conversation in conversations),
             windows_lost=sum(conversation.windows_lost for conversation in conversations),
             windows_summarised=sum(conversation.summarised for conversation in conversations),

@@ -32,6 +32,11 @@ class GatewaysService(gateways_pb2_grpc.GatewaysServicer):
             raise RequestError(NOT_LISTENING)
         if len(request.host) > _HOST_LIMIT or not request.host.isprintable() or " " in request.host:
             raise RequestError("Name the daemon's machine as gateways find it, such as --host attune.example.org.")
+        if self._is_local(request.name):
+            raise RequestError(
+                f"{request.name} is the name of a gateway on the daemon's machine, which needs no invitation: give the "
+                "new one another name."
+            )
         known = request.name in self._gateways.rows and not self._gateways.rows[request.name].revoked_utc_ms
         invited = await self._gateways.invite(request.name, request.valid_s)
         await self._door.open()
@@ -61,8 +66,14 @@ class GatewaysService(gateways_pb2_grpc.GatewaysServicer):
         self, request: gateways_pb2.RevokeGatewayRequest, context: Context
     ) -> gateways_pb2.RevokeGatewayReply:
         await self._gateways.revoke(request.name)
-        connected = self._links.drop(request.name, f"Gateway {request.name} has been revoked.")
+        # One on this machine that has the name of an invitation is another one.
+        why = f"Gateway {request.name} has been revoked."
+        connected = not self._is_local(request.name) and self._links.drop(request.name, why)
         return gateways_pb2.RevokeGatewayReply(connected=connected)
+
+    def _is_local(self, name: str) -> bool:
+        attached = self._links.gateways.get(name)
+        return attached is not None and attached.local
 
     def _row(self, name: str, invited_utc_ms: int) -> gateways_pb2.GatewayRow:
         row, attached = self._gateways.rows.get(name), self._links.gateways.get(name)

@@ -9,14 +9,16 @@ import typer
 from attuned.cli import output
 from attuned.cli.client import connect, zone_of
 from attuned.cli.label import author
-from attuned.cli.options import Json, Socket, socket_path
+from attuned.cli.options import Json, Socket, row_number, socket_path
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
 # Resolved events of the last month are worth seeing; what is open always is.
 _SHOWN = "-31d"
 
-_Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="The event's number, as `attune drift` writes it.")]
+_Number = Annotated[
+    int, typer.Argument(metavar="ID", parser=row_number, help="The event's number, as `attune drift` writes it.")
+]
 _Node = Annotated[str, typer.Option("--node", metavar="N", help="Only this node's events.", show_default=False)]
 _Since = Annotated[
     str, typer.Option("--since", metavar="T", help="Also resolved ones raised since then: -7d, yesterday, 2026-11-01.")

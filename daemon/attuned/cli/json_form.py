@@ -28,7 +28,7 @@ _FIGURES = (
 
 
 def status(reply: admin_pb2.SiteStatus, zone: tzinfo) -> dict[str, Any]:
-    """`attune status --json`. `broker` and `store` are null when well, else a sentence.
+    """`attune status --json`. `broker`, `store` and `updates` are null when well, else a sentence.
 
     The delays are those that 99 % of the last windows did not exceed: to the disk, and to the broker's acknowledgement.
     """
@@ -47,6 +47,7 @@ def status(reply: admin_pb2.SiteStatus, zone: tzinfo) -> dict[str, Any]:
         "gateways": list(reply.gateways),
         "broker": reply.broker or None,
         "store": reply.store or None,
+        "updates": reply.updates or None,
         "windows": reply.windows,
         "windows_lost": reply.windows_lost,
         "windows_summarised": reply.windows_summarised,

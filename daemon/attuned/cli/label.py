@@ -9,7 +9,7 @@ import typer
 from attuned.cli import output
 from attuned.cli.client import connect, zone_of
 from attuned.cli.errors import WrongUsageError
-from attuned.cli.options import Json, Socket, help_alone, socket_path
+from attuned.cli.options import Json, Socket, help_alone, row_number, socket_path
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -34,7 +34,9 @@ _Since = Annotated[
 _Force = Annotated[bool, typer.Option("--force", help="A label of more than a day is meant.")]
 _Number = Annotated[
     int | None,
-    typer.Argument(metavar="[NUMBER]", min=1, help="Its number; else the newest that you gave.", show_default=False),
+    typer.Argument(
+        metavar="[NUMBER]", parser=row_number, help="Its number; else the newest that you gave.", show_default=False
+    ),
 ]
 _Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most so many, the newest.")]
 

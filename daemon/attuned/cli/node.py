@@ -29,7 +29,7 @@ _Name = Annotated[str, typer.Option("--name", metavar="N", help="A name for peop
 _TakeOver = Annotated[bool, typer.Option("--take-over", help="Even if another daemon owns it.")]
 _NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until it has come.")]
 _Look = Annotated[bool, typer.Option("--status", help="Only tell how far it is.")]
-_Seconds = Annotated[int, typer.Option("--seconds", metavar="S", min=1, help="How long.")]
+_Seconds = Annotated[int, typer.Option("--seconds", metavar="S", min=1, max=3600, help="How long.")]
 
 
 @app.callback()

@@ -7,6 +7,7 @@ from datetime import tzinfo
 
 from attune_proto.v1 import admin_pb2
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from attuned.cli import clock, look
@@ -106,10 +107,10 @@ def release_screen(page: admin_pb2.ReleasePage, zone: tzinfo) -> RenderableType:
     if page.slices:
         parts += [Grid(_FIGURES, [Section("", [_figures(each) for each in page.slices])]), Text()]
         parts += [Facts(_LEGEND | _read(page.slices[0])), Text()]
-    verdict = Text("  Verdict: ").append(page.verdict, style=_STYLES.get(page.verdict, ""))
-    parts += [verdict, Text(f"  {page.recommendation}", style="bold")]
-    parts += [Text(f"  {number}. {reason}") for number, reason in enumerate(page.reasons, start=1)]
-    return Group(*parts)
+    verdict = Text("Verdict: ").append(page.verdict, style=_STYLES.get(page.verdict, ""))
+    said = [verdict, Text(page.recommendation, style="bold")]
+    said += [Text(f"{number}. {reason}") for number, reason in enumerate(page.reasons, start=1)]
+    return Group(*parts, *(Padding(line, (0, 0, 0, 2), expand=False) for line in said))
 
 
 def rebuilt_lines(reply: admin_pb2.RebuildReleaseReply, zone: tzinfo) -> Text:

@@ -11,7 +11,7 @@ from attuned.cli import output
 from attuned.cli.client import Daemon, connect, zone_of
 from attuned.cli.errors import CliError, WrongUsageError
 from attuned.cli.label import author
-from attuned.cli.options import Json, Socket, help_alone, socket_path
+from attuned.cli.options import Json, Socket, help_alone, row_number, socket_path
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
-_Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="The rollout's number.")]
+_Number = Annotated[int, typer.Argument(metavar="ID", parser=row_number, help="The rollout's number.")]
 _OneNumber = Annotated[
-    int | None, typer.Argument(metavar="[ID]", min=1, help="Its number; else the list.", show_default=False)
+    int | None, typer.Argument(metavar="[ID]", parser=row_number, help="Its number; else the list.", show_default=False)
 ]
 _Releases = Annotated[
     list[str] | None,

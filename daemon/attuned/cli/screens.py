@@ -34,6 +34,7 @@ def status_screen(status: admin_pb2.SiteStatus, zone: tzinfo) -> RenderableType:
         "gateways": gateways,
         "broker": _well(status.broker, "connected"),
         "store": _well(status.store, "well"),
+        "updates": _well(status.updates, "well"),
         "windows": _kept(status),
         "refused": Text(look.count(status.refused, "message"), style="yellow" if status.refused else ""),
         "labels": Text(f"{status.labels:,}"),

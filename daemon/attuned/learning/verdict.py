@@ -47,7 +47,7 @@ def decide(findings: Findings) -> Verdict:
 _RECOMMENDATIONS = {
     BETTER: "Let it go out: it is ready to be signed.",
     WORSE: "Refuse it: the nodes keep what they run.",
-    TOO_LITTLE: "Keep it back until more labels can tell whether it is better, or give your word (release approve).",
+    TOO_LITTLE: "Keep it back until more labels can tell, or give your word for it with `attune release approve`.",
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import logging
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,9 @@ CHECKPOINT_PAGES = 1000
 
 # How long a statement waits for a file that somebody else holds.
 BUSY_MS = 5_000
+
+# The mode of the file: presence is personal data.
+PRIVATE = 0o600
 
 _ROOM = "make room on the disk"
 
@@ -106,6 +110,7 @@ class Database:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
+            self._make_private()
             connection = sqlite3.connect(
                 self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
             )
@@ -133,6 +138,13 @@ class Database:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StoreError(f"The store {self._path} is in use by another daemon: stop that one first.") from error
+
+    def _make_private(self) -> None:
+        """Nobody but the daemon's user reads who was where, and the keys of nodes. SQLite's log gets the same mode."""
+        os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, PRIVATE))
+        for path in (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm"))):
+            if path.exists():
+                path.chmod(PRIVATE)
 
     def _check(self, connection: sqlite3.Connection) -> None:
         answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]

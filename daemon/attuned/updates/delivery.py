@@ -26,9 +26,6 @@ AGAIN_AT_MOST_MS = 300_000
 # In Report.trial: the class that the trial's evidence favours, and whether the committed release's differs.
 FAVOURED, DIFFERS = 0x0F, 0x10
 
-# Of UpdateResult: another update is on trial.
-BUSY = 8
-
 FACTORY = "factory"
 
 
@@ -230,7 +227,7 @@ def judge(course: Course, verdict: node_pb2.UpdateVerdict, now_utc_ms: int) -> S
         return Step(replace(course, way=replace(course.way, ask=True), doubted=True))
     if result in _REFUSALS:
         return Step(failed(course, _REFUSALS[result], now_utc_ms))
-    if result in (results.UPDATE_RESULT_OK, results.UPDATE_RESULT_SEQUENCE, BUSY):
+    if result in (results.UPDATE_RESULT_OK, results.UPDATE_RESULT_SEQUENCE, results.UPDATE_RESULT_BUSY):
         return Step(replace(course, way=replace(course.way, ask=True)))
     return Step(failed(course, "The node refused it for a reason that this version does not know.", now_utc_ms))
 

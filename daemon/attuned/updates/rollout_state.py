@@ -43,6 +43,11 @@ class Word(StrEnum):
     ABORT = "abort"
     ROLL_BACK = "rollback"
 
+    @property
+    def done(self) -> str:
+        """What a rollout then is, for people."""
+        return "rolled back" if self is Word.ROLL_BACK else f"{self.value.rstrip('e')}ed"
+
 
 SETTLED = {Step.COMMITTED, Step.FAILED, Step.LEFT, Step.RETURNED}
 ACTIVE = {State.RUNNING, State.PAUSED, State.ROLLING_BACK}

@@ -181,7 +181,7 @@ class Rollouts:
             row = self._live.get(number) or await self._found(number)
             state = row.rollout.state
             if not allowed(state, word):
-                raise RequestError(f"Rollout {number} is {state}: there is nothing to {word}.")
+                raise RequestError(f"Rollout {number} is {state}: it cannot be {word.done}.")
             self._live[number] = row
             now = self._clock.utc_ms()
             row = await self._apply(number, Told(now, word, reason or f"{author or 'somebody'} said so"), author)

@@ -58,7 +58,9 @@ def read_key(path: Path) -> SigningKey:
         number, seed = path.read_text().split()
         return SigningKey(int(number), Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)))
     except OSError as error:
-        raise SignerError(f"The signing key cannot be read: {error}. Run `attune-signer create` once.") from None
+        raise SignerError(
+            f"The signing key {path} cannot be read ({error.strerror}): `attune-signer create` makes one, once."
+        ) from None
     except ValueError:
         raise SignerError(f"{path} holds no signing key; restore it from a backup.") from None
 
@@ -68,7 +70,9 @@ def read_chain(path: Path) -> Chain:
     try:
         return Chain.of_stored(path.read_bytes())
     except OSError as error:
-        raise SignerError(f"The chain of signing keys cannot be read: {error}.") from None
+        raise SignerError(
+            f"The chain of signing keys {path} cannot be read ({error.strerror}): restore it from a backup."
+        ) from None
     except EnvelopeError as error:
         raise SignerError(str(error)) from None
 
@@ -202,8 +206,11 @@ def main(words: Sequence[str] | None = None) -> int:
         else:
             numbers = Numbers(asked.numbers or asked.chain.with_name(NUMBERS_FILE))
             serve(Desk(read_key(asked.key), read_chain(asked.chain), numbers), asked.socket)
-    except (AttuneError, OSError) as error:
+    except AttuneError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename or asked.command}: {error.strerror}; check the folder's owner.", file=sys.stderr)
         return 1
     return 0
 

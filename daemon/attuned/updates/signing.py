@@ -52,7 +52,8 @@ class Signer:
             async with asyncio.timeout(signer.PATIENCE_S):
                 status, said = await self._exchange(signer.HEAD.pack(what, len(body)) + body)
         except (OSError, EOFError, TimeoutError) as error:
-            raise SigningError(f"The signing process at {self.socket} does not answer ({error}); start it.") from None
+            why = getattr(error, "strerror", "") or "it is silent"
+            raise SigningError(f"The signing process at {self.socket} does not answer ({why}); start it.") from None
         if status == signer.PASSED:
             raise NumberPassedError(int.from_bytes(said[:4], "little"))
         if status != signer.DONE:
