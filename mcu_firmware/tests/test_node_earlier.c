@@ -289,6 +289,26 @@ static void acknowledgements_of_nothing_do_no_harm(void **state) {
     expect_boot(1, 1, 48);
 }
 
+/* 48 windows wait; all up to 2, and 4 and 5 are acknowledged, and then the daemon comes back from a backup that has none of the last two. The
+ * numbers that an acknowledgement can name end at 35: it goes on only once it hears that 4 and 5 will not come. */
+static void a_daemon_that_lost_what_it_had_acknowledged_goes_on(void **state) {
+    (void)state;
+    run_windows(48);
+    daemon_.keeps_silent_on_reports = true;
+    attune_node_link(&node, true);
+    run_seconds(2);
+    attune_v1_DaemonMessage message = {.which_body = attune_v1_DaemonMessage_report_ack_tag};
+    message.body.report_ack = (attune_v1_ReportAck){.through = 2, .more = 3};
+    fake_daemon_say(&daemon_, &message);
+    daemon_.have[4] = false;
+    daemon_.have[5] = false;
+    daemon_.keeps_silent_on_reports = false;
+    run_seconds(60);
+    assert_int_equal(daemon_.through, node.backlog.next_seq - 1);
+    assert_int_equal(attune_backlog_waiting(&node.backlog), 0);
+    assert_true(daemon_.have[3] && !daemon_.have[4] && !daemon_.have[5] && daemon_.have[6]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_boot_that_reached_the_flash_arrives, fresh),
@@ -300,6 +320,7 @@ int main(void) {
         cmocka_unit_test(summaries_go_until_they_are_acknowledged),
         cmocka_unit_test(a_batch_that_makes_room_while_it_is_delivered),
         cmocka_unit_test_setup(acknowledgements_of_nothing_do_no_harm, fresh),
+        cmocka_unit_test_setup(a_daemon_that_lost_what_it_had_acknowledged_goes_on, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

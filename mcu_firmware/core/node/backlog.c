@@ -31,7 +31,6 @@ static void drop_holes(attune_backlog *backlog) {
 void attune_backlog_push(attune_backlog *backlog, const attune_report *report) {
     if (backlog->count == ATTUNE_BACKLOG) {
         backlog->dropped += 1;
-        backlog->dropped_seq = slot(backlog, 0)->seq;
         drop_head(backlog);
         drop_holes(backlog);
     }

@@ -19,10 +19,9 @@ typedef struct attune_report {
 
 typedef struct attune_backlog {
     uint32_t next_seq;
-    uint32_t dropped;     /* reports that made room for newer ones */
-    uint32_t dropped_seq; /* the newest of them; 0 if none */
-    uint16_t head;        /* slot of the oldest */
-    uint16_t count;       /* slots in use, acknowledged holes included */
+    uint32_t dropped; /* reports that made room for newer ones */
+    uint16_t head;    /* slot of the oldest */
+    uint16_t count;   /* slots in use, acknowledged holes included */
     attune_report report[ATTUNE_BACKLOG];
 } attune_backlog;
 

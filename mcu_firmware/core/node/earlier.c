@@ -20,18 +20,11 @@ static void find_first(attune_node *node) {
     node->earlier.first_seq = report.seq;
 }
 
-/* The daemon is told as of any report that it will never get. */
-static void mark_gap(attune_node *node) {
+static void look_for_summaries(attune_node *node) {
     attune_earlier *earlier = &node->earlier;
     const uint32_t gone = node->keep.store->summarised_reports;
-    if (gone == earlier->told) {
-        return;
-    }
-    earlier->told = gone;
-    earlier->none_left = false;
-    if (earlier->first_seq > node->through + 1) {
-        node->backlog.dropped_seq = earlier->first_seq - 1;
-    }
+    earlier->none_left = earlier->none_left && gone == earlier->seen;
+    earlier->seen = gone;
 }
 
 static void move(attune_node *node) {
@@ -43,7 +36,7 @@ static void move(attune_node *node) {
         earlier->move_seq = node->backlog.next_seq + (room > 0 ? room : ATTUNE_BATCH);
     }
     find_first(node);
-    mark_gap(node);
+    look_for_summaries(node);
 }
 
 static void move_if_due(attune_node *node) {
@@ -192,7 +185,7 @@ static void fill_report(const attune_node *node, const attune_report *report, at
     if (earlier->batch.boot != node->identity.boot) {
         out->boot = earlier->batch.boot;
         out->first_seq = earlier->flying > 0 ? earlier->way[0].seq : report->seq;
-    } else if (node->backlog.dropped_seq > node->through) {
+    } else if (attune_node_has_gap(node)) {
         out->first_seq = attune_node_first_seq(node);
     }
 }

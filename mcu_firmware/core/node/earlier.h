@@ -25,7 +25,7 @@ typedef struct attune_flying {
 typedef struct attune_earlier {
     uint32_t move_seq;  /* next_seq from which on moving is tried again after it failed */
     uint32_t first_seq; /* oldest report of this boot that is in flash; 0 if none is */
-    uint32_t told;      /* reports that were summarised when the gap was last looked at */
+    uint32_t seen;      /* reports that were summarised when summaries were last looked for */
 
     attune_batch batch;                          /* the one that is being delivered; no reports: none is */
     uint32_t through;                            /* reports of its boot up to this one are with the daemon */

@@ -46,3 +46,5 @@ void attune_node_keep_tie(attune_node *node, uint64_t tick_ms, uint64_t utc_ms) 
 uint32_t attune_node_first_seq(const attune_node *node) {
     return node->earlier.first_seq != 0 ? node->earlier.first_seq : attune_backlog_first_seq(&node->backlog);
 }
+
+bool attune_node_has_gap(const attune_node *node) { return attune_node_first_seq(node) > node->through + 1; }

@@ -226,7 +226,7 @@ static void fill_report(const attune_node *node, const attune_report *report, at
     message->which_body = attune_v1_NodeMessage_report_tag;
     attune_node_fill_report(node, report, &message->body.report);
     /* Said in every report until an acknowledgement has passed the gap: any one of them may get lost. */
-    if (node->backlog.dropped_seq > node->through) {
+    if (attune_node_has_gap(node)) {
         message->body.report.first_seq = attune_node_first_seq(node);
     }
 }

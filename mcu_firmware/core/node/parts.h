@@ -83,6 +83,9 @@ void attune_node_fill_report(const attune_node *node, const attune_report *repor
 /* Oldest report that the node holds, in RAM or in flash; the next number if none. */
 uint32_t attune_node_first_seq(const attune_node *node);
 
+/* The daemon waits for reports that it will never get: they made room for newer ones, or it has lost those that it acknowledged. */
+bool attune_node_has_gap(const attune_node *node);
+
 /* Learns the windows of one label message, brings the filter to the head's number of classes, and queues the answer. */
 void attune_node_learn(attune_node *node, const attune_v1_Label *label);
 
