@@ -220,6 +220,25 @@ async def test_a_graceful_end_says_offline_once(mosquitto: Mosquitto) -> None:
     assert [payload for topic, payload, _ in watch.log if topic == "attune/s/status"] == [ONLINE, OFFLINE]
 
 
+async def test_an_end_before_all_is_subscribed_says_offline_too(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def subscribe(*_: Any, **__: Any) -> None:
+        await asyncio.sleep(3600)
+
+    publisher = Publisher("s", Broker("127.0.0.1", mosquitto.port))
+    publisher.listen("attune/s/rooms/+/label/set", refuse)
+    async with watching(mosquitto.port) as watch:
+        monkeypatch.setattr(aiomqtt.Client, "subscribe", subscribe)
+        async with running(publisher):
+            await until(lambda: watch.newest.get("attune/s/status") == ONLINE)
+        await until(lambda: watch.newest.get("attune/s/status") == OFFLINE)
+
+
+async def refuse(_: Command) -> Answer | None:
+    return None
+
+
 async def test_when_the_connection_breaks_the_broker_says_offline_and_the_daemon_comes_back(
     mosquitto: Mosquitto,
 ) -> None:

@@ -123,18 +123,21 @@ class Publisher:
             _heed_cancellation()
             self.trouble = ""
             log.info("Connected to the broker at %s:%d.", self._broker.host, self._broker.port)
-            await self._send(client, topics.status_topic(self._site), topics.status_payload(online=True), None)
-            for wanted in self._commands:
-                await client.subscribe(wanted, qos=1, timeout=TIMEOUT_S)
-                _heed_cancellation()
-            self._waiting = dict.fromkeys(self._retained)
-            self._ready.set()
             try:
+                await self._greet(client)
                 await self._serve(client)
             except asyncio.CancelledError:
                 self._ending = True
                 await self._farewell(client)
                 raise
+
+    async def _greet(self, client: aiomqtt.Client) -> None:
+        await self._send(client, topics.status_topic(self._site), topics.status_payload(online=True), None)
+        for wanted in self._commands:
+            await client.subscribe(wanted, qos=1, timeout=TIMEOUT_S)
+            _heed_cancellation()
+        self._waiting = dict.fromkeys(self._retained)
+        self._ready.set()
 
     async def _farewell(self, client: aiomqtt.Client) -> None:
         """A graceful end sends no will."""
