@@ -178,16 +178,15 @@ static bool next_report(attune_node *node, attune_report *report) {
     return false;
 }
 
-/* Of an earlier boot it says which is the oldest that is still to come: what lies before it the daemon has, or will never get. */
+/* Of an earlier boot, and where the daemon waits for what will not come, it says which is the oldest that is still to come: what lies
+ * before it the daemon has, or will never get. */
 static void fill_report(const attune_node *node, const attune_report *report, attune_v1_Report *out) {
     const attune_earlier *earlier = &node->earlier;
+    const uint32_t oldest = earlier->flying > 0 ? earlier->way[0].seq : report->seq;
+    const bool other = earlier->batch.boot != node->identity.boot;
     attune_node_fill_report(node, report, out);
-    if (earlier->batch.boot != node->identity.boot) {
-        out->boot = earlier->batch.boot;
-        out->first_seq = earlier->flying > 0 ? earlier->way[0].seq : report->seq;
-    } else if (attune_node_has_gap(node)) {
-        out->first_seq = attune_node_first_seq(node);
-    }
+    out->boot = other ? earlier->batch.boot : 0;
+    out->first_seq = other || oldest > earlier->through + 1 ? oldest : 0;
 }
 
 static void report_sent(attune_node *node, const attune_v1_Report *report) {
