@@ -136,19 +136,28 @@ NODE: dict[str, dict[str, Any]] = {
     "DaemonMessage.newer": {"time": {"echo_tick_ms": 10_000}},
 }
 
+ADVERTISED = bytes.fromhex("0a0b0c1112131415")
+
 LINK: dict[str, dict[str, Any]] = {
-    "GatewayHello": {"name": "gw-1", "version": "0.1.0"},
+    "GatewayHello": {"name": "gw-1", "version": "0.1.0", "slots": 8},
+    "Sighting": {"hint": ADVERTISED, "rssi_dbm": -71, "failures": 2},
+    "Wish": {"hint": ADVERTISED, "need": 3},
     "LinkUp": {"link": 3, "transport": "tcp", "peer": "10.0.0.7:50312"},
+    "LinkUp.ble": {"link": 3, "transport": "ble", "peer": "F0:E1", "hint": ADVERTISED, "mtu": 243},
     "Frame": FRAME,
-    "LinkStats": {"link": 3, "frames": 300, "damaged": 1, "oversized": 2, "unsendable": 4},
+    "LinkStats": {"link": 3, "frames": 300, "damaged": 1, "oversized": 2, "unsendable": 4, "rssi_dbm": -64},
     "GatewayBatch": {
         "hello": {"name": "gw-1", "version": "0.1.0"},
         "links_up": [{"link": 3, "transport": "tcp"}],
         "links_down": [1, 128],
         "frames": [FRAME],
         "stats": [{"link": 3, "frames": 300}],
+        "sightings": [{"hint": ADVERTISED, "rssi_dbm": -71}],
     },
-    "DaemonBatch": {"frames": [FRAME, {"link": 5, "data": b"\x01\x00\x00\x00\x00"}]},
+    "DaemonBatch": {
+        "frames": [FRAME, {"link": 5, "data": b"\x01\x00\x00\x00\x00"}],
+        "wishes": [{"hint": ADVERTISED}],
+    },
 }
 
 ADMIN: dict[str, dict[str, Any]] = {
