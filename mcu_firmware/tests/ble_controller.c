@@ -12,7 +12,7 @@ static void fault(ble_controller *controller, const char *what) {
 
 static unsigned two(const uint8_t *bytes) { return bytes[0] + 256u * bytes[1]; }
 
-void ble_controller_forget(ble_controller *controller) {
+static void forget_links(ble_controller *controller) {
     controller->advertising = false;
     controller->handle = BLE_NOBODY;
     controller->filled = 0;
@@ -24,6 +24,12 @@ void ble_controller_forget(ble_controller *controller) {
     memset(controller->address, 0, sizeof controller->address);
     memset(controller->advertised, 0, sizeof controller->advertised);
     memset(controller->parameters, 0, sizeof controller->parameters);
+}
+
+void ble_controller_forget(ble_controller *controller) {
+    forget_links(controller);
+    controller->lost = controller->from_host_size > 0;
+    controller->from_host_size = 0;
 }
 
 void ble_controller_init(ble_controller *controller) {
@@ -153,10 +159,8 @@ static uint8_t obey(ble_controller *controller, unsigned opcode, const uint8_t *
 
 static void do_command(ble_controller *controller, unsigned opcode, const uint8_t *parameters) {
     if (opcode == 0x0C03) {
-        const uint8_t credits = controller->credits;
-        ble_controller_forget(controller);
+        forget_links(controller);
         controller->resets++;
-        controller->credits = credits;
         complete(controller, opcode, (uint8_t[1]){0}, 0, 0);
         return;
     }
@@ -263,7 +267,24 @@ static void take_data(ble_controller *controller, const uint8_t *packet) {
     }
 }
 
+/* Half a packet has come when the controller began anew: what it looks for is a reset (part A, 4). */
+static bool find_reset(ble_controller *controller) {
+    static const uint8_t reset[] = {COMMAND, 0x03, 0x0C, 0};
+    if (controller->from_host_size < sizeof reset) {
+        return false;
+    }
+    controller->lost = memcmp(controller->from_host, reset, sizeof reset) != 0;
+    if (controller->lost) {
+        controller->from_host_size--;
+        memmove(controller->from_host, controller->from_host + 1, controller->from_host_size);
+    }
+    return true;
+}
+
 static bool take_one(ble_controller *controller) {
+    if (controller->lost) {
+        return find_reset(controller);
+    }
     const uint8_t *bytes = controller->from_host;
     const size_t head = bytes[0] == COMMAND ? 4 : 5;
     if (controller->from_host_size > 0 && bytes[0] != COMMAND && bytes[0] != DATA) {

@@ -45,6 +45,7 @@ typedef struct ble_controller {
     bool advertising;
     uint16_t handle;   /* of the connection, or BLE_NOBODY */
     unsigned filled;   /* buffers in use */
+    bool lost;         /* its place on the line: it looks for a reset */
     uint8_t available; /* commands that the host may send */
     uint8_t answers[256];
     size_t answers_size;
