@@ -61,6 +61,9 @@ void ble_controller_event(ble_controller *controller, uint8_t code, const uint8_
 
 static void keep_answer(ble_controller *controller, uint8_t code, const uint8_t *parameters, size_t size) {
     uint8_t *end = controller->answers + controller->answers_size;
+    if (controller->answers_size + 2 + size > sizeof controller->answers) {
+        return; /* to one reset of many */
+    }
     end[0] = code;
     end[1] = (uint8_t)size;
     memcpy(end + 2, parameters, size);

@@ -12,11 +12,24 @@ void ble_world_init(ble_world *world) {
     attune_ble_init(&world->ble, &hci);
 }
 
+/* Nothing has grown beyond its place. */
+static bool is_sound(const attune_ble *ble) {
+    return ble->inbox.size <= sizeof ble->inbox.parts && ble->incoming.size <= sizeof ble->incoming.packet &&
+           ble->outgoing.size <= sizeof ble->outgoing.packets && ble->outgoing.sent <= ble->outgoing.size &&
+           ble->buffers.used <= ble->buffers.count && ble->writer.size <= sizeof ble->writer.bytes &&
+           ble->writer.body_at + ble->writer.body <= sizeof ble->outgoing.packets &&
+           (ble->link.connected || (!ble->link.listening && ble->buffers.used == 0 && ble->outgoing.size == 0)) &&
+           attune_ble_part(ble) <= ATTUNE_BLE_PART;
+}
+
 void ble_world_run(ble_world *world, uint32_t ms) {
     const uint64_t end = world->now_ms + ms;
     do {
         world->now_ms += BLE_STEP_MS;
         attune_ble_step(&world->ble, &world->wish, world->now_ms);
+        if (!is_sound(&world->ble)) {
+            world->controller.fault = "something has grown beyond its place";
+        }
     } while (world->now_ms < end);
 }
 

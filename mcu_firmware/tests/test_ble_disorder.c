@@ -20,7 +20,8 @@ typedef struct disorder {
     unsigned sent;    /* notified */
     unsigned heard;
     unsigned said_seen;
-    bool asking; /* an answer is awaited */
+    size_t longest; /* part that is notified in this connection */
+    bool asking;    /* an answer is awaited */
 } disorder;
 
 static disorder all;
@@ -77,6 +78,7 @@ static void central_begins(void) {
     all.said_seen = all.world.controller.said_count;
     ble_controller_connect(&all.world.controller, (uint16_t)random_below(&all.random, 0xF00));
     const uint16_t mtu = (uint16_t)(23 + random_below(&all.random, 300));
+    all.longest = mtu < ATTUNE_BLE_MTU ? mtu - 3u : ATTUNE_BLE_PART;
     ble_controller_send(&all.world.controller, 4, (uint8_t[]){0x02, mtu & 0xFFu, (uint8_t)(mtu >> 8)}, 3, 7);
     all.asking = true;
 }
@@ -137,7 +139,7 @@ static void node_does_something(void) {
         }
     }
     if (most > 0 && one_in(2)) {
-        const size_t size = size_of(all.sent, 20);
+        const size_t size = size_of(all.sent, all.longest);
         fill(part, size, all.sent);
         all.sent += attune_ble_send(&all.world.ble, part, size);
     }
@@ -162,8 +164,8 @@ static void hear(void) {
             all.asking = false;
             continue;
         }
-        uint8_t expected[20];
-        const size_t size = size_of(all.heard, sizeof expected);
+        uint8_t expected[ATTUNE_BLE_PART];
+        const size_t size = size_of(all.heard, all.longest);
         fill(expected, size, all.heard++);
         assert_int_equal(packet->size, 3 + size);
         assert_memory_equal(packet->payload + 3, expected, size);

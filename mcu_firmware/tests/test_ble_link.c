@@ -215,6 +215,25 @@ static void short_parts_fill_the_inbox_too(void **state) {
     }
 }
 
+/* Each takes a byte more than it has: 201 + 201 + 88 are all there are, and 89 one too many. */
+static void the_inbox_is_filled_to_its_last_byte(void **state) {
+    (void)state;
+    for (size_t last = 87; last <= 88; last++) {
+        ble_world_init(&world);
+        listen(247);
+        write_part(0, 200, 251);
+        write_part(1, 200, 251);
+        write_part(2, last, 251);
+        ble_world_run(&world, 5 * BLE_STEP_MS);
+        assert_int_equal(world.ble.inbox.size, last == 87 ? ATTUNE_BLE_INBOX : 402);
+        assert_int_equal(world.ble.incoming.held, last == 88);
+        expect_part(0, 200);
+        expect_part(1, 200);
+        expect_part(2, last);
+        assert_null(world.controller.fault);
+    }
+}
+
 static void parts_of_a_central_that_is_gone_are_dropped(void **state) {
     (void)state;
     listen(247);
@@ -534,6 +553,7 @@ int main(void) {
         cmocka_unit_test_setup(takes_parts_in_any_pieces, begin),
         cmocka_unit_test_setup(parts_that_nobody_takes_hold_the_line, begin),
         cmocka_unit_test_setup(short_parts_fill_the_inbox_too, begin),
+        cmocka_unit_test_setup(the_inbox_is_filled_to_its_last_byte, begin),
         cmocka_unit_test_setup(parts_of_a_central_that_is_gone_are_dropped, begin),
         cmocka_unit_test_setup(parts_are_cut_to_the_capacity, begin),
         cmocka_unit_test_setup(senseless_pieces_are_harmless, begin),
