@@ -129,8 +129,8 @@ def test_file_that_is_not_text(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_an_enrolment_stands_alone_or_beside_where_the_daemon_has_moved() -> None:
-    assert from_flags(None, None, ["127.0.0.1:0"], [], "/s").state == Path("/s")
-    moved = from_flags(None, "tls://[2001:db8::1]:7443", ["127.0.0.1:0"], [], "/s")
+    assert from_flags(None, None, ["127.0.0.1:0"], [], state="/s").state == Path("/s")
+    moved = from_flags(None, "tls://[2001:db8::1]:7443", ["127.0.0.1:0"], [], state="/s")
     assert (moved.state, moved.daemon) == (Path("/s"), "tls://[2001:db8::1]:7443")
 
 
