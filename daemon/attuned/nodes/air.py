@@ -43,8 +43,8 @@ def monotonic_ms() -> int:
 
 
 class Air:
-    """`need_of` says how much is wanted of a node of ours, by its id, and `busy` whether it is in the middle of an update;
-    `now_ms` is a clock that never goes back."""
+    """`need_of` says how much is wanted of a node of ours, by its id, and `busy` whether it is in the middle of an
+    update; `now_ms` is a clock that never goes back."""
 
     def __init__(self, trust: Trust, now_ms: Callable[[], int] = monotonic_ms) -> None:
         self.need_of: Callable[[str], Need] = lambda _: Need.AGE

@@ -21,7 +21,7 @@ _GIVEN = "codes have eight groups of four letters and digits, and a ninth of two
 
 @dataclass(frozen=True)
 class Code:
-    """What a code says: whose it is, the secret that commissioning begins with, and the key of what its node advertises."""
+    """What a code says: whose it is, the secret that commissioning begins with, and the key of what is advertised."""
 
     hint: bytes
     psk: bytes = field(repr=False)

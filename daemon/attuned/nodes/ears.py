@@ -1,4 +1,4 @@
-"""What one gateway's radio hears, as far as it is remembered. Times are milliseconds of a clock that never goes back."""
+"""What one gateway's radio hears, as far as it is remembered. Times are of a clock that never goes back."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field

@@ -17,16 +17,16 @@ from typing import Protocol
 from attuned.nodes.advertising import HintBook
 from attuned.nodes.ears import FRESH_MS, Ears, Heard
 
-# Another gateway takes over when it has heard a node so much better for so long: people who walk by change the signal by
-# less, or not for long.
+# Another gateway takes over when it has heard a node so much better for so long: people who walk by change the signal
+# by less, or not for long.
 BETTER_DB = 8
 BETTER_MS = 30_000
 
 # A gateway that has failed so often in a row gives a node up to one that has not.
 FAILURES = 3
 
-# A gateway that is to serve a node and does not, whatever it says of it, gives it up to one that hears it, and is the last
-# choice for a while: longer than a turn among 200 nodes takes.
+# A gateway that is to serve a node and does not, whatever it says of it, gives it up to one that hears it, and is the
+# last choice for a while. A turn among 200 nodes takes less.
 PATIENCE_MS = 15 * 60_000
 DOUBT_MS = 30 * 60_000
 
@@ -66,7 +66,8 @@ class Wish:
 
 @dataclass
 class _Link:
-    """`key` is empty for a link of nobody's node; `ends_ms`: when it is told to end, None once it was or if it is not."""
+    """`key` is empty for a link of nobody's node. `ends_ms`: when such a link is told to end, or one that was told so
+    counts no more; None if neither is to come."""
 
     station: Station
     number: int
@@ -77,7 +78,11 @@ class _Link:
 
 @dataclass
 class _Service:
-    """The one gateway of a node, and the wish that it was told last. `leaving_ms`: since when it was told NONE."""
+    """The one gateway of a node, and the wish that it was told last.
+
+    `good_ms`: when the node was heard through it; `better_ms`: since when another hears it better; `leaving_ms`: since
+    when this one knows NONE; `follower`: who is to have it then.
+    """
 
     station: Station
     hint: bytes
@@ -89,7 +94,7 @@ class _Service:
 
 
 class Radio:
-    """`need_of` says how much is wanted of the node with a key; `busy` whether it is in the middle of something long."""
+    """`need_of` says how much is wanted of the node with a key, `busy` whether it is in the middle of an update."""
 
     def __init__(self, need_of: Callable[[bytes], Need], busy: Callable[[bytes], bool] = lambda _: False) -> None:
         self._need_of = need_of
@@ -250,7 +255,8 @@ class Radio:
                 return
             del self._services[key]
             links = [link for link in links if link.station is not service.station]
-            self._choose(key, service.follower, now_ms)
+            if not links:
+                self._choose(key, service.follower, now_ms)
         elif service is not None:
             self._reconsider(key, service, links, now_ms)
         elif not links:
@@ -302,12 +308,12 @@ class Radio:
             return
         other = self._ears[best].ours[key]
         service.better_ms = self._better_since(service, own if fresh else None, other, now_ms)
-        if now_ms - service.good_ms >= PATIENCE_MS:
+        idle = now_ms - service.good_ms >= PATIENCE_MS
+        failing = own is not None and not linked and own.failures >= FAILURES > other.failures
+        beaten = service.better_ms is not None and now_ms - service.better_ms >= BETTER_MS
+        if idle:
             self._doubts[service.station.name, key] = now_ms + DOUBT_MS
-            self._leave(service, best, now_ms)
-        elif lost or (own is not None and not linked and own.failures >= FAILURES > other.failures):
-            self._leave(service, best, now_ms)
-        elif service.better_ms is not None and now_ms - service.better_ms >= BETTER_MS:
+        if idle or lost or failing or beaten:
             self._leave(service, best, now_ms)
 
     @staticmethod

@@ -8,8 +8,8 @@ class TrustedNode:
     """A node that was commissioned. `room` is empty where the configuration names it; `name` is for people.
 
     `daemon_key` is the public key of ours that it used last; `stands_for` are the nodes whose place it took, newest
-    first, with spaces between; `advertising` is the key of what it advertises, of its code, and empty for a node that was
-    commissioned before that was kept.
+    first, with spaces between; `advertising` is the key of what it advertises, of its code, and empty for a node that
+    was commissioned before that was kept.
     """
 
     node: str
