@@ -114,6 +114,8 @@ class World:
             node = self._node(hint)
             if station.wishes.get(hint) is Need.NONE or station.name not in node.signals:
                 self._unlink(station, number)
+            elif self.now % 5_000 == 0:
+                self.up.append(("signal", station, number, node.signals[station.name]))
         for node in self.nodes:
             if node.connected or station.name not in node.signals:
                 continue
@@ -145,11 +147,13 @@ class World:
     def _hear(self, what: str, station: FakeStation, *said: Any) -> None:
         if what == "sighted":
             self.radio.sighted(station, said[0], said[1], 0, self.now)
+        elif what == "signal":
+            self.radio.signal(station, *said, self.now)
         elif what == "link_up":
             self.linked[station, said[0]] = self.radio.link_up(station, *said, self.now)
         else:
             del self.linked[station, said[0]]
-            self.radio.link_down(station, said[0], self.now)
+            self.radio.link_down(station, *said, self.now)
         self.follow()
 
     def follow(self) -> None:

@@ -56,6 +56,8 @@ def do(world: World, what: str, *how: Any) -> None:
 def test_never_two_gateways_at_once_and_somebody_in_the_end(steps: list[tuple[Any, ...]]) -> None:
     """`World.follow` looks after each event that no second gateway has a wish or a link."""
     world = World()
+    for name in NAMES[:2]:
+        world.attach(name)
     for step in steps:
         do(world, *step)
     for name in list(world.kept):
@@ -164,6 +166,19 @@ def test_the_gateway_that_hears_a_node_best_gets_a_wish_once() -> None:
     assert two.hear(-64, -70, 60) == []
     two.need = Need.URGENT
     assert two.hear(-64, -70, 2) == [("south", Need.URGENT)]
+
+
+def test_a_link_that_gets_worse_ends_before_another_gateway_is_told() -> None:
+    """In a world whose gateways take their time; `World.follow` looks after each event."""
+    world = World()
+    for name in NAMES[:2]:
+        world.attach(name)
+    world.nodes[0].signals = {"north": -60, "south": -62}
+    world.live(5)
+    world.nodes[0].signals = {"north": -85, "south": -62}
+    world.live(60)
+    assert [name for _, _, name in world.moves] == ["north", "south"]
+    assert world.nodes[0].connected == "south"
 
 
 def test_one_that_is_better_by_8_db_for_30_s_takes_over_after_the_link_is_down() -> None:

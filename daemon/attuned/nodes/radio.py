@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
-from attuned.nodes.advertising import HintBook
+from attuned.nodes.advertising import HintBook, is_of
 from attuned.nodes.ears import FRESH_MS, Ears, Heard
 
 # Another gateway takes over when it has heard a node so much better for so long: people who walk by change the signal
@@ -114,7 +114,7 @@ class Radio:
         """These nodes are ours from now on, and no others."""
         if frozenset(keys) == self._keys:
             return
-        turned = self._book.know(keys)
+        turned, added = self._book.know(keys), frozenset(keys) - self._keys
         gone, self._keys = self._keys - frozenset(keys), frozenset(keys)
         for ears in self._ears.values():
             for key in gone & ears.ours.keys():
@@ -124,12 +124,12 @@ class Radio:
         for link in self._links.values():
             if link.key in gone:
                 link.key, link.ends_ms = b"", now_ms + LAST_WORD_MS
-            elif link.hint in turned:
-                link.key, link.ends_ms = turned[link.hint], None
+            elif not link.key and (key := next((key for key in added if is_of(key, link.hint)), b"")):
+                link.key, link.ends_ms = key, None
         self._index = None
         for key in gone & self._services.keys():
             self._lose(key)
-        for key in set(turned.values()):
+        for key in added:
             self._settle(key, now_ms)
 
     def sighted(self, station: Station, hint: bytes, rssi_dbm: int, failures: int, now_ms: int) -> None:
