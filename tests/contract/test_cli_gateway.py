@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import grpc
 import pytest
 from attune_proto.v1 import gateways_pb2
 from cli_run import CommandLine
@@ -73,7 +74,45 @@ class TestList:
             "last_heard": "2026-11-21T14:31:10.000+01:00",
             "revoked": None,
             "invited_until": None,
+            "slots": 8,
+            "slots_used": 2,
         }
+        assert (answer["gateways"][0]["slots"], answer["gateways"][0]["slots_used"]) == (None, None)
+
+
+class TestScan:
+    @pytest.mark.parametrize("width", [80, 40])
+    def test_screen(self, attune: CommandLine, golden: Callable[[str, str], None], width: int) -> None:
+        code, out, err = attune("gateway", "scan", "east", width=width)
+        assert (code, err) == (0, "")
+        assert max(map(len, out.splitlines())) <= width
+        golden(f"scan-{width}.txt", out)
+        assert gateways_pb2.ScanGatewayRequest(name="east") in attune.site.asked
+
+    def test_nothing(self, attune: CommandLine) -> None:
+        attune.site.scan = gateways_pb2.ScanGatewayReply(slots=1)
+        said = "The radio of gateway east hears no node.\n\n0 of 1 connection used.\n"
+        assert attune("gateway", "scan", "east") == (0, said, "")
+
+    def test_json(self, attune: CommandLine) -> None:
+        answer = attune.answer("gateway", "scan", "east")
+        assert (answer["name"], answer["slots"], answer["slots_used"], len(answer["heard"])) == ("east", 8, 2, 4)
+        assert answer["heard"][1] == {
+            "hint": "12345667dc10bc2c",
+            "node": "00a1b2c3d4e51213",
+            "room": "2.13",
+            "signal_dbm": -71,
+            "heard": "2026-11-21T14:32:01.000+01:00",
+            "served_by": "north",
+            "connected": False,
+            "failures": 3,
+        }
+        assert [answer["heard"][3][key] for key in ("node", "room", "served_by")] == [None] * 3
+
+    def test_a_gateway_that_is_away(self, attune: CommandLine) -> None:
+        sentence = "Gateway north is away: it can be scanned while it is connected."
+        attune.site.refuse["ScanGateway"] = (grpc.StatusCode.NOT_FOUND, sentence)
+        assert attune("gateway", "scan", "north") == (1, "", f"attune: {sentence}\n")
 
 
 class TestRevoke:
