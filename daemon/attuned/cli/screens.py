@@ -109,7 +109,7 @@ def _radio(node: admin_pb2.Node, now: int, zone: tzinfo) -> Text:
         return Text("cannot be told from others: `attune node add` with its code lets radios find it", style="dim")
     if not node.on_air_utc_ms:
         return Text("not heard lately")
-    return Text(f"{node.rssi_dbm} dBm, ") + _ago(node.on_air_utc_ms, now, zone)
+    return Text(f"heard at {node.rssi_dbm} dBm, ") + _ago(node.on_air_utc_ms, now, zone)
 
 
 def _trial(node: admin_pb2.Node) -> Text:
