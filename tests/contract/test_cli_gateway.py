@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import grpc
 import pytest
-from attune_proto.v1 import gateways_pb2
+from attune_proto.v1 import gateways_pb2, nodes_pb2
 from cli_run import CommandLine
 
 CODE = "ACQ3-FQYA-AEBA-GBAF-AYDQ-QCIK-BMGA-2DQP-V6"
@@ -121,6 +121,39 @@ class TestRevoke:
         attune.site.told = False
         assert attune("gateway", "revoke", "north")[1] == "Gateway north is revoked.\n"
         assert attune.answer("gateway", "revoke", "north") == {"name": "north", "connected": False}
+
+
+class TestNodesOnTheAir:
+    def test_a_node_that_moves_is_said_to(self, attune: CommandLine) -> None:
+        attune.site.moves_from = "2.13"
+        words = ["node", "add", CODE, "--room", "2.14"]
+        assert attune(*words, width=120)[1] == (
+            "Node 00a1b2c3d4e50213 is commissioned. It stood in 2.13, and stands in 2.14 now.\n"
+        )
+        answer = {"hint": "00a1b2c3", "node": "00a1b2c3d4e50213", "moved_from": "2.13"}
+        assert attune.answer(*words) == answer
+        attune.site.coming = [nodes_pb2.Coming(hint="00a1b2c3", waits=True, what="has not been heard")]
+        assert " Once it has come, it moves from 2.13 to 2.14.\n" in attune(*words, "--no-wait", width=160)[1]
+
+    def test_those_without_a_name_are_counted(self, attune: CommandLine) -> None:
+        attune.site.unknown_heard = 3
+        said = attune("node", "waiting")[1]
+        assert said.endswith("Radios hear 3 more over Bluetooth that cannot be named without a code.\n")
+        attune.site.coming = []
+        said = attune("node", "waiting")[1]
+        assert said == "Radios hear 3 over Bluetooth that cannot be named without a code.\n"
+        assert attune.answer("node", "waiting") == {"nodes": [], "unknown_heard": 3}
+        attune.site.unknown_heard = 0
+        assert attune("node", "waiting")[1].startswith("No node is waited for")
+
+    def test_a_command_that_has_to_wait_for_a_radio(self, attune: CommandLine) -> None:
+        node = "00a1b2c3d4e50213"
+        assert attune("node", "identify", node)[1] == f"Node {node} blinks for 20 s.\n"
+        attune.site.told = False
+        later = "once a gateway's radio has connected to it, if that is within ten minutes."
+        assert later in " ".join(attune("node", "identify", node)[1].split())
+        assert later in " ".join(attune("node", "rekey", node)[1].split())
+        assert attune.answer("node", "identify", node) == {"node": node, "seconds": 20, "told": False}
 
 
 class TestCode:
