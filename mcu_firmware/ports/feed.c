@@ -86,11 +86,13 @@ static bool read_exponent(cursor *c, decimal *d) {
 }
 
 static bool read_word(cursor *c, const char *word) {
-    const size_t size = strlen(word);
-    if ((size_t)(c->end - c->at) < size || memcmp(c->at, word, size) != 0) {
-        return false;
+    const char *at = c->at;
+    for (; *word != '\0'; word++, at++) {
+        if (at == c->end || *at != *word) {
+            return false;
+        }
     }
-    c->at += size;
+    c->at = at;
     return true;
 }
 
