@@ -246,3 +246,22 @@ async def test_links_of_other_transports_stay_as_they_are(world: AirSite, node: 
     await world.site.commissioning.add(node.core.code, "r", "", take_over=False)
     assert wire.frames[1:] == [(1, b"\x05" + bytes.fromhex(A)[:4] + b"\x01")]
     assert wire.wishes == []
+
+
+async def test_a_node_of_another_daemon_is_taken_over_on_a_persons_word(
+    world: AirSite, north: AirGateway, node: AirNode, tmp_path: Path
+) -> None:
+    """It is called with its code as soon as its link is up: by itself it would look for its owner."""
+    world.disconnect(north, await world.add(north, node))
+    async with air_site(tmp_path / "other") as other:
+        south = AirGateway("south")
+        for take_over in (False, True):
+            await other.site.commissioning.add(node.core.code, "s", "", take_over=take_over)
+            other.sighted(south, node)
+            number = other.connect(south, node)
+            await other.settle()
+            assert (A in other.site.trust.nodes) == take_over
+            trouble = [waiting.trouble for waiting in other.site.trust.waiting.values()]
+            assert take_over or "owned by another daemon" in trouble[0]
+            other.disconnect(south, number)
+        assert other.site.trust.nodes[A].advertising == node.key
