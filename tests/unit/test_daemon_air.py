@@ -8,6 +8,7 @@ import pytest_asyncio
 from air_world import AirGateway, AirNode, AirSite, air_site
 from attune_proto.v1 import link_pb2, node_pb2
 from attuned.errors import RequestError
+from attuned.nodes.air import SLOTS_LIMIT
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.ears import FRESH_MS, SAME_HINT_MS
 from attuned.nodes.frames import SEALED
@@ -237,6 +238,23 @@ async def test_hints_and_signals_that_cannot_be_harm_nobody(world: AirSite, nort
     (hearing,) = air.hearings(north)
     assert hearing.heard.rssi_dbm == 20
     assert await world.add(north, node)
+
+
+async def test_a_gateway_has_no_more_links_than_a_radio_can_have(
+    world: AirSite, north: AirGateway, node: AirNode
+) -> None:
+    number = await world.add(north, node)
+    world.disconnect(north, number)
+    for other in range(1000, 1000 + 2 * SLOTS_LIMIT):
+        world.site.hub.link_up(north, other, link_pb2.LinkUp(hint=node.hint, transport="ble"))
+    assert world.site.hub.air.slots_used(north) == SLOTS_LIMIT == len(world.site.hub._links)
+    for other in range(1000, 1000 + 2 * SLOTS_LIMIT):
+        world.site.hub.link_down(north, other)
+    assert world.site.hub.air.slots_used(north) == 0
+    world.connect(north, node)
+    north.frames.clear()
+    await world.settle()
+    assert world.site.hub.online(world.site.hub.conversations[A])
 
 
 async def test_links_of_other_transports_stay_as_they_are(world: AirSite, node: AirNode) -> None:
