@@ -261,15 +261,22 @@ class _Shield:
 
 
 class _Abortable:
-    """Bumble cancels whoever waits for a peer that is gone: here that is an error like others."""
+    """Bumble cancels whoever waits for a peer that is gone: here that is an error like others.
+
+    Nor does a cancellation of ours get lost, as it may in wait_for of Python 3.11, if an answer comes with it.
+    """
 
     async def __aenter__(self) -> None:
         return None
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling():
-            raise ConnectionAbortedError("the connection ended") from error
+        ours = task is not None and task.cancelling() > 0
+        if isinstance(error, asyncio.CancelledError):
+            if not ours:
+                raise ConnectionAbortedError("the connection ended") from error
+        elif ours:
+            raise asyncio.CancelledError
 
 
 def _configuration() -> DeviceConfiguration:
