@@ -267,16 +267,20 @@ class _Abortable:
     """
 
     async def __aenter__(self) -> None:
-        return None
+        self._before = _cancellations()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        task = asyncio.current_task()
-        ours = task is not None and task.cancelling() > 0
+        ours = _cancellations() > self._before
         if isinstance(error, asyncio.CancelledError):
             if not ours:
                 raise ConnectionAbortedError("the connection ended") from error
         elif ours:
             raise asyncio.CancelledError
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _configuration() -> DeviceConfiguration:
