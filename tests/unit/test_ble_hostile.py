@@ -118,7 +118,8 @@ async def test_one_that_leaves_at_any_step_of_the_setup(world: Site, step: int) 
     async with gateway(world) as north:
         rogue = peripheral(world)
         asked = 0
-        answer = rogue.device.gatt_server.on_gatt_pdu
+        server: Any = rogue.device.gatt_server
+        answer = server.on_gatt_pdu
 
         def on_pdu(bearer: Any, pdu: att.ATT_PDU) -> None:
             nonlocal asked
@@ -128,7 +129,7 @@ async def test_one_that_leaves_at_any_step_of_the_setup(world: Site, step: int) 
                 return
             answer(bearer, pdu)
 
-        rogue.device.gatt_server.on_gatt_pdu = on_pdu  # type: ignore[method-assign]
+        server.on_gatt_pdu = on_pdu
         await begin(world, north, rogue)
         await until(lambda: HINT in north.daemon.sightings and north.daemon.sightings[HINT].failures >= 1, "word of it")
         await goes_on(world, north)
@@ -140,6 +141,7 @@ async def test_answers_that_no_client_expects(world: Site, caplog: pytest.LogCap
     draw = random.Random(2)
     async with gateway(world) as north:
         rogue = peripheral(world)
+        server: Any = rogue.device.gatt_server
 
         def on_pdu(bearer: Any, pdu: att.ATT_PDU) -> None:
             for _ in range(5):
@@ -147,7 +149,7 @@ async def test_answers_that_no_client_expects(world: Site, caplog: pytest.LogCap
             bearer.send_l2cap_pdu(draw.randrange(0x100), draw.randbytes(20))
             bearer.send_l2cap_pdu(att.ATT_CID, bytes([pdu.op_code + 1]) + draw.randbytes(draw.randrange(30)))
 
-        rogue.device.gatt_server.on_gatt_pdu = on_pdu  # type: ignore[method-assign]
+        server.on_gatt_pdu = on_pdu
         await begin(world, north, rogue)
         await until(lambda: rogue.connections >= 3, "some tries", 60)
         await goes_on(world, north)
@@ -181,7 +183,8 @@ async def test_a_flood_of_good_frames_while_the_daemon_takes_none_ends_the_conne
 async def test_absurd_mtus_are_bent_to_what_may_be(world: Site, mtu: int) -> None:
     async with gateway(world) as north:
         rogue = peripheral(world)
-        answer = rogue.device.gatt_server.on_gatt_pdu
+        server: Any = rogue.device.gatt_server
+        answer = server.on_gatt_pdu
 
         def on_pdu(bearer: Any, pdu: att.ATT_PDU) -> None:
             if pdu.op_code == att.Opcode.ATT_EXCHANGE_MTU_REQUEST:
@@ -189,7 +192,7 @@ async def test_absurd_mtus_are_bent_to_what_may_be(world: Site, mtu: int) -> Non
             else:
                 answer(bearer, pdu)
 
-        rogue.device.gatt_server.on_gatt_pdu = on_pdu  # type: ignore[method-assign]
+        server.on_gatt_pdu = on_pdu
         await begin(world, north, rogue)
         await until(lambda: any(link.hint == HINT for link in north.daemon.was_up), "the link")
         (link, *_) = (link for link in north.daemon.was_up if link.hint == HINT)
