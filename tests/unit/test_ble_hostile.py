@@ -23,6 +23,13 @@ from bumble.hci import Address
 HINT = b"hostile!"
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The radio tells at once what it would else tell within a second."""
+    monkeypatch.setattr("attune_gateway.ble.radio._TURN_S", 0.05)
+    monkeypatch.setattr("attune_gateway.ble.nearby._TELL_SOONEST_S", 0.05)
+
+
 @pytest.fixture
 async def world() -> AsyncIterator[Site]:
     async with site() as made:

@@ -14,6 +14,13 @@ from ble_world import gateway, site
 from bumble import hci
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The radio tells at once what it would else tell within a second."""
+    monkeypatch.setattr("attune_gateway.ble.radio._TURN_S", 0.05)
+    monkeypatch.setattr("attune_gateway.ble.nearby._TELL_SOONEST_S", 0.05)
+
+
 async def test_reports_go_over_the_air_and_acknowledgements_come_back() -> None:
     async with site() as world:
         node = await world.add()
