@@ -80,7 +80,7 @@ def report() -> ModuleType:
 def test_each_module_gets_what_it_takes(report: ModuleType) -> None:
     usage = report.measure(MAP)
     flash = {"port": 0x18, "filter": 0x20, "libc": 4, "padding": 2, "nanopb": 0x0A, "monocypher": 0x10}
-    # The port: 0x10 kept + 8 data + 0x60 of the loop, of which 0x30 are said to be another's; all of the board's 0x20 are.
+    # The port: 0x10 kept + 8 data + 0x60 of the loop, of which 0x30 are said to be another's. All of the board's are.
     ram = {"port": 0x48, "window": 0x30, "node": 0x20, "stack": 0x100}
     assert {name: size for name, size in usage.flash.items() if size} == flash
     assert {name: size for name, size in usage.ram.items() if size} == ram
@@ -99,7 +99,9 @@ def test_the_table_ends_with_total_and_budget(
     assert lines[-2:] == [["total", "88", "408"], ["budget", "256", "1024"]]
 
 
-def test_the_images_without_bluetooth_and_with_the_default_alone_get_a_line(report: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_image_without_bluetooth_and_the_default_alone_get_a_line(
+    report: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "image.map").write_text(MAP)
     assert report.main([str(tmp_path / "image.map")] * 3) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == [
