@@ -61,7 +61,7 @@ def run(command: Sequence[str | Path], **more: object) -> subprocess.CompletedPr
 
 
 def pytest(tests: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "--tb=no", *tests]
     return run(command, env={**os.environ, **environment})
 
 
