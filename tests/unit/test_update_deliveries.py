@@ -247,6 +247,24 @@ async def test_over_a_link_that_loses_and_through_restarts(seed: int, made: obje
     check_numbers(daemon)
 
 
+@pytest.mark.parametrize("made", [HEAD, LARGE], ids=["head", "model"])
+async def test_a_node_whose_power_fails_between_number_and_trial_gets_another(made: object) -> None:
+    daemon = await ready(made)  # type: ignore[arg-type]
+    daemon.node.cuts = 1
+    await committed(daemon, made.id)  # type: ignore[attr-defined]
+    stages = ["waiting", "sending", "waiting", "sending", "trial", "committing", "committed"]
+    assert [each.stage.value for each in daemon.heard] == stages
+    assert daemon.node.highest == 2
+
+
+async def test_twice_is_a_failure() -> None:
+    daemon = await ready(HEAD)
+    daemon.node.cuts = 2
+    await daemon.deliveries.want(NODE, HEAD.id)
+    await daemon.settle()
+    assert (daemon.stage, daemon.node.highest) == (Stage.FAILED, 2)
+
+
 async def test_a_store_from_a_backup_goes_on_above_what_it_hears() -> None:
     daemon = await ready(HEAD)
     for target in (HEAD.id, "factory", HEAD.id):
