@@ -11,6 +11,9 @@ from firmware_build import firmware
 
 from bench.cost import BUDGETS, DEFAULT, Measured, Row, measure, rows
 
+# One worker makes what they share.
+pytestmark = pytest.mark.xdist_group("cost")
+
 WINDOWS = 300
 FEATURES = 24
 
