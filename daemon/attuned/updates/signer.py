@@ -199,7 +199,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 def _trouble(asked: argparse.Namespace, error: OSError) -> str:
     what, place = ("socket", asked.socket.parent) if asked.command == "serve" else ("signing key", asked.folder)
-    return f"The {what} cannot be made in {place} ({error.strerror}): this user has to be able to write there."
+    return f"The {what} cannot be made in {place} ({error.strerror or error}): this user has to be able to write there."
 
 
 def main(words: Sequence[str] | None = None) -> int:
