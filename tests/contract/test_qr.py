@@ -120,7 +120,7 @@ def test_a_scanner_reads_what_was_drawn(seed: int) -> None:
 
 def test_without_colours_there_is_one_for_light_screens_and_one_for_dark_screens() -> None:
     text = some_text(1)
-    lines = printed(text, drawn_plainly)
+    lines = printed(text, lambda letters: drawn_plainly(letters, 80))
     side = SIDE + 2 * QUIET_ZONE
     assert {len(line) for line in lines} == {2 * side + 2}
     other = {" ": "█", "█": " ", "▀": "▄", "▄": "▀"}

@@ -104,7 +104,7 @@ def show_code(code: _Code, *, as_json: Json = False) -> None:
 
     screen = output.console()
     if screen.no_color or screen.color_system is None:
-        output.show(drawn_plainly(letters))
+        output.show(drawn_plainly(letters, screen.width))
         output.show(WHICH)
     else:
         output.show(drawn(letters))

@@ -14,7 +14,7 @@ _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (Tru
 # Between two codes: without it the ground of the one would be the quiet zone of the other.
 _GAP = "  "
 
-WHICH = "Twice the same: scan the left one where the screen is light, the right one where it is dark."
+WHICH = "Twice the same: scan the first one where the screen is light, the second one where it is dark."
 
 
 def drawn(text: str) -> Text:
@@ -22,10 +22,13 @@ def drawn(text: str) -> Text:
     return Text("\n").join(Text(line, style="black on bright_white") for line in _lines(_modules(text)))
 
 
-def drawn_plainly(text: str) -> Text:
-    """Without colours, for dark letters on a light ground and for light ones on a dark ground, beside each other."""
+def drawn_plainly(text: str, width: int) -> Text:
+    """Without colours, for dark letters on a light ground and for light ones on a dark ground, beside each other where
+    so many columns are wide enough."""
     dark = _modules(text)
     light = [[not module for module in row] for row in dark]
+    if width < 2 * len(dark[0]) + len(_GAP):
+        return Text("\n".join([*_lines(dark), "", *_lines(light)]))
     return Text("\n".join(_GAP.join(pair) for pair in zip(_lines(dark), _lines(light), strict=True)))
 
 
