@@ -11,9 +11,6 @@ from firmware_build import firmware
 
 from bench.cost import BUDGETS, DEFAULT, Measured, Row, measure, rows
 
-# One worker makes what they share.
-pytestmark = pytest.mark.xdist_group("cost")
-
 WINDOWS = 300
 FEATURES = 24
 

@@ -23,7 +23,7 @@ from hostile_releases import Releases, release_for
 from installation import START_UTC_MS, Installation, wait_until
 from made_releases import store_releases
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostile links")]
+pytestmark = pytest.mark.slow
 
 SCHEDULES, BATCH = 200, 50
 MINUTE = 60_000

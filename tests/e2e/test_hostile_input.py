@@ -17,7 +17,7 @@ from installation import GATEWAY, Installation, installed, program, wait_until
 from node_side import NodeSide
 
 # Half a minute together: each case waits for what a whole installation makes of it.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostile input")]
+pytestmark = pytest.mark.slow
 
 GOOD = "00000001aaaaaaaa"
 IMPOSTORS = [f"{i:08x}bbbbbbbb" for i in range(2, 60)]

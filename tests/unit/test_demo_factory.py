@@ -12,9 +12,6 @@ from attuned.demo.building import Building
 from attuned.demo.factory import OUTPUT, Moments, Plan, features, gather, main, render
 from attuned.demo.faults import NO_FAULTS
 
-# One worker makes what they share.
-pytestmark = pytest.mark.xdist_group("factory")
-
 SMALL = Plan(seed=1, start_utc_ms=1_710_198_000_000, days=1, rooms=8, nodes=12)  # Tuesday, 12 March 2024, 00:00
 REPOSITORY = Path(__file__).parents[2]
 ROW = re.compile(r"\{ATTUNE_(\w+), ATTUNE_(\w+), \{(\S+)f, (\S+)f\}, \{(\S+)f, (\S+)f\}\},")

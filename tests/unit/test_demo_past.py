@@ -18,9 +18,6 @@ from attuned.nodes.facts import NodeFacts
 from attuned.store.site import SiteStore
 from attuned.store.windows import WindowStore
 
-# One worker makes what they share.
-pytestmark = pytest.mark.xdist_group("past")
-
 MINUTE = 60_000
 DAYS = 3
 END = FRIDAY_UTC_MS + DAYS * DAY_MS + HOUR_MS // 2

@@ -24,9 +24,6 @@ from daemon_world import errands, window
 from forget_world import AUTHOR, MARK, NOW, A, B, bytes_of, filled, forget, history, lived, running
 from release_world import DAY_MS, START, Days
 
-# One worker makes what they share.
-pytestmark = pytest.mark.xdist_group("forgetting")
-
 DAYS = Days(6, every=12)
 FEW = Days(2, every=60)
 HOUR = 3_600_000

@@ -20,9 +20,6 @@ from daemon_world import window
 from forget_world import NOW, A, Ticking, answer, forget, greeted, lived, running
 from release_world import DAY_MS, START, Days
 
-# One worker makes what they share.
-pytestmark = pytest.mark.xdist_group("proof")
-
 HOUR = 3_600_000
 
 
