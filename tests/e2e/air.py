@@ -108,6 +108,11 @@ class AirController(Controller):
             status=hci.HCI_ErrorCode.SUCCESS, connection_handle=command.connection_handle
         )
 
+    def on_hci_read_rssi_command(self, command: hci.HCI_Read_RSSI_Command) -> hci.HCI_Read_RSSI_ReturnParameters:
+        known = self.find_le_connection_by_handle(command.handle) is not None
+        status = hci.HCI_ErrorCode.SUCCESS if known else hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR
+        return hci.HCI_Read_RSSI_ReturnParameters(status=status, handle=command.handle, rssi=-50)
+
     def on_hci_le_connection_update_command(self, command: hci.HCI_LE_Connection_Update_Command) -> None:
         self.parameters.append(command)
         self._send_hci_command_status(hci.HCI_COMMAND_STATUS_PENDING, command.op_code)
