@@ -141,7 +141,7 @@ async def place(folder: Path, kinds: tuple[str, ...]) -> AsyncIterator[Place]:
         for node in made.nodes:
             node.stop()
         made.port.unplug()
-        await server.stop(None)
+        await server.stop(0.5)
         await site.close()
 
 
