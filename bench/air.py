@@ -4,10 +4,10 @@ Nodes of the core, the gateway's radio and the daemon run in this process, over 
 L2CAP is counted there, and those of the link layer that carry it. A wait is one side having to hear the other before it
 can go on; two are a round trip. A step's waits are those of its packets.
 
-The virtual link has no connection intervals. The seconds of the second table are those of the same packets, in the same
-order, under the model of bench/over_air/events.py. `limit` is the least that the interval allows: one for each wait that
-no order of these messages does without. `node` is what its processor adds at 64 MHz and one instruction a cycle, counted
-under QEMU (mcu_firmware/tests/cost); the rest of the node, and gateway and daemon, take no time there.
+The virtual link has no connection intervals. The seconds of the second table are those of the same packets, in the
+same order, under the model of bench/over_air/events.py. `limit` is the least that the interval allows: one for each
+wait that no order of these messages does without. `with the node` adds what its processor takes at 64 MHz and one
+instruction a cycle, counted under QEMU (mcu_firmware/tests/cost); all else in node, gateway and daemon takes no time.
 
 Updates are those of a node with 24 features: each kind, and the largest envelope that a node collects, which says
 nothing and is refused.
@@ -93,7 +93,10 @@ def durations(what: str, said: Sequence[Packet], figures: dict[str, int]) -> Ite
 def thinking_s(what: str, said: Sequence[Packet], figures: dict[str, int]) -> dict[int, float]:
     """What the node computes before a packet. Of a handshake it is three of five products of X25519 before its first
     message, and the others after the answer."""
-    first = {step: next((n for n, p in enumerate(said) if p.up and p.step == step), -1) for step in {p.step for p in said}}
+    first: dict[str, int] = {}
+    for number, packet in enumerate(said):
+        if packet.up:
+            first.setdefault(packet.step, number)
     handshake_s = figures["handshake"] / HERTZ
     kind = what.partition(",")[0]
     judged_s = sum(figures.get(f"{kind} {work}", figures[f"model {work}"]) for work in ("verify", "apply")) / HERTZ
@@ -114,7 +117,7 @@ async def connected() -> AsyncIterator[tuple[Place, bytes, Listener]]:
             ident = node_id()
             node = made.make(ident)
             await made.commission(node)
-            made.measure(node, 1)
+            made.let_pass(1)
             await node.start()
             async with gateway(made, Path(folder)):
                 await until(lambda: not node.node.facts.waiting, "the acknowledgement of a report")

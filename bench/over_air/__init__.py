@@ -1,4 +1,4 @@
-"""A site on the air in one process: nodes of the core, the gateway's radio and the daemon, and what goes between them."""
+"""A site on the air in one process: nodes of the core, the gateway's radio, the daemon, and what goes between them."""
 
 import sys
 from pathlib import Path

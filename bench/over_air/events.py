@@ -7,6 +7,7 @@ next event at the earliest; whatever a side had been sent before it said somethi
 of n the node listens to each (n+1)th event, and to those for which it has something.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,13 +44,17 @@ class _Way:
     """What one side has still to send."""
 
     up: bool
-    waiting: list[tuple[int, int]]  # number of the packet, bytes of a piece of it
+    waiting: deque[tuple[int, int]]  # number of the packet, bytes of a piece of it
+
+    @classmethod
+    def of(cls, packets: Sequence[Packet], *, up: bool) -> "_Way":
+        return cls(up, deque((n, size) for n, p in enumerate(packets) if p.up == up for size in pieces(p.size)))
 
 
 def replay(packets: Sequence[Packet], interval: Interval, thinking_s: Mapping[int, float]) -> float:
     """Seconds from the first event to the end of the last packet. thinking_s: by the number of a packet, how long the
     node computes before it can send it."""
-    ways = [_Way(up, [(n, s) for n, p in enumerate(packets) if p.up == up for s in pieces(p.size)]) for up in (False, True)]
+    ways = [_Way.of(packets, up=up) for up in (False, True)]
     came_s: dict[int, float] = {}
     event = 0
     while any(way.waiting for way in ways):
@@ -82,9 +87,9 @@ def _exchange(ways: list[_Way], ready: list[int], came_s: dict[int, float], now_
         for side, way in enumerate(ways):
             now_s += air_s(sizes[side])
             if ready[side]:
-                number, _ = way.waiting.pop(0)
+                number, _ = way.waiting.popleft()
                 ready[side] -= 1
-                if number not in [n for n, _ in way.waiting[:1]]:
+                if not way.waiting or way.waiting[0][0] != number:
                     came_s[number] = now_s
             now_s += _IFS_S
 

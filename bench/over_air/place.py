@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import itertools
-import time
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,18 +28,24 @@ from attuned.site import Site
 
 from bench.over_air.recorder import Recorder
 
-ROOM = "room"
+__all__ = ["ADVERTISING_MS", "AirNode", "Place", "gateway", "node_id", "place", "until"]
+
 WINDOW_S = 60
+
+# As nodes do (mcu_firmware/ble/advertise.c).
+ADVERTISING_MS = 211.25
+
 _BEGAN_UTC_MS = 1_790_000_000_000
 
 
 class Clock:
-    """Of nodes and daemon: goes as the machine's does, and skips where it is told to."""
+    """Of nodes and daemon: goes as the event loop's does, and skips where it is told to."""
 
     rate = 1.0
 
     def __init__(self) -> None:
-        self._began_s = time.monotonic() - 1
+        self._time_s = asyncio.get_running_loop().time
+        self._began_s = self._time_s() - 1
         self._skipped_ms = 0
 
     def skip(self, ms: int) -> None:
@@ -48,7 +53,7 @@ class Clock:
 
     def tick_ms(self) -> int:
         """Since the nodes' start."""
-        return self._skipped_ms + int(1000 * (time.monotonic() - self._began_s))
+        return self._skipped_ms + int(1000 * (self._time_s() - self._began_s))
 
     def utc_ms(self) -> int:
         return _BEGAN_UTC_MS + self.tick_ms()
@@ -78,18 +83,17 @@ class Place:
     port: AirPort
     kinds: tuple[str, ...]
     nodes: list[AirNode] = field(default_factory=list)
-    radio: Radio | None = None
 
     def make(self, node_id: bytes) -> AirNode:
         """A node that is not on the air so far."""
         inside = Node(node_id, 1, self.kinds, WINDOW_S, keeper=Keeper(node_id * 4))
-        node = AirNode(self.ether, inside, self.clock.tick_ms)
+        node = AirNode(self.ether, inside, self.clock.tick_ms, interval_ms=ADVERTISING_MS)
         self.nodes.append(node)
         return node
 
-    async def commission(self, node: AirNode) -> None:
+    async def commission(self, node: AirNode, room: int = 0) -> None:
         """Over a wire, up to the time."""
-        await self.site.commissioning.add(node.node.code, ROOM, "", take_over=False)
+        await self.site.commissioning.add(node.node.code, f"room-{room}", "", take_over=False)
         wire, hub = Wire(node), self.site.hub
         node.node.poll(self.clock.tick_ms())
         hub.link_up(wire, 1)
@@ -105,21 +109,27 @@ class Place:
         node.node.link(False)
         hub.link_down(wire, 1)
 
-    def measure(self, node: AirNode, windows: int) -> None:
-        """So many windows pass for the node, each with readings of all sensors."""
+    def let_pass(self, windows: int) -> None:
+        """So many windows pass for the nodes, each with readings of all sensors."""
         for _ in range(windows):
-            for sensor in range(len(self.kinds)):
-                node.node.sample(sensor, self.clock.tick_ms() + sensor, 20.0 + sensor)
+            for node in self.nodes:
+                for sensor in range(len(self.kinds)):
+                    node.node.sample(sensor, self.clock.tick_ms(), 20.0 + sensor)
             self.clock.skip(WINDOW_S * 1000)
-            node.node.poll(self.clock.tick_ms())
+            for node in self.nodes:
+                node.node.poll(self.clock.tick_ms())
 
 
 @contextlib.asynccontextmanager
-async def place(folder: Path, kinds: tuple[str, ...]) -> AsyncIterator[Place]:
+async def place(
+    folder: Path, kinds: tuple[str, ...], rooms: int = 1, ether: Recorder | None = None
+) -> AsyncIterator[Place]:
     """A site with its service for gateways on a socket in the folder, and an ether with a port for radios."""
-    clock, ether = Clock(), Recorder()
-    tables = {"site": {"name": "bench"}, "store": {"path": folder}, "rooms": [{"id": ROOM, "nodes": []}]}
-    site = Site(Settings.model_validate(tables), clock, None)
+    clock, ether = Clock(), ether or Recorder()
+    named = [{"id": f"room-{number}", "nodes": []} for number in range(rooms)]
+    site = Site(
+        Settings.model_validate({"site": {"name": "bench"}, "store": {"path": folder}, "rooms": named}), clock, None
+    )
     await site.open()
     made = Place(site, clock, ether, AirPort(ether), kinds)
     await made.port.open()
@@ -148,11 +158,12 @@ async def place(folder: Path, kinds: tuple[str, ...]) -> AsyncIterator[Place]:
 @contextlib.asynccontextmanager
 async def gateway(of: Place, folder: Path, connections: int = 8) -> AsyncIterator[None]:
     """A gateway with a radio at the place, attached to the daemon as any other is."""
-    links = Links(600, time.monotonic)
-    of.radio = Radio(links, BleSettings(radio=of.port.name, connections=connections), Backoff(0.05, 0.2))
+    clock = asyncio.get_running_loop().time
+    links = Links(600, clock)
+    radio = Radio(links, BleSettings(radio=of.port.name, connections=connections), Backoff(0.05, 0.2), clock=clock)
     hello = GatewayHello(name="north", version="bench", slots=connections)
     uplink = Uplink(links, LocalWay(_target(folder)), hello, Backoff(0.05, 0.2))
-    async with running(uplink.run(), links.watch(), of.radio.run()):
+    async with running(uplink.run(), links.watch(), radio.run()):
         yield
 
 

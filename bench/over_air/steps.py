@@ -63,7 +63,7 @@ class Listener:
         trust.open, trust.seal = opened, sealed  # type: ignore[method-assign]
 
     def _note(self, frame: bytes, message: node_pb2.NodeMessage | node_pb2.DaemonMessage) -> None:
-        body = message.WhichOneof("body") or "nothing"
+        body: str = message.WhichOneof("body") or "nothing"
         if body == "update_chunk" and not message.update_chunk.data:  # type: ignore[union-attr]
             body = "update_question"
         self._bodies[frame[_SEALED_AT:]] = body.replace("_", " ")
