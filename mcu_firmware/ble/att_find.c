@@ -1,5 +1,5 @@
-/* Requests that look for attributes in a range of handles (volume 3, part F, 3.4.3, 3.4.4.1 and 3.4.4.9): each answers with a list whose entries are of
- * one size. */
+/* Requests that look for attributes in a range of handles (volume 3, part F, 3.4.3, 3.4.4.1 and 3.4.4.9): each answers with a list whose entries
+ * are of one size. */
 #include "ble/att.h"
 
 #include <string.h>

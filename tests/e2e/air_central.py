@@ -96,7 +96,7 @@ class AirLine:
         self.mtu = await peer.request_mtu(mtu)
         await peer.discover_services([SERVICE])
         await peer.discover_characteristics()
-        self._inbox, outbox = (peer.get_characteristics_by_uuid(uuid)[0] for uuid in (INBOX, OUTBOX))
+        self.inbox, outbox = (peer.get_characteristics_by_uuid(uuid)[0] for uuid in (INBOX, OUTBOX))
         await self._subscribe(outbox)
 
     async def _subscribe(self, outbox: CharacteristicProxy[bytes]) -> None:
@@ -119,7 +119,7 @@ class AirLine:
             for part in cutter.cut(frame[:1] + bytes(HINT_SIZE) + frame[5:]) if frame else ():
                 self.before_part(self.parts_sent)
                 self.parts_sent += 1
-                await self._inbox.write_value(part, with_response=False)
+                await self.inbox.write_value(part, with_response=False)
                 await self.connection.drain()
 
     def close(self) -> None:

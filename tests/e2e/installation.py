@@ -57,8 +57,9 @@ class Installation:
     """`rooms` gives the nodes of each room; `daemon` is the command in the place of `attuned`.
 
     The store is a folder of its own, so that it may lie on another disk. `tls_port`, if any, is where gateways of other
-    machines attach; they enroll on the one above. With `updates` a signing process comes as well, and with `witnessed`
-    somebody notes what it signs. `by_itself`: it retrains rooms and sends releases out without being asked.
+    machines attach; they enroll on the one above. `radio` is the gateway's `--ble`. With `updates` a signing process
+    comes as well, and with `witnessed` somebody notes what it signs. `by_itself`: it retrains rooms and sends releases
+    out without being asked.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class Installation:
     step_s: int = 60
     daemon: Sequence[str] = ()
     serial: Sequence[str] = ()
+    radio: str = ""
     quiet: Sequence[str] = ()
     updates: bool = False
     witnessed: bool = False
@@ -244,7 +246,8 @@ class Installation:
         serial = [word for device in self.serial for word in ("--serial", device)]
         listen = ["--listen", f"127.0.0.1:{self.node_port}"]
         daemon = ["--daemon", f"unix:{self.gateway_socket}"]
-        return [program("attune-gateway"), "--name", GATEWAY, *daemon, *listen, *serial]
+        radio = ["--ble", self.radio] if self.radio else []
+        return [program("attune-gateway"), "--name", GATEWAY, *daemon, *listen, *serial, *radio]
 
     def _configuration(self) -> str:
         tls = f', "tls://127.0.0.1:{self.tls_port}"' if self.tls_port else ""

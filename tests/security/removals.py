@@ -326,8 +326,8 @@ GATEWAYS = [
     Removal(
         "a gateway has the name of its certificate, whatever it says",
         "daemon/attuned/nodes/link_service.py",
-        "AttachedGateway(said.name if said else hello.name,",
-        "AttachedGateway(hello.name,",
+        "        name = said.name if said else hello.name\n",
+        "        name = hello.name\n",
         "tests/unit/test_gateway_tls.py::test_the_name_is_the_certificates",
     ),
     Removal(
@@ -443,7 +443,7 @@ RUNNING_UPDATES = [
         "daemon/attuned/updates/deliveries.py",
         "            await self._store(step.course)\n",
         "            self._keep(step.course)\n",
-        "tests/unit/test_update_deliveries.py::test_the_daemon_may_end_at_any_moment",
+        "tests/unit/test_update_survival.py::test_the_daemon_may_end_at_any_moment",
     ),
     Removal(
         "nobody else on the machine reads the store",
