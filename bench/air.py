@@ -99,13 +99,9 @@ def thinking_s(what: str, said: Sequence[Packet], figures: dict[str, int]) -> di
             first.setdefault(packet.step, number)
     handshake_s = figures["handshake"] / HERTZ
     kind = what.partition(",")[0]
-    judged_s = sum(figures.get(f"{kind} {work}", figures[f"model {work}"]) for work in ("verify", "apply")) / HERTZ
-    found = {
-        first.get(HANDSHAKE, -1): 3 / 5 * handshake_s,
-        first.get("hello", -1): 2 / 5 * handshake_s,
-        first.get("update verdict", -1): judged_s,
-    }
-    return {number: seconds for number, seconds in found.items() if number >= 0}
+    judged = sum(figures.get(f"{kind} {work}", figures.get(f"model {work}", 0)) for work in ("verify", "apply"))
+    found = {HANDSHAKE: 3 / 5 * handshake_s, "hello": 2 / 5 * handshake_s, "update verdict": judged / HERTZ}
+    return {first[step]: seconds for step, seconds in found.items() if step in first}
 
 
 @asynccontextmanager

@@ -7,8 +7,9 @@ their wait is from then to the blinking.
 Nodes of the core, the gateway's radio with its schedule and the daemon run in this process, over Bumble's virtual link.
 Its clock stands still while it computes (bench/over_air/idle_time.py). What the virtual link makes faster: packets take
 no time on the air, 8 connections do not share the radio, and no advertisement is missed; what it makes slower: nodes
-are looked after 20 times a second. `on the air` puts in the place of what an exchange took here what it takes under
-the model of bench/over_air/events.py at 15 ms, with the node's processor; other waits are as they were.
+are looked after 20 times a second. `on the air` puts in the place of what an exchange took here what that of a report
+takes under the model of bench/over_air/events.py at 15 ms, with the node's processor; other waits are as they were. It
+is the least of what the slots give and what connecting one after the other does, at half an advertising interval each.
 """
 
 import asyncio
@@ -21,11 +22,13 @@ from statistics import mean, median
 from rich.console import Console
 from rich.table import Table
 
-from bench.air import IMAGES, KINDS, ROOT, durations, first_report
+from bench.air import IMAGES, INTERVALS, KINDS, ROOT, first_report, thinking_s
 from bench.cost import count
 from bench.output import results
 from bench.over_air import idle_time
-from bench.over_air.place import AirNode, Place, gateway, node_id, place
+from bench.over_air.events import replay
+from bench.over_air.place import ADVERTISING_MS, AirNode, Place, gateway, node_id, place
+from bench.over_air.steps import CONNECT, REQUESTS
 from bench.over_air.thinned import Thinned
 
 NODES, SLOTS, WINDOWS, ROOMS = 200, 8, 3, 50
@@ -90,6 +93,8 @@ async def crowd(of: Place) -> list[Life]:
     assert all(node.node.facts.waiting >= WINDOWS for node in of.nodes)
     for node in of.nodes:
         await node.start()
+        # Not in step: each at its own moment of the interval.
+        await asyncio.sleep(ADVERTISING_MS / 1000 / NODES)
     return lives
 
 
@@ -115,14 +120,32 @@ async def serve(urgent: int) -> tuple[list[Life], list[Life]]:
     return lives, chosen
 
 
-def row(run: str, lives: list[Life], chosen: list[Life], model_s: float) -> Row:
-    """What a run says. model_s: an exchange under the model of the air."""
+@dataclass(frozen=True)
+class Model:
+    """Seconds under the model of the air: from the connection to an acknowledgement, and until a node is connected."""
+
+    exchange_s: float
+    attempt_s: float
+
+
+def modelled() -> Model:
+    """By the packets of one node."""
+    figures = count(IMAGES / "attune-cost-session.elf").figures
+    said = [packet for packet in asyncio.run(first_report()) if packet.step != CONNECT]
+    setup = [packet for packet in said if packet.step in REQUESTS]
+    fast = INTERVALS[0]
+    exchange_s = replay(said, fast, thinking_s("", said, figures))
+    return Model(exchange_s, ADVERTISING_MS / 2000 + replay(setup, fast, {}))
+
+
+def row(run: str, lives: list[Life], chosen: list[Life], model: Model) -> Row:
+    """What a run says."""
     served = sorted(life.served_s for life in lives if life.served_s is not None)
     most = served[: 9 * NODES // 10]
     stays = [stay for life in lives for stay in life.stays if len(stay) == 2]
     exchange_s = median(life.exchange_s for life in lives if life.served_s is not None)
     slot_s = mean(end - begin for begin, end in stays)
-    on_air_s = slot_s - exchange_s + model_s
+    on_air_s = max((slot_s - exchange_s + model.exchange_s) / SLOTS, model.attempt_s)
     waits = [(life.blinked_s or LONGEST_S) - URGENT_AFTER_S for life in chosen]
     return Row(
         run,
@@ -133,7 +156,7 @@ def row(run: str, lives: list[Life], chosen: list[Life], model_s: float) -> Row:
         sum(len(life.stays) for life in lives),
         exchange_s,
         slot_s,
-        60 * SLOTS / on_air_s,
+        60 / on_air_s,
     )
 
 
@@ -153,11 +176,10 @@ def show(rows: list[Row]) -> None:
 def main() -> int:
     """Prints the table and writes it to `results/air_crowd.csv`."""
     subprocess.run(["make", "--silent", "firmware"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    figures = count(IMAGES / "attune-cost-session.elf").figures | count(IMAGES / "attune-cost-update.elf").figures
-    fast = next(iter(durations("first report", asyncio.run(first_report()), figures)))
+    model = modelled()
     rows = []
     for run, urgent in (("all alike", 0), (f"{URGENT} urgent", URGENT)):
-        rows.append(row(run, *idle_time.run(serve(urgent)), fast.with_node))
+        rows.append(row(run, *idle_time.run(serve(urgent)), model))
     show(rows)
     results.write("air_crowd", map(asdict, rows), results.surroundings("bumble"))
     return 0

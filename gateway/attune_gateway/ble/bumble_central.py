@@ -175,7 +175,7 @@ class _HciConnection:
         self._connection = connection
         self._is_cut_off = is_cut_off
         self._inbox: Any = None
-        connection.gatt_client = _OwnClient(connection)
+        self._client = connection.gatt_client = _OwnClient(connection)
         connection.on(connection.EVENT_DISCONNECTION, lambda _: self.end())
 
     @property
@@ -187,9 +187,7 @@ class _HciConnection:
         peer = Peer(self._connection)
         with contextlib.suppress(att.ATT_Error):
             await peer.request_mtu(MTU)
-        client = self._connection.gatt_client
-        assert isinstance(client, _OwnClient)
-        service = await client.first_service(core.UUID(SERVICE))
+        service = await self._client.first_service(core.UUID(SERVICE))
         if service is None:
             raise NodeFailedError("it has no Attune service")
         await service.discover_characteristics()

@@ -19,8 +19,8 @@ STALE_S = 20.0
 # Without a frame either way for so long a connection has done its work; the daemon answers most things at once.
 IDLE_S = 5.0
 
-# Nothing more is wanted of a node: so long after its last frame it has said what came to its mind, and makes way for one
-# that is wanted for something.
+# Where nothing more is wanted of a node: so long after its last frame it has said all, and makes way for one that is
+# wanted for something.
 DONE_S = 1.0
 
 # The longest stay while others of the same need wait: a backlog of an hour has gone up by then.
