@@ -26,8 +26,8 @@ LABEL = "attune"
 
 FSTAB = f"/dev/vda / ext4 defaults 0 1\nLABEL={LABEL} {PLACE} ext4 ro,nofail 0 0\n"
 
-# The machine takes this one from Debian: the index has it only as C sources.
-FROM_DEBIAN = frozenset({"systemd-python"})
+# What packages without a wheel are built with; they have to be there before them.
+_BUILD_TOOLS = frozenset({"packaging", "setuptools", "wheel"})
 
 # The interpreter that the machine has as well.
 _PYTHON = "/usr/bin/python3"
@@ -65,7 +65,7 @@ def locked(lock: str, names: set[str]) -> str:
 
 def made_disk(cache: Path, tools: Sequence[str] = ()) -> Path:
     """The disk, from the cache where it is there; `tools` are installed beside the project. ImageError."""
-    entries = locked((ROOT / "requirements.lock").read_text(), needed(["attune", *tools]) - {"attune", *FROM_DEBIAN})
+    entries = locked((ROOT / "requirements.lock").read_text(), needed(["attune", *tools, *_BUILD_TOOLS]) - {"attune"})
     disk = cache / f"python-{_digest(entries)}.img"
     if not disk.exists():
         packages = _packages(cache, entries)
@@ -87,10 +87,12 @@ def _packages(cache: Path, entries: str) -> Path:
     if found != _VERSION:
         raise ImageError(f"{_PYTHON} is Python {found}; the machine needs {_VERSION}, that of Debian 12. Use Debian 12.")
     with tempfile.TemporaryDirectory(dir=cache) as work:
-        fresh, lock = Path(work) / "venv", Path(work) / "lock"
+        fresh, lock, first = Path(work) / "venv", Path(work) / "lock", Path(work) / "first"
         lock.write_text(entries)
-        _run([_PYTHON, "-m", "venv", "--without-pip", "--system-site-packages", str(fresh)])
-        _pip(fresh, "--only-binary=:all:", "--require-hashes", "-r", str(lock))
+        first.write_text(locked(entries, set(_BUILD_TOOLS)))
+        _run([_PYTHON, "-m", "venv", "--without-pip", str(fresh)])
+        _pip(fresh, "--require-hashes", "-r", str(first))
+        _pip(fresh, "--no-build-isolation", "--require-hashes", "-r", str(lock))
         for script in (fresh / "bin").iterdir():
             if not script.is_symlink():
                 _readdress(script)
