@@ -62,7 +62,12 @@ class GuestAgent:
         return False
 
     def run(
-        self, command: Sequence[str], *, stdin: bytes = b"", environment: Mapping[str, str] | None = None, seconds: float
+        self,
+        command: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+        seconds: float,
     ) -> Done:
         """Runs a program as root and returns once it has ended. GuestError if it has not after so long."""
         arguments: dict[str, Any] = {"path": command[0], "arg": list(command[1:]), "capture-output": True}

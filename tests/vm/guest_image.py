@@ -1,7 +1,7 @@
 """The disk of a virtual machine with Debian 12, made of packages and files, without a mount.
 
-Packages come from the Debian archives that this machine's own apt is configured with. What is made is kept under the digest of
-what it was made of; newer versions of packages are taken when the folder is removed.
+Packages come from the Debian archives that this machine's own apt is configured with. What is made is kept under the
+digest of what it was made of; newer versions of packages are taken when the folder is removed.
 """
 
 import hashlib
@@ -42,6 +42,8 @@ _FILES = {
     "/etc/hostname": "guest\n",
     "/etc/hosts": "127.0.0.1 localhost guest\n",
     "/etc/fstab": "/dev/vda / ext4 defaults 0 1\n",
+    # An empty unit is one that never starts: this one looks for snapshots that a check left behind.
+    "/etc/systemd/system/e2scrub_reap.service": "",
 }
 
 
@@ -103,7 +105,24 @@ def make_disk(folder: Path, disk: Path, label: str) -> None:
     used_mib = int(_run(["du", "--summarize", "--block-size=1M", str(folder)]).split()[0])
     size = f"{used_mib + used_mib // 4 + 32}M"
     owner = ["-E", "root_owner=0:0"]
-    _run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", *owner, "-L", label, "-d", str(folder), str(disk), size])
+    _run(
+        [
+            "mke2fs",
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-O",
+            "^has_journal",
+            *owner,
+            "-L",
+            label,
+            "-d",
+            str(folder),
+            str(disk),
+            size,
+        ]
+    )
 
 
 def _make(recipe: Recipe, archives: Sequence[str], work: Path, fresh: Path) -> None:
@@ -132,7 +151,7 @@ def _debootstrap(recipe: Recipe, archives: Sequence[str], archive: Path) -> list
     """Modules are listed before the kernel comes, which makes its initial file system at once."""
     folders = '"$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"'
     modules = "".join(f"{name}\\n" for name in _DISK_MODULES)
-    hook = f"mkdir -p {folders}; echo MODULES=list > \"$1/etc/initramfs-tools/conf.d/guest\"; "
+    hook = f'mkdir -p {folders}; echo MODULES=list > "$1/etc/initramfs-tools/conf.d/guest"; '
     hook += f"printf '{modules}' > \"$1/usr/share/initramfs-tools/modules.d/guest\""
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join([*_BASE, *recipe.packages])}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
@@ -151,10 +170,15 @@ def _packed(files: Mapping[str, str]) -> bytes:
     return out.getvalue()
 
 
+def _with_sbin() -> dict[str, str]:
+    """Debian keeps mke2fs where not every user looks."""
+    return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+
+
 def _run(command: Sequence[str]) -> str:
     """The standard output of a command; ImageError with its last words if it fails."""
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=_with_sbin()).stdout
     except FileNotFoundError:
         raise ImageError(f"The command {command[0]} is missing; run `./dev test-vm`, which installs it.") from None
     except subprocess.CalledProcessError as error:

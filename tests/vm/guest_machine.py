@@ -3,7 +3,6 @@
 Software emulation: about ten times slower than the machine that it runs on.
 """
 
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +30,8 @@ _KERNEL = "root=/dev/vda rw console=ttyS0 quiet mitigations=off panic=-1 systemd
 class Machine:
     """`folder` holds its disk, its console's text and its socket. `disks` are further images, read only: /dev/vdb...
 
-    The disk is a copy of the image's that lives as long as the folder. `kill` is SIGKILL to the emulator: what the system
-    had handed to its disk by then is on it, what it still had in memory is gone.
+    The disk is a copy of the image's that lives as long as the folder. `kill` is SIGKILL to the emulator: what the
+    system had handed to its disk by then is on it, what it still had in memory is gone.
     """
 
     def __init__(self, folder: Path, image: Image, disks: Sequence[Path] = ()) -> None:
@@ -128,14 +127,20 @@ class Machine:
             self._fail(f"The machine did not shut down within {seconds:g} s.")
         self.kill()
 
-    def forget(self) -> None:
-        """Kills it, and removes its disk."""
-        self.kill()
-        shutil.rmtree(self.folder)
-
     def _command(self) -> list[str]:
         command = ["nice", "-n", NICENESS, "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none"]
-        command += ["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(CORES), "-m", str(MEMORY_MB), "-net", "none"]
+        command += [
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            "max",
+            "-smp",
+            str(CORES),
+            "-m",
+            str(MEMORY_MB),
+            "-net",
+            "none",
+        ]
         command += ["-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd), "-append", _KERNEL]
         console = f"file,id=console,path={self.folder / 'console.log'},append=on"
         command += ["-chardev", console, "-serial", "chardev:console", "-device", "virtio-rng-pci"]

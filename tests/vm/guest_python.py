@@ -1,6 +1,7 @@
 """A disk with Python packages, this project's own among them, for a virtual machine with Debian 12.
 
-The packages are installed by Debian 12's own Python, from the lock file, before the machine boots: nothing in it needs a network.
+The packages are installed by Debian 12's own Python, from the lock file, before the machine boots: nothing in it needs
+a network.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ PLACE = "/opt/attune"
 
 LABEL = "attune"
 
-FSTAB = f"/dev/vda / ext4 defaults 0 1\nLABEL={LABEL} {PLACE} ext4 ro,nofail 0 0\n"
+FSTAB = f"/dev/vda / ext4 defaults 0 1\nLABEL={LABEL} {PLACE} ext4 ro 0 0\n"
 
 # What packages without a wheel are built with; they have to be there before them.
 _BUILD_TOOLS = frozenset({"packaging", "setuptools", "wheel"})
@@ -85,7 +86,9 @@ def _packages(cache: Path, entries: str) -> Path:
         return venv
     found = _run([_PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).strip()
     if found != _VERSION:
-        raise ImageError(f"{_PYTHON} is Python {found}; the machine needs {_VERSION}, that of Debian 12. Use Debian 12.")
+        raise ImageError(
+            f"{_PYTHON} is Python {found}; the machine needs {_VERSION}, that of Debian 12. Use Debian 12."
+        )
     with tempfile.TemporaryDirectory(dir=cache) as work:
         fresh, lock, first = Path(work) / "venv", Path(work) / "lock", Path(work) / "first"
         lock.write_text(entries)
@@ -147,5 +150,7 @@ def _run(command: Sequence[str]) -> str:
     """The standard output of a command; ImageError with its last words if it fails."""
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        raise ImageError(f"{' '.join(command[:4])} ended with {done.returncode}: {(done.stderr or done.stdout)[-1000:]}")
+        raise ImageError(
+            f"{' '.join(command[:4])} ended with {done.returncode}: {(done.stderr or done.stdout)[-1000:]}"
+        )
     return done.stdout

@@ -1,0 +1,41 @@
+"""BlueZ for real: in a virtual machine with a kernel and a bluetoothd of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from guest_agent import GuestError
+from guest_image import Image
+from guest_machine import Machine
+from guest_python import PLACE
+
+# Of one file of tests in the machine, where everything takes ten times as long and the cores are somebody else's too.
+TESTS_S = 900.0
+
+INSIDE = sorted((Path(__file__).parent / "inside").glob("test_*.py"))
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory, image: Image, disk: Path) -> Iterator[Machine]:
+    with Machine(tmp_path_factory.mktemp("machine"), image, [disk]) as machine:
+        yield machine
+
+
+def run_inside(machine: Machine, tests: str) -> None:
+    """Runs a file of tests in the machine; shows what it said."""
+    pytest_there = f"{PLACE}/venv/bin/python -m pytest -p no:cacheprovider -v --basetemp /tmp/tests"
+    script = f"cd {PLACE} && {pytest_there} tests/vm/inside/{tests} > /tmp/said 2>&1"
+    try:
+        exit_code = machine.run("sh", "-c", script, seconds=TESTS_S, check=False).exit_code
+    except GuestError as error:
+        exit_code = -1
+        print(error)
+    print(machine.read("/tmp/said"))
+    if exit_code != 0:
+        print(machine.run("journalctl", "--no-pager", "--boot", "--lines=80").stdout)
+        pytest.fail(f"The tests of {tests} in the machine ended with {exit_code}.")
+
+
+@pytest.mark.parametrize("path", INSIDE, ids=lambda path: path.stem)
+def test_inside(machine: Machine, path: Path) -> None:
+    run_inside(machine, path.name)
