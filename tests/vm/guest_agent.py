@@ -98,7 +98,10 @@ class GuestAgent:
 
     def _send(self, message: Mapping[str, Any]) -> None:
         self._socket.settimeout(ANSWER_S)
-        self._socket.sendall(json.dumps(message).encode() + b"\n")
+        try:
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+        except ConnectionError:
+            raise GuestError("The machine has ended.") from None
 
     def _receive(self, deadline: float) -> dict[str, Any]:
         while b"\n" not in self._rest:
