@@ -15,6 +15,9 @@ DAEMON = "unix:/run/attune/gateway.sock"
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})")
 
+# An adapter of BlueZ, or a transport as Bumble names it.
+_RADIO = re.compile(r"hci[0-9]+|[a-z][a-z0-9-]*:\S+")
+
 # Before the address of a daemon on another machine.
 TLS = "tls://"
 
@@ -34,6 +37,9 @@ _EXPECTED = {
     "serial[]": "a table of settings, begun by [[serial]]",
     "serial[].device": 'a path such as "/dev/ttyACM0", or "socket://HOST:PORT" of a serial server',
     "serial[].baud": "a whole number from 1200 to 4000000",
+    "ble": "a table of settings",
+    "ble.radio": 'an adapter of BlueZ such as "hci0", or a controller such as "usb:0" or "serial:/dev/ttyUSB0,115200"',
+    "ble.connections": "a whole number from 1 to 64",
 }
 
 _FLAGS = {
@@ -42,6 +48,7 @@ _FLAGS = {
     "state": "--state",
     "tcp.listen[]": "--listen",
     "serial[].device": "--serial",
+    "ble.radio": "--ble",
 }
 
 
@@ -88,6 +95,12 @@ def _device(text: object) -> str:
     return text
 
 
+def _radio(text: object) -> str:
+    if not isinstance(text, str) or not _RADIO.fullmatch(text):
+        raise ValueError("no radio")
+    return text
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -106,6 +119,13 @@ class SerialSettings(_Table):
     baud: int = Field(default=115_200, ge=1200, le=4_000_000, strict=True)
 
 
+class BleSettings(_Table):
+    """A radio. connections: that its controller is asked for at a time; if it holds fewer, those have to do."""
+
+    radio: Annotated[str, PlainValidator(_radio)]
+    connections: int = Field(default=8, ge=1, le=64, strict=True)
+
+
 class Settings(_Table):
     """All that a gateway must know.
 
@@ -120,6 +140,7 @@ class Settings(_Table):
     idle_s: int = Field(default=1500, ge=60, le=86_400, strict=True)
     tcp: TcpSettings = TcpSettings()
     serial: tuple[SerialSettings, ...] = ()
+    ble: BleSettings | None = None
 
 
 def load(path: Path) -> Settings:
@@ -134,12 +155,20 @@ def load(path: Path) -> Settings:
 
 
 def from_flags(
-    name: str | None, daemon: str | None, listen: list[str], serial: list[str], state: str | None = None
+    name: str | None,
+    daemon: str | None,
+    listen: list[str],
+    serial: list[str],
+    *,
+    state: str | None = None,
+    ble: str | None = None,
 ) -> Settings:
     """Takes the settings of the command line; raises ConfigError."""
     values: dict[str, Any] = {"tcp": {"listen": listen}, "serial": [{"device": device} for device in serial]}
     given = {"name": name, "daemon": daemon, "state": state}
     values |= {key: value for key, value in given.items() if value is not None}
+    if ble is not None:
+        values["ble"] = {"radio": ble}
     return _settings("command line", values, _FLAGS)
 
 
@@ -149,8 +178,8 @@ def _settings(source: str, values: dict[str, Any], flags: dict[str, str] | None 
     except ValidationError as error:
         lines = [f"{source}: {_sentence(details, flags or {})}" for details in error.errors()]
         raise ConfigError("\n".join(lines)) from None
-    if not settings.tcp.listen and not settings.serial:
-        where = "give --listen or --serial" if flags else "set tcp.listen or add a [[serial]] table"
+    if not settings.tcp.listen and not settings.serial and settings.ble is None:
+        where = "give --listen, --serial or --ble" if flags else "set tcp.listen or add a [[serial]] or [ble] table"
         raise ConfigError(f"{source}: there is nothing to take frames from; {where}.")
     _check_daemon(source, settings)
     return settings

@@ -31,7 +31,8 @@ class Link:
 
     number: never used again in the life of this process; heard_s: when its last good frame came, in seconds of the
     caller's clock; queued: its frames that wait for the daemon; announced: whether the daemon knows it in the present
-    stream; noted: the totals that the daemon was told last.
+    stream; noted: the totals that the daemon was told last. Over Bluetooth, hint: the advertised one, mtu: the largest
+    part of a frame, rssi_dbm: smoothed.
     """
 
     number: int
@@ -40,6 +41,9 @@ class Link:
     line: Line
     counts: FrameCounts
     heard_s: float
+    hint: bytes = b""
+    mtu: int = 0
+    rssi_dbm: int = 0
     queued: int = 0
     announced: bool = False
     unsendable: int = 0
@@ -62,6 +66,7 @@ class Link:
             damaged=self.counts.damaged,
             oversized=self.counts.oversized,
             unsendable=self.unsendable,
+            rssi_dbm=self.rssi_dbm,
         )
         if stats == (self.noted or LinkStats(link=self.number)):
             return None

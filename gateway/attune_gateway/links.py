@@ -5,8 +5,9 @@ import itertools
 import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
-from attune_proto.v1.link_pb2 import Frame
+from attune_proto.v1.link_pb2 import Frame, Wish
 
 from attune_gateway.framing import FrameCounts
 from attune_gateway.link import Line, Link
@@ -17,6 +18,19 @@ _log = logging.getLogger(__name__)
 
 # Hosts whose last warning is remembered: more than a site has nodes, little enough for a crowd of strangers.
 HOSTS = 4096
+
+
+class Follower(Protocol):
+    """Who goes by what the daemon wants: a radio."""
+
+    def wish(self, wishes: Iterable[Wish]) -> None:
+        """The daemon says which nodes are to be served."""
+
+    def attach(self) -> None:
+        """A new stream begins, in which the daemon has said nothing so far."""
+
+    def detach(self) -> None:
+        """The stream has ended."""
 
 
 class Links:
@@ -33,6 +47,7 @@ class Links:
         self._numbers = itertools.count(1)
         self._warnings: OrderedDict[str, Sparingly] = OrderedDict()
         self._came = self._went = 0
+        self._followers: list[Follower] = []
 
     def __len__(self) -> int:
         return len(self._links)
@@ -40,10 +55,17 @@ class Links:
     def __iter__(self) -> Iterator[Link]:
         return iter(list(self._links.values()))
 
-    def up(self, line: Line, counts: FrameCounts, transport: str, peer: str) -> Link:
+    def follow(self, follower: Follower) -> None:
+        """Passes on to `follower` what the daemon wants, from the next stream on."""
+        self._followers.append(follower)
+
+    def up(
+        self, line: Line, counts: FrameCounts, transport: str, peer: str, *, hint: bytes = b"", mtu: int = 0
+    ) -> Link:
         """A transport has a new connection; it keeps `counts` up to date."""
         warnings = self._warnings_of(transport, peer)
-        link = Link(next(self._numbers), transport, peer, line, counts, heard_s=self._clock(), warnings=warnings)
+        number, now_s = next(self._numbers), self._clock()
+        link = Link(number, transport, peer, line, counts, now_s, hint, mtu, warnings=warnings)
         self._links[link.number] = link
         self._came += 1
         self.outbox.announce(link)
@@ -74,11 +96,23 @@ class Links:
             if (link := self._links.get(number)) is not None:
                 link.send(batch)
 
+    def wish(self, wishes: Iterable[Wish]) -> None:
+        """The daemon says which nodes are to be served by radio."""
+        for follower in self._followers:
+            follower.wish(wishes)
+
     def restart(self) -> None:
         """A new stream to the daemon begins: it knows nothing of any link."""
         for link in self:
             link.noted = None
         self.outbox.restart(self)
+        for follower in self._followers:
+            follower.attach()
+
+    def detach(self) -> None:
+        """The stream to the daemon has ended."""
+        for follower in self._followers:
+            follower.detach()
 
     async def watch(self, every_s: float = 1.0) -> None:
         """Once a second: totals that changed, damage worth a line in the log, links that have gone silent."""

@@ -15,6 +15,7 @@ from attune_proto.v1.link_pb2 import GatewayHello
 from systemd import daemon as systemd
 
 from attune_gateway import config, enrolling, enrolment
+from attune_gateway.ble.radio import Radio
 from attune_gateway.config import ConfigError, Settings
 from attune_gateway.errors import GatewayError
 from attune_gateway.links import Links
@@ -27,6 +28,7 @@ from attune_gateway.way import EnrolledWay, LocalWay, Way
 # Quick enough that nodes hardly notice a restart, slow enough to cost nothing over a night.
 _DAEMON_BACKOFF = (0.25, 5.0)
 _SERIAL_BACKOFF = (0.5, 15.0)
+_RADIO_BACKOFF = (1.0, 30.0)
 
 # Descriptors besides those of nodes: log, gRPC, event loop, serial lines.
 _OTHER_FILES = 128
@@ -37,7 +39,8 @@ async def run(settings: Settings) -> None:
     links = Links(settings.idle_s, time.monotonic)
     listener = TcpListener(links, settings.tcp.listen, settings.tcp.max_connections)
     name, way = _way(settings)
-    hello = GatewayHello(name=name, version=version("attune"))
+    slots = settings.ble.connections if settings.ble is not None else 0
+    hello = GatewayHello(name=name, version=version("attune"), slots=slots)
     uplink = Uplink(links, way, hello, Backoff(*_DAEMON_BACKOFF))
     try:
         await listener.open()
@@ -47,6 +50,9 @@ async def run(settings: Settings) -> None:
             for port in settings.serial:
                 serial = SerialPort(links, port, Backoff(*_SERIAL_BACKOFF))
                 tasks.create_task(serial.run(), name=f"serial {port.device}")
+            if settings.ble is not None:
+                radio = Radio(links, settings.ble, Backoff(*_RADIO_BACKOFF))
+                tasks.create_task(radio.run(), name=f"radio {settings.ble.radio}")
             systemd.notify("READY=1")
     finally:
         systemd.notify("STOPPING=1")
@@ -98,6 +104,9 @@ def _command(
         list[str] | None, typer.Option(help="Serial device or socket://HOST:PORT; may be repeated.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the gateway in its site, by default the host's.")] = None,
+    ble: Annotated[
+        str | None, typer.Option(metavar="RADIO", help="Bluetooth radio: hci0, usb:0 or another controller.")
+    ] = None,
     state: Annotated[str | None, typer.Option(help="Folder of `enroll`, for a daemon on another machine.")] = None,
 ) -> None:
     """Carries frames between nodes and the daemon.
@@ -108,8 +117,8 @@ def _command(
         return
     try:
         if config_file is None:
-            settings = config.from_flags(name, daemon, listen or [], serial or [], state)
-        elif name or daemon or listen or serial or state:
+            settings = config.from_flags(name, daemon, listen or [], serial or [], state=state, ble=ble)
+        elif name or daemon or listen or serial or ble or state:
             raise ConfigError("command line: --config stands alone; write the other options into the file.")
         else:
             settings = config.load(config_file)

@@ -1,10 +1,11 @@
 """What waits for the daemon: bounded, in order, taken in batches."""
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from attune_proto.v1.link_pb2 import GatewayBatch, LinkStats, LinkUp
+from attune_proto.v1.link_pb2 import GatewayBatch, LinkStats, LinkUp, Sighting
 
 from attune_gateway.link import Link
 
@@ -15,6 +16,10 @@ BATCH_BYTES = 64 * 1024
 # The queue: about a second of the busiest site; what is more waits in the kernel's buffers and in the nodes.
 QUEUE_FRAMES = 8192
 QUEUE_BYTES = 1024 * 1024
+
+# Sightings: in a batch, and those that wait; a radio knows of some thousands of nodes at most.
+BATCH_SIGHTINGS = 256
+QUEUE_SIGHTINGS = 8192
 
 
 class Outbox:
@@ -38,6 +43,7 @@ class Outbox:
         self._bytes = 0
         self._new: dict[int, Link] = {}
         self._stats: dict[int, LinkStats] = {}
+        self._sightings: dict[bytes, Sighting] = {}
         self._wake = asyncio.Event()
         self.full = False
 
@@ -61,6 +67,14 @@ class Outbox:
         self._stats[stats.link] = stats
         self._wake.set()
 
+    def sight(self, sightings: Iterable[Sighting]) -> None:
+        """Takes what a radio hears; later sightings of a hint replace earlier ones that nobody has taken."""
+        for sighting in sightings:
+            self._sightings[sighting.hint] = sighting
+            if len(self._sightings) > QUEUE_SIGHTINGS:
+                del self._sightings[next(iter(self._sightings))]
+        self._wake.set()
+
     def retire(self, link: Link) -> None:
         """A link has gone down."""
         if link.announced or link.queued:
@@ -79,11 +93,12 @@ class Outbox:
         for link in self._new.values():
             link.announced = False
         self._stats.clear()
+        self._sightings.clear()
         self._wake.set()
 
     async def take(self) -> GatewayBatch:
         """Waits until there is something and returns all of it, up to the limits of a batch."""
-        while not (self._queue or self._new or self._stats):
+        while not (self._queue or self._new or self._stats or self._sightings):
             self._wake.clear()
             await self._wake.wait()
         batch = GatewayBatch()
@@ -92,6 +107,8 @@ class Outbox:
         self._new.clear()
         batch.stats.extend(self._stats.values())
         self._stats.clear()
+        for hint in list(itertools.islice(self._sightings, BATCH_SIGHTINGS)):
+            batch.sightings.append(self._sightings.pop(hint))
         self._fill(batch)
         self._relieve()
         return batch
@@ -99,7 +116,8 @@ class Outbox:
     def _introduce(self, batch: GatewayBatch, link: Link) -> None:
         if not link.announced:
             link.announced = True
-            batch.links_up.append(LinkUp(link=link.number, transport=link.transport, peer=link.peer))
+            up = LinkUp(link=link.number, transport=link.transport, peer=link.peer, hint=link.hint, mtu=link.mtu)
+            batch.links_up.append(up)
 
     def _fill(self, batch: GatewayBatch) -> None:
         queue, add = self._queue, batch.frames.add

@@ -1,6 +1,7 @@
 """The one stream to the daemon."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import TypeAlias
@@ -67,13 +68,28 @@ class Uplink:
             if await self._way.renew(channel):
                 raise _RenewedError
             call: Call = NodeLinkStub(channel).Attach()
-            async with asyncio.TaskGroup() as tasks:
-                sender = tasks.create_task(self._send(call), name="uplink sender")
-                renewal = tasks.create_task(self._renew(channel), name="renewal")
-                async for batch in call:
-                    self._links.deliver(batch.frames)
-                sender.cancel()
-                renewal.cancel()
+            try:
+                await self._greet(call)
+                await self._carry(channel, call)
+            finally:
+                self._links.detach()
+
+    async def _greet(self, call: Call) -> None:
+        # Before anything of this stream can come. A call that has ended says why to whoever reads it.
+        with contextlib.suppress(asyncio.InvalidStateError):
+            await call.write(GatewayBatch(hello=self._hello))
+            _log.info("Attached to the daemon at %s.", self._way.target)
+            self._links.restart()
+
+    async def _carry(self, channel: grpc.aio.Channel, call: Call) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            sender = tasks.create_task(self._send(call), name="uplink sender")
+            renewal = tasks.create_task(self._renew(channel), name="renewal")
+            async for batch in call:
+                self._links.deliver(batch.frames)
+                self._links.wish(batch.wishes)
+            sender.cancel()
+            renewal.cancel()
 
     async def _renew(self, channel: grpc.aio.Channel) -> None:
         while True:
@@ -83,9 +99,6 @@ class Uplink:
 
     async def _send(self, call: Call) -> None:
         try:
-            await call.write(GatewayBatch(hello=self._hello))
-            _log.info("Attached to the daemon at %s.", self._way.target)
-            self._links.restart()
             while True:
                 batch = await self._links.outbox.take()
                 await call.write(batch)

@@ -4,6 +4,7 @@
 
 #include "drift/sketch.h"
 #include "framing/frame.h"
+#include "framing/part.h"
 #include "node/parts.h"
 #include "session/handshake.h"
 #include "update/transfer.h"
@@ -38,6 +39,7 @@ struct core_sizes core_sizes_of_build(void) {
         .filter = sizeof(attune_filter),
         .node = sizeof(attune_node),
         .frame_decoder = sizeof(attune_frame_decoder),
+        .part_joiner = sizeof(attune_part_joiner),
         .sketch = sizeof(attune_sketch),
         .noise = sizeof(attune_noise),
         .handshake = sizeof(attune_handshake),
@@ -395,21 +397,4 @@ uint32_t core_node_newest(const struct attune_node *node, uint32_t *end_s, uint8
     memcpy(evidence, report->evidence, sizeof report->evidence);
     memcpy(features, report->features, node->schema.features * sizeof *features);
     return report->seq;
-}
-
-size_t core_frame_encode(const uint8_t *frame, size_t size, uint8_t *stream, size_t capacity) {
-    return attune_frame_encode(frame, size, stream, capacity);
-}
-
-void core_frame_decoder_init(struct attune_frame_decoder *decoder) { attune_frame_decoder_init(decoder); }
-
-int core_frame_decode(struct attune_frame_decoder *decoder, const uint8_t *bytes, size_t size, size_t *used,
-                      const uint8_t **frame, size_t *frame_size) {
-    attune_frame_event event = ATTUNE_FRAME_NONE;
-    for (*used = 0; *used < size && event == ATTUNE_FRAME_NONE; ++*used) {
-        event = attune_frame_decode(decoder, bytes[*used]);
-    }
-    *frame = decoder->buffer;
-    *frame_size = event == ATTUNE_FRAME_READY ? decoder->size : 0;
-    return (int)event;
 }

@@ -19,6 +19,7 @@ struct attune_filter;
 struct attune_node;
 struct attune_test_keeper;
 struct attune_frame_decoder;
+struct attune_part_joiner;
 struct attune_sketch;
 struct attune_noise;
 struct attune_handshake;
@@ -35,8 +36,8 @@ struct core_limits {
 struct core_limits core_limits_of_build(void);
 
 struct core_sizes {
-    size_t schema, window, head, filter, node, frame_decoder, sketch, noise, handshake, sealed_pair, test_keeper, model,
-        transfer;
+    size_t schema, window, head, filter, node, frame_decoder, part_joiner, sketch, noise, handshake, sealed_pair,
+        test_keeper, model, transfer;
 };
 struct core_sizes core_sizes_of_build(void);
 
@@ -142,6 +143,9 @@ int core_node_keep(struct attune_node *node, struct attune_test_keeper *keeper);
 void core_node_code(const struct attune_node *node, char *text);
 void core_code_write(const uint8_t *hint, const uint8_t *bits, char *text);
 void core_code_psk(const uint8_t *hint, const uint8_t *bits, uint8_t *psk);
+/* Keys have 32 bytes, random has 3, advertised 8. */
+void core_advertising_key(const uint8_t *hint, const uint8_t *bits, uint8_t *key);
+void core_advertised_hint(const uint8_t *key, const uint8_t *random, uint8_t *advertised);
 
 /* attune_sample_result. */
 int core_node_sample(struct attune_node *node, uint8_t sensor, uint64_t tick_ms, attune_real value);
@@ -172,6 +176,13 @@ void core_frame_decoder_init(struct attune_frame_decoder *decoder);
  * the good frame, of *frame_size bytes, begins at *frame. */
 int core_frame_decode(struct attune_frame_decoder *decoder, const uint8_t *bytes, size_t size, size_t *used,
                       const uint8_t **frame, size_t *frame_size);
+
+/* Cuts a frame into parts of at most largest bytes (2 or more), the first one with that number, and writes each as a byte pair of its size
+ * (low byte first) and the part. parts has room for 4 bytes a byte of the frame. Returns the bytes written. */
+size_t core_part_cut(const uint8_t *frame, size_t size, size_t largest, uint8_t number, uint8_t *parts);
+void core_part_joiner_init(struct attune_part_joiner *joiner, uint8_t *frame, uint16_t capacity);
+/* attune_part_event; *frame_size bytes lie in the joiner's frame when it is whole. */
+unsigned core_part_join(struct attune_part_joiner *joiner, const uint8_t *part, size_t size, size_t *frame_size);
 
 /* attune_noise_pattern; the pattern's other secret is 32 bytes: the other side's public key (KK) or the shared one (XXpsk0).
  * Keys and ephemeral have 32 bytes. */

@@ -3,6 +3,7 @@
 #include "host/flash.h"
 
 #include "node/node.h"
+#include "session/advertising.h"
 
 #include <monocypher.h>
 #include <string.h>
@@ -62,3 +63,11 @@ void core_node_code(const struct attune_node *node, char *text) { attune_session
 void core_code_write(const uint8_t *hint, const uint8_t *bits, char *text) { attune_code_write(hint, bits, text); }
 
 void core_code_psk(const uint8_t *hint, const uint8_t *bits, uint8_t *psk) { attune_code_psk(hint, bits, psk); }
+
+void core_advertising_key(const uint8_t *hint, const uint8_t *bits, uint8_t *key) {
+    attune_advertising_key(hint, bits, key);
+}
+
+void core_advertised_hint(const uint8_t *key, const uint8_t *random, uint8_t *advertised) {
+    attune_advertised_hint(key, random, advertised);
+}

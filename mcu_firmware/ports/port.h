@@ -70,7 +70,7 @@ bool attune_port_button(attune_button_event *event);
 /* Switches the lamp by which somebody finds the node; a board without one says so where a person can read it. */
 void attune_port_lamp(bool on);
 
-/* --- Link --- */
+/* --- Link: boards whose node is at the end of a stream of bytes (board/stream.c) --- */
 
 /* True while bytes can reach a gateway, as far as the board can know. A wire without a carrier is always up: a daemon
  * that lost the node asks for a hello. */
@@ -83,6 +83,18 @@ size_t attune_port_link_receive(uint8_t *bytes, size_t capacity);
 /* Hands bytes to the link; returns how many it took, 0 if it is busy. What it took goes out in order, or the link goes
  * down. */
 size_t attune_port_link_send(const uint8_t *bytes, size_t size);
+
+/* --- Bluetooth: boards whose node is on the air (board/air.c) --- */
+
+/* The bytes of the controller's UART (H4, with flow control by hardware): takes received ones, in order, at most capacity; returns
+ * how many. None may be lost: an H4 stream has nothing to begin anew by but a reset of the controller. */
+size_t attune_port_hci_receive(uint8_t *bytes, size_t capacity);
+
+/* Hands bytes to the controller; returns how many it took, 0 if it is busy. */
+size_t attune_port_hci_send(const uint8_t *bytes, size_t size);
+
+/* Milliseconds that the controller lives by, for its time-outs. The node's clock on a board with sensors of its own. */
+uint64_t attune_port_hci_ms(void);
 
 /* --- Flash --- */
 

@@ -9,7 +9,8 @@
 static void entropy(void *context, uint8_t *bytes, size_t size) {
     fake_daemon *daemon = context;
     memset(bytes, 0x5A, size);
-    memcpy(bytes + 1, &daemon->draws, sizeof daemon->draws); /* the lowest bits of a scalar do not count */
+    /* The lowest bits of a scalar do not count. */
+    memcpy(bytes + 1, &daemon->draws, size > sizeof daemon->draws ? sizeof daemon->draws : size - 1);
     daemon->draws++;
 }
 

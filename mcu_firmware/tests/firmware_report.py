@@ -1,11 +1,12 @@
 """Print what a firmware takes of a board's memory, a line a module, from the linker's map of the image.
 
-    firmware_report.py IMAGE.map [ALONE.map]
+    firmware_report.py IMAGE.map [WIRED.map ALONE.map]
 
 Sections that the linker threw away do not count. Flash is code, constants and the initial values of data; RAM is data,
-zeroed variables, what is kept over resets, and the stack. The node's one large variable is divided among the modules
-whose structures it holds (ports/board/sizes.c). The regions of the linker script are the budgets; the exit code is 1
-where one is exceeded. The second map is that of an image with the default head alone; its learning parts get a line.
+zeroed variables, what is kept over resets, and the stack. Large variables are divided among the modules whose
+structures they hold (ports/board/sizes.h). The regions of the linker script are the budgets; the exit code is 1 where
+one is exceeded. The second map is that of the image without Bluetooth, which gets a line, and the third that of an
+image with the default head alone, whose learning parts get one.
 """
 
 import re
@@ -122,7 +123,7 @@ def module_of(origin: str, core: dict[str, str]) -> str:
         return LIBRARIES[archive]
     if archive.startswith("libattune_core"):
         return core.get(member.removesuffix(".obj)").removesuffix(".o)"), "core")
-    return "board" if "/board/" in origin else "port"
+    return next((name for name in ("board", "ble") if f"/{name}/" in origin), "port")
 
 
 def measure(text: str) -> Usage:
@@ -151,9 +152,10 @@ def add_piece(usage: Usage, piece: Piece, core: dict[str, str]) -> None:
 
 
 def share_out(usage: Usage, piece: Piece) -> None:
-    """Moves the RAM of a module's structures from the port, whose variable holds them, to the module."""
-    usage.ram[piece.name.removeprefix(f"{SIZES_SECTION}.")] += piece.size
-    usage.ram["port"] -= piece.size
+    """Moves the RAM of a module's structures from the module whose variable holds them."""
+    holder, module = piece.name.removeprefix(f"{SIZES_SECTION}.").split(".")
+    usage.ram[module] += piece.size
+    usage.ram[holder] -= piece.size
 
 
 def check_sums(seen: Counter[str], said: dict[str, int], usage: Usage) -> None:
@@ -180,19 +182,24 @@ def table(usage: Usage) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) not in (1, 2):
-        print("Name one map file or two: firmware_report.py IMAGE.map [ALONE.map]", file=sys.stderr)
+    if len(arguments) not in (1, 3):
+        print("Name one map file or three: firmware_report.py IMAGE.map [WIRED.map ALONE.map]", file=sys.stderr)
         return 2
     try:
-        usage, *alone = (measure(Path(name).read_text()) for name in arguments)
+        usage, *others = (measure(Path(name).read_text()) for name in arguments)
     except (OSError, ReportError) as error:
         print(error, file=sys.stderr)
         return 1
     print("\n".join(table(usage)))
-    for other in alone:
-        print(f"window, default head and filter alone: {sum(other.flash[name] for name in LEARNING)} bytes of flash")
-    within = usage.flash.total() <= usage.budget["FLASH"] and usage.ram.total() <= usage.budget["RAM"]
-    return 0 if within else 1
+    if others:
+        wired, alone = others
+        print(f"without Bluetooth: {wired.flash.total()} bytes of flash, {wired.ram.total()} of RAM")
+        print(f"window, default head and filter alone: {sum(alone.flash[name] for name in LEARNING)} bytes of flash")
+    return 0 if within_budget(usage) else 1
+
+
+def within_budget(usage: Usage) -> bool:
+    return usage.flash.total() <= usage.budget["FLASH"] and usage.ram.total() <= usage.budget["RAM"]
 
 
 if __name__ == "__main__":

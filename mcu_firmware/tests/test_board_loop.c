@@ -2,6 +2,7 @@
 #include "board/loop.h"
 #include "check.h"
 #include "fake_daemon.h"
+#include "framing/frame.h"
 
 #include <string.h>
 

@@ -42,7 +42,8 @@ def code_of(console: str) -> str:
 
 class Board:
     """One board. UART0 is the socket `link` in its folder, or a TCP port of 127.0.0.1 if one is named; UART1 is fed by
-    `feed`, UART2 is the text of `console` and takes keys."""
+    `feed`, UART2 is the text of `console` and takes keys. The image with Bluetooth is fed by UART0, and UART1, `link`,
+    is the one to its controller."""
 
     def __init__(
         self, folder: Path, image: Path, seed: bytes | None, flash: bytes | None = None, tcp_port: int = 0
@@ -50,9 +51,10 @@ class Board:
         self.folder = folder
         self.link_path = folder / "link"
         command = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none"]
-        line = f"tcp:127.0.0.1:{tcp_port}" if tcp_port else f"unix:{self.link_path}"
-        command += ["-serial", f"{line},server=on,wait=off"]
-        command += ["-serial", f"unix:{folder / 'feed'},server=on,wait=off"]
+        link = f"tcp:127.0.0.1:{tcp_port}" if tcp_port else f"unix:{self.link_path}"
+        lines = [link, f"unix:{folder / 'feed'}"]
+        for line in reversed(lines) if image.stem == "attune-node-ble" else lines:
+            command += ["-serial", f"{line},server=on,wait=off"]
         keyboard = f"socket,id=keyboard,path={folder / 'keyboard'},server=on,wait=off,logfile={folder / 'console'}"
         command += ["-chardev", keyboard, "-serial", "chardev:keyboard"]
         command += ["-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", "-S", "-kernel", str(image)]

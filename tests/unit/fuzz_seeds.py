@@ -1,4 +1,4 @@
-"""Write what two fuzz targets begin with, from the golden vectors: `python tests/unit/fuzz_seeds.py`.
+"""Write what three fuzz targets begin with, from the golden vectors: `python tests/unit/fuzz_seeds.py`.
 
 An input is a script of steps (mcu_firmware/tests/fuzz/script.h): operation, argument, length, and as many bytes.
 """
@@ -135,8 +135,24 @@ def streams() -> Iterator[tuple[str, bytes]]:
     yield "zeros", step(2) * 4 + step(0, 0, bytes(40)) + step(2)
 
 
+def values() -> Iterator[tuple[str, bytes]]:
+    """The golden receivers of parts, and frames that the target cuts itself."""
+    cases = (VECTORS / "parts.txt").read_text().split("join ")[1:]
+    for number, case in enumerate(cases, 1):
+        parts = [line.partition(" ")[2] for line in case.splitlines() if line.startswith("part")]
+        yield f"golden-{number}", b"".join(step(0, 0, bytes.fromhex(part)) for part in parts)
+    text = bytes(range(250))
+    yield "whole", step(1, 0, text) + step(19, 1, text) + step(243, 20, text)
+    yield "one-lost", step(19, 0x83, text) + step(19, 1, text)
+    yield (
+        "longest-and-too-long",
+        step(0, 0, b"\x80" + text) + step(0, 0, b"\x01" + text) + step(0, 0, b"\x42" + text[:140]),
+    )
+    yield "too-long", step(0, 0, b"\x80" + text) + step(0, 0, b"\x01" + text) * 2 + step(0, 0, b"\x02" + text)
+
+
 def main() -> None:
-    for target, seeds in (("message", messages()), ("deframer", streams())):
+    for target, seeds in (("message", messages()), ("deframer", streams()), ("part", values())):
         (CORPUS / target).mkdir(parents=True, exist_ok=True)
         for name, data in seeds:
             (CORPUS / target / name).write_bytes(data)

@@ -66,7 +66,7 @@ DAEMON_IS = 'daemon must be a socket of this machine such as "unix:/run/attune/g
         ("daemon = 7010", DAEMON_IS),
         ("idle_s = 59", "idle_s must be a whole number of seconds from 60 to 86400, not 59."),
         ('idle_s = "600"', "idle_s must be a whole number of seconds from 60 to 86400, not '600'."),
-        ("port = 1", "port is not a setting; write one of name, daemon, state, idle_s, tcp, serial."),
+        ("port = 1", "port is not a setting; write one of name, daemon, state, idle_s, tcp, serial, ble."),
         ("serial = 1", "serial must be a list of tables, each begun by [[serial]], not 1."),
         ("serial = [1]", "serial[0] must be a table of settings, begun by [[serial]], not 1."),
         ("[[serial]]\nbaud = 9600", "serial[0].device is missing; it must be a path such as"),
@@ -87,7 +87,7 @@ def test_wrong_value(tmp_path: Path, text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "there is nothing to take frames from; set tcp.listen or add a [[serial]] table."),
+        ("", "there is nothing to take frames from; set tcp.listen or add a [[serial]] or [ble] table."),
         ("tcp = 1", "tcp must be a table of settings, not 1."),
         ("[tcp]\nlisten = 7011", "tcp.listen must be a list of addresses such as"),
         ('[tcp]\nlisten = ["a:1", "7011"]', f"tcp.listen[1] {ADDRESS}'7011'."),
@@ -129,8 +129,8 @@ def test_file_that_is_not_text(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_an_enrolment_stands_alone_or_beside_where_the_daemon_has_moved() -> None:
-    assert from_flags(None, None, ["127.0.0.1:0"], [], "/s").state == Path("/s")
-    moved = from_flags(None, "tls://[2001:db8::1]:7443", ["127.0.0.1:0"], [], "/s")
+    assert from_flags(None, None, ["127.0.0.1:0"], [], state="/s").state == Path("/s")
+    moved = from_flags(None, "tls://[2001:db8::1]:7443", ["127.0.0.1:0"], [], state="/s")
     assert (moved.state, moved.daemon) == (Path("/s"), "tls://[2001:db8::1]:7443")
 
 
@@ -147,7 +147,7 @@ def test_flags() -> None:
         ((None, "192.0.2.1:1", ["127.0.0.1:0"], []), "command line: --daemon must be a socket of this machine"),
         ((None, None, ["7011"], []), f"command line: --listen {ADDRESS}'7011'."),
         ((None, None, [], ["COM1"]), "command line: --serial must be a path"),
-        ((None, None, [], []), "command line: there is nothing to take frames from; give --listen or --serial."),
+        ((None, None, [], []), "command line: there is nothing to take frames from; give --listen, --serial or --ble."),
     ],
 )
 def test_wrong_flags(arguments: tuple[str | None, str | None, list[str], list[str]], expected: str) -> None:

@@ -36,15 +36,6 @@ from attune_gateway.ble.central import (
 
 _BLUEZ = "org.bluez"
 
-_OWNER = Message(
-    destination="org.freedesktop.DBus",
-    path="/org/freedesktop/DBus",
-    interface="org.freedesktop.DBus",
-    member="GetNameOwner",
-    signature="s",
-    body=[_BLUEZ],
-)
-
 # Neither a restarted bluetoothd nor an adapter switched off says so to whoever merely listens.
 _LOOK_S = 5.0
 
@@ -85,7 +76,7 @@ class BleakCentral:
             self._scanner = scanner
         except RadioError:
             raise
-        except _TROUBLES as error:
+        except Exception as error:
             raise RadioError(f"Bluetooth radio {self._adapter} cannot be used: {_words(error)}") from error
 
     async def lost(self) -> str:
@@ -105,10 +96,11 @@ class BleakCentral:
         connection = _BluezConnection(known[address][0], self._adapter, self._forget)
         try:
             await connection.set_up(notified)
-        except BaseException as error:
+        except (asyncio.CancelledError, NodeFailedError):
             await connection.disconnect()
-            if not isinstance(error, _TROUBLES):
-                raise
+            raise
+        except Exception as error:
+            await connection.disconnect()
             self._check_full(error)
             raise NodeFailedError(_words(error)) from error
         self._connections[address] = connection
@@ -134,8 +126,16 @@ class BleakCentral:
     async def _look(self) -> str:
         """The name on the bus of the bluetoothd that has this adapter, switched on; RadioError."""
         radio = f"Bluetooth radio {self._adapter}"
+        named = Message(
+            destination="org.freedesktop.DBus",
+            path="/org/freedesktop/DBus",
+            interface="org.freedesktop.DBus",
+            member="GetNameOwner",
+            signature="s",
+            body=[_BLUEZ],
+        )
         try:
-            owner = await self._call(_OWNER)
+            owner = await self._call(named)
         except _TROUBLES as error:
             raise RadioError(f"{radio} cannot be used: bluetoothd does not run; start bluetooth.service") from error
         powered = Message(

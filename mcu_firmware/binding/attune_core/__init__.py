@@ -1,12 +1,12 @@
 """The node core as a Python module: the same C that runs on nodes, on numpy arrays without copies.
 
 `Schema`, `Windower`, `Head`, `Filter` and `Sketch` are the parts; `Node` is a whole node as a value; `frame_encode` and
-`FrameDecoder` are the framing of streams; `NodeHandshake` and `SealedPair` are a node's sealed sessions. Every error is
-a `ValueError` whose message is a sentence.
+`FrameDecoder` are the framing of streams, `part_encode` and `PartDecoder` that of Bluetooth; `NodeHandshake` and
+`SealedPair` are a node's sealed sessions. Every error is a `ValueError` whose message is a sentence.
 """
 
 from attune_core.filter import DWELL_BOUNDS_S, DWELL_S, Filter
-from attune_core.framing import FrameDecoder, frame_encode
+from attune_core.framing import FrameDecoder, PartDecoder, frame_encode, part_encode
 from attune_core.head import Head
 from attune_core.node import Node, NodeFacts, WaitingReport
 from attune_core.schema import KINDS, MISSING, UNIT, Schema, plain_kind, sensor_byte
@@ -18,6 +18,8 @@ from attune_core.session import (
     SealedPair,
     SessionError,
     SessionKeys,
+    advertised_hint,
+    advertising_key,
     code_psk,
     write_code,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "NodeFacts",
     "NodeHandshake",
     "NoiseHandshake",
+    "PartDecoder",
     "Pattern",
     "Schema",
     "SealedPair",
@@ -48,8 +51,11 @@ __all__ = [
     "Sketch",
     "WaitingReport",
     "Windower",
+    "advertised_hint",
+    "advertising_key",
     "code_psk",
     "frame_encode",
+    "part_encode",
     "plain_kind",
     "sensor_byte",
     "write_code",

@@ -1,10 +1,13 @@
-"""Framing of streams: COBS of frame and CRC-16, ended by a zero byte."""
+"""Framing of streams (COBS of frame and CRC-16, ended by a zero byte) and of Bluetooth (parts)."""
 
 from attune_core.library import library
 
 _READY, _DAMAGED = 1, 2
+_PART_DAMAGED, _PART_OVERSIZED, _PART_READY = 1, 2, 4
 
 LARGEST_FRAME = 1024
+PART_NUMBERS = 64
+"""Parts are numbered modulo this."""
 
 
 def frame_encode(frame: bytes) -> bytes:
@@ -51,3 +54,47 @@ class FrameDecoder:
     def _count(self, event: int) -> None:
         self.damaged += event == _DAMAGED
         self.oversized += event > _DAMAGED
+
+
+def part_encode(frame: bytes, largest: int, number: int = 0) -> list[bytes]:
+    """The parts of a frame (1 to 1024 bytes), each of at most `largest` bytes (2 or more), the first of that number."""
+    if not 1 <= len(frame) <= LARGEST_FRAME:
+        raise ValueError(f"A frame has 1 to {LARGEST_FRAME} bytes, not {len(frame)}.")
+    if largest < 2 or not 0 <= number < PART_NUMBERS:
+        raise ValueError(f"A part has at least 2 bytes, and a number below {PART_NUMBERS}.")
+    core = library()
+    written = core.ffi.new("uint8_t[]", 4 * LARGEST_FRAME)
+    end = core.lib.core_part_cut(frame, len(frame), min(largest, 2 * LARGEST_FRAME), number, written)
+    parts: list[bytes] = []
+    at = 0
+    while at < end:
+        size = written[at] | written[at + 1] << 8
+        parts.append(bytes(written[at + 2 : at + 2 + size]))
+        at += 2 + size
+    return parts
+
+
+class PartDecoder:
+    """A node's own receiver of parts, for one direction of one connection: gives whole frames of at most `limit` bytes
+    (as many as a node takes, unless said otherwise)."""
+
+    damaged: int
+    """Frames dropped because parts were lost or made no sense."""
+    oversized: int
+    """Frames dropped because they were too long."""
+
+    def __init__(self, limit: int = 0) -> None:
+        self.damaged = 0
+        self.oversized = 0
+        self._core = library()
+        self._memory = self._core.new("part_joiner")
+        self._frame = self._core.ffi.new("uint8_t[]", limit or self._core.node_frame)
+        self._core.lib.core_part_joiner_init(self._memory.pointer, self._frame, len(self._frame))
+
+    def take(self, part: bytes) -> bytes | None:
+        """The frame that this part completes."""
+        size = self._core.ffi.new("size_t *")
+        events = self._core.lib.core_part_join(self._memory.pointer, part, len(part), size)
+        self.damaged += bool(events & _PART_DAMAGED)
+        self.oversized += bool(events & _PART_OVERSIZED)
+        return bytes(self._frame[0 : size[0]]) if events & _PART_READY else None

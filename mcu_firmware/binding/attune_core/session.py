@@ -221,3 +221,19 @@ def code_psk(hint: bytes, bits: bytes) -> bytes:
     psk = core.ffi.new("uint8_t[32]")
     core.lib.core_code_psk(_expect("hint", hint, HINT_SIZE), _expect("random bits", bits, 16), psk)
     return bytes(psk)
+
+
+def advertising_key(hint: bytes, bits: bytes) -> bytes:
+    """The key of 32 bytes by which a node's advertised hints are made out; `bits` are the code's 16 random bytes."""
+    core = library()
+    key = core.ffi.new("uint8_t[32]")
+    core.lib.core_advertising_key(_expect("hint", hint, HINT_SIZE), _expect("random bits", bits, 16), key)
+    return bytes(key)
+
+
+def advertised_hint(key: bytes, random: bytes) -> bytes:
+    """What a node with this key (32 bytes) advertises (8 bytes) when it has drawn these 3 random bytes."""
+    core = library()
+    advertised = core.ffi.new("uint8_t[8]")
+    core.lib.core_advertised_hint(_expect("key", key, KEY_SIZE), _expect("random bytes", random, 3), advertised)
+    return bytes(advertised)

@@ -110,6 +110,13 @@ static void take_button_ack(attune_node *node, const attune_v1_ButtonAck *ack) {
 
 bool attune_node_blinks(const attune_node *node) { return node->now_ms < node->blink_ms; }
 
+bool attune_node_hurries(const attune_node *node) {
+    const attune_updates *updates = &node->updates;
+    const bool piled_up = attune_backlog_waiting(&node->backlog) > ATTUNE_IN_FLIGHT || node->keep.store->batches > 0;
+    return node->link_up && (node->session.phase != ATTUNE_SESSION_IDLE || node->hello_due || node->label_acks > 0 ||
+                             updates->whole || updates->ack_due || updates->verdict_due || (node->timed && piled_up));
+}
+
 /* Keys come before the handshake that they are for, and what ends the session comes last. */
 static void take_command(attune_node *node, const attune_v1_Command *command) {
     if (command->identify_s > 0) {

@@ -121,6 +121,9 @@ void attune_node_damaged(attune_node *node);
 /* True while the node has been told to blink, so that somebody finds it. */
 bool attune_node_blinks(const attune_node *node);
 
+/* True while much is to be said soon: a handshake, a greeting, labels, an update, or reports that have piled up. */
+bool attune_node_hurries(const attune_node *node);
+
 /* One frame from the daemon, without stream framing; it is overwritten. Call attune_node_poll first: what is answered carries the node's last now_ms.
  * What makes no sense is counted and dropped. Labels and acknowledgements are taken only between a time message and the end of
  * the connection: before that they may be meant for an earlier boot. */

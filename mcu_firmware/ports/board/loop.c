@@ -1,5 +1,7 @@
 #include "board/loop.h"
 
+#include "board/carrier.h"
+
 #include <string.h>
 
 #define BOARD_MS 1000u
@@ -19,7 +21,6 @@ static bool open_node(attune_loop *loop, const attune_identity *identity, const 
 
 bool attune_loop_init(attune_loop *loop) {
     memset(loop, 0, sizeof *loop);
-    attune_frame_decoder_init(&loop->decoder);
     attune_identity identity;
     if (!attune_port_identity(&identity)) {
         return false;
@@ -29,45 +30,8 @@ bool attune_loop_init(attune_loop *loop) {
         return false;
     }
     attune_port_board(&loop->node.board);
+    attune_carrier_begin();
     return true;
-}
-
-static void watch_link(attune_loop *loop) {
-    const bool up = attune_port_link_up();
-    if (up == loop->link_up) {
-        return;
-    }
-    loop->link_up = up;
-    /* Half a frame of the old connection must not run into the first of the new one: the lone zero ends what the other
-     * side may still hold. */
-    attune_frame_decoder_init(&loop->decoder);
-    loop->stream[0] = 0;
-    loop->stream_size = up ? 1 : 0;
-    loop->stream_sent = 0;
-    attune_node_link(&loop->node, up);
-}
-
-static void take_byte(attune_loop *loop, uint8_t byte) {
-    switch (attune_frame_decode(&loop->decoder, byte)) {
-    case ATTUNE_FRAME_READY:
-        attune_node_receive(&loop->node, loop->decoder.buffer, loop->decoder.size);
-        break;
-    case ATTUNE_FRAME_DAMAGED:
-    case ATTUNE_FRAME_OVERSIZED:
-        attune_node_damaged(&loop->node);
-        break;
-    case ATTUNE_FRAME_NONE:
-        break;
-    }
-}
-
-static bool receive(attune_loop *loop) {
-    uint8_t bytes[ATTUNE_LOOP_BYTES];
-    const size_t size = attune_port_link_receive(bytes, sizeof bytes);
-    for (size_t i = 0; i < size; i++) {
-        take_byte(loop, bytes[i]);
-    }
-    return size > 0;
 }
 
 static bool measure(attune_loop *loop) {
@@ -109,28 +73,13 @@ static void show(attune_loop *loop) {
     }
 }
 
-static bool transmit(attune_loop *loop) {
-    if (loop->stream_sent == loop->stream_size) {
-        uint8_t *frame = loop->stream + ATTUNE_STREAM_AHEAD(ATTUNE_NODE_FRAME);
-        const size_t size = attune_node_send(&loop->node, frame, ATTUNE_NODE_FRAME);
-        loop->stream_sent = 0;
-        loop->stream_size =
-            size == 0 ? 0 : (uint16_t)attune_frame_encode(frame, size, loop->stream, sizeof loop->stream);
-    }
-    const size_t left = (size_t)(loop->stream_size - loop->stream_sent);
-    const size_t taken = left == 0 ? 0 : attune_port_link_send(loop->stream + loop->stream_sent, left);
-    loop->stream_sent = (uint16_t)(loop->stream_sent + taken);
-    return taken > 0;
-}
-
 bool attune_loop_step(attune_loop *loop) {
-    watch_link(loop);
-    bool work = receive(loop);
+    bool work = attune_carrier_receive(&loop->node);
     work = measure(loop) || work;
     work = take_press(loop) || work;
     pass_time(loop);
     show(loop);
-    work = transmit(loop) || work;
+    work = attune_carrier_send(&loop->node) || work;
     attune_port_watchdog_kick();
     return work;
 }

@@ -1,13 +1,11 @@
-/* The loop of a board that carries one node: moves bytes, readings and time between a port (port.h) and the node core.
- */
+/* The loop of a board that carries one node: moves frames (carrier.h), readings and time between a port (port.h) and the
+ * node core. */
 #ifndef ATTUNE_BOARD_LOOP_H
 #define ATTUNE_BOARD_LOOP_H
 
-#include "framing/frame.h"
 #include "port.h"
 
-/* Bytes and readings that one step takes at most, so that neither can keep the other, or the watchdog, waiting. */
-#define ATTUNE_LOOP_BYTES 64
+/* Readings that one step takes at most, so that they keep neither the link nor the watchdog waiting. */
 #define ATTUNE_LOOP_READINGS 16
 
 /* A node that is looked for switches its lamp so often. */
@@ -16,13 +14,8 @@
 typedef struct attune_loop {
     attune_node node;
     attune_store store;
-    attune_frame_decoder decoder;
-    bool link_up;
     bool lamp;
     uint64_t board_ms; /* when the board was measured last */
-    uint16_t stream_sent;
-    uint16_t stream_size;
-    uint8_t stream[ATTUNE_STREAM_SIZE(ATTUNE_NODE_FRAME)];
 } attune_loop;
 
 /* Makes the node from the port's identity, flash and node type. Returns false if the port refuses to start, or if its flash fails, which it

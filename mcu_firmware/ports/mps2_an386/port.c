@@ -1,6 +1,6 @@
-/* Link, sensors, button, clock, sleep and health of this board; flash, identity and watchdog have files of their own.
+/* Link, controller, sensors, button, clock, sleep and health of this board; flash, identity and watchdog have files of their own.
  *
- * The sensors are the sample feed on UART1 (feed.h). Until its first line the node's clock is the system tick; from
+ * The sensors are the sample feed (feed.h). Until its first line the node's clock is the system tick; from
  * then on it is the feed's, so that equal feeds give equal reports however fast they come. */
 #include "port.h"
 
@@ -100,6 +100,13 @@ size_t attune_port_link_receive(uint8_t *bytes, size_t capacity) {
 }
 
 size_t attune_port_link_send(const uint8_t *bytes, size_t size) { return attune_uart_send(bytes, size); }
+
+size_t attune_port_hci_receive(uint8_t *bytes, size_t capacity) { return attune_port_link_receive(bytes, capacity); }
+
+size_t attune_port_hci_send(const uint8_t *bytes, size_t size) { return attune_uart_send(bytes, size); }
+
+/* Not the feed's time, which goes as fast as somebody sends it. */
+uint64_t attune_port_hci_ms(void) { return attune_clock_ms(); }
 
 /* With interrupts masked an interrupt that comes after the look still ends the wait. */
 void attune_port_sleep(void) {

@@ -14,7 +14,15 @@ typedef struct receiver {
 
 static receiver receivers[ATTUNE_UART_RECEIVERS];
 
-static uart_registers *registers(attune_uart uart) { return uart == ATTUNE_UART_LINK ? UART0 : UART1; }
+#ifdef ATTUNE_BLE_IMAGE
+#define UART0_CARRIES ATTUNE_UART_FEED
+#define UART1_CARRIES ATTUNE_UART_LINK
+#else
+#define UART0_CARRIES ATTUNE_UART_LINK
+#define UART1_CARRIES ATTUNE_UART_FEED
+#endif
+
+static uart_registers *registers(attune_uart uart) { return uart == UART0_CARRIES ? UART0 : UART1; }
 
 void attune_uart_begin(void) {
     const uint32_t receive = UART_CONTROL_TX | UART_CONTROL_RX | UART_CONTROL_RX_INTERRUPT;
@@ -41,9 +49,9 @@ static void on_receive(attune_uart uart) {
     registers(uart)->control &= ~UART_CONTROL_RX_INTERRUPT;
 }
 
-void attune_uart0_handler(void) { on_receive(ATTUNE_UART_LINK); }
+void attune_uart0_handler(void) { on_receive(UART0_CARRIES); }
 
-void attune_uart1_handler(void) { on_receive(ATTUNE_UART_FEED); }
+void attune_uart1_handler(void) { on_receive(UART1_CARRIES); }
 
 /* The held byte has had its interrupt already; it is fetched here. The interrupt is let in before the byte is read,
  * because the next one may arrive at once, and masked until the ring is whole again. */
@@ -72,8 +80,9 @@ bool attune_uart_take(attune_uart uart, uint8_t *byte) {
 
 size_t attune_uart_send(const uint8_t *bytes, size_t size) {
     size_t taken = 0;
-    while (taken < size && (UART0->state & UART_STATE_TX_FULL) == 0) {
-        UART0->data = bytes[taken++];
+    uart_registers *link = registers(ATTUNE_UART_LINK);
+    while (taken < size && (link->state & UART_STATE_TX_FULL) == 0) {
+        link->data = bytes[taken++];
     }
     return taken;
 }

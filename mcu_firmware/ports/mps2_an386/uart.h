@@ -1,5 +1,5 @@
-/* The three serial lines: UART0 carries frames, UART1 the sample feed, UART2 sentences for people,
- * and the keys that they press. */
+/* The three serial lines: UART0 carries frames, UART1 the sample feed, UART2 sentences for people, and the keys that they press. In the
+ * image with Bluetooth (ATTUNE_BLE_IMAGE) UART0 carries the feed, and UART1 what the controller says and hears (HCI). */
 #ifndef ATTUNE_MPS2_UART_H
 #define ATTUNE_MPS2_UART_H
 
@@ -9,6 +9,7 @@
 
 #define ATTUNE_UART_BAUD 115200u
 
+/* The link is that of frames or that to the controller. */
 typedef enum attune_uart { ATTUNE_UART_LINK = 0, ATTUNE_UART_FEED = 1, ATTUNE_UART_RECEIVERS = 2 } attune_uart;
 
 /* Sets up all three and lets the receive interrupts in. */
@@ -21,7 +22,7 @@ bool attune_uart_take(attune_uart uart, uint8_t *byte);
 /* True if a received byte waits. */
 bool attune_uart_waiting(attune_uart uart);
 
-/* Hands bytes to UART0's transmitter; returns how many it took. Never waits. */
+/* Hands bytes to the link's transmitter; returns how many it took. Never waits. */
 size_t attune_uart_send(const uint8_t *bytes, size_t size);
 
 /* Writes text to UART2 and waits until it is out. */

@@ -29,6 +29,7 @@ AIMS = {
         "node/release.c",
         "learner/label_log.c",
     ),
+    "part": ("framing/part.c",),
     "sealed": ("session/sealed.c", "session/aead.c"),
     "store": (
         "store/files.c",
