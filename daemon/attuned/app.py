@@ -27,6 +27,7 @@ from attuned.api.admin import AdminService
 from attuned.api.drift import DriftService
 from attuned.api.gateways import GatewaysService
 from attuned.api.nodes import NodesService
+from attuned.api.radios import Radios
 from attuned.api.rollouts import RolloutsService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
@@ -99,6 +100,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             group.create_task(site.errands.run(), name="errands")
             group.create_task(site.lessons.errands.run(), name="lessons")
             group.create_task(site.run_rounds(), name="rounds")
+            group.create_task(site.run_radios(), name="radios")
             group.create_task(site.updating.deliveries.errands.run(), name="deliveries")
             group.create_task(site.updating.rollouts.run(), name="rollouts")
             group.create_task(site.retraining.run(), name="retraining")
@@ -126,7 +128,8 @@ async def _servers(site: Site, links: LinkService, door: listening.Door | None) 
     admin_pb2_grpc.add_AdminServicer_to_server(AdminService(site, links), admin)
     drift_pb2_grpc.add_DriftServicer_to_server(DriftService(site), admin)
     nodes_pb2_grpc.add_NodesServicer_to_server(NodesService(site), admin)
-    gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door), admin)
+    radios = Radios(site.hub, site.clock, site.assignments.room_of)
+    gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door, radios), admin)
     gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
     for address in site.settings.gateways.listen:

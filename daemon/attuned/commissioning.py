@@ -23,6 +23,9 @@ NAME_LIMIT = 64
 # Longest blinking, in seconds.
 IDENTIFY_LIMIT_S = 600
 
+# A command for a node that has no turn on its gateway's radio waits so long for it.
+COMMAND_MS = 600_000
+
 
 class Commissioning:
     """`placed` is told each node that stands in another room than before, or is new, or gone."""
@@ -43,13 +46,14 @@ class Commissioning:
         self._hub = hub
         self._store = store
         self._placed = placed
+        self._commands: dict[str, tuple[int, node_pb2.Command]] = {}
 
     async def add(self, code: str, room: str, name: str, *, take_over: bool) -> Waiting:
         """Waits for the node with this code from now on. RequestError for what is no code, room or name."""
         read = read_code(code)
         self._check_name(name)
         self._assignments.check_room(room, read.hint.hex())
-        row = CodeRow(read.hint.hex(), read.psk, room, name, take_over, self._clock.utc_ms())
+        row = CodeRow(read.hint.hex(), read.psk, room, name, take_over, self._clock.utc_ms(), read.advertising)
         await self._store.expect(row)
         waiting = self._trust.expect(row)
         self._hub.call(read.hint, commission=True)
@@ -118,6 +122,7 @@ class Commissioning:
             del self._trust.waiting[hint]
             await self._store.drop_code(hint.hex())
         self._trust.remove(node)
+        self._commands.pop(node, None)
         self._assignments.remove(node)
         self._hub.remove(node)
         self._placed(node)
@@ -136,17 +141,33 @@ class Commissioning:
         self._check_name(name)
         await self._keep(replace(self._known(node), name=name))
 
-    def rekey(self, node: str) -> None:
-        """New keys for the session. RequestError if the node is out of reach."""
+    def rekey(self, node: str) -> bool:
+        """New keys for the session. True if the node has been told; see `identify`."""
         self._known(node)
-        self._reach(node, node_pb2.Command(rekey=True))
+        return self._reach(node, node_pb2.Command(rekey=True))
 
-    def identify(self, node: str, seconds: int) -> None:
-        """The node blinks. RequestError if it is out of reach."""
+    def identify(self, node: str, seconds: int) -> bool:
+        """The node blinks. True if it has been told, False if it will be when a radio that hears it connects.
+
+        RequestError if it is out of reach.
+        """
         self._known(node)
         if not 0 < seconds <= IDENTIFY_LIMIT_S:
             raise RequestError(f"A node blinks for 1 to {IDENTIFY_LIMIT_S} seconds.")
-        self._reach(node, node_pb2.Command(identify_s=seconds))
+        return self._reach(node, node_pb2.Command(identify_s=seconds))
+
+    def waits_for(self, node: str) -> bool:
+        """Whether there is something to tell a node that could not be told yet."""
+        known, announced = self._trust.nodes.get(node), self._trust.own.announced
+        old_key = bool(announced) and known is not None and known.daemon_key != announced
+        until, _ = self._commands.get(node, (0, None))
+        return old_key or until > self._clock.utc_ms()
+
+    def tell_commands(self, node: str) -> None:
+        """The node has said hello: what waited for it is told now."""
+        until, command = self._commands.pop(node, (0, None))
+        if command is not None and until > self._clock.utc_ms():
+            self._tell(node, command)
 
     async def replace(self, old: str, new: str) -> None:
         """The new node stands where the old one stood, learns what the old one was taught, and the old one goes."""
@@ -212,6 +233,13 @@ class Commissioning:
     def _tell(self, node: str, command: node_pb2.Command) -> bool:
         return self._hub.send(self._hub.conversations[node], node_pb2.DaemonMessage(command=command))
 
-    def _reach(self, node: str, command: node_pb2.Command) -> None:
-        if not self._tell(node, command):
+    def _reach(self, node: str, command: node_pb2.Command) -> bool:
+        if self._tell(node, command):
+            return True
+        if self._hub.air.of(node) is None:
             raise RequestError(f"Node {node} is out of reach: `attune nodes {node}` shows when it was heard last.")
+        waiting = node_pb2.Command()
+        waiting.CopyFrom(self._commands.get(node, (0, waiting))[1])
+        waiting.MergeFrom(command)
+        self._commands[node] = self._clock.utc_ms() + COMMAND_MS, waiting
+        return False

@@ -31,6 +31,7 @@ from attuned.learning.accuracy import AccuracyBook
 from attuned.learning.forgetting import Forgetting
 from attuned.learning.lessons import Lessons
 from attuned.learning.retraining import Retraining
+from attuned.needs import Needs
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.commits import Commits
 from attuned.nodes.conversation import Conversation, Tie
@@ -58,6 +59,9 @@ from attuned.updating import Around, Updating
 
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
 LOOK_ROUND_S = 10.0
+
+# How often it is looked at which nodes are wanted for what, and which gateway is to serve them.
+LOOK_RADIOS_S = 1.0
 
 
 class Site:
@@ -183,6 +187,7 @@ class Site:
         await self.keeping.restore()
         self._say_again()
         self._open_oblivion(await self.forgetting.entries(), unfinished)
+        self._open_air()
         self.commits.hurry()
 
     async def _open_trust(self) -> None:
@@ -247,6 +252,24 @@ class Site:
         for entry in unfinished:
             self.errands.put(partial(self.oblivion.complete, entry))
 
+    def _open_air(self) -> None:
+        needs = Needs(
+            self.clock,
+            self.hub.conversations,
+            commissioning=self.commissioning,
+            deliveries=self.updating.deliveries,
+            labels=self.labels,
+            teaching=self.teaching,
+        )
+        self.hub.air.need_of, self.hub.air.busy = needs.of, self.updating.deliveries.is_sending
+        self.hub.look()
+
+    async def run_radios(self) -> None:
+        """Looks for what has changed in reach of radios, for ever: in real time, whatever the clock does."""
+        while True:
+            await asyncio.sleep(LOOK_RADIOS_S)
+            self.hub.look()
+
     async def close(self) -> None:
         await self.window_store.close()
         await self.site_store.close()
@@ -278,6 +301,7 @@ class Site:
         if conversation.facts is None or not conversation.room:
             return
         self.commissioning.tell_key(conversation.node)
+        self.commissioning.tell_commands(conversation.node)
         # A node may say hello as often as it likes.
         self.errands.put(partial(self._greet, conversation), once=conversation.node)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import update_world as world
 from attuned.clock import SystemClock
+from attuned.nodes.radio import Need
 from attuned.site import Site
 from attuned.updates.delivery import Stage
 from cobs import cobs
@@ -36,6 +37,9 @@ class Gateway:
         if self.writer is not None:
             checksum = binascii.crc_hqx(frame, 0xFFFF).to_bytes(2, "little")
             self.writer.write(cobs.encode(frame + checksum) + b"\0")
+
+    def wish(self, hint: bytes, need: Need) -> None:
+        raise AssertionError("the node has no radio")
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writer = writer

@@ -12,6 +12,7 @@ from attuned.config import Settings
 from attuned.nodes.frames import CALL
 from attuned.nodes.hub import Hub
 from attuned.nodes.own_keys import OwnKeys
+from attuned.nodes.radio import Need
 from attuned.nodes.trust import Trust
 from attuned.nodes.trusted import TrustedNode
 from attuned.nodes.window import EVIDENCE_STEPS, Window
@@ -82,9 +83,13 @@ class FakeGateway:
     name: str = "gw"
     frames: list[tuple[int, bytes]] = field(default_factory=list)
     sides: dict[str, NodeSide] = field(default_factory=dict)
+    wishes: dict[bytes, Need] = field(default_factory=dict)
 
     def send(self, link: int, frame: bytes) -> None:
         self.frames.append((link, frame))
+
+    def wish(self, hint: bytes, need: Need) -> None:
+        self.wishes[hint] = need
 
     def take(self) -> list[tuple[int, bytes, node_pb2.DaemonMessage]]:
         """(link, hint, message) of the messages that went out since the last time."""

@@ -71,6 +71,8 @@ SKETCH = NodeSketch(B, 7, 3, NOON, NOON + HOUR, "00" * 8, 60, bytes(range(64)))
 SUMMARY = NodeSummary(A, 7, 0, NOON - HOUR, NOON - HOUR + 48 * 60_000, "00" * 8, 48, b"\x20\x10", bytes(4))
 TRUSTED = TrustedNode(A, bytes(range(32)), bytes(32), "r", "door", NOON, "c1b2c3d400000003")
 CODE = CodeRow("b1b2c3d4", bytes(range(32)), "q", "", True, NOON)
+FOUND = TrustedNode(B, bytes(range(32)), bytes(32), "q", "", NOON, "", bytes(range(32, 64)))
+FOUND_CODE = CodeRow("c1b2c3d4", bytes(range(32)), "q", "", False, NOON, bytes(range(64, 96)))
 ENVELOPE = Signed(7, b"\x01\x01" + bytes(200), "ef" * 16, 1, NOON + HOUR)
 COURSE = Course(Delivery(A, "cd" * 16, 7, Stage.TRIAL, "", 12, 3, NOON + HOUR, "ef" * 16), ENVELOPE)
 ROLLOUT = Rollout(
@@ -128,6 +130,8 @@ async def _trust(site: SiteStore) -> None:
     """Who is trusted, and what is under way to nodes."""
     await site.keys.trust(TRUSTED)
     await site.keys.expect(CODE)
+    await site.keys.trust(FOUND)
+    await site.keys.expect(FOUND_CODE)
     await site.deliveries.number(A, 6)
     await site.deliveries.save(COURSE)
     await site.rollouts.add(RolloutRow(ROLLOUT, "ann", "a person asked"), ACT)

@@ -11,6 +11,8 @@ import pytest
 from attune_gateway.invitation import read_invitation
 from attune_proto.v1 import gateways_pb2, gateways_pb2_grpc, link_pb2, link_pb2_grpc
 from attuned.api.gateways import GatewaysService
+from attuned.api.radios import Radios
+from daemon_world import A
 from gateway_world import GatewayDaemon, gateway_daemon
 
 HOUR_S = 3600
@@ -27,7 +29,8 @@ async def daemon(tmp_path: Path) -> AsyncIterator[GatewayDaemon]:
 async def asked(daemon: GatewayDaemon, folder: Path, *, door: bool = True) -> AsyncIterator[Any]:
     """Stubs for people and for gateways of this machine, both over a socket in the folder."""
     server = grpc.aio.server()
-    service = GatewaysService(daemon.gateways, daemon.links, daemon.door if door else None)
+    radios = Radios(daemon.hub, daemon.clock, {A: "r"})
+    service = GatewaysService(daemon.gateways, daemon.links, daemon.door if door else None, radios)
     gateways_pb2_grpc.add_GatewaysServicer_to_server(service, server)
     link_pb2_grpc.add_NodeLinkServicer_to_server(daemon.links, server)
     server.add_insecure_port(f"unix:{folder}/s")

@@ -8,6 +8,7 @@ import pytest_asyncio
 from attune_core import Keeper, Node, write_code
 from attune_proto.v1 import node_pb2
 from attuned.errors import NotFoundError, RequestError
+from attuned.nodes.radio import Need
 from attuned.site import Site
 from attuned.store.site import LabelRow
 from daemon_world import HOUR, MINUTE, NOON, A, B, FakeClock, commit, errands, site_settings, window
@@ -26,6 +27,9 @@ class Place:
 
     def send(self, link: int, frame: bytes) -> None:
         self._down.append((link, frame))
+
+    def wish(self, hint: bytes, need: Need) -> None:
+        raise AssertionError("no node here has a radio")
 
     def bring(self, node: str) -> Node:
         link = len(self.nodes) + 1

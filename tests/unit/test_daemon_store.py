@@ -217,6 +217,8 @@ async def test_stores_of_old_versions_open_and_yield_what_is_in_them(tmp_path: P
         await check_store_8(tmp_path / "s")
     if int(folder.name.removeprefix("store-")) >= 13:
         await check_store_13(tmp_path / "s")
+    if int(folder.name.removeprefix("store-")) >= 14:
+        await check_store_14(tmp_path / "s")
 
 
 async def check_store_8(folder: Path) -> None:
@@ -242,7 +244,8 @@ async def check_store_13(folder: Path) -> None:
     windows, site = await opened(folder), SiteStore(folder)
     await site.open()
     assert await windows.summaries.reports() == {A: make_store.SUMMARY.reports}
-    assert (await site.keys.nodes(), await site.keys.codes()) == ([make_store.TRUSTED], [make_store.CODE])
+    # A node or code from before has no key of what it advertises.
+    assert ((await site.keys.nodes())[0], (await site.keys.codes())[0]) == (make_store.TRUSTED, make_store.CODE)
     assert await site.deliveries.load() == [make_store.COURSE]
     assert await site.deliveries.number(A, 0) == 8
     assert [row.rollout for row in await site.rollouts.live()] == [make_store.ROLLOUT]
@@ -250,6 +253,14 @@ async def check_store_13(folder: Path) -> None:
     assert await site.gateways.gateways() == [make_store.GATEWAY]
     assert await site.gateways.invitations() == [make_store.INVITATION]
     await windows.close()
+    await site.close()
+
+
+async def check_store_14(folder: Path) -> None:
+    site = SiteStore(folder)
+    await site.open()
+    assert await site.keys.nodes() == [make_store.TRUSTED, make_store.FOUND]
+    assert await site.keys.codes() == [make_store.CODE, make_store.FOUND_CODE]
     await site.close()
 
 

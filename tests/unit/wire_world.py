@@ -14,6 +14,7 @@ from attuned.nodes.conversation import Conversation, Tie
 from attuned.nodes.hub import Hub
 from attuned.nodes.own_keys import OwnKeys
 from attuned.nodes.press import Press
+from attuned.nodes.radio import Need
 from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.summary import NodeSummary
 from attuned.nodes.trust import Newcomer, Trust
@@ -99,6 +100,9 @@ class Wire:
 
     def send(self, link: int, frame: bytes) -> None:
         self.down.append(frame)
+
+    def wish(self, hint: bytes, need: Need) -> None:
+        raise AssertionError("no node here has a radio")
 
     def connect(self) -> None:
         self.node.link(True)

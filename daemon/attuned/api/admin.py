@@ -110,7 +110,8 @@ class AdminService(LabelCalls, ReleaseCalls, ForgettingCalls):
         if unknown:
             raise NotFoundError(f"There is no node {unknown[0]!r}: `attune nodes` lists the nodes.")
         wanted = request.nodes or sorted(site.hub.conversations)
-        nodes = [messages.node(site.hub, site.trust.nodes.get(node), site.hub.conversations[node]) for node in wanted]
+        conversations, trusted = site.hub.conversations, site.trust.nodes
+        nodes = [messages.node(site.hub, trusted.get(node), conversations[node], site.clock) for node in wanted]
         return admin_pb2.ListNodesReply(nodes=nodes, now_utc_ms=site.clock.utc_ms())
 
     def _reply(self, rooms: Iterable[str]) -> admin_pb2.ListRoomsReply:

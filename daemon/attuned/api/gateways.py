@@ -5,7 +5,8 @@ import socket
 from attune_proto.v1 import gateways_pb2, gateways_pb2_grpc
 
 from attuned.api.answers import Context, answers
-from attuned.errors import RequestError
+from attuned.api.radios import Radios
+from attuned.errors import NotFoundError, RequestError
 from attuned.gateways.enrolled import NOT_LISTENING, EnrolledGateways
 from attuned.gateways.invitations import text_of
 from attuned.gateways.listening import Door
@@ -19,10 +20,11 @@ _EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 (compared, not bound)
 class GatewaysService(gateways_pb2_grpc.GatewaysServicer):
     """`door` is None where the daemon listens for no gateways of other machines."""
 
-    def __init__(self, gateways: EnrolledGateways, links: LinkService, door: Door | None) -> None:
+    def __init__(self, gateways: EnrolledGateways, links: LinkService, door: Door | None, radios: Radios) -> None:
         self._gateways = gateways
         self._links = links
         self._door = door
+        self._radios = radios
 
     @answers
     async def InviteGateway(  # noqa: N802 (the names are the contract's)
@@ -71,6 +73,22 @@ class GatewaysService(gateways_pb2_grpc.GatewaysServicer):
         connected = not self._is_local(request.name) and self._links.drop(request.name, why)
         return gateways_pb2.RevokeGatewayReply(connected=connected)
 
+    @answers
+    async def ScanGateway(  # noqa: N802
+        self, request: gateways_pb2.ScanGatewayRequest, context: Context
+    ) -> gateways_pb2.ScanGatewayReply:
+        attached = self._links.gateways.get(request.name)
+        if attached is None:
+            known = request.name in self._gateways.rows
+            raise NotFoundError(
+                f"Gateway {request.name} is away: it can be scanned while it is connected."
+                if known
+                else f"There is no gateway {request.name!r}: `attune gateway list` lists the gateways."
+            )
+        if not attached.slots:
+            raise RequestError(f"Gateway {request.name} has no radio: give it one with --ble, or [ble] in its file.")
+        return self._radios.heard(attached)
+
     def _is_local(self, name: str) -> bool:
         attached = self._links.gateways.get(name)
         return attached is not None and attached.local
@@ -81,6 +99,7 @@ class GatewaysService(gateways_pb2_grpc.GatewaysServicer):
         if attached is not None:
             found.local = attached.local
             found.heard_utc_ms = attached.heard_utc_ms
+            found.slots, found.slots_used = attached.slots, self._radios.used(attached)
         if row is not None:
             found.since_utc_ms, found.expires_utc_ms = row.since_utc_ms, row.expires_utc_ms
             found.heard_utc_ms = found.heard_utc_ms or row.heard_utc_ms

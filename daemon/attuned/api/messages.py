@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterable
 
 from attune_proto.v1 import admin_pb2
 
+from attuned.clock import Clock
 from attuned.labels.asking import Candidate
 from attuned.labels.questions import Signal
 from attuned.learning.accuracy import Accuracy
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.hub import Hub
+from attuned.nodes.running import Running
 from attuned.nodes.trusted import TrustedNode
 from attuned.presence.history import HistoryPoint
 from attuned.site import Site
@@ -66,8 +68,9 @@ def accuracy(found: Accuracy) -> admin_pb2.Accuracy:
     )
 
 
-def node(hub: Hub, trusted: TrustedNode | None, conversation: Conversation) -> admin_pb2.Node:
-    facts, health = conversation.facts, conversation.health
+def node(hub: Hub, trusted: TrustedNode | None, conversation: Conversation, clock: Clock) -> admin_pb2.Node:
+    facts, health, running = conversation.facts, conversation.health, conversation.running or Running("")
+    hearing = hub.air.of(conversation.node)
     return admin_pb2.Node(
         node=conversation.node,
         room=conversation.room,
@@ -91,6 +94,13 @@ def node(hub: Hub, trusted: TrustedNode | None, conversation: Conversation) -> a
         bad_frames=hub.bad_frames(conversation),
         name=trusted.name if trusted else "",
         commissioned=trusted is not None,
+        transport=conversation.transport,
+        rssi_dbm=hearing.heard.rssi_dbm if hearing else 0,
+        on_air_utc_ms=clock.utc_ms() - int(hearing.age_ms * clock.rate) if hearing else 0,
+        findable=bool(trusted and trusted.advertising),
+        trial=running.trial,
+        trial_left_s=running.trial_left_s,
+        signing_key=running.signing_key,
     )
 
 

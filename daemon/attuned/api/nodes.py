@@ -22,7 +22,11 @@ class NodesService(nodes_pb2_grpc.NodesServicer):
         waiting = await self._site.commissioning.add(
             request.code, request.room, request.name, take_over=request.take_over
         )
-        return nodes_pb2.AddNodeReply(hint=waiting.row.hint)
+        hint, room_of = waiting.row.hint, self._site.assignments.room_of
+        rooms = {room_of.get(node, "") for node in self._site.trust.nodes if node.startswith(hint)}
+        # Of two nodes with one hint nobody knows yet which one has the code.
+        left = rooms.pop() if request.room and len(rooms) == 1 else ""
+        return nodes_pb2.AddNodeReply(hint=hint, moves_from=left if left != request.room else "")
 
     @answers
     async def ListComing(  # noqa: N802
@@ -31,7 +35,8 @@ class NodesService(nodes_pb2_grpc.NodesServicer):
         if not re.fullmatch(r"([0-9a-f]{8})?", request.hint):
             raise RequestError("Name the node by the first eight hex digits of its id.")
         return nodes_pb2.ListComingReply(
-            coming=self._come(request.hint) if request.hint else [*self._waiting(), *self._strangers()]
+            coming=self._come(request.hint) if request.hint else [*self._waiting(), *self._strangers()],
+            unknown_heard=0 if request.hint else self._site.hub.air.strangers(),
         )
 
     @answers
@@ -49,9 +54,9 @@ class NodesService(nodes_pb2_grpc.NodesServicer):
         elif change == "name":
             await commissioning.rename(node, request.name)
         elif change == "rekey":
-            commissioning.rekey(node)
+            told = commissioning.rekey(node)
         elif change == "identify_s":
-            commissioning.identify(node, request.identify_s)
+            told = commissioning.identify(node, request.identify_s)
         elif change == "replace_with":
             await commissioning.replace(node, request.replace_with)
         else:

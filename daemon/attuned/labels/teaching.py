@@ -177,6 +177,10 @@ class Teaching:
         """Nodes that have parts of a label still to come."""
         return {node for node, pupil in self._pupils.items() if any(part.number == number for part in pupil.queue)}
 
+    def waits_for(self, node: str) -> bool:
+        """Whether there is something to teach a node, or to take back."""
+        return node in self._pupils and bool(self._pupils[node].queue)
+
     async def wait(self, number: int, seconds: float) -> None:
         """Waits until every node has answered all of a label, at most so many seconds of real time."""
         try:

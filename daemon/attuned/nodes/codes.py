@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from attuned.errors import RequestError
+from attuned.nodes.advertising import advertising_key
 from attuned.nodes.frames import HINT_SIZE
 
 # Characters of a code without its hyphens, and of one group.
@@ -20,16 +21,17 @@ _GIVEN = "codes have eight groups of four letters and digits, and a ninth of two
 
 @dataclass(frozen=True)
 class Code:
-    """What a code says: whose it is, and the secret that commissioning begins with."""
+    """What a code says: whose it is, the secret that commissioning begins with, and the key of what is advertised."""
 
     hint: bytes
     psk: bytes = field(repr=False)
+    advertising: bytes = field(repr=False)
 
 
 def read_code(text: str) -> Code:
     """Reads what somebody has typed, or scanned. RequestError as `letters_of`."""
     data = base64.b32decode(letters_of(text)[:_DATA])
-    return Code(data[:HINT_SIZE], psk_of(data))
+    return Code(data[:HINT_SIZE], psk_of(data), advertising_key(data))
 
 
 def grouped(letters: str) -> str:

@@ -59,11 +59,14 @@ class Conversation:
         self.room = room
         self.stands_for: tuple[str, ...] = ()
         self.quiet = quiet
+        self.transport = ""  # that it was heard over last
+        self.part = 0  # bytes of a frame that go in one part there; 0: all of it, or that is not known
         self.facts = facts
         self.running: Running | None = None
         self.boots = boots
         self.kinds: Sequence[str] = ()
         self.health = node_pb2.Health()
+        self._windows_then = 0  # committed by the time of that health
         self.last_heard_utc_ms = 0
         self.last_window_utc_ms = 0
         self.label_windows = 0
@@ -84,6 +87,11 @@ class Conversation:
     def windows(self) -> int:
         """Windows committed, of all boots."""
         return sum(record.windows for record in self.boots.values())
+
+    @property
+    def reports_waiting(self) -> int:
+        """Reports that the node held at its last health, less the windows that have come since."""
+        return max(0, self.health.backlog - (self.windows - self._windows_then))
 
     @property
     def windows_lost(self) -> int:
@@ -117,6 +125,7 @@ class Conversation:
         samples = _more(self.health.refused_samples, health.refused_samples)
         presses = _more(self.health.dropped_presses, health.dropped_presses)
         self.health.CopyFrom(health)
+        self._windows_then = self.windows
         if samples:
             self.refuse(f"{samples} readings were not finite, out of range or too late", samples)
         if presses:

@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from attune_proto.v1 import link_pb2, node_pb2
 
 from attuned.clock import Clock
+from attuned.nodes.air import Air
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import EAGER_REPORTS, Conversation, Tie
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.frames import EVERY_NODE, HEADER_SIZE, SEALED, FrameError, call, check_frame, read_message
+from attuned.nodes.link import BLUETOOTH, Gateway, Link
 from attuned.nodes.press import Press
 from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.summary import NodeSummary
@@ -44,33 +45,6 @@ OF_UPDATES = frozenset({"update_ack", "update_verdict", "signing_key_ack"})
 _HELLO_REQUEST = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
 
 
-class Gateway(Protocol):
-    """An attached gateway, as the hub sees it."""
-
-    name: str
-
-    def send(self, link: int, frame: bytes) -> None:
-        """Queues a frame for a link; drops it if the gateway does not keep up."""
-
-
-@dataclass(eq=False)
-class Link:
-    """A connection of a gateway, the conversations on it by node hint, and the frames of it that made no sense.
-
-    Those that arrived damaged are known to the gateway, the others to the daemon.
-    """
-
-    gateway: Gateway
-    number: int
-    conversations: dict[bytes, Conversation] = field(default_factory=dict)
-    damaged: int = 0
-    senseless: int = 0
-
-    @property
-    def bad_frames(self) -> int:
-        return self.damaged + self.senseless
-
-
 class Listener(Protocol):
     """Who wants to know what nodes say. Called from within the event loop; must not wait."""
 
@@ -100,7 +74,7 @@ class UpdateListener(Protocol):
 class Hub:
     """`room_of` assigns nodes to rooms; `facts` and `boots` are what the store remembers; `quiet` nodes are told so.
 
-    `trust` knows whose frames are whose.
+    `trust` knows whose frames are whose, `air` which nodes are in reach of radios.
     """
 
     def __init__(
@@ -113,11 +87,13 @@ class Hub:
         *,
         trust: Trust,
         quiet: Collection[str] = (),
+        air: Air | None = None,
     ) -> None:
         self._clock = clock
         self._room_of = room_of
         self._listener = listener
         self.trust = trust
+        self.air = air or Air(trust)
         self.updates: UpdateListener | None = None
         self._called_utc_ms: dict[bytes, int] = {}
         self._links: dict[tuple[Gateway, int], Link] = {}
@@ -130,20 +106,29 @@ class Hub:
             self._boots.setdefault(node, {})[boot] = record
         self.conversations = {node: self._new(node) for node in [*room_of, *trust.nodes]}
 
-    def link_up(self, gateway: Gateway, number: int) -> None:
-        """A link came up: every node on it is asked for a handshake."""
-        self._links[gateway, number] = Link(gateway, number)
-        gateway.send(number, call(EVERY_NODE))
+    def link_up(self, gateway: Gateway, number: int, said: link_pb2.LinkUp | None = None) -> None:
+        """A link came up: every node on it is asked for a handshake; over Bluetooth the one that it is of."""
+        said = said or link_pb2.LinkUp()
+        transport = BLUETOOTH if said.hint else said.transport
+        link = self._links[gateway, number] = Link(gateway, number, transport, part=said.mtu)
+        if link.on_air:
+            self.air.link_up(link, said.hint)
+        self._call_all(link)
 
     def link_down(self, gateway: Gateway, number: int) -> None:
         link = self._links.pop((gateway, number), None)
         if link is not None:
-            for conversation in link.conversations.values():
-                conversation.bad_frames += link.bad_frames
-                if self._link_of.get(conversation.node) is link:
-                    del self._link_of[conversation.node]
+            self._part(link)
+            self.air.link_down(link)
+
+    def look(self) -> None:
+        """Time has passed, or nodes and codes have come and gone: links over Bluetooth may be somebody else's now."""
+        for link in self.air.look():
+            self._part(link)
+            self._call_all(link)
 
     def gateway_gone(self, gateway: Gateway) -> None:
+        self.air.gone(gateway)
         for owner, number in list(self._links):
             if owner is gateway:
                 self.link_down(gateway, number)
@@ -152,6 +137,7 @@ class Hub:
         link = self._links.get((gateway, stats.link))
         if link is not None:
             link.damaged = stats.damaged + stats.oversized
+            self.air.signal(link, stats.rssi_dbm)
 
     def frame(self, gateway: Gateway, number: int, frame: bytes) -> None:
         """One frame of a link; anything that makes no sense is counted, logged now and then, and dropped."""
@@ -159,13 +145,14 @@ class Hub:
         if link is None:
             return
         try:
+            frame = link.named(frame)
             kind, hint = check_frame(frame)
             if kind == SEALED:
                 self._sealed(link, hint, frame)
             else:
                 self._handshake(link, frame)
         except FrameError as error:
-            self._complain(link, frame[1:HEADER_SIZE], str(error))
+            self._complain(link, link.whose or frame[1:HEADER_SIZE], str(error))
 
     def send(self, conversation: Conversation, message: node_pb2.DaemonMessage) -> bool:
         """Sends to a node along its newest link; False if it has none, or no session."""
@@ -176,7 +163,7 @@ class Hub:
             sealed = self.trust.seal(conversation.node, message.SerializeToString())
         except FrameError:
             return False
-        link.gateway.send(link.number, sealed)
+        link.send(sealed)
         return True
 
     def adopt(self, newcomer: Newcomer) -> None:
@@ -201,21 +188,25 @@ class Hub:
         self.send(conversation, _HELLO_REQUEST)
 
     def call(self, hint: bytes, *, commission: bool) -> None:
-        """Asks the node with this hint for a handshake, on every link."""
+        """Asks the node with this hint for a handshake, on every link that may be its."""
+        self.look()
         for link in self._links.values():
-            link.gateway.send(link.number, call(hint, commission=commission))
+            if not link.on_air or link.whose == hint:
+                link.send(call(hint, commission=commission))
 
     def online(self, conversation: Conversation) -> bool:
-        """Whether the node has a link and has been heard lately."""
-        if conversation.node not in self._link_of or conversation.facts is None:
+        """Whether the node has a link, or over Bluetooth takes turns with others, and has been heard lately."""
+        takes_turns = conversation.transport == BLUETOOTH
+        if conversation.facts is None or (conversation.node not in self._link_of and not takes_turns):
             return False
         silence_ms = self._clock.utc_ms() - conversation.last_heard_utc_ms
         patience_ms = QUIET_MS if conversation.quiet else OFFLINE_WINDOWS * conversation.facts.window_s * 1000
         return silence_ms <= max(patience_ms, COMPLAINT_MS)
 
     def gateway_of(self, conversation: Conversation) -> str:
-        link = self._link_of.get(conversation.node)
-        return link.gateway.name if link else ""
+        """The gateway that has the node's link, or over Bluetooth is to have it; empty if none."""
+        link, hearing = self._link_of.get(conversation.node), self.air.of(conversation.node)
+        return link.gateway.name if link else hearing.server if hearing else ""
 
     def bad_frames(self, conversation: Conversation) -> int:
         """Frames of the node's links that arrived damaged or made no sense, at either end."""
@@ -233,7 +224,7 @@ class Hub:
     def _handshake(self, link: Link, frame: bytes) -> None:
         step = self.trust.handshake(frame, self._clock.utc_ms())
         if step.reply:
-            link.gateway.send(link.number, step.reply)
+            link.send(step.reply)
         if step.newcomer is not None:
             self._move(self._provisional(step.newcomer.node.node), link)
             self._listener.on_newcomer(step.newcomer)
@@ -253,6 +244,7 @@ class Hub:
         conversation = self.conversations[node]
         self._move(conversation, link)
         conversation.last_heard_utc_ms = self._clock.utc_ms()
+        self.air.spoke(link, node)
         self._listener.on_confirmed(node)
         message = read_message(text)
         if message.HasField("hello"):
@@ -265,7 +257,7 @@ class Hub:
         now = self._clock.utc_ms()
         if self.trust.silent(hint) and now - self._called_utc_ms.get(hint, 0) >= CALL_MS:
             self._called_utc_ms[hint] = now
-            link.gateway.send(link.number, call(hint))
+            link.send(call(hint))
 
     def _hear(self, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
         """Whether it is a message of a kind that this version knows."""
@@ -335,7 +327,22 @@ class Hub:
         if conversation.facts is not None and conversation.running is not None:
             self._listener.on_running(conversation, fresh=True)
 
+    def _call_all(self, link: Link) -> None:
+        if link.on_air:
+            link.send(call(link.whose, commission=link.whose in self.trust.waiting))
+        else:
+            link.send(call(EVERY_NODE))
+
+    def _part(self, link: Link) -> None:
+        """The conversations on a link are on it no more."""
+        for conversation in link.conversations.values():
+            conversation.bad_frames += link.bad_frames
+            if self._link_of.get(conversation.node) is link:
+                del self._link_of[conversation.node]
+        link.conversations.clear()
+
     def _move(self, conversation: Conversation, link: Link) -> None:
+        conversation.transport, conversation.part = link.transport, link.part
         previous = self._link_of.get(conversation.node)
         if previous is link:
             return

@@ -11,6 +11,7 @@ from attune_proto.v1 import link_pb2, link_pb2_grpc
 from attuned.clock import Clock
 from attuned.errors import RequestError
 from attuned.nodes.hub import Hub
+from attuned.nodes.radio import Need
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +21,21 @@ OUTGOING_LIMIT = 16_384
 # A gateway whose stream is ended has so long to hear why, in seconds.
 LAST_WORD_S = 1.0
 
+# Connections of a radio, at most: more than any controller has. Gateways may claim anything.
+SLOTS_LIMIT = 255
+
+# Wishes that wait for one gateway; what ends links that nobody asked for is dropped beyond it.
+WISH_LIMIT = 8_192
+
 # Frames in one batch to a gateway.
 BATCH_FRAMES = 512
+
+_NEEDS = {
+    Need.NONE: link_pb2.NEED_NONE,
+    Need.AGE: link_pb2.NEED_AGE,
+    Need.BACKLOG: link_pb2.NEED_BACKLOG,
+    Need.URGENT: link_pb2.NEED_URGENT,
+}
 
 AttachContext = grpc.aio.ServicerContext[link_pb2.GatewayBatch, link_pb2.DaemonBatch]
 
@@ -56,15 +70,17 @@ class Doorkeeper(Protocol):
 class AttachedGateway:
     """One stream. Frames for its links wait here until the stream takes them, or somebody ends it."""
 
-    def __init__(self, name: str, *, local: bool = True) -> None:
+    def __init__(self, name: str, *, local: bool = True, slots: int = 0) -> None:
         self.name = name
         self.local = local
+        self.slots = slots
         self.heard_utc_ms = 0
         self.dropped = 0
         self.why_ended = ""
         self.expiry: asyncio.TimerHandle | None = None
         self._stream = asyncio.current_task()
         self._frames: list[link_pb2.Frame] = []
+        self._wishes: dict[bytes, Need] = {}
         self._ready = asyncio.Event()
 
     def send(self, link: int, frame: bytes) -> None:
@@ -74,24 +90,35 @@ class AttachedGateway:
         self._frames.append(link_pb2.Frame(link=link, data=frame))
         self._ready.set()
 
+    def wish(self, hint: bytes, need: Need) -> None:
+        """What nobody has asked to be left alone is bounded by the nodes there are, the rest by what it says itself."""
+        if self.why_ended or (need is Need.NONE and hint not in self._wishes and len(self._wishes) >= WISH_LIMIT):
+            self.dropped += not self.why_ended
+            return
+        self._wishes[hint] = need
+        self._ready.set()
+
     def end(self, why: str) -> None:
         """Its stream is to end, with this sentence for whoever looks after the gateway."""
         self.why_ended = why
         self._frames.clear()
+        self._wishes.clear()
         self._ready.set()
         # One that does not read would never hear it.
         if self._stream is not None:
             asyncio.get_running_loop().call_later(LAST_WORD_S, self._stream.cancel)
 
     async def next_batch(self) -> link_pb2.DaemonBatch:
-        """Waits for frames and takes up to a batch of them; an empty one says that the stream is to end."""
+        """Waits for frames and wishes and takes up to a batch of them; an empty one says that the stream is to end."""
         await self._ready.wait()
         if self.why_ended:
             return link_pb2.DaemonBatch()
         taken, self._frames = self._frames[:BATCH_FRAMES], self._frames[BATCH_FRAMES:]
         if not self._frames:
             self._ready.clear()
-        return link_pb2.DaemonBatch(frames=taken)
+        wishes, self._wishes = self._wishes, {}
+        asked = [link_pb2.Wish(hint=hint, need=_NEEDS[need]) for hint, need in wishes.items()]
+        return link_pb2.DaemonBatch(frames=taken, wishes=asked)
 
 
 class LinkService(link_pb2_grpc.NodeLinkServicer):
@@ -139,7 +166,8 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
         said = self._doorkeeper.admit(pem) if pem is not None else None
         if said is None:
             self._doorkeeper.check_local(hello.name)
-        gateway = AttachedGateway(said.name if said else hello.name, local=said is None)
+        name = said.name if said else hello.name
+        gateway = AttachedGateway(name, local=said is None, slots=min(hello.slots, SLOTS_LIMIT))
         if self.drop(gateway.name, f"Another gateway has attached as {gateway.name}: see that each has its own name."):
             log.warning("Gateway %s attached while it was attached: its old stream is ended.", gateway.name)
         self.gateways[gateway.name] = gateway
@@ -175,13 +203,15 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
             return
         gateway.heard_utc_ms = self._doorkeeper.clock.utc_ms()
         for link in batch.links_up:
-            self._hub.link_up(gateway, link.link)
+            self._hub.link_up(gateway, link.link, link)
         for frame in batch.frames:
             self._hub.frame(gateway, frame.link, frame.data)
         for stats in batch.stats:
             self._hub.link_stats(gateway, stats)
         for number in batch.links_down:
             self._hub.link_down(gateway, number)
+        for sighting in batch.sightings:
+            self._hub.air.sighted(gateway, sighting)
 
 
 def certificate_of(context: grpc.aio.ServicerContext[Any, Any]) -> bytes | None:

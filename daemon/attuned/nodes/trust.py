@@ -244,5 +244,5 @@ class Trust:
         waiting.taken = True
         own = noise.public_key(waiting.begun.own)
         row = waiting.row
-        trusted = TrustedNode(node, done.node, own, row.room, row.name, now_utc_ms)
+        trusted = TrustedNode(node, done.node, own, row.room, row.name, now_utc_ms, advertising=row.advertising)
         return Step(newcomer=Newcomer(waiting, trusted, done.keys, waiting.begun))

@@ -21,13 +21,13 @@ class KeyStore:
 
     async def codes(self) -> list[CodeRow]:
         rows = await self._database.read(lambda connection: connection.execute("SELECT * FROM node_codes").fetchall())
-        return [CodeRow(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in rows]
+        return [CodeRow(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6]) for row in rows]
 
     async def trust(self, node: TrustedNode) -> None:
         """Adds a node, or changes what is kept of it."""
         await self._database.run(
             lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO trusted_nodes VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(node)
+                "INSERT OR REPLACE INTO trusted_nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(node)
             )
         )
 
@@ -41,7 +41,7 @@ class KeyStore:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM trusted_nodes WHERE node = ?", (old,))
-            connection.execute("INSERT OR REPLACE INTO trusted_nodes VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(new))
+            connection.execute("INSERT OR REPLACE INTO trusted_nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(new))
 
         await self._database.run(work)
 
@@ -49,7 +49,7 @@ class KeyStore:
         """Keeps a code until its node has come."""
         await self._database.run(
             lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO node_codes VALUES (?, ?, ?, ?, ?, ?)", astuple(code)
+                "INSERT OR REPLACE INTO node_codes VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(code)
             )
         )
 

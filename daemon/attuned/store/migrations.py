@@ -7,7 +7,7 @@ windows = Migrations("windows")
 WINDOWS_VERSION = 7
 
 attune = Migrations("attune")
-ATTUNE_VERSION = 13
+ATTUNE_VERSION = 14
 
 
 def _run(database: sqlite_utils.Database, *statements: str) -> None:
@@ -282,4 +282,14 @@ def _attune_13(database: sqlite_utils.Database) -> None:
         # SHA-256 of tokens, and of the key that used one (empty: none has).
         "CREATE TABLE gateway_invitations (token BLOB PRIMARY KEY, name TEXT NOT NULL, until_utc_ms INTEGER NOT NULL,"
         " used_by BLOB NOT NULL) WITHOUT ROWID",
+    )
+
+
+@attune(name="14_what_nodes_advertise")
+def _attune_14(database: sqlite_utils.Database) -> None:
+    _run(
+        database,
+        # Keys of what nodes advertise over Bluetooth, from their codes; empty for nodes and codes from before.
+        "ALTER TABLE trusted_nodes ADD COLUMN advertising BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE node_codes ADD COLUMN advertising BLOB NOT NULL DEFAULT x''",
     )

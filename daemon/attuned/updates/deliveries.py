@@ -20,10 +20,12 @@ from attuned.gate import Gate
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.running import Running
+from attuned.nodes.sealed import AROUND, TEXT_LIMIT
 from attuned.nodes.window import Window
 from attuned.store.deliveries import DeliveryStore
 from attuned.store.releases import ReleaseRow, ReleaseStore
 from attuned.updates import delivery as machine
+from attuned.updates.chunks import LEAST_ROOM
 from attuned.updates.delivery import FACTORY, Course, Delivery, Signed, Stage, Step
 from attuned.updates.envelope import EnvelopeError
 from attuned.updates.planning import (
@@ -121,6 +123,19 @@ class Deliveries:
         if running is not None:
             self.heard(conversation, fresh=True)
 
+    def waits_for(self, node: str) -> bool:
+        """Whether a node has to be reached for its delivery to go on."""
+        course = self._courses.get(node)
+        if course is None or course.delivery.stage.final:
+            return False
+        stage = course.delivery.stage
+        return course.heard is None or stage in (Stage.SENDING, Stage.COMMITTING, Stage.ENDING)
+
+    def is_sending(self, node: str) -> bool:
+        """Whether an envelope is on its way to a node."""
+        delivery = self.of(node)
+        return delivery is not None and delivery.stage is Stage.SENDING
+
     async def decide(self, node: str, *, commit: bool) -> None:
         """The word on a node's trial; `commit` False also ends what has not come so far. Else without effect."""
         async with self._lock:
@@ -188,9 +203,16 @@ class Deliveries:
             course = self._courses.get(node)
             if course is None:
                 return
+            course = replace(course, room=self._room(node))
             await self._go(event(course, self._clock.utc_ms()), counts=counts)
             if machine.ready_to_sign(self._courses[node], self._clock.utc_ms()):
                 await self._go(await self._next(self._courses[node]))
+
+    def _room(self, node: str) -> int:
+        """A part of an envelope goes into one part of a frame, where those are small."""
+        conversation = self._sources.conversations.get(node)
+        part = conversation.part if conversation else 0
+        return min(max(part - AROUND, LEAST_ROOM), TEXT_LIMIT) if part else TEXT_LIMIT
 
     async def _lose(self, node: str) -> None:
         async with self._lock:

@@ -111,6 +111,7 @@ class Way:
 class Course:
     """A delivery, and what only this file looks at. `heard` is what the node last said since the daemon's start;
     `doubted`: an envelope that cannot be refused was, or stays without an answer, and the node was asked what it runs.
+    `room`: bytes that a message with a part of an envelope may have where the node is.
     """
 
     delivery: Delivery
@@ -118,6 +119,7 @@ class Course:
     heard: Running | None = None
     way: Way = Way()
     doubted: bool = False
+    room: int = TEXT_LIMIT
 
 
 @dataclass(frozen=True)
@@ -324,7 +326,7 @@ def _offer(course: Course, now_utc_ms: int) -> Step:
         return Step(replace(course, way=way.said(now_utc_ms)), (message,))
     if way.offset is None or way.offset == len(signed.envelope):
         return Step(replace(course, way=way.said(now_utc_ms, asked=True)), (question(signed.envelope),))
-    part = chunk(signed.envelope, way.offset, TEXT_LIMIT)
+    part = chunk(signed.envelope, way.offset, course.room)
     return Step(replace(course, way=way.said(now_utc_ms)), (part,))
 
 
