@@ -5,52 +5,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from air import Ether
+from air_peripheral import AirPeripheral
 from attune_gateway.ble.bleak_central import BleakCentral
-from attune_gateway.ble.central import INBOX, OUTBOX, SERVICE, Advertisement, RadioError
-from bumble.controller import Controller
-from bumble.core import UUID, AdvertisingData
-from bumble.device import Device
-from bumble.gatt import Characteristic, CharacteristicValue, Service
-from bumble.hci import Address
-from bumble.host import Host
-from bumble.transport.common import AsyncPipeSink
-from kernel_radio import Air, KernelRadio
+from attune_gateway.ble.central import Advertisement, RadioError
+from kernel_radio import KernelRadio
 
 PATIENCE_S = 60.0
 HINT = bytes.fromhex("0102030405060708")
-
-
-class Echo:
-    """A peripheral with the Attune service that notifies whatever is written to it."""
-
-    def __init__(self, air: Air, address: str, mtu: int) -> None:
-        controller = Controller(address, link=air)
-        self.device = Device(address=Address(address), host=Host(controller, AsyncPipeSink(controller)))
-        self.device.gatt_server.max_mtu = mtu
-        write: CharacteristicValue[bytes] = CharacteristicValue(write=self._written)
-        properties = Characteristic.Properties
-        inbox: Characteristic[bytes] = Characteristic(
-            INBOX, properties.WRITE_WITHOUT_RESPONSE, Characteristic.WRITEABLE, write
-        )
-        self._outbox: Characteristic[bytes] = Characteristic(OUTBOX, properties.NOTIFY, Characteristic.READABLE)
-        self.device.add_service(Service(SERVICE, [inbox, self._outbox]))
-        self.written: list[bytes] = []
-        self._answers: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        await self.device.power_on()
-        data = UUID(SERVICE).to_bytes() + HINT
-        advertised = AdvertisingData([(AdvertisingData.SERVICE_DATA_128_BIT_UUID, data)])
-        await self.device.start_advertising(
-            advertising_data=bytes(advertised),
-            auto_restart=True,
-            advertising_interval_min=50,
-            advertising_interval_max=50,
-        )
-
-    async def _written(self, _: object, value: bytes) -> None:
-        self.written.append(value)
-        self._answers.add(asyncio.create_task(self.device.notify_subscribers(self._outbox, value)))
+ADDRESS = "F0:00:00:00:00:01"
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -60,12 +23,12 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-async def air() -> AsyncIterator[Air]:
+async def ether() -> AsyncIterator[Ether]:
     """With hci0 on it."""
-    air = Air()
-    radio = KernelRadio(air)
+    ether = Ether()
+    radio = KernelRadio(ether)
     await radio.plug_in()
-    yield air
+    yield ether
     await radio.unplug()
 
 
@@ -86,22 +49,26 @@ async def opened(heard: Callable[[Advertisement], None]) -> BleakCentral:
 
 
 @pytest.mark.parametrize("mtu", [247, 100])
-async def test_parts_there_and_back(air: Air, mtu: int) -> None:
+async def test_parts_there_and_back(ether: Ether, mtu: int) -> None:
     """With the ATT MTU of the connection: BlueZ asks for 517, and the peripheral's answer counts."""
-    echo = Echo(air, "F0:00:00:00:00:01", mtu)
-    await echo.start()
+    node = AirPeripheral(ether, HINT, ADDRESS)
+    node.device.gatt_server.max_mtu = mtu
+    written: list[bytes] = []
+    node.written = written.append
+    await node.start()
     heard: list[Advertisement] = []
     central = await opened(heard.append)
     await until(lambda: heard)
-    assert (heard[0].hint, heard[0].address) == (HINT, "F0:00:00:00:00:01")
+    assert (heard[0].hint, heard[0].address) == (HINT, ADDRESS)
     came: list[bytes] = []
-    connection = await central.connect(heard[0].address, came.append)
-    assert connection.mtu == mtu
-    sent = [bytes([i]) * (mtu - 3) for i in range(10)]
-    for part in sent:
+    connection = await central.connect(ADDRESS, came.append)
+    assert (connection.mtu, node.part_size) == (mtu, mtu - 3)
+    parts = [bytes([i]) * (mtu - 3) for i in range(10)]
+    for part in parts:
         await connection.write(part)
-    await until(lambda: len(came) == len(sent))
-    assert (echo.written, came) == (sent, sent)
+        await node.notify(part)
+    await until(lambda: len(came) == len(written) == len(parts))
+    assert (written, came) == (parts, parts)
     await connection.disconnect()
-    await until(lambda: not echo.device.connections)
+    await until(lambda: node.connection is None)
     await central.close()
