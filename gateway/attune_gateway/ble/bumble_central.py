@@ -106,7 +106,7 @@ class BumbleCentral:
             raise NodeFailedError(_words(error)) from error
         except _TROUBLES as error:
             raise NodeFailedError(_words(error)) from error
-        connection = _HciConnection(made)
+        connection = _HciConnection(made, self._is_cut_off)
         self._connections.add(connection)
         connection.closed.add_done_callback(lambda _: self._connections.discard(connection))
         try:
@@ -124,12 +124,12 @@ class BumbleCentral:
     async def close(self) -> None:
         if self._transport is None:
             return
-        with contextlib.suppress(*_TROUBLES):
-            async with asyncio.timeout(_ANSWER_S), _Abortable():
-                for connection in list(self._connections):
-                    await connection.disconnect()
-                await self._device.stop_scanning()
-                await self._device.host.send_sync_command(hci.HCI_Reset_Command())
+        if not self._is_cut_off():
+            with contextlib.suppress(*_TROUBLES):
+                async with asyncio.timeout(_ANSWER_S), _Abortable():
+                    await asyncio.gather(*[connection.disconnect() for connection in self._connections])
+                    await self._device.stop_scanning()
+                    await self._device.host.send_sync_command(hci.HCI_Reset_Command())
         for connection in list(self._connections):
             connection.end()
         with contextlib.suppress(*_TROUBLES):
@@ -160,15 +160,21 @@ class BumbleCentral:
             rssi_dbm = _WEAKEST_DBM if report.rssi == _NO_RSSI else report.rssi
             self._heard(Advertisement(hint, str(report.address), rssi_dbm))
 
+    def _is_cut_off(self) -> bool:
+        return self._transport is None or self._transport.source.terminated.done()
+
     def _fail(self, what: str) -> None:
         if not self._failed.done():
             self._failed.set_result(what)
 
 
 class _HciConnection:
-    def __init__(self, connection: BumbleConnection) -> None:
+    """is_cut_off: whether the controller is out of reach."""
+
+    def __init__(self, connection: BumbleConnection, is_cut_off: Callable[[], bool]) -> None:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._connection = connection
+        self._is_cut_off = is_cut_off
         self._inbox: Any = None
         connection.gatt_client = _ForgetfulClient(connection)
         connection.on(connection.EVENT_DISCONNECTION, lambda _: self.end())
@@ -215,7 +221,7 @@ class _HciConnection:
         return None if rssi == _NO_RSSI else rssi
 
     async def disconnect(self) -> None:
-        if not self.closed.done():
+        if not self.closed.done() and not self._is_cut_off():
             with contextlib.suppress(*_TROUBLES):
                 async with asyncio.timeout(_ANSWER_S), _Abortable():
                     await self._connection.disconnect()
