@@ -58,7 +58,8 @@ class Installation:
 
     The store is a folder of its own, so that it may lie on another disk. `tls_port`, if any, is where gateways of other
     machines attach; they enroll on the one above. With `updates` a signing process comes as well, and with `witnessed`
-    somebody notes what it signs. `by_itself`: it retrains rooms and sends releases out without being asked.
+    somebody notes what it signs. `by_itself`: it retrains rooms and sends releases out without being asked. `radio` is
+    the gateway's, for nodes over Bluetooth. `patience_s`: for processes to come up.
     """
 
     folder: Path
@@ -72,6 +73,8 @@ class Installation:
     witnessed: bool = False
     by_itself: bool = True
     tls_port: int = 0
+    radio: str = ""
+    patience_s: float = START_S
     node_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     keepers: dict[str, Keeper] = field(default_factory=dict)
@@ -121,7 +124,7 @@ class Installation:
     def wait_ready(self, name: str) -> None:
         if name in ("broker", "signer"):
             return
-        wait_until(lambda: self._answers(name), f"The start of the {name}")
+        wait_until(lambda: self._answers(name), f"The start of the {name}", self.patience_s)
 
     def kill(self, name: str) -> None:
         """Ends a process as a power cut would: it is not asked."""
@@ -244,7 +247,8 @@ class Installation:
         serial = [word for device in self.serial for word in ("--serial", device)]
         listen = ["--listen", f"127.0.0.1:{self.node_port}"]
         daemon = ["--daemon", f"unix:{self.gateway_socket}"]
-        return [program("attune-gateway"), "--name", GATEWAY, *daemon, *listen, *serial]
+        radio = ["--ble", self.radio] if self.radio else []
+        return [program("attune-gateway"), "--name", GATEWAY, *daemon, *listen, *serial, *radio]
 
     def _configuration(self) -> str:
         tls = f', "tls://127.0.0.1:{self.tls_port}"' if self.tls_port else ""

@@ -1,7 +1,6 @@
 """The gateway program on BlueZ, before a daemon that writes down what it is told."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from attune_proto.v1.link_pb2 import NEED_URGENT, DaemonBatch, Frame, GatewayBat
 from attune_proto.v1.link_pb2_grpc import NodeLinkServicer, add_NodeLinkServicer_to_server
 from installation import program
 from kernel_radio import KernelRadio
-from processes import end
 
 PATIENCE_S = 90.0
 
@@ -77,7 +75,7 @@ async def test_links_say_what_was_agreed_on(tmp_path: Path, daemon: FakeDaemon) 
         await node.start()
     command = [program("attune-gateway"), "--daemon", f"unix:{tmp_path}/gateway.sock", "--ble", "hci0"]
     with (tmp_path / "gateway.log").open("wb") as log:
-        gateway = subprocess.Popen(command, stdout=log, stderr=log)
+        gateway = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
     try:
         await until(lambda: len(daemon.up) == len(MTUS), "Two links")
         told = {link.hint: (link.transport, link.mtu, link.peer) for link in daemon.up.values()}
@@ -91,6 +89,7 @@ async def test_links_say_what_was_agreed_on(tmp_path: Path, daemon: FakeDaemon) 
         assert sorted(daemon.frames.values()) == [[frame], [frame]]
         assert daemon.down == set()
     finally:
-        end(gateway, PATIENCE_S)
+        gateway.terminate()
+        await gateway.wait()
         print((tmp_path / "gateway.log").read_text())
         await radio.unplug()
