@@ -111,6 +111,13 @@ def some_nodes() -> list[admin_pb2.Node]:
             reset_reason="power_on",
             battery_mv=2_960,
             name="by the door",
+            transport="ble",
+            rssi_dbm=-67,
+            on_air_utc_ms=NOW - 31_000,
+            findable=True,
+            trial=301,
+            trial_left_s=64_800,
+            signing_key=2,
             **here,
             **sound,
         ),
@@ -125,6 +132,8 @@ def some_nodes() -> list[admin_pb2.Node]:
             refused=3,
             last_refusal="the window ends 1 h 12 min in the future; see whether the node's clock was reset",
             bad_frames=2,
+            transport="tcp",
+            signing_key=1,
             **here,
             **sound,
         ),
@@ -138,7 +147,7 @@ def some_gateways() -> list[gateways_pb2.GatewayRow]:
     return [
         gateways_pb2.GatewayRow(name="cellar", local=True, connected=True, heard_utc_ms=NOW - 2_000),
         gateways_pb2.GatewayRow(
-            name="east", connected=True, heard_utc_ms=NOW - MINUTE,
+            name="east", connected=True, heard_utc_ms=NOW - MINUTE, slots=8, slots_used=2,
             since_utc_ms=NOW - 40 * day, expires_utc_ms=NOW + 50 * day,
         ),
         gateways_pb2.GatewayRow(
@@ -150,6 +159,26 @@ def some_gateways() -> list[gateways_pb2.GatewayRow]:
         ),
         gateways_pb2.GatewayRow(name="west", invited_utc_ms=NOW + HOUR),
     ]  # fmt: skip
+
+
+def a_scan() -> gateways_pb2.ScanGatewayReply:
+    """A node that is connected, one that another gateway serves, one whose code waits, and somebody."""
+    heard = [
+        gateways_pb2.HeardRow(
+            hint=bytes.fromhex("0a0b0c6a18527388"), node="00a1b2c3d4e50213", room="2.13", rssi_dbm=-52,
+            heard_utc_ms=NOW - 2_000, served_by="east", connected=True,
+        ),
+        gateways_pb2.HeardRow(
+            hint=bytes.fromhex("12345667dc10bc2c"), node="00a1b2c3d4e51213", room="2.13", rssi_dbm=-71,
+            heard_utc_ms=NOW - 9_000, served_by="north", failures=3,
+        ),
+        gateways_pb2.HeardRow(
+            hint=bytes.fromhex("ffffff60a213e96a"), node="5e6f7081", room="0.01", rssi_dbm=-80,
+            heard_utc_ms=NOW - MINUTE, served_by="east",
+        ),
+        gateways_pb2.HeardRow(hint=bytes.fromhex("0000005740608c57"), rssi_dbm=-93, heard_utc_ms=NOW - 4 * MINUTE),
+    ]  # fmt: skip
+    return gateways_pb2.ScanGatewayReply(heard=heard, now_utc_ms=NOW, slots=8, slots_used=2)
 
 
 def some_labels() -> list[admin_pb2.LabelRow]:

@@ -33,6 +33,7 @@ from cli_data import (
     a_day,
     a_forgetting,
     a_page,
+    a_scan,
     accuracy,
     few_rooms,
     some_drift,
@@ -61,6 +62,9 @@ class Site(
         default_factory=lambda: [nodes_pb2.Coming(hint="00a1b2c3", node="00a1b2c3d4e50213", what="is commissioned")]
     )
     gateways: list[gateways_pb2.GatewayRow] = field(default_factory=some_gateways)
+    scan: gateways_pb2.ScanGatewayReply = field(default_factory=a_scan)
+    unknown_heard: int = 0
+    moves_from: str = ""
     told: bool = True
     old_key: list[str] = field(default_factory=list)
     timezone: str = "Europe/Brussels"
@@ -231,11 +235,11 @@ class Site(
 
     def AddNode(self, request: Any, context: Any) -> nodes_pb2.AddNodeReply:
         self._note(request, context, "AddNode")
-        return nodes_pb2.AddNodeReply(hint="00a1b2c3")
+        return nodes_pb2.AddNodeReply(hint="00a1b2c3", moves_from=self.moves_from)
 
     def ListComing(self, request: Any, context: Any) -> nodes_pb2.ListComingReply:
         self._note(request, context, "ListComing")
-        return nodes_pb2.ListComingReply(coming=self.coming)
+        return nodes_pb2.ListComingReply(coming=self.coming, unknown_heard=self.unknown_heard)
 
     def ChangeNode(self, request: Any, context: Any) -> nodes_pb2.ChangeNodeReply:
         self._note(request, context, "ChangeNode")
@@ -254,6 +258,10 @@ class Site(
     def ListGateways(self, request: Any, context: Any) -> gateways_pb2.ListGatewaysReply:
         self._note(request, context, "ListGateways")
         return gateways_pb2.ListGatewaysReply(gateways=self.gateways, now_utc_ms=NOW)
+
+    def ScanGateway(self, request: Any, context: Any) -> gateways_pb2.ScanGatewayReply:
+        self._note(request, context, "ScanGateway")
+        return self.scan
 
     def RevokeGateway(self, request: Any, context: Any) -> gateways_pb2.RevokeGatewayReply:
         self._note(request, context, "RevokeGateway")

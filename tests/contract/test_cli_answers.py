@@ -207,7 +207,22 @@ class TestJson:
                 "bad_frames": 2,
                 "name": None,
                 "commissioned": True,
+                "transport": "tcp",
+                "signal_dbm": None,
+                "on_air": None,
+                "findable": False,
+                "trial": None,
+                "trial_left_s": None,
+                "signing_key": 1,
             }
+        ]
+        on_air = attune.answer("nodes", "00a1b2c3d4e50213")["nodes"][0]
+        assert [on_air[key] for key in ("transport", "signal_dbm", "findable", "trial", "trial_left_s")] == [
+            "ble",
+            -67,
+            True,
+            301,
+            64_800,
         ]
 
     def test_labels(self, attune: CommandLine) -> None:

@@ -233,6 +233,16 @@ ADMIN: dict[str, dict[str, Any]] = {
     },
     "ListNodesRequest": {"nodes": ["a1"]},
     "ListNodesReply": {"nodes": [{"node": "a1", "online": True}], "now_utc_ms": LATER},
+    "Node.radio": {
+        "node": "a1",
+        "transport": "ble",
+        "rssi_dbm": -67,
+        "on_air_utc_ms": START,
+        "findable": True,
+        "trial": 301,
+        "trial_left_s": 86_000,
+        "signing_key": 2,
+    },
     "Node": {
         "node": "a1",
         "room": "2.13",
@@ -425,15 +435,17 @@ DRIFT: dict[str, dict[str, Any]] = {
 
 NODES: dict[str, dict[str, Any]] = {
     "AddNodeRequest": {"code": "ABCD", "room": "2.13", "name": "desk", "take_over": True},
-    "AddNodeReply": {"hint": "00a1b2c3"},
+    "AddNodeReply": {"hint": "00a1b2c3", "moves_from": "2.13"},
     "ListComingRequest": {"hint": "00a1b2c3"},
-    "ListComingReply": {"coming": [{"hint": "00a1b2c3", "waits": True}]},
+    "ListComingReply": {"coming": [{"hint": "00a1b2c3", "waits": True}], "unknown_heard": 3},
     "Coming": {"hint": "00a1b2c3", "node": "a1", "waits": True, "what": "why"},
     "ChangeNodeRequest": {"node": "a1", "room": "2.13"},
     "ChangeNodeReply": {"told": True},
     "RotateKeyRequest": {"begin": True},
     "RotateKeyReply": {"waiting_for": ["a1", "b1"]},
 }
+
+ADVERTISED = bytes.fromhex("0a0b0c6a18527388")
 
 GATEWAYS: dict[str, dict[str, Any]] = {
     "InviteGatewayRequest": {"name": "north", "valid_s": 3600, "host": "attune.lan"},
@@ -455,6 +467,25 @@ GATEWAYS: dict[str, dict[str, Any]] = {
         "heard_utc_ms": START,
         "revoked_utc_ms": LATER,
         "invited_utc_ms": LATER,
+        "slots": 8,
+        "slots_used": 2,
+    },
+    "ScanGatewayRequest": {"name": "north"},
+    "ScanGatewayReply": {
+        "heard": [{"hint": ADVERTISED, "rssi_dbm": -67}],
+        "now_utc_ms": LATER,
+        "slots": 8,
+        "slots_used": 2,
+    },
+    "HeardRow": {
+        "hint": ADVERTISED,
+        "node": "a1",
+        "room": "2.13",
+        "rssi_dbm": -67,
+        "heard_utc_ms": START,
+        "served_by": "north",
+        "connected": True,
+        "failures": 3,
     },
     "RevokeGatewayRequest": {"name": "north"},
     "RevokeGatewayReply": {"connected": True},

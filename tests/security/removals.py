@@ -454,4 +454,42 @@ RUNNING_UPDATES = [
     ),
 ]
 
-REMOVALS = [*UPDATES, *RUNNING_UPDATES, *SESSIONS, *NODES_AND_LABELS, *GATEWAYS]
+RADIOS = [
+    Removal(
+        "a frame over Bluetooth that names its node is dropped",
+        f"{NODES}/link.py",
+        "if frame[1:HEADER_SIZE] != EVERY_NODE:",
+        "if not frame:",
+        "tests/unit/test_daemon_air.py::test_a_frame_over_the_air_that_names_its_node_is_dropped_and_counted",
+    ),
+    Removal(
+        "no frame on the air names its node",
+        f"{NODES}/link.py",
+        "_with_hint(frame, EVERY_NODE) if self.on_air else frame",
+        "frame",
+        "tests/unit/test_daemon_air.py::test_a_node_is_commissioned_over_the_air_and_found_again_after_a_restart",
+    ),
+    Removal(
+        "advertisements that somebody makes up cost a bounded number of tries",
+        f"{NODES}/advertising.py",
+        "        return left >= cost\n",
+        "        return True\n",
+        "tests/unit/test_advertising.py::test_made_up_hints_cost_a_bounded_number_of_tries_of_each_source",
+    ),
+    Removal(
+        "another gateway is told of a node only once the link of the first is down",
+        f"{NODES}/radio.py",
+        "        return not mine and since_ms >= SETTLE_MS\n",
+        "        return True\n",
+        "tests/unit/test_radio.py::test_a_link_that_gets_worse_ends_before_another_gateway_is_told",
+    ),
+    Removal(
+        "a gateway that claims a node and does not serve it loses it to one that hears it",
+        f"{NODES}/radio.py",
+        "idle = now_ms - service.good_ms >= PATIENCE_MS",
+        "idle = False",
+        "tests/unit/test_radio.py::test_a_gateway_that_wants_a_node_and_serves_it_not_loses_it",
+    ),
+]
+
+REMOVALS = [*UPDATES, *RUNNING_UPDATES, *SESSIONS, *NODES_AND_LABELS, *GATEWAYS, *RADIOS]

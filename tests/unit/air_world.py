@@ -91,6 +91,7 @@ class AirSite:
 
     def disconnect(self, gateway: AirGateway, number: int) -> None:
         self.links.pop((gateway, number)).core.link(False)
+        gateway.frames = [sent for sent in gateway.frames if sent[0] != number]
         self.site.hub.link_down(gateway, number)
 
     async def settle(self) -> None:

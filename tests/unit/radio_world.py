@@ -148,12 +148,12 @@ class World:
         if what == "sighted":
             self.radio.sighted(station, said[0], said[1], 0, self.now)
         elif what == "signal":
-            self.radio.signal(station, *said, self.now)
+            self.radio.signal(station, said[0], said[1], self.now)
         elif what == "link_up":
-            self.linked[station, said[0]] = self.radio.link_up(station, *said, self.now)
+            self.linked[station, said[0]] = self.radio.link_up(station, said[0], said[1], self.now)
         else:
             del self.linked[station, said[0]]
-            self.radio.link_down(station, *said, self.now)
+            self.radio.link_down(station, said[0], self.now)
         self.follow()
 
     def follow(self) -> None:

@@ -94,6 +94,12 @@ async def test_the_list_has_those_of_this_machine_and_those_that_are_invited(
         assert (cellar.name, cellar.local, cellar.connected) == ("cellar", True, True)
         assert 0 <= reply.now_utc_ms - cellar.heard_utc_ms < 60_000
         assert north == gateways_pb2.GatewayRow(name="north", invited_utc_ms=until_utc_ms)
+        with pytest.raises(grpc.aio.AioRpcError, match="cellar has no radio") as caught:
+            await people.ScanGateway(gateways_pb2.ScanGatewayRequest(name="cellar"))
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        with pytest.raises(grpc.aio.AioRpcError, match="There is no gateway 'attic'") as caught:
+            await people.ScanGateway(gateways_pb2.ScanGatewayRequest(name="attic"))
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
         assert not (await people.RevokeGateway(gateways_pb2.RevokeGatewayRequest(name="north"))).connected
         with pytest.raises(grpc.aio.AioRpcError, match="no enrolled gateway 'cellar'") as caught:
             await people.RevokeGateway(gateways_pb2.RevokeGatewayRequest(name="cellar"))
@@ -104,3 +110,26 @@ async def test_the_list_has_those_of_this_machine_and_those_that_are_invited(
         await daemon.gateways.invite("cellar", HOUR_S)
         assert not (await people.RevokeGateway(gateways_pb2.RevokeGatewayRequest(name="cellar"))).connected
         assert "cellar" in daemon.links.gateways
+
+
+async def test_what_a_radio_hears_and_how_busy_it_is(daemon: GatewayDaemon, tmp_path: Path) -> None:
+    async with asked(daemon, tmp_path) as (people, gateways):
+        call = gateways.Attach()
+        hint = bytes(range(8))
+        up = link_pb2.LinkUp(link=1, transport="ble", hint=bytes(8), mtu=243)
+        sighting = link_pb2.Sighting(hint=hint, rssi_dbm=-70, failures=1)
+        hello = link_pb2.GatewayHello(name="cellar", slots=3)
+        await call.write(link_pb2.GatewayBatch(hello=hello, links_up=[up], sightings=[sighting]))
+        assert [(wish.hint, wish.need) for wish in (await call.read()).wishes] == [(bytes(8), link_pb2.NEED_NONE)]
+        (cellar,) = (await people.ListGateways(gateways_pb2.ListGatewaysRequest())).gateways
+        assert (cellar.slots, cellar.slots_used) == (3, 1)
+        reply = await people.ScanGateway(gateways_pb2.ScanGatewayRequest(name="cellar"))
+        assert (reply.slots, reply.slots_used) == (3, 1)
+        (heard,) = reply.heard
+        assert 0 <= reply.now_utc_ms - heard.heard_utc_ms < 60_000
+        heard.heard_utc_ms = 0
+        assert heard == gateways_pb2.HeardRow(hint=hint, rssi_dbm=-70, failures=1)
+        # Once it has gone it cannot be scanned.
+        daemon.links.drop("cellar", "It is over.")
+        with pytest.raises(grpc.aio.AioRpcError, match="There is no gateway 'cellar'"):
+            await people.ScanGateway(gateways_pb2.ScanGatewayRequest(name="cellar"))

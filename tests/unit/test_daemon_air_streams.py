@@ -27,6 +27,7 @@ class Gateway:
         self.call = stub.Attach()
         self.wishes: dict[bytes, int] = {}
         self.frames: asyncio.Queue[bytes] = asyncio.Queue()
+        self.news = asyncio.Event()
         self.reading: asyncio.Task[None] | None = None
 
     async def start(self, **more: Any) -> None:
@@ -42,7 +43,8 @@ class Gateway:
     async def until(self, hint: bytes, need: int) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while self.wishes.get(hint) != need:
-                await asyncio.sleep(0.005)
+                self.news.clear()
+                await self.news.wait()
 
     async def _read(self) -> None:
         with contextlib.suppress(grpc.aio.AioRpcError, asyncio.CancelledError):
@@ -50,6 +52,7 @@ class Gateway:
                 for wish in batch.wishes:
                     self.wishes[wish.hint] = wish.need
                     self.events.append(f"{self.name} {link_pb2.Need.Name(wish.need)}")
+                self.news.set()
                 for frame in batch.frames:
                     self.frames.put_nowait(frame.data)
 

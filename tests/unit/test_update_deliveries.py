@@ -7,8 +7,10 @@ import pytest
 import update_world as world
 from attune_core.update import Model
 from attuned.errors import NotFoundError, RequestError
+from attuned.nodes.sealed import AROUND
 from attuned.nodes.window import Window
 from attuned.store.releases import ReleaseRow
+from attuned.updates.chunks import LARGEST_CHUNK
 from attuned.updates.delivery import Stage
 from attuned.updates.envelope import Kind
 from daemon_world import MINUTE
@@ -41,6 +43,32 @@ async def committed(daemon: Daemon, target: str) -> None:
 
 def window(end_utc_ms: int) -> Window:
     return Window(NODE, 1, 1, 60, end_utc_ms, 0, b"", b"")
+
+
+async def test_over_bluetooth_each_chunk_goes_in_one_part() -> None:
+    """243 bytes at an ATT MTU of 247; what fits a frame goes whole, in several parts, as elsewhere."""
+    daemon = await ready(LARGE)
+    daemon.conversation.part = 243
+    await daemon.deliveries.want(NODE, LARGE.id)
+    await daemon.settle()
+    chunks = [each for each in daemon.sent if each.HasField("update_chunk")]
+    sizes = [AROUND + each.ByteSize() for each in chunks]
+    assert max(sizes) == 243
+    assert daemon.stage is Stage.TRIAL
+    # On a line that says nothing of parts they are as large as a node takes.
+    daemon = await ready(LARGE)
+    await daemon.deliveries.want(NODE, LARGE.id)
+    await daemon.settle()
+    assert max(len(each.update_chunk.data) for each in daemon.sent) == LARGEST_CHUNK
+
+
+@pytest.mark.parametrize("part", [1, 19, 88, 2**32 - 1])
+async def test_parts_of_any_size_carry_an_update(part: int) -> None:
+    daemon = await ready(LARGE)
+    daemon.conversation.part = part
+    await daemon.deliveries.want(NODE, LARGE.id)
+    await daemon.settle()
+    assert daemon.stage is Stage.TRIAL
 
 
 @pytest.mark.parametrize("made", [HEAD, LARGE], ids=["head", "model"])

@@ -149,10 +149,16 @@ class Daemon:
         return self._ask(self._nodes.AddNode, request)
 
     def coming(self, hint: str) -> Sequence[nodes_pb2.Coming]:
-        """The node of a hint, or without one all that are not commissioned."""
+        """The node of a hint."""
         from attune_proto.v1 import nodes_pb2
 
         return self._ask(self._nodes.ListComing, nodes_pb2.ListComingRequest(hint=hint)).coming
+
+    def waiting(self) -> nodes_pb2.ListComingReply:
+        """All nodes that are not commissioned, and how many more radios hear."""
+        from attune_proto.v1 import nodes_pb2
+
+        return self._ask(self._nodes.ListComing, nodes_pb2.ListComingRequest())
 
     def change_node(self, request: nodes_pb2.ChangeNodeRequest) -> nodes_pb2.ChangeNodeReply:
         return self._ask(self._nodes.ChangeNode, request)
@@ -235,6 +241,11 @@ class Daemon:
         from attune_proto.v1 import gateways_pb2
 
         return self._ask(self._gateways.RevokeGateway, gateways_pb2.RevokeGatewayRequest(name=name))
+
+    def scan_gateway(self, name: str) -> gateways_pb2.ScanGatewayReply:
+        from attune_proto.v1 import gateways_pb2
+
+        return self._ask(self._gateways.ScanGateway, gateways_pb2.ScanGatewayRequest(name=name))
 
     def compare(self, number: str, other: str) -> admin_pb2.ReleasePage:
         from attune_proto.v1 import admin_pb2

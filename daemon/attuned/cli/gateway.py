@@ -83,6 +83,20 @@ def revoke(ctx: typer.Context, name: _Name, *, as_json: Json = False, socket: So
         output.show(f"Gateway {name} is revoked{', and its connection ended' if connected else ''}.")
 
 
+@app.command("scan")
+def scan(ctx: typer.Context, name: _Name, *, as_json: Json = False, socket: Socket = None) -> None:
+    """What a gateway's Bluetooth radio hears: which nodes, how well, and who serves them."""
+    with connect(socket_path(ctx, socket)) as daemon:
+        zone = zone_of(daemon.status())
+        reply = daemon.scan_gateway(name)
+    from attuned.cli import gateway_screens
+
+    if as_json:
+        output.show_json(gateway_screens.scan_as_json(name, reply, zone))
+    else:
+        output.show(gateway_screens.scan_screen(name, reply, zone))
+
+
 def _seconds(text: str) -> int:
     """WrongUsageError for what is no length of time."""
     match = re.fullmatch(r"([0-9]{1,5})([dhm])", text.strip())

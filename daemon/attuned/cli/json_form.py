@@ -194,6 +194,13 @@ def _node(one: admin_pb2.Node, zone: tzinfo) -> dict[str, Any]:
         "bad_frames": one.bad_frames,
         "name": one.name or None,
         "commissioned": one.commissioned,
+        "transport": one.transport or None,
+        "signal_dbm": one.rssi_dbm or None,
+        "on_air": clock.iso(one.on_air_utc_ms, zone),
+        "findable": one.findable,
+        "trial": one.trial or None,
+        "trial_left_s": one.trial_left_s if one.trial else None,
+        "signing_key": one.signing_key or None,
     }
 
 

@@ -20,6 +20,9 @@ app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 # Between two looks whether the node has come, in seconds.
 LOOK_S = 0.3
 
+# What is said of a command for a node that has no turn on a radio now.
+_LATER = " once a gateway's radio has connected to it, if that is within ten minutes"
+
 _Code = Annotated[
     list[str], typer.Argument(metavar="CODE", help="What the node shows, typed or scanned from its QR code.")
 ]
@@ -55,14 +58,17 @@ def add(
 
     request = nodes_pb2.AddNodeRequest(code=" ".join(code), room=room, name=name, take_over=take_over)
     with connect(socket_path(ctx, socket)) as daemon:
-        hint = daemon.add_node(request).hint
+        reply = daemon.add_node(request)
+        hint, left = reply.hint, reply.moves_from
         come = _await_first(daemon, hint) if not no_wait else _state(daemon, hint)
     if as_json:
-        output.show_json({"hint": hint, "node": come.node or None})
+        output.show_json({"hint": hint, "node": come.node or None, "moved_from": left or None})
     elif come.node:
-        output.show(f"Node {come.node} is commissioned.")
+        moved = f" It stood in {left}, and stands in {room} now." if left else ""
+        output.show(f"Node {come.node} is commissioned.{moved}")
     else:
-        output.show(f"The daemon waits for node {hint}…; `attune node waiting` shows how it stands.")
+        moves = f" Once it has come, it moves from {left} to {room}." if left else ""
+        output.show(f"The daemon waits for node {hint}…; `attune node waiting` shows how it stands.{moves}")
 
 
 def _await_first(daemon: Daemon, hint: str) -> nodes_pb2.Coming:
@@ -110,13 +116,17 @@ def show_code(code: _Code, *, as_json: Json = False) -> None:
 def waiting_nodes(ctx: typer.Context, *, as_json: Json = False, socket: Socket = None) -> None:
     """Nodes that are waited for, and nodes that were heard of and that nobody has added."""
     with connect(socket_path(ctx, socket)) as daemon:
-        coming = daemon.coming("")
+        reply = daemon.waiting()
+    coming, unknown = reply.coming, reply.unknown_heard
     if as_json:
-        output.show_json({"nodes": [{"hint": each.hint, "waits": each.waits, "what": each.what} for each in coming]})
-    elif coming:
-        output.show("\n".join(f"{each.hint}…  {each.what}" for each in coming))
-    else:
-        output.show("No node is waited for, and none has been heard of that is not commissioned.")
+        nodes = [{"hint": each.hint, "waits": each.waits, "what": each.what} for each in coming]
+        output.show_json({"nodes": nodes, "unknown_heard": unknown})
+        return
+    lines = [f"{each.hint}…  {each.what}" for each in coming]
+    if unknown:
+        more = "more " if lines else ""
+        lines.append(f"Radios hear {unknown} {more}over Bluetooth that cannot be named without a code.")
+    output.show("\n".join(lines) or "No node is waited for, and none has been heard of that is not commissioned.")
 
 
 @app.command("remove")
@@ -154,8 +164,9 @@ def rename(ctx: typer.Context, node: _Node, *, name: _Name = "", as_json: Json =
 def rekey(ctx: typer.Context, node: _Node, *, as_json: Json = False, socket: Socket = None) -> None:
     """Have a node and the daemon agree on new keys now."""
     with connect(socket_path(ctx, socket)) as daemon:
-        daemon.change_node(_change(node, rekey=True))
-    _say(f"Node {node} makes new keys.", {"node": node}, as_json=as_json)
+        told = daemon.change_node(_change(node, rekey=True)).told
+    said = f"Node {node} makes new keys{'' if told else _LATER}."
+    _say(said, {"node": node, "told": told}, as_json=as_json)
 
 
 @app.command("identify")
@@ -164,8 +175,9 @@ def identify(
 ) -> None:
     """Have a node blink, so that somebody finds it."""
     with connect(socket_path(ctx, socket)) as daemon:
-        daemon.change_node(_change(node, identify_s=seconds))
-    _say(f"Node {node} blinks for {seconds} s.", {"node": node, "seconds": seconds}, as_json=as_json)
+        told = daemon.change_node(_change(node, identify_s=seconds)).told
+    said = f"Node {node} blinks for {seconds} s{'' if told else _LATER}."
+    _say(said, {"node": node, "seconds": seconds, "told": told}, as_json=as_json)
 
 
 @app.command("replace")

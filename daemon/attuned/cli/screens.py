@@ -12,7 +12,7 @@ from rich.text import Text
 
 from attuned.cli import accuracy, clock, look, plots
 from attuned.cli.grid import Column, Facts, Grid, Row, Section
-from attuned.cli.tables import node_state, nodes_table, stacked, stretch
+from attuned.cli.tables import node_state, nodes_table, over, stacked, stretch
 
 DAY_MS = 86_400_000
 
@@ -83,6 +83,8 @@ def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
         "key": Text("known") if node.commissioned else _warning("not known: `attune node add` with the node's code"),
         "state": node_state(node),
         "heard": _ago(node.last_heard_utc_ms, now, zone),
+        "over": Text(over(node) or "-"),
+        "radio": _radio(node, now, zone),
         "gateway": Text(node.gateway or "-"),
         "sensors": Text(", ".join(node.sensors) or "-"),
         "newest": _ago(node.last_window_utc_ms, now, zone),
@@ -92,11 +94,28 @@ def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
         "damaged": Text(look.count(node.bad_frames, "frame")),
         "learned": Text(look.count(node.label_windows, "labelled window")),
         "release": Text(node.release or "-"),
+        "trial": _trial(node),
+        "signer": Text(f"key {node.signing_key}" if node.signing_key else "-"),
         "firmware": Text(node.firmware or "-"),
         "reset": Text(node.reset_reason.replace("_", " ") or "-"),
         "battery": Text(f"{node.battery_mv / 1000:.2f} V" if node.battery_mv else "-"),
     }
     return stacked([Text(f"{node.node} {node.name}".strip(), style="bold"), Facts(facts)])
+
+
+def _radio(node: admin_pb2.Node, now: int, zone: tzinfo) -> Text:
+    """Whether radios can find it, and have."""
+    if not node.commissioned or not node.findable:
+        return Text("cannot be told from others: `attune node add` with its code lets radios find it", style="dim")
+    if not node.on_air_utc_ms:
+        return Text("not heard lately")
+    return Text(f"heard at {node.rssi_dbm} dBm, ") + _ago(node.on_air_utc_ms, now, zone)
+
+
+def _trial(node: admin_pb2.Node) -> Text:
+    if not node.trial:
+        return Text("-")
+    return Text(f"update {node.trial}, decided within {clock.span(1000 * node.trial_left_s)}")
 
 
 def label_screen(reply: admin_pb2.AddLabelReply, now: int, zone: tzinfo) -> RenderableType:

@@ -25,12 +25,14 @@ _NODE_COLUMNS = (
     Column("node"),
     Column("room", least=6),
     Column("state"),
-    Column("newest", leave=1),
-    Column("windows", leave=2, right=True),
-    Column("lost", leave=4, right=True),
-    Column("refused", leave=3, right=True),
-    Column("learned", leave=5, right=True),
-    Column("gateway", leave=6, least=6),
+    Column("heard", leave=1),
+    Column("over", leave=2),
+    Column("newest", leave=6),
+    Column("windows", leave=3, right=True),
+    Column("lost", leave=5, right=True),
+    Column("refused", leave=4, right=True),
+    Column("learned", leave=7, right=True),
+    Column("gateway", leave=8, least=6),
 )
 _LABEL_COLUMNS = (
     Column("no.", leave=3, right=True),
@@ -93,6 +95,12 @@ def node_state(node: admin_pb2.Node) -> Text:
     return Text("● online", style="green") if node.online else Text("○ offline", style="yellow")
 
 
+def over(node: admin_pb2.Node) -> str:
+    """By which transport a node was heard last, and how well: `ble -67 dBm`, `tcp`."""
+    signal = f"{node.rssi_dbm} dBm" if node.rssi_dbm else ""
+    return f"{node.transport} {signal}".strip()
+
+
 def stretch(label: admin_pb2.LabelRow, now_utc_ms: int, zone: tzinfo) -> str:
     """A label's time: `14:00 to 14:20`, `20 Nov 14:00 to 14:20`."""
     start, end = label.from_utc_ms, label.to_utc_ms
@@ -142,6 +150,8 @@ def _node_row(node: admin_pb2.Node, now: int, zone: tzinfo) -> Row:
         Text(node.node),
         Text(node.room) if node.room else Text("no room", style="yellow"),
         node_state(node),
+        Text(clock.short(node.last_heard_utc_ms, now, zone)),
+        Text(over(node)),
         Text(clock.short(node.last_window_utc_ms, now, zone)),
         Text(f"{node.windows:,}"),
         Text(f"{node.windows_lost:,}", style="yellow" if node.windows_lost else "dim"),
