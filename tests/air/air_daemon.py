@@ -32,7 +32,7 @@ class Known:
 
     node: AirNode
     side: DaemonSide
-    need: Need = NEED_AGE
+    need: Need.ValueType = NEED_AGE
     links: list[int] = field(default_factory=list)
     reports: list[int] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class AirDaemon:
                 return known
         return None
 
-    def wish(self, node: AirNode, need: Need) -> None:
+    def wish(self, node: AirNode, need: Need.ValueType) -> None:
         """From now on, also for hints that come."""
         self.of(node).need = need
         self.links.wish([Wish(hint=node.hint, need=need)])
