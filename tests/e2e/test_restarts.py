@@ -138,7 +138,9 @@ def test_history_is_the_same_after_a_restart(installation: Installation, nodes: 
     until = START_UTC_MS + 3.5 * 3_600_000
     wait_until(lambda: installation.now_utc_ms() >= until, "Three and a half hours", 40)
     counted = nodes.finish()
-    assert installation.status().windows == counted["reports"]
+    status = installation.status()
+    # A second in which the machine is busy is ten minutes here: a window may be dated where none can be, and refused.
+    assert (status.windows + status.refused, status.windows_lost) == (counted["reports"], 0)
     before = known(installation)
     assert min(map(len, before.values())) > 150
     installation.restart("daemon")
@@ -146,5 +148,5 @@ def test_history_is_the_same_after_a_restart(installation: Installation, nodes: 
     for room in ROOMS:
         last = before[room][-1].utc_ms
         assert [point for point in after[room] if point.utc_ms <= last] == before[room]
-    status = installation.status()
-    assert (status.windows, status.windows_lost) == (counted["reports"], 0)
+    restarted = installation.status()
+    assert (restarted.windows, restarted.windows_lost) == (status.windows, 0)

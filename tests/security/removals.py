@@ -326,8 +326,8 @@ GATEWAYS = [
     Removal(
         "a gateway has the name of its certificate, whatever it says",
         "daemon/attuned/nodes/link_service.py",
-        "AttachedGateway(said.name if said else hello.name,",
-        "AttachedGateway(hello.name,",
+        "        name = said.name if said else hello.name\n",
+        "        name = hello.name\n",
         "tests/unit/test_gateway_tls.py::test_the_name_is_the_certificates",
     ),
     Removal(

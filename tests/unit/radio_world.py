@@ -19,6 +19,7 @@ class FakeStation:
     heard: dict[bytes, int] = field(default_factory=dict)
     links: dict[int, bytes] = field(default_factory=dict)
     numbers: int = 0
+    attempts: dict[bytes, int] = field(default_factory=dict)  # by hint, when they succeed
 
 
 @dataclass
@@ -52,6 +53,7 @@ class World:
         # What the daemon knows: wishes that it has told, links that it was told of.
         self.told: dict[FakeStation, dict[bytes, Need]] = {}
         self.linked: dict[tuple[FakeStation, int], bytes] = {}
+        self.draws = 3
         self.moves: list[tuple[int, bytes, str]] = []
 
     # What is done to it.
@@ -119,8 +121,15 @@ class World:
         for node in self.nodes:
             if node.connected or station.name not in node.signals:
                 continue
-            if station.wishes.get(node.hint, Need.NONE) is not Need.NONE:
+            if self.now >= station.attempts.get(node.hint, self.now + 1):
+                # Once it is begun nothing holds it up, not even NONE.
+                del station.attempts[node.hint]
                 self._link(station, node.hint)
+            elif node.hint in station.attempts:
+                continue
+            elif station.wishes.get(node.hint, Need.NONE) is not Need.NONE:
+                station.attempts[node.hint] = self.now + 1000 * (self.draws % 11)
+                self.draws += 7
             elif self.now - station.heard.get(node.hint, -10_000) >= 10_000:
                 station.heard[node.hint] = self.now
                 self.up.append(("sighted", station, node.hint, node.signals[station.name]))

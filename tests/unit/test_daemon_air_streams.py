@@ -112,25 +112,25 @@ async def talk(gateway: Gateway, node: NodeSide, link: int = 1) -> None:
 
 
 async def test_a_node_that_walks_is_served_by_one_gateway_after_the_other(tmp_path: Path) -> None:
-    service, first, second = AirService(), advertised(KEY, b"one"), advertised(KEY, b"two")
+    service, hint = AirService(), advertised(KEY, b"one")
     async with service.gateways(tmp_path) as (north, south):
         await north.start()
         await south.start()
-        await service.walk(2, {north: -50, south: -80}, first)
-        await north.until(first, link_pb2.NEED_AGE)
-        await north.say(links_up=up(first))
+        await north.hear(hint, -50)
+        await north.until(hint, link_pb2.NEED_AGE)
+        await service.walk(2, {north: -50, south: -80}, hint)
+        await north.say(links_up=up(hint))
         await talk(north, service.node)
         assert service.hub.gateway_of(service.hub.conversations[A]) == "north"
         # It is carried to the other gateway, while it is connected to the first one.
         await north.say(stats=[link_pb2.LinkStats(link=1, rssi_dbm=-90)])
-        await service.walk(radio.BETTER_MS // 1000 + 2, {south: -60}, first)
-        await north.until(first, link_pb2.NEED_NONE)
-        await service.walk(5, {south: -60}, first)
-        assert first not in south.wishes
+        await service.walk(radio.BETTER_MS // 1000 + 2, {south: -60}, hint)
+        await north.until(hint, link_pb2.NEED_NONE)
+        await service.walk(radio.SETTLE_MS // 1000 + 1, {south: -60}, hint)
+        assert hint not in south.wishes
         await north.say(links_down=[1])
-        await service.walk(2, {south: -60}, second)
-        await south.until(second if second in south.wishes else first, link_pb2.NEED_AGE)
-        await south.say(links_up=up(second))
+        await south.until(hint, link_pb2.NEED_AGE)
+        await south.say(links_up=up(hint))
         await talk(south, service.node)
         assert service.hub.gateway_of(service.hub.conversations[A]) == "south"
         assert [event for event in service.events if event.startswith("north")] == ["north NEED_AGE", "north NEED_NONE"]
@@ -142,8 +142,9 @@ async def test_a_gateway_that_goes_away_is_followed_by_the_other(tmp_path: Path)
     async with service.gateways(tmp_path) as (north, south):
         await north.start()
         await south.start()
-        await service.walk(2, {north: -50, south: -80}, hint)
+        await north.hear(hint, -50)
         await north.until(hint, link_pb2.NEED_AGE)
+        await service.walk(2, {north: -50, south: -80}, hint)
         await north.say(links_up=up(hint))
         await talk(north, service.node)
         assert south.wishes == {}

@@ -189,7 +189,7 @@ def test_one_that_is_better_by_8_db_for_30_s_takes_over_after_the_link_is_down()
     assert two.hear(-79, -71, 20) == []
     assert two.hear(-78, -71, 1) == []
     assert two.hear(-79, -71, 31) == [("north", Need.NONE)]
-    assert two.hear(-79, -71, 10) == []
+    assert two.hear(-79, -71, 20) == []
     two.radio.link_down(two.north, 1, two.now)
     assert two.hear(-79, -71, 1) == [("south", Need.AGE)]
 
@@ -208,7 +208,8 @@ def test_a_gateway_that_keeps_failing_gives_a_node_up() -> None:
     two = Two()
     two.hear(-60, -70)
     assert two.hear(-60, -70, 10, failures=2) == []
-    assert two.hear(-60, -70, 10, failures=3) == [("north", Need.NONE), ("south", Need.AGE)]
+    assert two.hear(-60, -70, 10, failures=3) == [("north", Need.NONE)]
+    assert two.hear(-60, -70, 10, failures=3) == [("south", Need.AGE)]
     assert two.hear(-60, -70, 100, failures=3) == []
 
 
@@ -228,6 +229,20 @@ def test_a_gateway_whose_stream_came_again_keeps_the_node_that_it_has() -> None:
     two.north = FakeStation("north")
     two.radio.link_up(two.north, 1, HINT, two.now)
     assert two.told() == [("south", Need.NONE), ("north", Need.AGE)]
+
+
+def test_a_link_that_comes_of_an_attempt_before_none_is_ended() -> None:
+    two = Two()
+    two.hear(-60, -70)
+    assert two.hear(-79, -60, 31) == [("north", Need.NONE)]
+    two.radio.link_up(two.north, 1, HINT, two.now)
+    assert two.told() == []
+    assert two.hear(-79, -60, 13) == []
+    two.radio.link_down(two.north, 1, two.now)
+    assert two.told() == [("south", Need.AGE)]
+    # One that took longer still.
+    two.radio.link_up(two.north, 2, HINT, two.now)
+    assert two.told() == [("north", Need.NONE)]
 
 
 def test_a_link_that_does_not_end_counts_no_more() -> None:

@@ -30,8 +30,8 @@ FAILURES = 3
 PATIENCE_MS = 15 * 60_000
 DOUBT_MS = 30 * 60_000
 
-# A link that came up before a gateway heard NONE is told by then.
-SETTLE_MS = 2_000
+# An attempt to connect that was under way when a gateway heard NONE has come to its end, and the daemon knows, by then.
+SETTLE_MS = 12_000
 
 # A link that goes on so long after NONE counts no more: its frames are dropped, and another gateway may try.
 LET_GO_MS = 30_000
@@ -105,6 +105,7 @@ class Radio:
         self._links: dict[tuple[Station, int], _Link] = {}
         self._services: dict[bytes, _Service] = {}
         self._doubts: dict[tuple[str, bytes], int] = {}
+        self._left: dict[tuple[Station, bytes], int] = {}
         self._index: dict[bytes, list[_Link]] | None = None
         self._wishes: list[Wish] = []
 
@@ -187,6 +188,7 @@ class Radio:
             if service.follower is station:
                 service.follower = None
         self._wishes = [wish for wish in self._wishes if wish.station is not station]
+        self._left = {place: until for place, until in self._left.items() if place[0] is not station}
         for key in left | touched:
             self._settle(key, now_ms)
 
@@ -195,6 +197,7 @@ class Radio:
         for ears in self._ears.values():
             ears.forget(now_ms)
         self._doubts = {place: until for place, until in self._doubts.items() if until > now_ms}
+        self._left = {place: until for place, until in self._left.items() if until > now_ms}
         for link in self._links.values():
             if link.ends_ms is not None and now_ms >= link.ends_ms:
                 self._end(link)
@@ -272,15 +275,20 @@ class Radio:
         return self._index.get(key, [])
 
     def _take_up(self, key: bytes, links: list[_Link], now_ms: int) -> None:
-        """A link that is there goes before a wish without one; of two gateways' links the newer is not wanted."""
+        """A link that is there goes before a wish without one; of two gateways' links the newer is not wanted.
+
+        Nor is one of a gateway that was told NONE lately, as when it was on its way to connect.
+        """
         service = self._services.get(key)
-        wanted = [link for link in links if link.ends_ms is None]
+        told = [link for link in links if link.ends_ms is None and (link.station, key) in self._left]
+        wanted = [link for link in links if link.ends_ms is None and link not in told]
         if wanted and (service is None or service.station not in [link.station for link in links]):
             if service is not None and service.leaving_ms is None:
                 self._tell(service.station, service.hint, Need.NONE)
+                self._left[service.station, key] = now_ms + LET_GO_MS
             self._services[key] = service = _Service(wanted[0].station, wanted[0].hint, Need.NONE, now_ms)
-        for link in wanted:
-            if service is not None and link.station is not service.station:
+        for link in (*wanted, *told):
+            if service is None or link.station is not service.station:
                 link.ends_ms = now_ms + LET_GO_MS
                 self._tell(link.station, link.hint, Need.NONE)
 
@@ -314,7 +322,7 @@ class Radio:
         if idle:
             self._doubts[service.station.name, key] = now_ms + DOUBT_MS
         if idle or lost or failing or beaten:
-            self._leave(service, best, now_ms)
+            self._leave(key, service, best, now_ms)
 
     @staticmethod
     def _better_since(service: _Service, own: Heard | None, other: Heard, now_ms: int) -> int | None:
@@ -340,6 +348,7 @@ class Radio:
         keep = wanted is not None and now_ms - wanted.at_ms < FRESH_MS
         station = follower if keep else self._best(key, now_ms)
         if station is not None and key in self._keys:
+            self._left.pop((station, key), None)
             self._services[key] = _Service(station, self._ears[station].ours[key].hint, Need.NONE, now_ms)
 
     def _refresh(self, key: bytes, links: list[_Link]) -> None:
@@ -359,9 +368,10 @@ class Radio:
             service.need = need
             self._tell(service.station, hint, need)
 
-    def _leave(self, service: _Service, follower: Station, now_ms: int) -> None:
+    def _leave(self, key: bytes, service: _Service, follower: Station, now_ms: int) -> None:
         self._tell(service.station, service.hint, Need.NONE)
         service.need, service.leaving_ms, service.follower = Need.NONE, now_ms, follower
+        self._left[service.station, key] = now_ms + LET_GO_MS
 
     def _lose(self, key: bytes) -> None:
         """Nobody is to serve the node any more. A link that it still has ends by itself, or with its last word."""
