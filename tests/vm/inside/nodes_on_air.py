@@ -5,10 +5,14 @@ import asyncio
 from air import Air
 from air_node import AirNode
 from attune_core import Node
+from attune_core.node import NodeFacts
 from installation import Installation
 from kept_nodes import READINGS, SAMPLE_MS, WINDOW_S, readings
 
 BEAT_S = 0.1
+
+# Seldom: BlueZ tells of each advertisement, which is a lot of work for an emulated machine.
+ADVERTISING_MS = 500.0
 
 
 class NodeOnAir:
@@ -21,8 +25,10 @@ class NodeOnAir:
         self._began_utc_ms = installation.now_utc_ms()
         self._told_ms = 0
         keeper = installation.keeper(node)
-        self.core = Node(bytes.fromhex(node), 1, list(READINGS), WINDOW_S, keeper=keeper, test=True)
-        self.carrier = air.call(lambda: AirNode(air.ether, self.core, lambda: self._told_ms))
+        self.core = Node(bytes.fromhex(node), 1, list(READINGS), WINDOW_S, keeper=keeper, test=True, hardware="air")
+        self.carrier = air.call(
+            lambda: AirNode(air.ether, self.core, lambda: self._told_ms, interval_ms=ADVERTISING_MS)
+        )
         air.run(self._begin())
 
     async def _begin(self) -> None:
@@ -56,14 +62,8 @@ class NodeOnAir:
         return sizes
 
     @property
-    def waiting(self) -> int:
-        """Reports without acknowledgement."""
-        return self._air.call(lambda: self.core.facts.waiting)
-
-    @property
-    def release(self) -> str:
-        """The digest of what it runs."""
-        return self._air.call(lambda: self.core.facts.release).hex()
+    def facts(self) -> NodeFacts:
+        return self._air.call(lambda: self.core.facts)
 
     def stop_measuring(self) -> None:
         self._air.call(self._feeding.cancel)

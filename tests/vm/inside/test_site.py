@@ -1,15 +1,18 @@
 """The real daemon and gateway on BlueZ: nodes come, report, learn and take an update over the air."""
 
+import contextlib
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 import stored
 from air import Air
 from attune_core import Head
 from attune_proto.v1 import rollouts_pb2
-from installation import GATEWAY, START_UTC_MS, Installation, wait_until
+from installation import GATEWAY, START_UTC_MS, Installation
 from kept_nodes import SCHEMA, SPELL_MS, WINDOW_S, labelled
 from kernel_radio import KernelRadio
 from made_releases import make_release, store_releases
@@ -18,11 +21,11 @@ from nodes_on_air import NodeOnAir
 ROOMS = {"1.01": ["00000001defe47aa"], "1.02": ["00000002defe47aa"]}
 FIRST, SECOND = (nodes[0] for nodes in ROOMS.values())
 
-# Two windows a second and node.
-RATE = 20.0
+# A window every two seconds and node. Nodes retry as much sooner: five seconds of theirs must do for an answer.
+RATE = 5.0
 
 # The machine is an emulated one.
-PATIENCE_S = 180.0
+PATIENCE_S = 240.0
 
 
 class Site:
@@ -66,7 +69,14 @@ class Site:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    wait_until(condition, what, PATIENCE_S)
+    """Returns once the condition holds. It is asked seldom: in an emulated machine each question costs a second of work."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(grpc.RpcError):
+            if condition():
+                return
+        time.sleep(0.5)
+    pytest.fail(f"{what} did not come within {PATIENCE_S:g} s.")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +85,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     try:
         yield found
     finally:
+        print([node.facts for node in found.nodes])
+        print(found.windows(), found.installation.status())
         print(found.installation.log("gateway"))
         print(found.installation.log("daemon")[-3000:])
         found.close()
@@ -97,7 +109,7 @@ def test_a_label_is_learned(site: Site) -> None:
     until(lambda: site.installation.now_utc_ms() > now + 120_000, "Two minutes")
     reply = site.installation.add_label("1.01", "free", now, now + 120_000)
     assert (reply.nodes_learned, reply.nodes_waiting) == (1, 0)
-    assert reply.windows_learned == site.air.call(lambda: site.nodes[0].core.facts.label_windows) >= 10
+    assert reply.windows_learned == site.nodes[0].facts.label_windows >= 10
 
 
 def test_an_update_goes_on_after_a_lost_link(site: Site) -> None:
@@ -108,19 +120,13 @@ def test_an_update_goes_on_after_a_lost_link(site: Site) -> None:
     store_releases(site.installation.store, [made], site.installation.now_utc_ms())
     site.installation.start("daemon")
     until(lambda: site.installation.status().nodes_online == len(site.nodes), "The nodes' return")
-    connections = site.nodes[0].carrier.peripheral.connections
-    sizes = site.nodes[0].cut_at_the_next_long_part()
+    node = site.nodes[0]
+    connections = node.carrier.peripheral.connections
+    sizes = node.cut_at_the_next_long_part()
     with site.installation.rollouts() as rollouts:
-        number = rollouts.StartRollout(rollouts_pb2.StartRolloutRequest(author="ann"), timeout=30).number
-
-    def rollout() -> rollouts_pb2.Rollout:
-        with site.installation.rollouts() as rollouts:
-            return rollouts.ShowRollout(rollouts_pb2.RolloutRequest(number=number), timeout=30)
-
-    until(lambda: rollout().state in {"done", "stopped", "aborted"}, "The end of the rollout")
-    assert [node.step for node in rollout().nodes] == ["committed"], rollout()
-    assert site.nodes[0].release == made.running_digest
-    assert site.nodes[0].carrier.peripheral.connections > connections
+        rollouts.StartRollout(rollouts_pb2.StartRolloutRequest(author="ann"), timeout=30)
+    until(lambda: node.facts.trial == 1, "The trial")
+    assert node.carrier.peripheral.connections > connections
     print(sizes)
 
 
@@ -142,10 +148,16 @@ def test_an_adapter_that_is_gone_for_a_while(site: Site) -> None:
     print(site.complaints())
 
 
-def test_nothing_was_lost(site: Site) -> None:
+def test_the_update_is_kept_and_nothing_was_lost(site: Site) -> None:
+    def rollout() -> rollouts_pb2.Rollout:
+        with site.installation.rollouts() as rollouts:
+            return rollouts.ShowRollout(rollouts_pb2.RolloutRequest(number=1), timeout=30)
+
+    until(lambda: rollout().state in {"done", "stopped", "aborted"}, "The end of the rollout")
+    assert [node.step for node in rollout().nodes] == ["committed"], rollout()
     for node in site.nodes:
         node.stop_measuring()
-    until(lambda: all(node.waiting == 0 for node in site.nodes), "The last acknowledgement")
+    until(lambda: all(node.facts.waiting == 0 for node in site.nodes), "The last acknowledgement")
     status = site.installation.status()
     assert (status.windows_lost, status.refused) == (0, 0)
     found = stored.sequences(site.installation.store)
