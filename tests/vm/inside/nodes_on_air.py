@@ -11,6 +11,9 @@ from kept_nodes import READINGS, SAMPLE_MS, WINDOW_S, readings
 
 BEAT_S = 0.1
 
+# A whole one at the ATT MTU that nodes agree to, 247.
+PART = 244
+
 # Seldom: BlueZ tells of each advertisement, which is a lot of work for an emulated machine.
 ADVERTISING_MS = 500.0
 
@@ -46,16 +49,16 @@ class NodeOnAir:
                 self.core.poll(self._told_ms)
             await asyncio.sleep(BEAT_S)
 
-    def cut_at_the_next_long_part(self) -> list[int]:
-        """The link is lost as soon as a part of 200 bytes or more has come; sizes of all that come from now on."""
+    def cut_in_a_transfer(self) -> list[int]:
+        """The link is lost once four whole parts have come in a row, as only an update has them; sizes of all parts."""
         sizes: list[int] = []
-        take = self.carrier.peripheral.written
+        take, whole = self.carrier.peripheral.written, [PART] * 4
 
         def taken(part: bytes) -> None:
-            first = not any(size >= 200 for size in sizes)
             sizes.append(len(part))
             take(part)
-            if first and len(part) >= 200:
+            if sizes[-4:] == whole:
+                self.carrier.peripheral.written = take
                 self._air.ether.cut()
 
         self._air.call(lambda: setattr(self.carrier.peripheral, "written", taken))

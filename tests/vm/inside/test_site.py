@@ -16,13 +16,15 @@ from installation import GATEWAY, START_UTC_MS, Installation
 from kept_nodes import SCHEMA, SPELL_MS, WINDOW_S, labelled
 from kernel_radio import KernelRadio
 from made_releases import make_release, store_releases
-from nodes_on_air import NodeOnAir
+from nodes_on_air import PART, NodeOnAir
 
 ROOMS = {"1.01": ["00000001defe47aa"], "1.02": ["00000002defe47aa"]}
 FIRST, SECOND = (nodes[0] for nodes in ROOMS.values())
 
 # A window every two seconds and node. Nodes retry as much sooner: five seconds of theirs must do for an answer.
 RATE = 5.0
+
+LOST = "Bluetooth radio hci0 was lost: "
 
 # The machine is an emulated one.
 PATIENCE_S = 240.0
@@ -69,7 +71,7 @@ class Site:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    """Returns once the condition holds. It is asked seldom: in an emulated machine each question costs a second of work."""
+    """Returns once the condition holds. It is asked seldom: an emulated machine has better things to do."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         with contextlib.suppress(grpc.RpcError):
@@ -122,12 +124,12 @@ def test_an_update_goes_on_after_a_lost_link(site: Site) -> None:
     until(lambda: site.installation.status().nodes_online == len(site.nodes), "The nodes' return")
     node = site.nodes[0]
     connections = node.carrier.peripheral.connections
-    sizes = node.cut_at_the_next_long_part()
+    sizes = node.cut_in_a_transfer()
     with site.installation.rollouts() as rollouts:
         rollouts.StartRollout(rollouts_pb2.StartRolloutRequest(author="ann"), timeout=30)
     until(lambda: node.facts.trial == 1, "The trial")
+    assert sizes[-4:] == [PART] * 4
     assert node.carrier.peripheral.connections > connections
-    print(sizes)
 
 
 def test_a_bluetoothd_that_is_restarted(site: Site) -> None:
@@ -135,7 +137,7 @@ def test_a_bluetoothd_that_is_restarted(site: Site) -> None:
     subprocess.run(["systemctl", "restart", "bluetooth"], check=True)
     until(lambda: site.complaints() != before, "Word of it")
     site.report_on("after bluetoothd's restart")
-    print(site.complaints())
+    assert site.complaints() == [*before, f"{LOST}bluetoothd has been restarted; trying again until it answers."]
 
 
 def test_an_adapter_that_is_gone_for_a_while(site: Site) -> None:
@@ -145,7 +147,8 @@ def test_an_adapter_that_is_gone_for_a_while(site: Site) -> None:
     until(lambda: site.installation.status().nodes_online == 0, "The end of the links")
     site.air.run(site.radio.plug_in())
     site.report_on("with the adapter back")
-    print(site.complaints())
+    (said,) = site.complaints()[len(before) :]
+    assert said.startswith("Bluetooth radio hci0 is not there; plug it in")
 
 
 def test_the_update_is_kept_and_nothing_was_lost(site: Site) -> None:
