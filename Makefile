@@ -57,7 +57,7 @@ test-c: setup
 	@cmake -G Ninja -S . -B $(C_TEST_BUILD) -DATTUNE_TESTS=ON -DCMAKE_BUILD_TYPE=Debug \
 	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
 	@cmake --build $(C_TEST_BUILD) -- --quiet
-	ctest --test-dir $(C_TEST_BUILD) --output-on-failure --no-tests=error
+	ctest --test-dir $(C_TEST_BUILD) --parallel 2 --output-on-failure --no-tests=error
 
 $(POWER_LOSS_BUILD)/build.ninja: setup
 	@cmake -G Ninja -S . -B $(POWER_LOSS_BUILD) -DATTUNE_POWER_LOSS=ON -DCMAKE_BUILD_TYPE=Release \
@@ -71,7 +71,7 @@ power-loss: $(POWER_LOSS_BUILD)/build.ninja
 # The same, and that each planted bug is caught.
 test-power-loss: power-loss
 	@cmake --build $(POWER_LOSS_BUILD) -- --quiet
-	ctest --test-dir $(POWER_LOSS_BUILD)/mcu_firmware/tests/power_loss --output-on-failure --no-tests=error
+	ctest --test-dir $(POWER_LOSS_BUILD)/mcu_firmware/tests/power_loss --parallel 2 --output-on-failure --no-tests=error
 
 test-python: setup
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -27,3 +27,5 @@ target_compile_definitions(littlefs PUBLIC LFS_NO_MALLOC LFS_NO_ASSERT LFS_NO_DE
 file(GLOB nanopb_sources "${ATTUNE_SOURCES}/nanopb/*.c")
 add_library(nanopb STATIC ${nanopb_sources})
 target_include_directories(nanopb SYSTEM PUBLIC "${ATTUNE_SOURCES}/nanopb")
+# Messages lie in one buffer each, and what is wrong with one nobody is told: it is counted.
+target_compile_definitions(nanopb PUBLIC PB_BUFFER_ONLY PB_NO_ERRMSG)

@@ -6,9 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from processes import Mosquitto
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("attune", settings(), deadline=None)
+settings.load_profile("attune")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,8 +1,7 @@
 """The site at work: from a window that arrives to what is said of its room, and back to the nodes with labels."""
 
 import asyncio
-import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from attune_core import Schema
@@ -16,10 +15,10 @@ from attuned.bms.publisher import Publisher
 from attuned.clock import Clock
 from attuned.commissioning import Commissioning
 from attuned.config import RoomSettings, Settings
+from attuned.counted import Counted
 from attuned.drift.detector import Detector
 from attuned.drift.life import DriftEvent, State
 from attuned.errands import Errands
-from attuned.errors import StoreError
 from attuned.forgetting import Knowers, Oblivion
 from attuned.gate import Gate
 from attuned.gateways.enrolled import EnrolledGateways
@@ -32,7 +31,6 @@ from attuned.learning.forgetting import Forgetting
 from attuned.learning.lessons import Lessons
 from attuned.learning.retraining import Retraining
 from attuned.needs import Needs
-from attuned.nodes.boot import BootRecord
 from attuned.nodes.commits import Commits
 from attuned.nodes.conversation import Conversation, Tie
 from attuned.nodes.facts import NodeFacts
@@ -43,12 +41,10 @@ from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.summary import NodeSummary
 from attuned.nodes.trust import Newcomer, Trust
 from attuned.nodes.window import Window
-from attuned.presence.belief import Belief
 from attuned.presence.history import history
-from attuned.presence.keeping import Keeping, said_row
+from attuned.presence.keeping import Keeping
 from attuned.presence.model import RoomModel, threshold
 from attuned.presence.rooms import Rooms
-from attuned.presence.watcher import Watcher
 from attuned.retention import Retention
 from attuned.store.audit import AuditEntry
 from attuned.store.site import LabelRow, SiteStore
@@ -56,6 +52,7 @@ from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
 from attuned.updates.wishes import Place
 from attuned.updating import Around, Updating
+from attuned.writing import Writing
 
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
 LOOK_ROUND_S = 10.0
@@ -80,6 +77,8 @@ class Site:
     lessons: Lessons
     oblivion: Oblivion
     keeping: Keeping
+    counted: Counted
+    writing: Writing
 
     def __init__(self, settings: Settings, clock: Clock, publisher: Publisher | None) -> None:
         self.assignments = Assignments(settings)
@@ -101,7 +100,6 @@ class Site:
         )
         self.room_settings: dict[str, RoomSettings] = self.assignments.rooms
         self.commits = Commits(clock, self)
-        self.watchers: set[Watcher] = set()
         self.gate = Gate()
         self.errands = Errands(self.gate)
         self.gateways = EnrolledGateways.of(settings, self.site_store.gateways, self.errands)
@@ -112,9 +110,7 @@ class Site:
             nodes_of={room.id: room.nodes for room in settings.rooms},
             names={room.id: room.name for room in settings.rooms},
         )
-        self._writing = asyncio.Lock()
         self.announcing = Announcing(settings.site.name, publisher)
-        self._arrived: dict[str, float] = {}
         self._noted: dict[str, str] = {}
 
     async def open(self) -> None:
@@ -128,6 +124,7 @@ class Site:
         facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
         boots = await self.window_store.boots()
         self.hub = Hub(self.clock, room_of, facts, boots, self, trust=self.trust, quiet=self.settings.quiet_nodes)
+        self.counted = Counted(self.window_store, self.hub, self.errands)
         self.commissioning = Commissioning(
             self.clock,
             assignments=self.assignments,
@@ -180,12 +177,22 @@ class Site:
         )
         await self.detector.open()
         await self._open_labels()
+        self.writing = Writing(
+            self.clock,
+            store=self.window_store,
+            hub=self.hub,
+            rooms=self.rooms,
+            keeping=self.keeping,
+            labels=self.labels,
+            announcing=self.announcing,
+            releases=self.releases,
+        )
         for room in self.room_settings:
             if self.labels.taught(room) and room not in models:
                 self.lessons.learn(room)
         await self.lessons.load()
         await self.keeping.restore()
-        self._say_again()
+        self.writing.say_again()
         self._open_oblivion(await self.forgetting.entries(), unfinished)
         self._open_air()
         self.commits.hurry()
@@ -243,10 +250,10 @@ class Site:
             self.forgetting,
             knowers,
             gate=self.gate,
-            writing=self._writing,
+            writing=self.writing.lock,
             commits=self.commits,
             retraining=self.retraining,
-            say_again=self._say_again,
+            say_again=self.writing.say_again,
         )
         self.oblivion.refuse(entries)
         for entry in unfinished:
@@ -291,7 +298,7 @@ class Site:
         if not window.refused:
             changes = self.rooms.take(window)
             if changes:
-                self._arrived.setdefault(conversation.room, time.monotonic())
+                self.writing.changed(conversation.room)
         self.commits.add(conversation, window, urgent=changes or eager)
 
     def on_repeat(self, conversation: Conversation, boot: int) -> None:
@@ -368,23 +375,10 @@ class Site:
         self.errands.put(partial(self.presses.take, conversation, press), once=once)
 
     def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
-        once = f"sketch {sketch.node} {sketch.boot} {sketch.number}"
-        self.errands.put(partial(self._keep_sketch, conversation, sketch), once=once)
-
-    async def _keep_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
-        if not conversation.has_forgotten(sketch.from_utc_ms, sketch.to_utc_ms):
-            await self.window_store.days.add_sketch(sketch)
-        self.hub.send(conversation, sketch.acknowledgement())
+        self.counted.take_sketch(conversation, sketch)
 
     def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None:
-        once = f"summary {summary.node} {summary.boot} {summary.number}"
-        self.errands.put(partial(self._keep_summary, conversation, summary), once=once)
-
-    async def _keep_summary(self, conversation: Conversation, summary: NodeSummary) -> None:
-        forgotten = conversation.has_forgotten(summary.from_utc_ms, summary.to_utc_ms)
-        if not forgotten and await self.window_store.summaries.add(summary):
-            conversation.summarised += summary.reports
-        self.hub.send(conversation, summary.acknowledgement())
+        self.counted.take_summary(conversation, summary)
 
     def on_health(self, conversation: Conversation) -> None:
         self.announcing.health(conversation, online=self.hub.online(conversation))
@@ -392,50 +386,10 @@ class Site:
     # What commits ask for.
 
     async def write(self, windows: Sequence[Window]) -> None:
-        """Packs when it is time, then commits windows and what is about to be said, and says it."""
-        async with self._writing:
-            await self._write(windows)
-
-    async def _write(self, windows: Sequence[Window]) -> None:
-        now = self.clock.utc_ms()
-        if self.keeping.due(now):
-            await self.keeping.pack(now, self._boots())
-        touched = frozenset(self.rooms.touched)
-        saying = self.rooms.to_say(now)
-        if windows or saying:
-            try:
-                await self.window_store.commit(windows, [said_row(room, belief, now) for room, belief in saying])
-            except StoreError:
-                self.rooms.touched |= touched
-                raise
-        self._say(saying)
-        for room in touched:  # a room that changed its mind before it was said has nothing to be measured
-            self._arrived.pop(room, None)
-        for watcher in self.watchers:
-            watcher.note(touched)
-        self.keeping.correct_late()
+        await self.writing.write(windows)
 
     def acknowledge(self, conversations: Sequence[Conversation], windows: Sequence[Window]) -> None:
-        boots: dict[str, set[int]] = {}
-        for window in windows:
-            boots.setdefault(window.node, set()).add(window.boot)
-        for conversation in conversations:
-            for boot in sorted(boots[conversation.node]):
-                self.hub.send(conversation, conversation.acknowledgement(boot))
-        for window in windows:
-            if window.node in self.hub.conversations:
-                self.labels.on_committed(self.hub.conversations[window.node], window)
-
-    def _say(self, saying: Sequence[tuple[str, Belief]]) -> None:
-        for room, belief in saying:
-            self.rooms.rooms[room].said = belief
-            arrived = self._arrived.pop(room, None)
-            taught = self.labels.taught(room)
-            self.announcing.room(room, belief, self.releases(room), taught=taught, arrived=arrived)
-
-    def _boots(self) -> dict[tuple[str, int], BootRecord]:
-        conversations = self.hub.conversations.values()
-        return {(c.node, boot): record for c in conversations for boot, record in c.boots.items()}
+        self.writing.acknowledge(conversations, windows)
 
     async def _greet(self, conversation: Conversation) -> None:
         await self._note_release(conversation)
@@ -453,15 +407,6 @@ class Site:
         if await self.site_store.releases.note_running(conversation.node, facts.release):
             self.lessons.learn(room)
         self._noted[conversation.node] = facts.release
-
-    def _say_again(self, rooms: Collection[str] | None = None) -> None:
-        """The broker may have lost what was retained. With reasons, where the windows lead to the same state again."""
-        now = self.clock.utc_ms()
-        saying = []
-        for room in (self.rooms.rooms[name] for name in (self.rooms.rooms if rooms is None else rooms)):
-            current = room.current(now)
-            saying.append((room.room, current if current.state is room.said.state else room.said))
-        self._say(saying)
 
     async def room_now(self, room: str, from_utc_ms: int, to_utc_ms: int) -> RoomNow:
         """What questions about a stretch of a room's time are chosen from."""

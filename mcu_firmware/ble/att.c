@@ -11,8 +11,6 @@ enum {
     READ_BLOB = 0x0C,
     READ_MULTIPLE = 0x0E,
     WRITE = 0x12,
-    CONFIRMATION = 0x1E,
-    NOTIFICATIONS = 0x23, /* the last one that a server says */
     WRITE_COMMAND = 0x52,
 };
 
@@ -76,10 +74,11 @@ static uint8_t handle_request(attune_ble *ble, const att_request *request, att_a
     }
 }
 
-/* Answers, errors, notifications and indications have odd opcodes; nobody has asked for them, nor for a confirmation. */
+/* Errors and answers, notifications and indications (1B, 1D, 23), confirmations (1E): what nobody has asked for here, and no request. */
 static bool is_request(uint8_t opcode) {
-    const bool answer = (opcode & 1u) != 0 && opcode <= NOTIFICATIONS;
-    return (opcode & COMMAND_BIT) == 0 && !answer && opcode != CONFIRMATION;
+    static const uint8_t others[] = {0x01, 0x03, 0x05, 0x07, 0x09, 0x0B, 0x0D, 0x0F, 0x11,
+                                     0x13, 0x17, 0x19, 0x1B, 0x1D, 0x1E, 0x21, 0x23};
+    return (opcode & COMMAND_BIT) == 0 && memchr(others, opcode, sizeof others) == NULL;
 }
 
 void att_add(att_answer *answer, const uint8_t *bytes, size_t size) {

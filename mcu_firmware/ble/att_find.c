@@ -1,5 +1,5 @@
-/* Requests that look for attributes in a range of handles (volume 3, part F, 3.4.3, 3.4.4.1 and 3.4.4.9): each answers with a list whose entries are of
- * one size. */
+/* Requests that look for attributes in a range of handles (volume 3, part F, 3.4.3, 3.4.4.1 and 3.4.4.9): each answers with a list whose entries
+ * are of one size. */
 #include "ble/att.h"
 
 #include <string.h>
@@ -110,10 +110,13 @@ static uint8_t make_entry(const attune_ble *ble, const search *sought, uint16_t 
     if (sought->opcode != READ_BY_TYPE) {
         att_add16(entry, group_end(handle));
     }
-    if (sought->opcode != FIND_BY_TYPE_VALUE) {
-        att_add(entry, value, value == NULL ? 0 : size);
-        return value == NULL ? ATT_READ_NOT_PERMITTED : ATT_OK;
+    if (sought->opcode == FIND_BY_TYPE_VALUE) {
+        return ATT_OK;
     }
+    if (value == NULL) {
+        return ATT_READ_NOT_PERMITTED;
+    }
+    att_add(entry, value, size);
     return ATT_OK;
 }
 

@@ -36,7 +36,8 @@ void attune_ble_step(attune_ble *ble, const attune_ble_wish *wish, uint64_t now_
 uint16_t attune_ble_part(const attune_ble *ble);
 
 /* Takes the oldest part that the central has written, in order; returns its size, 0 if none waits. Parts longer than capacity are cut:
- * give ATTUNE_BLE_PART. Parts of a central that is gone are dropped. While parts are not taken, further ones are held back, not lost. */
+ * give ATTUNE_BLE_PART. Parts of a central that is gone are dropped. While parts are not taken, further ones are held back, not lost;
+ * so take them also while attune_ble_send() refuses: what would free its buffers may be behind them. */
 size_t attune_ble_receive(attune_ble *ble, uint8_t *part, size_t capacity);
 
 /* Notifies a part of 1 to attune_ble_part() bytes. False: nobody listens, it is too long, or no buffer is free now, so that it may be tried again

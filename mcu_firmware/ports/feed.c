@@ -1,14 +1,11 @@
 #include "feed.h"
 
+#include "decimal.h"
+
 #include <math.h>
 #include <string.h>
 
-/* Powers of ten that a double holds exactly: one multiplication or division by them rounds once. */
-static const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                       1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-#define EXACT_POWER 22
-
-/* Beyond this exponent every mantissa is zero or infinite as a double. */
+/* Beyond this exponent every mantissa is zero or infinite. */
 #define LARGEST_EXPONENT 400
 
 /* A mantissa below this takes one more digit without overflow. */
@@ -88,26 +85,14 @@ static bool read_exponent(cursor *c, decimal *d) {
     return true;
 }
 
-static double scaled(const decimal *d) {
-    double value = (double)d->mantissa;
-    int left = d->exponent;
-    while (left != 0 && value > 0.0) {
-        const int step = left > EXACT_POWER ? EXACT_POWER : (left < -EXACT_POWER ? -EXACT_POWER : left);
-        value = step > 0 ? value * powers_of_ten[step] : value / powers_of_ten[-step];
-        left -= step;
-        if (isinf(value)) {
-            break;
+static bool read_word(cursor *c, const char *word) {
+    const char *at = c->at;
+    for (; *word != '\0'; word++, at++) {
+        if (at == c->end || *at != *word) {
+            return false;
         }
     }
-    return value;
-}
-
-static bool read_word(cursor *c, const char *word) {
-    const size_t size = strlen(word);
-    if ((size_t)(c->end - c->at) < size || memcmp(c->at, word, size) != 0) {
-        return false;
-    }
-    c->at += size;
+    c->at = at;
     return true;
 }
 
@@ -117,7 +102,7 @@ static bool read_value(cursor *c, attune_real *value) {
         return true;
     }
     const bool negative = skip_char(c, '-');
-    double size = INFINITY;
+    float size = INFINITY;
     if (!read_word(c, "inf")) {
         decimal d = {0};
         read_digits(c, &d, 0);
@@ -127,7 +112,7 @@ static bool read_value(cursor *c, attune_real *value) {
         if (!d.digits || !read_exponent(c, &d)) {
             return false;
         }
-        size = scaled(&d);
+        size = attune_decimal(d.mantissa, d.exponent);
     }
     *value = (attune_real)(negative ? -size : size);
     return true;

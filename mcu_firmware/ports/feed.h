@@ -42,8 +42,8 @@ void attune_feed_init(attune_feed *feed);
 /* Takes one byte. What it set stays until the end of the next line. */
 attune_feed_event attune_feed_take(attune_feed *feed, char byte);
 
-/* Number of `length` characters of text, all of it. Correctly rounded to double for up to 15 digits and powers of ten within
- * +-22, then to attune_real; digits after the 19th are read as zeros. Returns false if it is no number. */
+/* Number of `length` characters of text, all of it: the float nearest to it (decimal.h) for up to 19 digits; digits after the
+ * 19th are read as zeros. Returns false if it is no number. */
 bool attune_feed_number(const char *text, uint8_t length, attune_real *value);
 
 #endif

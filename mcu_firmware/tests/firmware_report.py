@@ -27,6 +27,7 @@ LIBRARIES = {
     "libnanopb.a": "nanopb",
     "libattune_node_proto.a": "messages",
     "libc_nano.a": "libc",
+    "libg_nano.a": "libc",
     "libc.a": "libc",
     "libm.a": "libc",
     "libgcc.a": "libc",

@@ -3,6 +3,8 @@
 #include "fake_daemon.h"
 #include "node/parts.h"
 #include "random.h"
+#include "store/files.h"
+#include "store/labels.h"
 
 #include "check.h"
 
@@ -15,15 +17,20 @@ static fake_daemon daemon_;
 
 static const uint8_t sensors[] = {ATTUNE_LIGHT, ATTUNE_CO2};
 
+/* As many features as those, and other ones. */
+static const uint8_t other_sensors[] = {ATTUNE_LIGHT, ATTUNE_HUMIDITY};
+
 /* False if the power failed again. */
-static bool begin(uint32_t boot) {
+static bool begin_with(uint32_t boot, const uint8_t *kinds) {
     const attune_identity identity = {.node_id = {1, 2, 3, 4, 5, 6, 7, 8}, .boot = boot};
     if (attune_store_open(&store, &flash.port) != ATTUNE_STORE_OK) {
         return false;
     }
-    assert_int_equal(attune_node_init(&node, &identity, sensors, sizeof sensors, 60), ATTUNE_SCHEMA_OK);
+    assert_int_equal(attune_node_init(&node, &identity, kinds, sizeof sensors, 60), ATTUNE_SCHEMA_OK);
     return attune_node_keep(&node, &store) == ATTUNE_STORE_OK;
 }
+
+static bool begin(uint32_t boot) { return begin_with(boot, sensors); }
 
 static void begin_first(uint32_t blocks) {
     emulated_flash_init(&flash);
@@ -309,6 +316,88 @@ static void a_daemon_that_lost_what_it_had_acknowledged_goes_on(void **state) {
     assert_true(daemon_.have[3] && !daemon_.have[4] && !daemon_.have[5] && daemon_.have[6]);
 }
 
+/* --- Flashed anew --- */
+
+/* So many batches in 32 blocks that the oldest have become summaries, and a label. */
+static void fill(void) {
+    begin_first(32);
+    run_windows(48 * 24);
+    assert_true(store.summarised_reports > 0 && store.batches > 0);
+    node.log.count = 1;
+    node.log.entry[0] = (attune_label_entry){.number = 1, .boot = 1, .seq = 1, .weight = 1};
+    assert_int_equal(attune_labels_rewrite(&store, node.schema.features, &node.log), ATTUNE_STORE_OK);
+}
+
+static void expect_nothing_kept(void) {
+    attune_summary summary;
+    assert_int_equal(store.batches, 0);
+    assert_int_equal(attune_summaries_oldest(&store, node.schema.features, &summary), ATTUNE_STORE_NONE);
+    assert_int_equal(node.log.count, 0);
+}
+
+static void what_other_sensors_measured_is_let_go_of(void **state) {
+    (void)state;
+    fill();
+    const uint8_t features = node.schema.features;
+    const uint32_t kept = (uint32_t)(48 * 24 - node.backlog.count);
+    assert_true(begin_with(2, other_sensors));
+    assert_int_equal(node.schema.features, features);
+    expect_nothing_kept();
+    assert_int_equal(store.lost_reports, kept);
+    fake_daemon_init(&daemon_, &node);
+    run_windows(5);
+    attune_node_link(&node, true);
+    run_seconds(30);
+    assert_null(fake_daemon_earlier(&daemon_, 1));
+    assert_int_equal(daemon_.through, 5);
+    assert_int_equal(daemon_.arrivals, 5);
+    /* The same once more: now it is its own. */
+    attune_node_link(&node, false);
+    run_windows(50);
+    assert_int_equal(store.batches, 1);
+    assert_true(begin_with(3, other_sensors));
+    assert_int_equal(store.batches, 1);
+}
+
+/* False once the first start with other sensors ends before the power fails. */
+static bool other_start_is_cut(const emulated_flash *filled, uint64_t at, cut_way way) {
+    flash = *filled;
+    emulated_flash_cut(&flash, at, way, at);
+    const bool whole = begin_with(2, other_sensors);
+    if (!whole) {
+        emulated_flash_power_on(&flash);
+        assert_true(begin_with(3, other_sensors));
+    }
+    expect_nothing_kept();
+    assert_true(begin_with(4, other_sensors));
+    return !whole;
+}
+
+static void letting_go_may_be_cut_short_at_any_operation(void **state) {
+    (void)state;
+    static emulated_flash filled;
+    fill();
+    filled = flash;
+    for (int way = 0; way < CUT_WAYS; way++) {
+        uint64_t at = 1;
+        while (other_start_is_cut(&filled, at, (cut_way)way)) {
+            at++;
+        }
+        assert_true(at > 20);
+    }
+}
+
+/* Versions before this one wrote no schema. */
+static void what_an_older_version_kept_arrives(void **state) {
+    (void)state;
+    run_windows(50);
+    assert_int_equal(attune_file_remove(&store, "schema"), ATTUNE_STORE_OK);
+    restart(2);
+    attune_node_link(&node, true);
+    run_seconds(30);
+    expect_boot(1, 1, 48);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_boot_that_reached_the_flash_arrives, fresh),
@@ -321,6 +410,9 @@ int main(void) {
         cmocka_unit_test(a_batch_that_makes_room_while_it_is_delivered),
         cmocka_unit_test_setup(acknowledgements_of_nothing_do_no_harm, fresh),
         cmocka_unit_test_setup(a_daemon_that_lost_what_it_had_acknowledged_goes_on, fresh),
+        cmocka_unit_test(what_other_sensors_measured_is_let_go_of),
+        cmocka_unit_test(letting_go_may_be_cut_short_at_any_operation),
+        cmocka_unit_test_setup(what_an_older_version_kept_arrives, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

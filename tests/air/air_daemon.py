@@ -42,7 +42,7 @@ class AirDaemon:
 
     def __init__(self, links: Links, nodes: Iterable[AirNode]) -> None:
         self.links = links
-        self.known = [Known(node, DaemonSide(lambda _, code=node.node.code: read_code(code).psk)) for node in nodes]
+        self.known = [Known(node, _side_of(node)) for node in nodes]
         self.sightings: dict[bytes, Sighting] = {}
         self.up: dict[int, LinkUp] = {}
         self.was_up: list[LinkUp] = []
@@ -87,7 +87,8 @@ class AirDaemon:
 
     def _answer(self, frame: Frame) -> None:
         known = self.made_out(self.up[frame.link].hint)
-        assert known is not None
+        if known is None:
+            return
         assert frame.data[_HINT] == bytes(4)
         if frame.link not in known.links:
             known.links.append(frame.link)
@@ -108,6 +109,11 @@ class AirDaemon:
             ack = node_pb2.ReportAck(through=through, boot=report.boot)
             return [known.side.seal(node_pb2.DaemonMessage(report_ack=ack))]
         return []
+
+
+def _side_of(node: AirNode) -> DaemonSide:
+    psk = read_code(node.node.code).psk
+    return DaemonSide(lambda _: psk)
 
 
 async def until(condition: object, what: str, seconds: float = 20.0) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
-from attuned.cli.qr import QUIET_ZONE, drawn
+from attuned.cli.qr import QUIET_ZONE, drawn, drawn_plainly
 from rich.console import Console
+from rich.text import Text
 
 # Version 2 has 25 modules a side; its 44 bytes at level M are 28 of data and 16 that correct (table 9).
 SIDE, DATA_BYTES, ALL_BYTES = 25, 28, 44
@@ -90,23 +92,41 @@ def text_of(data: bytes) -> str:
     return text if len(text) == length else text + ALPHABET[int(bits[at : at + 6], 2)]
 
 
-def printed(text: str) -> list[str]:
+def printed(text: str, drawing: Callable[[str], Text] = drawn) -> list[str]:
     console = Console(width=80, no_color=True, color_system=None)
     with console.capture() as captured:
-        console.print(drawn(text))
+        console.print(drawing(text))
     return captured.get().splitlines()
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_a_scanner_reads_what_was_drawn(seed: int) -> None:
-    letters = random.Random(seed).choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=34)
-    grid = modules(printed("".join(letters)))
+def read(grid: list[list[int]]) -> str:
     level, mask = format_of(grid)
     # Level M is 00 in the format (table 12).
     assert level == 0
     data = data_bytes(grid, mask)
     assert is_code_word(data)
-    assert text_of(data) == "".join(letters)
+    return text_of(data)
+
+
+def some_text(seed: int) -> str:
+    return "".join(random.Random(seed).choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=34))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_scanner_reads_what_was_drawn(seed: int) -> None:
+    text = some_text(seed)
+    assert read(modules(printed(text))) == text
+
+
+def test_without_colours_there_is_one_for_light_screens_and_one_for_dark_screens() -> None:
+    text = some_text(1)
+    lines = printed(text, lambda letters: drawn_plainly(letters, 80))
+    side = SIDE + 2 * QUIET_ZONE
+    assert {len(line) for line in lines} == {2 * side + 2}
+    other = {" ": "█", "█": " ", "▀": "▄", "▄": "▀"}
+    assert read(modules([line[:side] for line in lines])) == text
+    # Where letters are light, what is drawn is light, the quiet zone too.
+    assert read(modules(["".join(other[mark] for mark in line[-side:]) for line in lines])) == text
 
 
 def test_it_is_dark_on_light_whatever_the_terminal_is() -> None:

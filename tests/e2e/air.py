@@ -35,6 +35,8 @@ class Ether(LocalLink):
         self.in_reach = True
         self.heard: list[tuple[hci.Address, bytes]] = []
         """Advertisements: address and data."""
+        self.watch: Callable[[Controller, bytes], None] = lambda sender, data: None
+        """Called with each packet of L2CAP before it goes out."""
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
         if not self.in_reach:
@@ -51,6 +53,7 @@ class Ether(LocalLink):
         transport: PhysicalTransport,
         data: bytes,
     ) -> None:
+        self.watch(sender_controller, data)
         connection = sender_controller.le_connections.get(destination_address)
         if connection is None or not self.in_reach:
             return
@@ -101,12 +104,37 @@ class AirController(Controller):
                 other.on_le_disconnected(peer, hci.HCI_CONNECTION_TIMEOUT_ERROR)
         return super().on_hci_reset_command(command)
 
+    def on_hci_le_create_connection_cancel_command(
+        self, command: hci.HCI_LE_Create_Connection_Cancel_Command
+    ) -> hci.HCI_StatusReturnParameters:
+        pending, self.pending_le_connection = self.pending_le_connection, None
+        if pending is None:
+            return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.COMMAND_DISALLOWED_ERROR)
+        ended = hci.HCI_LE_Connection_Complete_Event(
+            status=hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR,
+            connection_handle=0,
+            role=hci.Role.CENTRAL,
+            peer_address_type=pending.peer_address.address_type,
+            peer_address=pending.peer_address,
+            connection_interval=0,
+            peripheral_latency=0,
+            supervision_timeout=0,
+            central_clock_accuracy=0,
+        )
+        asyncio.get_running_loop().call_soon(self.send_hci_packet, ended)
+        return super().on_hci_le_create_connection_cancel_command(command)
+
     def on_hci_le_set_data_length_command(
         self, command: hci.HCI_LE_Set_Data_Length_Command
     ) -> hci.HCI_StatusAndConnectionHandleReturnParameters:
         return hci.HCI_StatusAndConnectionHandleReturnParameters(
             status=hci.HCI_ErrorCode.SUCCESS, connection_handle=command.connection_handle
         )
+
+    def on_hci_read_rssi_command(self, command: hci.HCI_Read_RSSI_Command) -> hci.HCI_Read_RSSI_ReturnParameters:
+        known = self.find_le_connection_by_handle(command.handle) is not None
+        status = hci.HCI_ErrorCode.SUCCESS if known else hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR
+        return hci.HCI_Read_RSSI_ReturnParameters(status=status, handle=command.handle, rssi=-50)
 
     def on_hci_le_connection_update_command(self, command: hci.HCI_LE_Connection_Update_Command) -> None:
         self.parameters.append(command)

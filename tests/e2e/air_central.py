@@ -20,7 +20,7 @@ SERVICE = UUID("c97a0001-01a0-45f9-bfa5-88579b592de5")
 INBOX = UUID("c97a0002-01a0-45f9-bfa5-88579b592de5")
 OUTBOX = UUID("c97a0003-01a0-45f9-bfa5-88579b592de5")
 
-ADVERTISED = b"\x02\x01\x06\x19\x21" + bytes.fromhex("e52d599b578885bff945a00101007ac9")
+ADVERTISED = b"\x02\x01\x06\x19\x21" + bytes.fromhex("e52d599b5788a5bff945a00101007ac9")
 MTU = 247
 HINT_SIZE = 4
 
@@ -79,10 +79,13 @@ class AirLine:
         self.socket, self._inner = socket.socketpair()
         self.frames: list[bytes] = []
         """Frames of the node as they were on the air."""
+        self.parts: list[bytes] = []
+        """Parts of the node."""
         self.parts_sent = 0
         self.before_part: Callable[[int], None] = lambda number: None
         """Called with the number of each part before it is written."""
         self._joiner = PartJoiner(1024)
+        self._closed = False
         self.connection = central.connect()
         central.air.run(self._set_up(mtu))
         self._task = central.air.call(lambda: asyncio.get_running_loop().create_task(self._carry()))
@@ -93,7 +96,7 @@ class AirLine:
         self.mtu = await peer.request_mtu(mtu)
         await peer.discover_services([SERVICE])
         await peer.discover_characteristics()
-        self._inbox, outbox = (peer.get_characteristics_by_uuid(uuid)[0] for uuid in (INBOX, OUTBOX))
+        self.inbox, outbox = (peer.get_characteristics_by_uuid(uuid)[0] for uuid in (INBOX, OUTBOX))
         await self._subscribe(outbox)
 
     async def _subscribe(self, outbox: CharacteristicProxy[bytes]) -> None:
@@ -101,6 +104,7 @@ class AirLine:
         await outbox.subscribe(self._take)
 
     def _take(self, part: bytes) -> None:
+        self.parts.append(bytes(part))
         frame = self._joiner.feed(bytes(part))
         if frame is not None:
             self.frames.append(frame)
@@ -115,11 +119,14 @@ class AirLine:
             for part in cutter.cut(frame[:1] + bytes(HINT_SIZE) + frame[5:]) if frame else ():
                 self.before_part(self.parts_sent)
                 self.parts_sent += 1
-                await self._inbox.write_value(part, with_response=False)
+                await self.inbox.write_value(part, with_response=False)
                 await self.connection.drain()
 
     def close(self) -> None:
         """Ends the connection, if it is still there, and the line."""
+        if self._closed:
+            return
+        self._closed = True
 
         async def ended() -> None:
             self._task.cancel()

@@ -76,6 +76,8 @@ class DialledNode:
         """Frames that came, with the reports that were acknowledged by then."""
         self._window_ms = 1000 * window_s
         self._lived_ms = 0
+        self.begun_utc_ms = -(-self._first_utc_ms // self._window_ms) * self._window_ms
+        """End of the first window that it may have measured in part; those after it are whole."""
 
     @property
     def tick_ms(self) -> int:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from build_lock import building_in
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "mps2_an386"
 IMAGES = BUILD / "mcu_firmware" / "ports" / "mps2_an386"
@@ -17,9 +19,10 @@ def firmware() -> Path:
     configure = ["cmake", "-G", "Ninja", "-S", str(ROOT), "-B", str(BUILD), "-DATTUNE_PORT=mps2_an386"]
     configure += ["-DCMAKE_BUILD_TYPE=MinSizeRel", f"-DCMAKE_TOOLCHAIN_FILE={TOOLCHAIN}"]
     configure += [f"-DPython_EXECUTABLE={sys.executable}", "--log-level=WARNING"]
-    for command in (configure, ["cmake", "--build", str(BUILD)]):
-        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+    with building_in(BUILD):
+        for command in (configure, ["cmake", "--build", str(BUILD)]):
+            done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
     return IMAGES
 
 

@@ -57,9 +57,9 @@ class Installation:
     """`rooms` gives the nodes of each room; `daemon` is the command in the place of `attuned`.
 
     The store is a folder of its own, so that it may lie on another disk. `tls_port`, if any, is where gateways of other
-    machines attach; they enroll on the one above. With `updates` a signing process comes as well, and with `witnessed`
-    somebody notes what it signs. `by_itself`: it retrains rooms and sends releases out without being asked. `radio` is
-    the gateway's, for nodes over Bluetooth. `patience_s`: for processes to come up.
+    machines attach; they enroll on the one above. `radio` is the gateway's `--ble`. With `updates` a signing process
+    comes as well, and with `witnessed` somebody notes what it signs. `by_itself`: it retrains rooms and sends releases
+    out without being asked. `patience_s`: for processes to come up.
     """
 
     folder: Path
@@ -68,12 +68,12 @@ class Installation:
     step_s: int = 60
     daemon: Sequence[str] = ()
     serial: Sequence[str] = ()
+    radio: str = ""
     quiet: Sequence[str] = ()
     updates: bool = False
     witnessed: bool = False
     by_itself: bool = True
     tls_port: int = 0
-    radio: str = ""
     patience_s: float = START_S
     node_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)

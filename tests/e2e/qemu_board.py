@@ -1,8 +1,10 @@
 """An MPS2 board in QEMU, as the tests handle it: two serial lines, a console with keys, reset, flash and seed."""
 
+import fcntl
 import json
 import socket
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +103,11 @@ class Board:
         """Sends lines to UART1; waits while the board cannot take them."""
         self._feed.settimeout(60)
         self._feed.sendall(lines.encode())
+
+    def is_fed(self) -> bool:
+        """True once the board has taken all lines but what its ring holds."""
+        waiting = fcntl.ioctl(self._feed, termios.TIOCOUTQ, bytes(4))
+        return waiting == bytes(4)
 
     def type(self, key: str) -> None:
         """Presses a key on the console."""

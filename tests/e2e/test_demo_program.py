@@ -87,10 +87,9 @@ def test_a_demonstration_that_is_ended_while_it_starts_leaves_nothing_behind(tmp
     assert (list(tmp_path.iterdir()), children(tmp_path)) == ([], [])
 
 
-def test_a_second_demonstration_finds_ports_of_its_own(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("one", "two")]
-    for folder in folders:
-        folder.mkdir()
+def test_a_second_demonstration_finds_ports_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    # Names of sockets must not be long.
+    folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
     with demo(folders[0], "--for", "12", "--json") as first, demo(folders[1], "--for", "12", "--json") as second:
         for process in (first, second):
             output, errors = process.communicate(timeout=60)

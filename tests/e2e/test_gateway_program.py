@@ -125,7 +125,7 @@ def test_wrong_configuration_is_one_sentence(tmp_path: Path) -> None:
     [
         (["--config", "x.toml", "--listen", "127.0.0.1:0"], "command line: --config stands alone"),
         (["--config", "/nowhere/x.toml"], "/nowhere/x.toml: cannot be read"),
-        ([], "command line: there is nothing to take frames from; give --listen or --serial."),
+        ([], "command line: there is nothing to take frames from; give --listen, --serial or --ble."),
         (
             ["--listen", "127.0.0.1:0", "--daemon", "127.0.0.1:9"],
             "command line: --daemon must be a socket of this machine",

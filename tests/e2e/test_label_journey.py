@@ -65,11 +65,11 @@ def test_an_hour_that_was_acknowledged_long_ago_is_learned_at_once(installation:
         before_nats, before = evidence(installation, START_UTC_MS), node.core.head().export()
 
         began = time.monotonic()
-        reply = label(installation, node, "free", START_UTC_MS, START_UTC_MS + HOUR)
+        reply = label(installation, node, "free", node.begun_utc_ms, node.begun_utc_ms + HOUR)
         took_s = time.monotonic() - began
         print(f"\nA label of an hour was learned and answered after {took_s * 1000:.0f} ms (budget {BUDGET_S:g} s).")
         assert took_s < PATIENCE_S
-        # An hour is 60 windows less what passed before the node was there; half of the label log is for one label.
+        # An hour is 60 windows; half of the label log is for one label.
         assert (reply.nodes_learned, reply.nodes_waiting, reply.windows_learned) == (1, 0, 32)
         assert node.core.facts.label_windows == 32
         assert node.core.head().export() != before
@@ -85,9 +85,9 @@ def test_labels_are_told_again_and_counted_once(installation: Installation) -> N
     with dialled(installation, NODE, SENSORS, boot=1, readings=stale_air) as node:
         node.live_for(75 * 60)
         # The second corrects the end of the first one; the third says something of another stretch.
-        label(installation, node, "occupied", START_UTC_MS + 30 * MINUTE, START_UTC_MS + 50 * MINUTE)
-        label(installation, node, "free", START_UTC_MS + 45 * MINUTE, START_UTC_MS + 55 * MINUTE)
-        label(installation, node, "occupied", START_UTC_MS + 62 * MINUTE, START_UTC_MS + 70 * MINUTE)
+        label(installation, node, "occupied", node.begun_utc_ms + 30 * MINUTE, node.begun_utc_ms + 50 * MINUTE)
+        label(installation, node, "free", node.begun_utc_ms + 45 * MINUTE, node.begun_utc_ms + 55 * MINUTE)
+        label(installation, node, "occupied", node.begun_utc_ms + 62 * MINUTE, node.begun_utc_ms + 70 * MINUTE)
         assert learned(installation) == [20, 10, 8]
         counts = [15, 10, 8]
         first = node.core.head().export(), node.core.facts.label_windows
@@ -143,9 +143,9 @@ def test_windows_that_come_after_their_label_are_learned_once(installation: Inst
 def test_a_label_taken_back_leaves_the_node_as_it_was(installation: Installation) -> None:
     with dialled(installation, NODE, SENSORS, readings=stale_air) as node:
         node.live_for(75 * 60)
-        label(installation, node, "free", START_UTC_MS + 30 * MINUTE, START_UTC_MS + 40 * MINUTE)
+        label(installation, node, "free", node.begun_utc_ms + 30 * MINUTE, node.begun_utc_ms + 40 * MINUTE)
         before = node.core.head().export()
-        label(installation, node, "occupied", START_UTC_MS + 25 * MINUTE, START_UTC_MS + 50 * MINUTE)
+        label(installation, node, "occupied", node.begun_utc_ms + 25 * MINUTE, node.begun_utc_ms + 50 * MINUTE)
         assert node.core.head().export() != before
 
         with ThreadPoolExecutor(1) as people:

@@ -71,7 +71,7 @@ def test_import_ask_check_and_undo(installation: Installation, tmp_path: Path) -
         assert (imported.returncode, imported.stdout) == (1, "Stored 1 of 2 labels.\n"), imported.stderr
         assert imported.stderr == "line 3: There is no room '1.10': did you mean 1.01? `attune rooms` lists them all.\n"
 
-        asked = attune(installation, "ask", "--budget", "1", said="f\n")
+        asked = attune(installation, "ask", "--budget", "1", "--since", "-12h", said="f\n")
         assert "1 of 1 questions answered." in asked.stdout, asked.stderr
         assert attune(installation, "check").stdout.startswith("Nothing speaks against 2 labels")
         undone = attune(installation, "undo")

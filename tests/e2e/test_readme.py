@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+from build_lock import building_in
+from firmware_build import BUILD
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -46,7 +48,8 @@ def test_the_two_commands_stand_there() -> None:
 def test_command(command: str) -> None:
     if " replay " in command and not has_recordings():
         pytest.skip("the recordings are not here: set ATTUNE_DATA to their folder")
-    assert run(command)
+    with building_in(BUILD):
+        assert run(command)
 
 
 def test_demo_shows_a_change() -> None:

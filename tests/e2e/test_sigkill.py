@@ -97,7 +97,7 @@ def kill_at_random(installation: Installation) -> None:
             installation.wait_ready(victim)
     installation.wait_ready("daemon")
     installation.wait_ready("gateway")
-    wait_until(lambda: installation.status().nodes_online == len(NODES), "The nodes' return")
+    wait_until(lambda: installation.status().nodes_online == len(NODES), "The nodes' return", 60)
     time.sleep(1)
 
 

@@ -443,7 +443,7 @@ RUNNING_UPDATES = [
         "daemon/attuned/updates/deliveries.py",
         "            await self._store(step.course)\n",
         "            self._keep(step.course)\n",
-        "tests/unit/test_update_deliveries.py::test_the_daemon_may_end_at_any_moment",
+        "tests/unit/test_update_survival.py::test_the_daemon_may_end_at_any_moment",
     ),
     Removal(
         "nobody else on the machine reads the store",

@@ -99,5 +99,6 @@ async def gateway(of: Site, connections: int = 8) -> AsyncIterator[Gateway]:
     finally:
         for task in made.tasks:
             task.cancel()
-        done = await asyncio.gather(*made.tasks, return_exceptions=True)
+        async with asyncio.timeout(30):
+            done = await asyncio.gather(*made.tasks, return_exceptions=True)
         assert all(isinstance(one, asyncio.CancelledError) for one in done), done

@@ -75,7 +75,8 @@ class Power:
 
 @dataclass
 class FakeNode:
-    """What a node keeps in its flash, and what it answers. `refuse` is a verdict on all that comes."""
+    """What a node keeps in its flash, and what it answers. `refuse` is a verdict on all that comes; so many times as
+    `cuts` its power fails when it has accepted a number, before the trial is there."""
 
     number: int = 0
     key: bytes = bytes(32)
@@ -86,6 +87,7 @@ class FakeNode:
     last_trial: int = 0
     boot: int = 1
     refuse: int = 0
+    cuts: int = 0
     taken: list[bytes] = field(default_factory=list)
     incoming: bytes = b""
     transfer: Transfer = field(default_factory=Transfer)
@@ -184,6 +186,10 @@ class FakeNode:
             return [node_pb2.UpdateVerdict(sequence=sequence, result=node_pb2.UPDATE_RESULT_BUSY)]
         node = UpdatingNode(self.key, world.NODE.digest, self.committed, self.highest)
         verdict, model = node.take(envelope)
+        if verdict is Verdict.OK and self.cuts:
+            self.cuts -= 1
+            self.highest, self.last_trial, self.boot = sequence, 0, self.boot + 1
+            return [self.hello()]
         if verdict is Verdict.OK:
             self.trial, self.sequence, self.highest = model, sequence, sequence
             self.taken.append(envelope)

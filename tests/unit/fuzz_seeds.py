@@ -1,4 +1,4 @@
-"""Write what three fuzz targets begin with, from the golden vectors: `python tests/unit/fuzz_seeds.py`.
+"""Write what four fuzz targets begin with, from the golden vectors: `python tests/unit/fuzz_seeds.py`.
 
 An input is a script of steps (mcu_firmware/tests/fuzz/script.h): operation, argument, length, and as many bytes.
 """
@@ -19,6 +19,7 @@ from attuned.updates.statements import statement
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors"
 CORPUS = ROOT / "mcu_firmware" / "tests" / "fuzz" / "corpus"
+TRANSCRIPT = ROOT / "mcu_firmware" / "tests" / "golden" / "att.txt"
 
 # Most bytes of one step.
 STEP = 255
@@ -151,10 +152,69 @@ def values() -> Iterator[tuple[str, bytes]]:
     yield "too-long", step(0, 0, b"\x80" + text) + step(0, 0, b"\x01" + text) * 2 + step(0, 0, b"\x02" + text)
 
 
+# The longest script of the target for Bluetooth.
+BLE_STEPS = 64
+
+
+def requests() -> list[bytes]:
+    """The left sides of the attribute server's transcript."""
+    lines = (line.partition("->") for line in TRANSCRIPT.read_text().splitlines() if not line.startswith("#"))
+    return [bytes.fromhex(left) for left, arrow, _ in lines if arrow]
+
+
+def radio() -> Iterator[tuple[str, bytes]]:
+    """What centrals and controllers say, by the operations of fuzz_ble.c."""
+    asked = [step(0, 243, request) for request in requests()]
+    for first in range(0, len(asked), BLE_STEPS):
+        yield f"requests-{first}", b"".join(asked[first : first + BLE_STEPS])
+    part, work = step(0, 19, b"\x52\x09\x00" + bytes(200)), step(6, 1, bytes(100))
+    yield "parts-both-ways", (part + work) * 20
+    yield "parts-that-nobody-takes", part * 20 + step(3, 250)
+    yield "no-buffers", step(7, 0) + work * 20 + step(5, 2) + work * 4 + step(4) + step(4) + work
+    yield "short-buffers", step(0xF0, 0, bytes(2)) + step(3, 200) + step(3, 200) + step(4) + work
+    yield "disconnections", (step(4, 8) + step(3, 10) + step(4) + step(0, 200, b"\x12\x0c\x00\x01\x00")) * 15
+    yield "endless-fragments", step(1, 2, b"\xff\xff\x04\x00") + step(1, 1, bytes(STEP)) * 10 + asked[0]
+    yield (
+        "signals",
+        step(2, 0, b"\x12\x01\x08\x00" + bytes(8)) + step(2, 0, bytes([20, 2]) * 20) + step(2, 0, bytes(40)),
+    )
+    yield "pairing", step(2, 1, b"\x01\x03\x00\x01\x10\x00\x00")
+    yield "fast-and-slow", step(7, 6) + step(3, 100) + step(7, 6) + step(3, 255)
+    yield "fast-by-l2cap", step(7, 5, b"\x13\x20\x11") + step(7, 6) + step(3, 9)
+    yield (
+        "late-answers",
+        step(7, 1) + step(7, 7) + step(4) + (step(3, 1) + step(5, 0)) * 20 + step(4) + step(4) + step(5, 0),
+    )
+    yield "mute", step(7, 2) + step(3, 200) + step(7, 2) + step(3, 100)
+    yield "deaf", step(7, 3) + work * 3 + step(4) + step(3, 200) + step(7, 3) + step(3, 100)
+    yield "byte-by-byte", step(7, 4, b"\0") + asked[20] + part + work + step(4) + step(3, 100)
+    yield "silent-for-a-quarter-of-an-hour", step(3, 255) * 30
+    for opcode in (0x0C01, 0x0C6D, 0x2001, 0x2002, 0x2003, 0x2005, 0x2006, 0x2008, 0x200A, 0x0406):
+        failing = step(7, 5, opcode.to_bytes(2, "little") + b"\x0c")
+        yield f"failing-{opcode:04x}", failing + step(7, 7) + step(3, 255) + step(4) + step(3, 200)
+    yield from events()
+
+
+def events() -> Iterator[tuple[str, bytes]]:
+    """What a controller says that does not keep the rules."""
+    yield "hardware-error", step(0xD0, 0x10, b"\0") + step(3, 50)
+    yield "events-cut", b"".join(step(0xD0, code, bytes(size)) for code in (5, 14, 15, 19, 62) for size in range(4))
+    yield "events-too-long", b"".join(step(0xD0, code, bytes(STEP)) for code in (5, 14, 15, 19, 62, 255))
+    yield "updated", step(0xD0, 0x3E, bytes.fromhex("03 1A 4100 0C00 0000 5802")) + step(3, 50)
+    yield "connected-twice", step(0xD0, 0x3E, bytes.fromhex("01 00 4100 01 01 060504030201 1800 0000 4800 00"))
+    yield "completed", step(0xD0, 0x13, bytes.fromhex("02 4100 FFFF 4200 0100"))
+    yield "other-packets", step(0xC0, 0, b"\x03\x41\x00\x01\x00") + step(3, 200)
+    yield "shared-buffers", step(0xF0, 0x22, b"\0") + step(3, 255) * 2 + step(4) + step(6, 1, bytes(20))
+    yield "no-buffers-at-all", step(7, 5, b"\x02\x20\x00") + step(0xF0, 0, b"") + step(3, 255) * 2
+
+
+SEEDS = {"ble": radio, "message": messages, "deframer": streams, "part": values}
+
+
 def main() -> None:
-    for target, seeds in (("message", messages()), ("deframer", streams()), ("part", values())):
+    for target, seeds in SEEDS.items():
         (CORPUS / target).mkdir(parents=True, exist_ok=True)
-        for name, data in seeds:
+        for name, data in seeds():
             (CORPUS / target / name).write_bytes(data)
 
 

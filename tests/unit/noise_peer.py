@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from build_lock import building_in
+
 ROOT = Path(__file__).resolve().parents[2]
 GO_PATH = Path("/usr/share/gocode")
 VECTORS = GO_PATH / "src/github.com/flynn/noise/vectors.txt"
@@ -62,7 +64,8 @@ def program() -> Path:
     }
     built.mkdir(parents=True, exist_ok=True)
     command = ["go", "build", "-o", str(built / "peer"), str(ROOT / "tests/noise_peer/main.go")]
-    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    with building_in(built):
+        done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return built / "peer"
 

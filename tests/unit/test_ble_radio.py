@@ -5,8 +5,20 @@ import logging
 
 import pytest
 from air_daemon import until
+from attune_gateway.ble.radio import Radio
+from attune_gateway.config import BleSettings
+from attune_gateway.links import Links
+from attune_gateway.pacing import Backoff
 from attune_proto.v1.link_pb2 import NEED_AGE, NEED_NONE, NEED_URGENT
 from ble_world import gateway, site
+from bumble import hci
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The radio tells at once what it would else tell within a second."""
+    monkeypatch.setattr("attune_gateway.ble.radio._TURN_S", 0.05)
+    monkeypatch.setattr("attune_gateway.ble.nearby._TELL_SOONEST_S", 0.05)
 
 
 async def test_reports_go_over_the_air_and_acknowledgements_come_back() -> None:
@@ -140,3 +152,46 @@ async def test_two_gateways_hear_a_node_and_one_serves_it() -> None:
             world.let_pass(1)
             await until(lambda: south.daemon.of(node).reports == [1], "a report by the other gateway")
             assert not north.daemon.up
+
+
+async def test_a_controller_that_holds_fewer_connections_goes_on_with_those(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with site() as world:
+        nodes = [await world.add() for _ in range(3)]
+        async with gateway(world) as north:
+            await until(lambda: bool(world.port.radios), "the radio")
+            (controller,) = world.port.radios
+            create = controller.on_hci_le_create_connection_command
+
+            def limited(command: hci.HCI_LE_Create_Connection_Command) -> object:
+                if len(controller.le_connections) < 2:
+                    return create(command)
+                controller._send_hci_command_status(hci.HCI_CONNECTION_LIMIT_EXCEEDED_ERROR, command.op_code)
+                return None
+
+            setattr(controller, create.__name__, limited)
+            await until(lambda: "It goes on with 2." in caplog.text, "word of it")
+            await until(lambda: sum(node.node.facts.timed for node in nodes) == 2, "two nodes")
+            assert all(sighting.failures == 0 for sighting in north.daemon.sightings.values())
+
+
+@pytest.mark.parametrize(
+    ("radio", "words"),
+    [
+        ("nosuch:1", "Bluetooth radio nosuch:1 cannot be opened: unknown transport scheme; trying"),
+        ("serial:/dev/no-such-tty", "Bluetooth radio serial:/dev/no-such-tty cannot be opened: "),
+        ("hci99", "Bluetooth radio hci99 "),
+    ],
+)
+async def test_a_radio_that_is_missing_is_one_sentence_and_tried_again(
+    radio: str, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = asyncio.create_task(Radio(Links(600, lambda: 0.0), BleSettings(radio=radio), Backoff(0, 0.01)).run())
+    await until(lambda: bool(caplog.messages), "the sentence")
+    await asyncio.sleep(0.1)
+    assert not task.done()
+    task.cancel()
+    (sentence,) = caplog.messages
+    assert sentence.startswith(words)
+    assert sentence.endswith("; trying again until it answers.")
+    assert "\n" not in sentence

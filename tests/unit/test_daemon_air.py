@@ -8,6 +8,7 @@ import pytest_asyncio
 from air_world import AirGateway, AirNode, AirSite, air_site
 from attune_proto.v1 import link_pb2, node_pb2
 from attuned.errors import RequestError
+from attuned.nodes.air import SLOTS_LIMIT
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.ears import FRESH_MS, SAME_HINT_MS
 from attuned.nodes.frames import SEALED
@@ -239,6 +240,23 @@ async def test_hints_and_signals_that_cannot_be_harm_nobody(world: AirSite, nort
     assert await world.add(north, node)
 
 
+async def test_a_gateway_has_no_more_links_than_a_radio_can_have(
+    world: AirSite, north: AirGateway, node: AirNode
+) -> None:
+    number = await world.add(north, node)
+    world.disconnect(north, number)
+    for other in range(1000, 1000 + 2 * SLOTS_LIMIT):
+        world.site.hub.link_up(north, other, link_pb2.LinkUp(hint=node.hint, transport="ble"))
+    assert world.site.hub.air.slots_used(north) == SLOTS_LIMIT == len(world.site.hub._links)
+    for other in range(1000, 1000 + 2 * SLOTS_LIMIT):
+        world.site.hub.link_down(north, other)
+    assert world.site.hub.air.slots_used(north) == 0
+    world.connect(north, node)
+    north.frames.clear()
+    await world.settle()
+    assert world.site.hub.online(world.site.hub.conversations[A])
+
+
 async def test_links_of_other_transports_stay_as_they_are(world: AirSite, node: AirNode) -> None:
     wire = AirGateway("wire")
     world.site.hub.link_up(wire, 1, link_pb2.LinkUp(link=1, transport="tcp"))
@@ -246,3 +264,22 @@ async def test_links_of_other_transports_stay_as_they_are(world: AirSite, node: 
     await world.site.commissioning.add(node.core.code, "r", "", take_over=False)
     assert wire.frames[1:] == [(1, b"\x05" + bytes.fromhex(A)[:4] + b"\x01")]
     assert wire.wishes == []
+
+
+async def test_a_node_of_another_daemon_is_taken_over_on_a_persons_word(
+    world: AirSite, north: AirGateway, node: AirNode, tmp_path: Path
+) -> None:
+    """It is called with its code as soon as its link is up: by itself it would look for its owner."""
+    world.disconnect(north, await world.add(north, node))
+    async with air_site(tmp_path / "other") as other:
+        south = AirGateway("south")
+        for take_over in (False, True):
+            await other.site.commissioning.add(node.core.code, "s", "", take_over=take_over)
+            other.sighted(south, node)
+            number = other.connect(south, node)
+            await other.settle()
+            assert (A in other.site.trust.nodes) == take_over
+            trouble = [waiting.trouble for waiting in other.site.trust.waiting.values()]
+            assert take_over or "owned by another daemon" in trouble[0]
+            other.disconnect(south, number)
+        assert other.site.trust.nodes[A].advertising == node.key

@@ -301,3 +301,17 @@ def test_the_record_of_a_window_byte_by_byte() -> None:
         " 31 02 04"  # state, bytes of evidence, bytes of features
         " 00 01 10 00 20 00"
     )
+
+
+def test_reports_that_a_node_holds_are_its_last_word_less_what_has_come_since() -> None:
+    conversation = greeted()
+    assert conversation.reports_waiting == 0
+    conversation.take_health(node_pb2.Health(backlog=2))
+    assert conversation.reports_waiting == 2
+    for seq, left in ((1, 1), (2, 0), (3, 0)):
+        window = conversation.report(report(seq, 60 * seq), NOON + 300_000)
+        assert window is not None
+        conversation.committed(window)
+        assert conversation.reports_waiting == left
+    conversation.take_health(node_pb2.Health(backlog=1))
+    assert conversation.reports_waiting == 1

@@ -68,3 +68,9 @@ def test_rooms_in_between_and_progress() -> None:
     assert progress(between) == (2, 4)
     # On the way back the one that has it is not through.
     assert progress(replace(between, state=State.ROLLING_BACK)) == (1, 4)
+
+
+def test_what_a_newer_rollout_has_replaced_does_not_run_any_more() -> None:
+    pairs = {node: replace(pair, step=Step.COMMITTED) for node, pair in ROLLOUT.pairs.items()}
+    newer = {**pairs, PAIR.node: replace(pairs[PAIR.node], replaced=True)}
+    assert (mixed_rooms(replace(ROLLOUT, pairs=pairs)), mixed_rooms(replace(ROLLOUT, pairs=newer))) == ([], ["r0"])

@@ -151,6 +151,40 @@ def test_a_node_that_goes_back_by_itself_says_why(end: int, said: str) -> None:
         assert (delivery.stage, said in delivery.reason) == (Stage.FAILED, True)
 
 
+def resigned(course: Course, sequence: int) -> Course:
+    """The release goes out once more, with another number."""
+    assert machine.ready_to_sign(course, NOW)
+    return machine.sign(course, replace(signed(Kind.HEAD), sequence=sequence), NOW).course
+
+
+def test_a_number_that_was_used_without_a_trial_is_followed_by_one_more() -> None:
+    """The node's power failed after it had accepted the number, and again the next time."""
+    course = machine.hear(sending(), heard(highest=SEQUENCE), NOW, fresh=True).course
+    assert (course.delivery.stage, course.delivery.reason) == (Stage.WAITING, "")
+    course = resigned(course, SEQUENCE + 1)
+    assert course.delivery.sequence == SEQUENCE + 1
+    delivery = machine.hear(course, heard(highest=SEQUENCE + 1), NOW, fresh=True).course.delivery
+    assert (delivery.stage, "by itself" in delivery.reason) == (Stage.FAILED, True)
+
+
+@pytest.mark.parametrize("end", [end for end in TrialEnd if end is not TrialEnd.NONE])
+def test_a_trial_that_the_node_ended_before_anybody_heard_of_it_failed(end: TrialEnd) -> None:
+    course = machine.hear(sending(), heard(highest=SEQUENCE, last_trial=end), NOW, fresh=True).course
+    assert course.delivery.stage is Stage.FAILED
+
+
+@given(st.integers(0, 40))
+def test_a_node_whose_power_always_fails_then_is_not_tried_for_ever(times: int) -> None:
+    course, numbers = sending(), [SEQUENCE]
+    for _ in range(times):
+        course = machine.hear(course, heard(highest=numbers[-1]), NOW, fresh=True).course
+        if machine.ready_to_sign(course, NOW):
+            numbers.append(numbers[-1] + 1)
+            course = resigned(course, numbers[-1])
+    assert numbers == list(range(SEQUENCE, SEQUENCE + 1 + min(times, 1)))
+    assert (course.delivery.stage is Stage.FAILED) == (times > 1)
+
+
 @pytest.mark.parametrize(("result", "said"), [(2, "larger"), (3, "firmware"), (6, "cannot run"), (7, "announced")])
 def test_a_refusal_is_final(result: int, said: str) -> None:
     verdict = node_pb2.UpdateVerdict(sequence=SEQUENCE, result=result)  # type: ignore[arg-type]

@@ -290,6 +290,32 @@ def test_no_node_gets_two_updates_with_one_number(process: Signer) -> None:
     asyncio.run(scenario())
 
 
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert signer.main(["create", str(file)]) == 1
+    made = "name one for the signing key; it is made where there is none."
+    assert capsys.readouterr().err == f"{file} is not a folder: {made}\n"
+    assert signer.main(["create", str(file / "in it")]) == 1
+    said = "this user has to be able to write there."
+    assert capsys.readouterr().err == f"The signing key cannot be made in {file}/in it (Not a directory): {said}\n"
+
+
+@pytest.mark.parametrize("method", ["mkdir", "rename"])
+def test_a_folder_that_may_not_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Before there is one, or in it; root, who runs tests at times, may write anywhere."""
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, method, refuse)
+    assert signer.main(["create", str(tmp_path)]) == 1
+    said = "this user has to be able to write there."
+    assert capsys.readouterr().err == f"The signing key cannot be made in {tmp_path} (Permission denied): {said}\n"
+
+
 UNIT = Path(__file__).parents[2] / "packaging" / "attune-signer.service"
 
 

@@ -79,7 +79,7 @@ class AdminService(LabelCalls, ReleaseCalls, ForgettingCalls):
             await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         wanted = frozenset(request.rooms or self._site.rooms.rooms)
         watcher = Watcher()
-        self._site.watchers.add(watcher)
+        self._site.writing.watchers.add(watcher)
         try:
             yield self._reply(request.rooms)
             while True:
@@ -87,7 +87,7 @@ class AdminService(LabelCalls, ReleaseCalls, ForgettingCalls):
                 if changed:
                     yield self._reply(sorted(changed))
         finally:
-            self._site.watchers.discard(watcher)
+            self._site.writing.watchers.discard(watcher)
 
     @answers
     async def GetRoomHistory(  # noqa: N802

@@ -106,9 +106,14 @@ def show_code(code: _Code, *, as_json: Json = False) -> None:
     if as_json:
         output.show_json({"code": grouped(letters), "scanned": letters})
         return
-    from attuned.cli.qr import drawn
+    from attuned.cli.qr import WHICH, drawn, drawn_plainly
 
-    output.show(drawn(letters))
+    screen = output.console()
+    if screen.no_color or screen.color_system is None:
+        output.show(drawn_plainly(letters, screen.width))
+        output.show(WHICH)
+    else:
+        output.show(drawn(letters))
     output.show(grouped(letters))
 
 

@@ -13,6 +13,9 @@ from attuned.nodes.link import Gateway, Link
 from attuned.nodes.radio import Need, Radio
 from attuned.nodes.trust import Trust
 
+# Connections of a radio, at most: more than any controller has. Gateways may claim anything.
+SLOTS_LIMIT = 255
+
 # Signals as radios tell them, dBm; a gateway may claim anything.
 _LEAST_DBM, _MOST_DBM = -127, 20
 
@@ -74,12 +77,15 @@ class Air:
         self._radio.sighted(gateway, said.hint, rssi_dbm, said.failures, self._now_ms())
         self._tell()
 
-    def link_up(self, link: Link, hint: bytes) -> None:
-        """A link over Bluetooth came up, with whoever has advertised this."""
+    def link_up(self, link: Link, hint: bytes) -> bool:
+        """A link over Bluetooth came up, with whoever has advertised this; False if the gateway has too many."""
+        if self.slots_used(link.gateway) >= SLOTS_LIMIT:
+            return False
         self._links[link.gateway, link.number] = link
         self._radio.link_up(link.gateway, link.number, hint[:ADVERTISED_SIZE], self._now_ms())
         link.whose = self._whose(link)
         self._tell()
+        return True
 
     def link_down(self, link: Link) -> None:
         if self._links.pop((link.gateway, link.number), None) is not None:

@@ -110,9 +110,10 @@ class Hub:
         """A link came up: every node on it is asked for a handshake; over Bluetooth the one that it is of."""
         said = said or link_pb2.LinkUp()
         transport = BLUETOOTH if said.hint else said.transport
-        link = self._links[gateway, number] = Link(gateway, number, transport, part=said.mtu)
-        if link.on_air:
-            self.air.link_up(link, said.hint)
+        link = Link(gateway, number, transport, part=said.mtu)
+        if link.on_air and not self.air.link_up(link, said.hint):
+            return
+        self._links[gateway, number] = link
         self._call_all(link)
 
     def link_down(self, gateway: Gateway, number: int) -> None:

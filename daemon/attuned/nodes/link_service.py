@@ -10,6 +10,7 @@ from attune_proto.v1 import link_pb2, link_pb2_grpc
 
 from attuned.clock import Clock
 from attuned.errors import RequestError
+from attuned.nodes.air import SLOTS_LIMIT
 from attuned.nodes.hub import Hub
 from attuned.nodes.radio import Need
 
@@ -20,9 +21,6 @@ OUTGOING_LIMIT = 16_384
 
 # A gateway whose stream is ended has so long to hear why, in seconds.
 LAST_WORD_S = 1.0
-
-# Connections of a radio, at most: more than any controller has. Gateways may claim anything.
-SLOTS_LIMIT = 255
 
 # Wishes that wait for one gateway; what ends links that nobody asked for is dropped beyond it.
 WISH_LIMIT = 8_192

@@ -110,8 +110,9 @@ class Way:
 @dataclass(frozen=True)
 class Course:
     """A delivery, and what only this file looks at. `heard` is what the node last said since the daemon's start;
-    `doubted`: an envelope that cannot be refused was, or stays without an answer, and the node was asked what it runs.
-    `room`: bytes that a message with a part of an envelope may have where the node is.
+    `doubted`: an envelope that cannot be refused was, or stays without an answer, and the node was asked what it runs;
+    `room`: bytes that a message with a part of an envelope may have where the node is;
+    `spent`: a number was used and no trial came of it, so that another was given.
     """
 
     delivery: Delivery
@@ -120,6 +121,7 @@ class Course:
     way: Way = Way()
     doubted: bool = False
     room: int = TEXT_LIMIT
+    spent: bool = False
 
 
 @dataclass(frozen=True)
@@ -286,13 +288,22 @@ def _hear_sending(course: Course, signed: Signed, running: Running, now_utc_ms: 
     if running.highest >= signed.sequence and not running.trial and running.release == signed.result:
         return Step(committed(course, now_utc_ms))
     if running.highest == signed.sequence:
-        return Step(failed(course, _ENDS[running.last_trial], now_utc_ms))
+        return Step(_unheard(course, running.last_trial, now_utc_ms))
     outdated = running.highest > signed.sequence or running.release != signed.base or running.signing_key > signed.key
     if outdated:
         return Step(_again(course, now_utc_ms))
     if running.trial:
         return Step(course)
     return wait(course, now_utc_ms)
+
+
+def _unheard(course: Course, end: TrialEnd, now_utc_ms: int) -> Course:
+    """The node has used the number, and what it named neither runs nor is on trial. Where it knows of no trial that
+    ended its power may have failed before there was one: the release gets one more chance, under a number of its own.
+    """
+    if end is TrialEnd.NONE and not course.spent:
+        return replace(_again(course, now_utc_ms), spent=True)
+    return failed(course, _ENDS[end], now_utc_ms)
 
 
 def _hear_trial(course: Course, signed: Signed, running: Running, now_utc_ms: int) -> Step:

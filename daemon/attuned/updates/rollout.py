@@ -42,6 +42,7 @@ _EPSILON = 1e-9
 
 _UNTOUCHED = "nothing was sent to it"
 _REPLACED = "another update took its place"
+_NEWER = "it runs something newer"
 
 _EARLY = {None, Stage.WAITING, Stage.SENDING}
 
@@ -235,8 +236,8 @@ def _given_up(pair: Pair, reason: str) -> Pair:
 
 def _rolled_back(rollout: Rollout, reason: str) -> Rollout:
     def back(pair: Pair) -> Pair:
-        if pair.step is Step.COMMITTED and not pair.replaced:
-            return _returning(pair)
+        if pair.step is Step.COMMITTED:
+            return _left(pair, _NEWER) if pair.replaced else _returning(pair)
         return _given_up(pair, "the rollout was rolled back")
 
     return _each(replace(rollout, state=State.ROLLING_BACK, reason=reason), back)

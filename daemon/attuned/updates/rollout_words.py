@@ -32,7 +32,7 @@ def mixed_rooms(rollout: Rollout) -> list[str]:
     """Rooms of which some nodes run what the rollout brings and others do not."""
     runs = defaultdict(set)
     for pair in rollout.pairs.values():
-        runs[pair.room].add(pair.step is Step.COMMITTED)
+        runs[pair.room].add(pair.step is Step.COMMITTED and not pair.replaced)
     return [room for room, found in runs.items() if len(found) > 1]
 
 

@@ -85,6 +85,8 @@ def create(folder: Path) -> None:
     """The first key and the chain that begins with it. SignerError if both are there already."""
     if (folder / CHAIN_FILE).exists():
         raise SignerError(f"{folder} has a signing key already; use `attune-signer rotate` for the next one.")
+    if folder.exists() and not folder.is_dir():
+        raise SignerError(f"{folder} is not a folder: name one for the signing key; it is made where there is none.")
     folder.mkdir(parents=True, exist_ok=True)
     # A key without a chain is an interrupted beginning and serves as it is.
     if not (folder / KEY_FILE).exists():
@@ -195,6 +197,11 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def _trouble(asked: argparse.Namespace, error: OSError) -> str:
+    what, place = ("socket", asked.socket.parent) if asked.command == "serve" else ("signing key", asked.folder)
+    return f"The {what} cannot be made in {place} ({error.strerror or error}): this user has to be able to write there."
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
     asked = _arguments(words)
@@ -210,7 +217,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"{error.filename or asked.command}: {error.strerror}; check the folder's owner.", file=sys.stderr)
+        print(_trouble(asked, error), file=sys.stderr)
         return 1
     return 0
 

@@ -12,7 +12,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakDBusError, BleakError
+from bleak.exc import BleakDBusError
 from dbus_fast import BusType, Message, MessageType
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusError
@@ -45,7 +45,7 @@ _ANSWER_S = 10.0
 # What bleak says in the place of a strength that BlueZ did not give: this was no advertisement.
 _NO_RSSI = -127
 
-_TROUBLES = (BleakError, DBusError, OSError, EOFError, TimeoutError, AssertionError, KeyError)
+# At this edge any error of bleak, of D-Bus or of BlueZ is trouble with the radio or with the node.
 
 # How BlueZ words HCI's "connection limit exceeded", by its age.
 _FULL = ("concurrent-connection-limit", "Too many links")
@@ -66,7 +66,12 @@ class BleakCentral:
     async def open(self, heard: Callable[[Advertisement], None]) -> None:
         self._heard = heard
         try:
-            self._bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+            async with asyncio.timeout(_ANSWER_S):
+                self._bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+        except Exception as error:
+            why = f"there is no D-Bus ({_words(error)}); start dbus.service and bluetooth.service"
+            raise RadioError(f"Bluetooth radio {self._adapter} cannot be used: {why}") from error
+        try:
             self._owner = await self._look()
             # DuplicateData: without it BlueZ says of a node that stays only that it came. Nothing is filtered by
             # service, since BlueZ does not look for it in service data.
@@ -110,7 +115,7 @@ class BleakCentral:
         for connection in [one for one in self._connections.values() if one is not None]:
             await connection.disconnect()
         if self._scanner is not None:
-            with contextlib.suppress(*_TROUBLES):
+            with contextlib.suppress(Exception):
                 async with asyncio.timeout(_ANSWER_S):
                     await self._scanner.stop()
         if self._bus is not None:
@@ -136,7 +141,7 @@ class BleakCentral:
         )
         try:
             owner = await self._call(named)
-        except _TROUBLES as error:
+        except Exception as error:
             raise RadioError(f"{radio} cannot be used: bluetoothd does not run; start bluetooth.service") from error
         powered = Message(
             destination=_BLUEZ,
@@ -148,7 +153,7 @@ class BleakCentral:
         )
         try:
             on = (await self._call(powered)).value
-        except _TROUBLES as error:
+        except Exception as error:
             raise RadioError(f"{radio} is not there; plug it in, or name one of `bluetoothctl list`") from error
         if not on:
             raise RadioError(f"{radio} is off; switch it on with `bluetoothctl power on`")
@@ -173,7 +178,7 @@ class BleakCentral:
             signature="o",
             body=[device.details["path"]],
         )
-        with contextlib.suppress(*_TROUBLES, RadioError):
+        with contextlib.suppress(Exception):
             await self._call(removal)
         self._connections.pop(device.address, None)
 
@@ -217,7 +222,7 @@ class _BluezConnection:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 await self._client.write_gatt_char(self._inbox, part, response=False)
-        except _TROUBLES as error:
+        except Exception as error:
             raise NodeFailedError(_words(error)) from error
 
     async def rssi_dbm(self) -> int | None:
@@ -225,7 +230,7 @@ class _BluezConnection:
 
     async def disconnect(self) -> None:
         # Also after a failure: BlueZ goes on trying to connect until it is told not to.
-        with contextlib.suppress(*_TROUBLES):
+        with contextlib.suppress(Exception):
             async with asyncio.timeout(_ANSWER_S):
                 await self._client.disconnect()
         self._end()

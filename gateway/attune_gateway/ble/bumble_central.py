@@ -42,7 +42,8 @@ _BEGIN_S = 20.0
 # How often a controller that says nothing is asked whether it is there.
 _LOOK_S = 10.0
 
-_TROUBLES = (core.BaseBumbleError, OSError, TimeoutError, AssertionError, ValueError, RuntimeError, ImportError)
+# Each kind of transport has errors of its own, and whatever a stranger's bytes do to Bumble's host is one more: at
+# this edge any error is trouble with the radio or with the node.
 
 _log = logging.getLogger(__name__)
 
@@ -73,12 +74,12 @@ class BumbleCentral:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 self._transport = await open_transport(self._name)
-        except _TROUBLES as error:
+        except Exception as error:
             raise RadioError(f"Bluetooth radio {self._name} cannot be opened: {_words(error)}") from error
         try:
             async with asyncio.timeout(_BEGIN_S), _Abortable():
                 await self._begin(self._transport)
-        except _TROUBLES as error:
+        except Exception as error:
             raise RadioError(
                 f"Bluetooth radio {self._name} does not answer as a controller: {_words(error)}"
             ) from error
@@ -91,7 +92,7 @@ class BumbleCentral:
             while not (await asyncio.wait(ends, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED))[0]:
                 async with asyncio.timeout(_ANSWER_S), _Abortable():
                     await self._device.host.send_sync_command(hci.HCI_Read_BD_ADDR_Command())
-        except _TROUBLES as error:
+        except Exception as error:  # noqa: BLE001  as above
             return f"Bluetooth radio {self._name} answers no more: {_words(error)}"
         what = self._failed.result() if self._failed.done() else "it was unplugged, or its line has ended"
         return f"Bluetooth radio {self._name} was lost: {what}"
@@ -100,11 +101,9 @@ class BumbleCentral:
         try:
             async with asyncio.timeout(CONNECT_S + _ANSWER_S), _Abortable():
                 made = await self._device.connect_le(hci.Address(address), timeout=CONNECT_S)
-        except hci.HCI_Error as error:
-            if error.error_code == hci.HCI_CONNECTION_LIMIT_EXCEEDED_ERROR:
+        except Exception as error:
+            if getattr(error, "error_code", None) == hci.HCI_CONNECTION_LIMIT_EXCEEDED_ERROR:
                 raise RadioFullError(f"Bluetooth radio {self._name} holds no more connections.") from error
-            raise NodeFailedError(_words(error)) from error
-        except _TROUBLES as error:
             raise NodeFailedError(_words(error)) from error
         connection = _HciConnection(made, self._is_cut_off)
         self._connections.add(connection)
@@ -125,14 +124,14 @@ class BumbleCentral:
         if self._transport is None:
             return
         if not self._is_cut_off():
-            with contextlib.suppress(*_TROUBLES):
+            with contextlib.suppress(Exception):
                 async with asyncio.timeout(_ANSWER_S), _Abortable():
                     await asyncio.gather(*[connection.disconnect() for connection in self._connections])
                     await self._device.stop_scanning()
                     await self._device.host.send_sync_command(hci.HCI_Reset_Command())
         for connection in list(self._connections):
             connection.end()
-        with contextlib.suppress(*_TROUBLES):
+        with contextlib.suppress(Exception):
             async with asyncio.timeout(_ANSWER_S):
                 await self._transport.close()
 
@@ -209,20 +208,20 @@ class _HciConnection:
                 # One part of a node is in the controller at a time, so that a node that does not take any does not
                 # keep those of the others waiting.
                 await self._connection.drain()
-        except _TROUBLES as error:
+        except Exception as error:
             raise NodeFailedError(_words(error)) from error
 
     async def rssi_dbm(self) -> int | None:
         try:
             async with asyncio.timeout(_ANSWER_S), _Abortable():
                 rssi = int(await self._connection.get_rssi())  # type: ignore[no-untyped-call]
-        except _TROUBLES:
+        except Exception:  # noqa: BLE001  as above
             return None
         return None if rssi == _NO_RSSI else rssi
 
     async def disconnect(self) -> None:
         if not self.closed.done() and not self._is_cut_off():
-            with contextlib.suppress(*_TROUBLES):
+            with contextlib.suppress(Exception):
                 async with asyncio.timeout(_ANSWER_S), _Abortable():
                     await self._connection.disconnect()
         self.end()
@@ -261,15 +260,26 @@ class _Shield:
 
 
 class _Abortable:
-    """Bumble cancels whoever waits for a peer that is gone: here that is an error like others."""
+    """Bumble cancels whoever waits for a peer that is gone: here that is an error like others.
+
+    Nor does a cancellation of ours get lost, as it may in wait_for of Python 3.11, if an answer comes with it.
+    """
 
     async def __aenter__(self) -> None:
-        return None
+        self._before = _cancellations()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling():
-            raise ConnectionAbortedError("the connection ended") from error
+        ours = _cancellations() > self._before
+        if isinstance(error, asyncio.CancelledError):
+            if not ours:
+                raise ConnectionAbortedError("the connection ended") from error
+        elif ours:
+            raise asyncio.CancelledError
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _configuration() -> DeviceConfiguration:

@@ -135,7 +135,7 @@ class Radio:
 
 
 def central_of(radio: str) -> BleCentral:
-    """The radio of that name. Only the library that it needs is loaded: the two take some 30 MB each."""
+    """The radio of that name. Only the library that it needs is loaded: see docs/operations.md for what that costs."""
     try:
         if radio.startswith("hci") and radio[3:].isdigit():
             from attune_gateway.ble.bleak_central import BleakCentral

@@ -1,12 +1,43 @@
 #include "node/parts.h"
 
 #include "store/labels.h"
+#include "store/reports.h"
 #include "store/slots.h"
 
 #include <string.h>
 
+/* No batch and no summary has no features: all of them are let go of, and counted. */
+static attune_store_result let_go(const attune_node *node, attune_store *store) {
+    attune_batch batch;
+    attune_summary summary;
+    attune_store_result result = attune_reports_oldest(store, 0, &batch);
+    if (result == ATTUNE_STORE_NONE) {
+        result = attune_summaries_oldest(store, 0, &summary);
+    }
+    return result == ATTUNE_STORE_NONE ? attune_labels_rewrite(store, node->schema.features, &node->log) : result;
+}
+
+/* What sensors measured that are not these any more would be taken for something else where there are as many features. The schema is
+ * written down last, so that a loss of power in between begins anew. */
+static attune_store_result take_up_schema(const attune_node *node, attune_store *store) {
+    uint8_t kept[ATTUNE_STORE_SCHEMA];
+    attune_store_result result = attune_store_read_schema(store, kept);
+    if (result == ATTUNE_STORE_OK && memcmp(kept, node->schema.hash, sizeof kept) == 0) {
+        return ATTUNE_STORE_OK;
+    }
+    if (result == ATTUNE_STORE_OK) {
+        result = let_go(node, store);
+    } else if (result != ATTUNE_STORE_FLASH) {
+        result = ATTUNE_STORE_OK; /* of a version that wrote none: as a rule it measured what is measured now */
+    }
+    return result == ATTUNE_STORE_OK ? attune_store_write_schema(store, node->schema.hash) : result;
+}
+
 attune_store_result attune_node_keep(attune_node *node, attune_store *store) {
-    attune_store_result result = attune_node_start_slots(node, store);
+    attune_store_result result = take_up_schema(node, store);
+    if (result == ATTUNE_STORE_OK) {
+        result = attune_node_start_slots(node, store);
+    }
     if (result == ATTUNE_STORE_OK) {
         result = attune_labels_load(store, node->schema.features, &node->log);
     }

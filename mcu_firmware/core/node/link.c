@@ -202,22 +202,21 @@ static void fill_hello(const attune_node *node, attune_v1_NodeMessage *message) 
 
 static void fill_health(const attune_node *node, attune_v1_NodeMessage *message) {
     message->which_body = attune_v1_NodeMessage_health_tag;
-    message->body.health = (attune_v1_Health){
-        .uptime_s = (uint32_t)(node->now_ms / 1000),
-        .reset_reason = (attune_v1_ResetReason)node->identity.reset_reason,
-        .reset_pc = node->identity.reset_pc,
-        .stack_free = node->board.stack_free,
-        .battery_mv = node->board.battery_mv,
-        .dropped_reports = node->backlog.dropped + node->keep.store->lost_reports,
-        .bad_frames = node->counters.bad_frames,
-        .refused_samples = node->counters.refused_samples,
-        .refused_labels = node->counters.refused_labels,
-        .backlog = attune_backlog_waiting(&node->backlog),
-        .dropped_presses = node->button.dropped,
-        .has_running = true,
-        .summarised_reports = node->keep.store->summarised_reports,
-    };
-    attune_node_fill_running(node, &message->body.health.running);
+    attune_v1_Health *health = &message->body.health;
+    health->uptime_s = (uint32_t)(node->now_ms / 1000);
+    health->reset_reason = (attune_v1_ResetReason)node->identity.reset_reason;
+    health->reset_pc = node->identity.reset_pc;
+    health->stack_free = node->board.stack_free;
+    health->battery_mv = node->board.battery_mv;
+    health->dropped_reports = node->backlog.dropped + node->keep.store->lost_reports;
+    health->bad_frames = node->counters.bad_frames;
+    health->refused_samples = node->counters.refused_samples;
+    health->refused_labels = node->counters.refused_labels;
+    health->backlog = attune_backlog_waiting(&node->backlog);
+    health->dropped_presses = node->button.dropped;
+    health->has_running = true;
+    health->summarised_reports = node->keep.store->summarised_reports;
+    attune_node_fill_running(node, &health->running);
 }
 
 static void fill_button(const attune_press *press, attune_v1_NodeMessage *message) {

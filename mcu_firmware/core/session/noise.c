@@ -9,7 +9,7 @@ enum token { TOKEN_END = 0, TOKEN_E, TOKEN_S, TOKEN_EE, TOKEN_ES, TOKEN_SE, TOKE
 #define MOST_TOKENS 5
 
 typedef struct pattern_table {
-    const char *name;
+    char name[ATTUNE_HASH]; /* filled up with zeros, which is what the hash begins as (section 5.2) */
     uint8_t messages;
     uint8_t tokens[MOST_MESSAGES][MOST_TOKENS];
 } pattern_table;
@@ -196,14 +196,13 @@ attune_noise_result attune_noise_read(attune_noise *noise, const uint8_t *messag
 /* --- Beginning and end --- */
 
 static void begin(attune_noise *noise, attune_noise_pattern pattern, const attune_noise_setup *setup) {
-    const char *name = patterns[pattern].name;
     attune_noise_wipe(noise);
     noise->pattern = pattern;
     noise->initiator = setup->initiator;
     noise->last = patterns[pattern].messages;
     noise->own = *setup->own;
     attune_key_pair_from(&noise->ephemeral, setup->ephemeral);
-    memcpy(noise->hash, name, strlen(name));
+    memcpy(noise->hash, patterns[pattern].name, ATTUNE_HASH);
     memcpy(noise->chaining, noise->hash, ATTUNE_HASH);
     mix_hash(noise, setup->prologue, setup->prologue_size);
 }

@@ -3,6 +3,7 @@
 
 #define FILE_NAME "identity"
 #define TIE_NAME "tie"
+#define SCHEMA_NAME "schema"
 /* Without the number of the signing key, as versions wrote it that had no use for one. */
 #define FIRST_SIZE (4 + 1 + ATTUNE_KEYS * ATTUNE_KEY_SIZE)
 #define IDENTITY_SIZE (FIRST_SIZE + 4)
@@ -80,4 +81,12 @@ attune_store_result attune_store_read_tie(attune_store *store, attune_tie *tie) 
         tie->utc_ms = attune_get(&at, 8);
     }
     return result;
+}
+
+attune_store_result attune_store_write_schema(attune_store *store, const uint8_t hash[ATTUNE_STORE_SCHEMA]) {
+    return attune_record_write(store, SCHEMA_NAME, hash, ATTUNE_STORE_SCHEMA);
+}
+
+attune_store_result attune_store_read_schema(attune_store *store, uint8_t hash[ATTUNE_STORE_SCHEMA]) {
+    return attune_record_read(store, SCHEMA_NAME, hash, ATTUNE_STORE_SCHEMA);
 }

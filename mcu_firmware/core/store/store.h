@@ -127,4 +127,14 @@ typedef struct attune_tie {
 ATTUNE_CHECKED attune_store_result attune_store_write_tie(attune_store *store, const attune_tie *tie);
 ATTUNE_CHECKED attune_store_result attune_store_read_tie(attune_store *store, attune_tie *tie);
 
+/* --- Whose measurements these are --- */
+
+#define ATTUNE_STORE_SCHEMA 8
+
+/* The hash of the schema (window/schema.h) by which reports, summaries and labels are to be read. ATTUNE_STORE_NONE where nobody has
+ * written one, as in stores of versions that did not. */
+ATTUNE_CHECKED attune_store_result attune_store_write_schema(attune_store *store,
+                                                             const uint8_t hash[ATTUNE_STORE_SCHEMA]);
+ATTUNE_CHECKED attune_store_result attune_store_read_schema(attune_store *store, uint8_t hash[ATTUNE_STORE_SCHEMA]);
+
 #endif

@@ -26,7 +26,9 @@ void attune_audience(bool cohort, const uint8_t id[ATTUNE_AUDIENCE_ID], const ui
     crypto_blake2b_update(&blake, &scope, 1);
     crypto_blake2b_update(&blake, id, ATTUNE_AUDIENCE_ID);
     crypto_blake2b_update(&blake, schema_hash, HASH_SIZE);
-    crypto_blake2b_update(&blake, (const uint8_t *)hardware, strlen(hardware));
+    for (; *hardware != '\0'; hardware++) {
+        crypto_blake2b_update(&blake, (const uint8_t *)hardware, 1);
+    }
     crypto_blake2b_final(&blake, full);
     memcpy(audience, full, ATTUNE_AUDIENCE);
 }

@@ -15,6 +15,23 @@ from pathlib import Path
 GOLDEN = Path(__file__).parent / "corpus"
 
 AIMS = {
+    "ble": tuple(
+        f"ble/{name}.c"
+        for name in (
+            "hci",
+            "setup",
+            "advertise",
+            "link",
+            "parameters",
+            "l2cap",
+            "channels",
+            "att",
+            "att_find",
+            "att_read",
+            "gatt",
+            "ble",
+        )
+    ),
     "deframer": ("framing/frame.c", "framing/crc16.c"),
     "envelope": tuple(
         f"update/{name}.c"
@@ -68,6 +85,12 @@ def fuzz(build: Path, name: str, seconds: int) -> bool:
     return done.returncode == 0
 
 
+def notes_of(build: Path, aim: str) -> Path:
+    """What gcc notes of a source file: of the core's, or of the Bluetooth host's."""
+    library = "attune_core_f32.dir/core/" if not aim.startswith("ble/") else "attune_ble.dir/"
+    return next(build.rglob(f"{library}{aim.removeprefix('ble/')}.gcno"))
+
+
 def covered(build: Path, name: str, inputs: Path) -> dict[str, tuple[int, int]]:
     """Lines reached and lines there are, by file that the target aims at."""
     for counts in build.rglob("*.gcda"):
@@ -76,8 +99,9 @@ def covered(build: Path, name: str, inputs: Path) -> dict[str, tuple[int, int]]:
         subprocess.run([program(build, name), folder], check=True, stdout=subprocess.DEVNULL)
     found = {}
     for aim in AIMS[name]:
-        notes = next(build.rglob(f"attune_core_f32.dir/core/{aim}.gcno"))
-        listing = subprocess.run(["gcov", "--stdout", "--json-format", notes], check=True, capture_output=True)
+        listing = subprocess.run(
+            ["gcov", "--stdout", "--json-format", notes_of(build, aim)], check=True, capture_output=True
+        )
         lines = [
             line for file in json.loads(listing.stdout)["files"] if file["file"].endswith(aim) for line in file["lines"]
         ]
