@@ -78,7 +78,7 @@ test-python: setup
 
 # In a virtual machine with a kernel and a bluetoothd of its own, which the first run makes. SIGINT ends the machine as well.
 test-vm: setup
-	timeout --signal=INT --kill-after=60 $(VM_LIMIT) $(BIN)/python -m pytest tests/vm $(PYTEST_ARGS)
+	timeout --signal=INT --kill-after=60 $(VM_LIMIT) $(BIN)/python -m pytest -n 0 tests/vm $(PYTEST_ARGS)
 
 check: setup
 	$(BIN)/ruff check $(PYTHON_SOURCES)

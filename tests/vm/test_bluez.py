@@ -23,7 +23,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory, image: Image, disk: Path) 
 
 def run_inside(machine: Machine, tests: str) -> None:
     """Runs a file of tests in the machine; shows what it said."""
-    pytest_there = f"{PLACE}/venv/bin/python -m pytest -p no:cacheprovider -v --basetemp /dev/shm/tests"
+    # Without the workers of the tests outside; results lie in memory, and nothing is written beside the tests.
+    options = "-o addopts= -p no:cacheprovider -v --basetemp /dev/shm/tests"
+    pytest_there = f"{PLACE}/venv/bin/python -m pytest {options}"
     script = f"cd {PLACE} && {pytest_there} tests/vm/inside/{tests} > /tmp/said 2>&1"
     try:
         exit_code = machine.run("sh", "-c", script, seconds=TESTS_S, check=False).exit_code
