@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bluez_machine import bluez_machine
 from guest_agent import GuestError
-from guest_image import Image
 from guest_machine import Machine
 from guest_python import PLACE
 
@@ -16,8 +16,8 @@ INSIDE = sorted((Path(__file__).parent / "inside").glob("test_*.py"))
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory, image: Image, disk: Path) -> Iterator[Machine]:
-    with Machine(tmp_path_factory.mktemp("machine"), image, [disk]) as machine:
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with bluez_machine(tmp_path_factory.mktemp("machine")) as machine:
         yield machine
 
 

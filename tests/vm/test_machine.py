@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import pytest
+from bluez_machine import bluez_machine
 from guest_agent import GuestError
-from guest_image import Image
-from guest_machine import Machine
 
 
-def test_dies_and_boots_again(tmp_path: Path, image: Image, disk: Path) -> None:
-    with Machine(tmp_path, image, [disk]) as machine:
+def test_dies_and_boots_again(tmp_path: Path) -> None:
+    with bluez_machine(tmp_path) as machine:
         machine.wait_for_line("login:")
         assert machine.run("sh", "-c", "echo out; echo err >&2; exit 3", check=False).exit_code == 3
         with pytest.raises(GuestError, match="ended with 3: err"):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-from guest_image import Image, Recipe, made
+from guest_image import Recipe, made
+from guest_machine import Machine
 from guest_python import FSTAB, ROOT, made_disk
 
 CACHE = ROOT / "build" / "vm"
@@ -19,11 +19,6 @@ RECIPE = Recipe(
 )
 
 
-@pytest.fixture(scope="session")
-def image() -> Image:
-    return made(RECIPE, CACHE)
-
-
-@pytest.fixture(scope="session")
-def disk() -> Path:
-    return made_disk(CACHE, ["pytest", "pytest-asyncio"])
+def bluez_machine(folder: Path) -> Machine:
+    """With its files in a folder; it is not running yet."""
+    return Machine(folder, made(RECIPE, CACHE), [made_disk(CACHE, ["pytest", "pytest-asyncio"])])
