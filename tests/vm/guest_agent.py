@@ -19,8 +19,9 @@ PORT = "org.qemu.guest_agent.0"
 # Seconds for the answer to one message; commands themselves are asked after again and again.
 ANSWER_S = 30.0
 
-# Seconds between two questions whether the agent is up, or whether a command has ended.
+# Seconds between two questions whether a command has ended: at first, and at most.
 ASK_AGAIN_S = 0.1
+SELDOM_S = 2.0
 
 
 class GuestError(Exception):
@@ -75,11 +76,12 @@ class GuestAgent:
         if environment is not None:
             arguments["env"] = [f"{name}={value}" for name, value in environment.items()]
         process = self._ask("guest-exec", arguments)["pid"]
-        deadline = time.monotonic() + seconds
+        deadline, pause_s = time.monotonic() + seconds, ASK_AGAIN_S
         while not (status := self._ask("guest-exec-status", {"pid": process}))["exited"]:
             if time.monotonic() > deadline:
                 raise GuestError(f"{' '.join(command)} has not ended within {seconds:g} s.")
-            time.sleep(ASK_AGAIN_S)
+            time.sleep(pause_s)
+            pause_s = min(1.2 * pause_s, SELDOM_S)
         return _done(status)
 
     def tell(self, what: str, arguments: Mapping[str, Any]) -> None:

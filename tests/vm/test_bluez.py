@@ -23,8 +23,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def run_inside(machine: Machine, tests: str) -> None:
     """Runs a file of tests in the machine; shows what it said."""
-    # Without the workers of the tests outside; results lie in memory, and nothing is written beside the tests.
-    options = "-o addopts= -p no:cacheprovider -v --basetemp /dev/shm/tests"
+    # Without the workers and fixtures of the tests outside; results lie in memory, and nothing is written beside the tests.
+    options = "-o addopts= --noconftest -p no:cacheprovider -v --basetemp /dev/shm/tests"
     pytest_there = f"{PLACE}/venv/bin/python -m pytest {options}"
     script = f"cd {PLACE} && {pytest_there} tests/vm/inside/{tests} > /tmp/said 2>&1"
     try:
@@ -34,7 +34,11 @@ def run_inside(machine: Machine, tests: str) -> None:
         print(error)
     print(machine.read("/tmp/said"))
     if exit_code != 0:
-        print(machine.run("journalctl", "--no-pager", "--boot", "--lines=80").stdout)
+        print(
+            machine.run(
+                "journalctl", "--no-pager", "--boot", "--lines=80", "--identifier=bluetoothd", "--identifier=systemd"
+            ).stdout
+        )
         pytest.fail(f"The tests of {tests} in the machine ended with {exit_code}.")
 
 
