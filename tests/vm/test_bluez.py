@@ -23,7 +23,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def run_inside(machine: Machine, tests: str) -> None:
     """Runs a file of tests in the machine; shows what it said."""
-    # Without the workers and fixtures of the tests outside; results lie in memory, and nothing is written beside the tests.
+    # Without the workers and fixtures of the tests outside; results lie in memory, and nothing beside the tests.
     options = "-o addopts= --noconftest -p no:cacheprovider -v --basetemp /dev/shm/tests"
     pytest_there = f"{PLACE}/venv/bin/python -m pytest {options}"
     script = f"cd {PLACE} && {pytest_there} tests/vm/inside/{tests} > /tmp/said 2>&1"
