@@ -9,6 +9,7 @@ from attune_gateway.ble.central import Advertisement
 from attune_gateway.ble.nearby import GONE_S, NEW_AT_ONCE, NEW_PER_S, STRANGERS, WANTED
 from attune_gateway.ble.schedule import (
     ALONE_S,
+    DONE_S,
     FULL_S,
     IDLE_S,
     LONGEST_S,
@@ -127,6 +128,27 @@ def test_an_idle_one_makes_way_and_gets_its_next_turn() -> None:
     radio.want(B)
     assert radio.wait(PATIENCE_S + IDLE_S, A, B) == [B]
     assert radio.wait(PATIENCE_S + IDLE_S + 1, A, B) == [A]
+
+
+def test_one_of_which_nothing_more_is_wanted_makes_way_soon_to_one_that_is_wanted_for_something() -> None:
+    radio = Radio()
+    radio.want(A, NEED_BACKLOG)
+    radio.hear(A)
+    radio.turn()
+    radio.want(B, NEED_BACKLOG)
+    assert radio.wait(DONE_S + 1, B) == []
+    radio.want(A, NEED_AGE)
+    assert radio.wait(0.5, B) == [B]
+
+
+def test_one_that_goes_on_speaking_is_not_done() -> None:
+    radio = Radio()
+    radio.want(A)
+    radio.hear(A)
+    radio.turn()
+    radio.want(B, NEED_BACKLOG)
+    assert radio.wait(SHORT_S - 1, B, busy=(A,)) == []
+    assert radio.wait(1, B, busy=(A,)) == [B]
 
 
 def test_a_busy_one_makes_way_after_its_longest_stay_to_its_like() -> None:

@@ -283,3 +283,25 @@ async def test_a_node_of_another_daemon_is_taken_over_on_a_persons_word(
             assert take_over or "owned by another daemon" in trouble[0]
             other.disconnect(south, number)
         assert other.site.trust.nodes[A].advertising == node.key
+
+
+async def test_reports_do_not_wait_for_company_while_others_wait_for_the_connection(
+    world: AirSite, north: AirGateway, node: AirNode
+) -> None:
+    await world.add(north, node)
+    added: list[bool] = []
+    world.site.commits.add = lambda *_, urgent: added.append(urgent)  # type: ignore[method-assign]
+    world.site.rooms.take = lambda window: False  # type: ignore[method-assign]
+
+    async def report() -> None:
+        node.core.sample(0, node.core.facts.next_seq * 60_000 - 1, 400.0)
+        node.core.poll(node.core.facts.next_seq * 60_000)
+        await world.settle()
+
+    await report()
+    other = AirNode(B, 2)
+    number = await world.add(north, other)
+    await report()
+    world.disconnect(north, number)
+    await report()
+    assert added == [False, False, True]

@@ -109,6 +109,10 @@ class Air:
         if key and self._who[key].hint == bytes.fromhex(node)[: len(self._who[key].hint)]:
             self._radio.spoke(key, self._now_ms())
 
+    def others_wait(self, link: Link) -> bool:
+        """Whether a link over Bluetooth is one that other nodes wait for, as far as is known."""
+        return link.on_air and self._radio.others_wait(link.gateway)
+
     def slots_used(self, gateway: Gateway) -> int:
         """Connections over Bluetooth that a gateway has."""
         return sum(owner is gateway for owner, _ in self._links)

@@ -363,11 +363,18 @@ class Hub:
             self._answer(conversation, conversation.retie(report.end_s, now))
         window = conversation.report(report, now)
         if window is not None:
-            self._listener.on_window(conversation, window, eager=len(conversation.pending) >= EAGER_REPORTS)
+            self._listener.on_window(conversation, window, eager=self._is_eager(conversation))
             if report.trial and not window.refused and self.updates is not None:
                 self.updates.on_trial_window(window, report.trial)
         elif conversation.has(report):
             self._listener.on_repeat(conversation, report.boot)
+
+    def _is_eager(self, conversation: Conversation) -> bool:
+        """Whether a node's reports should not wait for company: it has sent many, or waits for the acknowledgement on a
+        connection that others wait for, and may have lost it by then."""
+        link = self._link_of.get(conversation.node)
+        crowded = link is not None and self.air.others_wait(link)
+        return crowded or len(conversation.pending) >= EAGER_REPORTS
 
     def _answer(self, conversation: Conversation, replies: list[node_pb2.DaemonMessage]) -> None:
         for reply in replies:

@@ -216,6 +216,11 @@ class Radio:
         link = self._links.get((station, number))
         return link.key if link else b""
 
+    def others_wait(self, station: Station) -> bool:
+        """Whether a gateway is to serve nodes that it has no link of."""
+        mine = (key for key, service in self._services.items() if service.station is station)
+        return any(not self._links_of(key) for key in mine)
+
     def hears(self, station: Station) -> Iterator[tuple[bytes, Heard]]:
         """What a gateway hears, with the key; empty for strangers."""
         ears = self._ears.get(station, Ears())

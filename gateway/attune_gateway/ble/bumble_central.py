@@ -175,7 +175,7 @@ class _HciConnection:
         self._connection = connection
         self._is_cut_off = is_cut_off
         self._inbox: Any = None
-        connection.gatt_client = _ForgetfulClient(connection)
+        self._client = connection.gatt_client = _OwnClient(connection)
         connection.on(connection.EVENT_DISCONNECTION, lambda _: self.end())
 
     @property
@@ -187,15 +187,15 @@ class _HciConnection:
         peer = Peer(self._connection)
         with contextlib.suppress(att.ATT_Error):
             await peer.request_mtu(MTU)
-        services = await peer.discover_service(core.UUID(SERVICE))
-        if not services:
+        service = await self._client.first_service(core.UUID(SERVICE))
+        if service is None:
             raise NodeFailedError("it has no Attune service")
-        await services[0].discover_characteristics()
-        self._inbox, outbox = (_characteristic(services[0], uuid) for uuid in (INBOX, OUTBOX))
-        await outbox.discover_descriptors()
+        await service.discover_characteristics()
+        self._inbox, outbox = (_characteristic(service, uuid) for uuid in (INBOX, OUTBOX))
+        # It looks for the descriptor itself, and is silent where there is none.
+        await outbox.subscribe(lambda value: notified(bytes(value)))
         if outbox.get_descriptor(gatt.GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR) is None:
             raise NodeFailedError("its outbox cannot be subscribed to")
-        await outbox.subscribe(lambda value: notified(bytes(value)))
         if self.closed.done():
             raise NodeFailedError("it ended the connection")
 
@@ -232,8 +232,23 @@ class _HciConnection:
             self.closed.set_result(None)
 
 
-class _ForgetfulClient(gatt_client.Client):
+class _OwnClient(gatt_client.Client):
     """Without Bumble's cache, in which a peripheral could leave a value for each of 65,535 handles."""
+
+    async def first_service(self, uuid: core.UUID) -> gatt_client.ServiceProxy | None:
+        """The first service with that UUID; whether there are more of it would be a round trip."""
+        response = await self.send_request(
+            att.ATT_Find_By_Type_Value_Request(
+                starting_handle=0x0001,
+                ending_handle=0xFFFF,
+                attribute_type=gatt.GATT_PRIMARY_SERVICE_ATTRIBUTE_TYPE,
+                attribute_value=uuid.to_pdu_bytes(),
+            )
+        )
+        if not isinstance(response, att.ATT_Find_By_Type_Value_Response) or not response.handles_information:
+            return None
+        begin, end = response.handles_information[0]
+        return gatt_client.ServiceProxy(self, begin, end, uuid, True)  # type: ignore[no-untyped-call]
 
     def cache_value(self, attribute_handle: int, value: bytes) -> None:
         pass

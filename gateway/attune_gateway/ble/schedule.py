@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from attune_proto.v1.link_pb2 import NEED_NONE, Sighting, Wish
+from attune_proto.v1.link_pb2 import NEED_AGE, NEED_NONE, Sighting, Wish
 
 from attune_gateway.ble.central import HINT_SIZE, Advertisement
 from attune_gateway.ble.nearby import Nearby, Neighbourhood
@@ -18,6 +18,10 @@ STALE_S = 20.0
 
 # Without a frame either way for so long a connection has done its work; the daemon answers most things at once.
 IDLE_S = 5.0
+
+# Where nothing more is wanted of a node: so long after its last frame it has said all, and makes way for one that is
+# wanted for something.
+DONE_S = 1.0
 
 # The longest stay while others of the same need wait: a backlog of an hour has gone up by then.
 LONGEST_S = 60.0
@@ -197,6 +201,8 @@ def _yields(stay: _Stay, waiting: Nearby, now_s: float) -> bool:
     """Whether a connection makes way for a node that waits."""
     stayed_s = now_s - stay.since_s
     if waiting.need > stay.node.need and stayed_s >= SHORT_S:
+        return True
+    if waiting.need > stay.node.need == NEED_AGE and stay.good and now_s - stay.active_s >= DONE_S:
         return True
     if waiting.need <= stay.node.need and now_s - waiting.waits_since_s < PATIENCE_S:
         return False
