@@ -6,6 +6,7 @@ BENCH ?=
 BUG ?=
 PYTEST_ARGS ?=
 FUZZ_S ?= 60
+VM_LIMIT ?= 40m
 
 BIN := $(VENV)/bin
 FIRMWARE_BUILD := build/mps2_an386
@@ -25,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test test-c power-loss test-power-loss test-python check firmware fuzz security-checks bench clean
+.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware fuzz security-checks bench clean
 
 setup: $(VENV)/.project
 	@:
@@ -74,6 +75,10 @@ test-power-loss: power-loss
 
 test-python: setup
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# In a virtual machine with a kernel and a bluetoothd of its own, which the first run makes. SIGINT ends the machine as well.
+test-vm: setup
+	timeout --signal=INT --kill-after=60 $(VM_LIMIT) $(BIN)/python -m pytest -n 0 tests/vm $(PYTEST_ARGS)
 
 check: setup
 	$(BIN)/ruff check $(PYTHON_SOURCES)

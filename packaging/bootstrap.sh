@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that Attune is built, tested and run with. Safe to run again: does nothing, and needs no
-# root, where all of them are there.
+# bootstrap.sh [TARGET]...: installs the Debian packages that Attune is built, tested and run with. Safe to run again: does
+# nothing, and needs no root, where all of them are there.
 set -eu
 
 # Build: compilers, CMake, Python, the message generator, apt's own source downloads.
@@ -14,7 +14,12 @@ broker="mosquitto mosquitto-clients"
 checks="clang clang-format cppcheck git libclang-rt-14-dev libcmocka-dev shellcheck strace"
 # A second implementation of Noise, with published vectors, and what builds it.
 second_noise="golang-go golang-github-flynn-noise-dev"
+# A virtual machine with a whole Debian in it: only for the target that boots one.
+machine="e2fsprogs mmdebstrap qemu-system-x86"
 wanted="$build $firmware $broker $checks $second_noise"
+case " $* " in
+    *" test-vm "*) wanted="$wanted $machine" ;;
+esac
 
 missing_packages() {
     # A package that others merely suggest is known to dpkg too: only the status "ii" means that it is there.

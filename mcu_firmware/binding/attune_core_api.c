@@ -329,11 +329,12 @@ int core_sketch_import(struct attune_sketch *sketch, const uint8_t *bytes, size_
 }
 
 int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t boot, const char *firmware,
-                   const uint8_t *sensors, size_t count, uint16_t window_s, int test) {
+                   const char *hardware, const uint8_t *sensors, size_t count, uint16_t window_s, int test) {
     attune_identity identity = {
         .boot = boot, .reset_reason = attune_v1_ResetReason_RESET_REASON_POWER_ON, .test = test != 0};
     memcpy(identity.node_id, node_id, sizeof identity.node_id);
     strncpy(identity.firmware, firmware, sizeof identity.firmware - 1);
+    strncpy(identity.hardware, hardware, sizeof identity.hardware - 1);
     return (int)attune_node_init(node, &identity, sensors, count, window_s);
 }
 

@@ -129,7 +129,7 @@ int core_sketch_import(struct attune_sketch *sketch, const uint8_t *bytes, size_
 
 /* attune_schema_error. node_id has 8 bytes. */
 int core_node_init(struct attune_node *node, const uint8_t *node_id, uint32_t boot, const char *firmware,
-                   const uint8_t *sensors, size_t count, uint16_t window_s, int test);
+                   const char *hardware, const uint8_t *sensors, size_t count, uint16_t window_s, int test);
 /* A node's flash in memory, and its random numbers, which follow from 32 bytes, as its key and code do. record has core_limits.key_record bytes:
  * the keys that it begins with, the first of them 0 before a first start. Not 0 if there is no memory. */
 int core_keeper_init(struct attune_test_keeper *keeper, const uint8_t *seed, const uint8_t *record);

@@ -22,6 +22,7 @@ RAM_SECTIONS = {".stack", ".noinit", ".data", ".bss"}
 SIZES_SECTION = ".attune.sizes"
 LEARNING = ("window", "learner", "filter", "real")
 LIBRARIES = {
+    "libattune_ble.a": "ble",
     "libmonocypher.a": "monocypher",
     "liblittlefs.a": "littlefs",
     "libnanopb.a": "nanopb",
@@ -124,7 +125,7 @@ def module_of(origin: str, core: dict[str, str]) -> str:
         return LIBRARIES[archive]
     if archive.startswith("libattune_core"):
         return core.get(member.removesuffix(".obj)").removesuffix(".o)"), "core")
-    return next((name for name in ("board", "ble") if f"/{name}/" in origin), "port")
+    return "board" if "/board/" in origin else "port"
 
 
 def measure(text: str) -> Usage:

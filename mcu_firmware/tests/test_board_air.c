@@ -267,6 +267,22 @@ static void parts_that_make_no_sense_are_counted(void **state) {
     assert_int_equal(daemon_.time_acks, 2);
 }
 
+/* It is taken, so that it holds nothing up, and dropped. */
+static void what_comes_before_the_central_listens_is_dropped(void **state) {
+    (void)state;
+    begin();
+    write_value((const uint8_t[]){0xC0, 5, 0, 0, 0, 0, 0}, 7); /* a call */
+    write_value((const uint8_t[]){0x01, 5}, 2);
+    (void)attune_loop_step(&loop);
+    (void)attune_loop_step(&loop);
+    assert_int_equal(air.taken, 2);
+    assert_int_equal(loop.node.counters.bad_frames, 0);
+    listen(244);
+    greet();
+    assert_int_equal(daemon_.time_acks, 1);
+    assert_int_equal(loop.node.counters.bad_frames, 0);
+}
+
 /* What a daemon says to any node of a link, and what is for this one, is the same on the air. */
 static void a_call_without_a_hint_is_for_this_node(void **state) {
     (void)state;
@@ -343,6 +359,7 @@ int main(void) {
         cmocka_unit_test(parts_that_find_no_buffer_come_later),
         cmocka_unit_test(a_frame_that_was_cut_off_is_no_part_of_the_next_connection),
         cmocka_unit_test(parts_that_make_no_sense_are_counted),
+        cmocka_unit_test(what_comes_before_the_central_listens_is_dropped),
         cmocka_unit_test(a_call_without_a_hint_is_for_this_node),
         cmocka_unit_test(the_connection_is_fast_while_there_is_much_to_say),
         cmocka_unit_test(hint_and_address_are_new_after_four_hours),

@@ -59,7 +59,7 @@ class Installation:
     The store is a folder of its own, so that it may lie on another disk. `tls_port`, if any, is where gateways of other
     machines attach; they enroll on the one above. `radio` is the gateway's `--ble`. With `updates` a signing process
     comes as well, and with `witnessed` somebody notes what it signs. `by_itself`: it retrains rooms and sends releases
-    out without being asked.
+    out without being asked. `patience_s`: for processes to come up.
     """
 
     folder: Path
@@ -74,6 +74,7 @@ class Installation:
     witnessed: bool = False
     by_itself: bool = True
     tls_port: int = 0
+    patience_s: float = START_S
     node_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     keepers: dict[str, Keeper] = field(default_factory=dict)
@@ -123,7 +124,7 @@ class Installation:
     def wait_ready(self, name: str) -> None:
         if name in ("broker", "signer"):
             return
-        wait_until(lambda: self._answers(name), f"The start of the {name}")
+        wait_until(lambda: self._answers(name), f"The start of the {name}", self.patience_s)
 
     def kill(self, name: str) -> None:
         """Ends a process as a power cut would: it is not asked."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from attuned.demo.ports import free_port
 
 # Time for a program to come up or to end, in seconds; generous, because machines may be busy.
-START_S = 10.0
+START_S = 60.0
 
 
 def program(name: str) -> str:

@@ -76,6 +76,7 @@ def test_writes_to_every_handle(node: AirBoard, connection: Connection) -> None:
         send(node, connection, ATT_CID, *requests)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mtu", [0, 1, 22, 512, 0xFFFF])
 def test_absurd_mtus(node: AirBoard, connection: Connection, mtu: int) -> None:
     answers: list[bytes] = []
@@ -131,7 +132,7 @@ def test_a_part_of_a_frame_that_never_ends(node: AirBoard) -> None:
     node.lines[-1].close()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
 def test_noise_on_every_channel(node: AirBoard, connection: Connection, seed: int) -> None:
     draw = random.Random(seed)
     packets = []
@@ -147,7 +148,7 @@ def test_noise_on_every_channel(node: AirBoard, connection: Connection, seed: in
 
 
 def test_connections_that_end_at_once(node: AirBoard) -> None:
-    for _ in range(10):
+    for _ in range(5):
         connection = node.central.connect()
         node.central.disconnect(connection)
     node.expect_alive()
@@ -191,8 +192,15 @@ def garble(node: AirBoard) -> None:
     sink.on_packet(b"\xff" * 300)
 
 
-@pytest.mark.parametrize("how", [hardware_error, garble])
-@pytest.mark.parametrize("connected", [False, True])
+@pytest.mark.parametrize(
+    ("how", "connected"),
+    [
+        (hardware_error, True),
+        (garble, False),
+        pytest.param(hardware_error, False, marks=pytest.mark.slow),
+        pytest.param(garble, True, marks=pytest.mark.slow),
+    ],
+)
 def test_a_controller_that_fails_is_set_up_again(
     tmp_path: Path, how: Callable[[AirBoard], None], *, connected: bool
 ) -> None:
@@ -223,6 +231,7 @@ def test_a_controller_that_loses_its_power_is_found_out(tmp_path: Path, *, conne
         node.expect_alive()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_packets_that_come_late_and_in_another_order(tmp_path: Path, seed: int) -> None:
     """Few and small buffers as well."""

@@ -13,7 +13,7 @@ from attuned.updates.envelope import Kind
 from daemon_double import DaemonDouble, SilenceError
 from qemu_board import wait_until
 from test_qemu_node import feed_lines, samples
-from test_qemu_update import SCHEMA, SIGNER, decide, envelope, everything, label, taught
+from test_qemu_update import SCHEMA, SIGNER, SPARE_STACK, decide, envelope, everything, label, taught
 
 OK = node_pb2.UPDATE_RESULT_OK
 
@@ -116,6 +116,11 @@ def test_a_chunked_update_goes_on_where_the_connection_was_lost(node: AirBoard) 
     assert decide(daemon, 1, commit=True).release == result.digest
     # Nothing of the half frame was taken for damage of the new connection.
     assert daemon.health.bad_frames == 0
+    # The board measures its stack when the feed's time has passed.
+    node.board.feed("@5000\n")
+    daemon.ask_for_hello()
+    daemon.greet()
+    assert daemon.health.stack_free > SPARE_STACK
 
 
 @pytest.mark.slow

@@ -129,3 +129,8 @@ def test_readings_that_are_none_are_refused_and_counted() -> None:
 def test_what_is_no_node_is_refused_with_a_sentence(arguments: tuple[bytes, int, list[str]], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Node(*arguments)
+
+
+def test_the_name_of_a_hardware_is_short() -> None:
+    with pytest.raises(ValueError, match="at most 15 bytes"):
+        Node(NODE_ID, 1, SENSORS, hardware="x" * 16)

@@ -72,6 +72,7 @@ class BleakCentral:
             why = f"there is no D-Bus ({_words(error)}); start dbus.service and bluetooth.service"
             raise RadioError(f"Bluetooth radio {self._adapter} cannot be used: {why}") from error
         try:
+            await self._start_bluetoothd()
             self._owner = await self._look()
             # DuplicateData: without it BlueZ says of a node that stays only that it came. Nothing is filtered by
             # service, since BlueZ does not look for it in service data.
@@ -127,6 +128,19 @@ class BleakCentral:
         if hint is None or len(hint) != HINT_SIZE or data.rssi == _NO_RSSI or device.address in self._connections:
             return
         self._heard(Advertisement(bytes(hint), device.address, data.rssi))
+
+    async def _start_bluetoothd(self) -> None:
+        """It crashes now and then where connections end, and Debian's unit does not start it again; D-Bus does."""
+        start = Message(
+            destination="org.freedesktop.DBus",
+            path="/org/freedesktop/DBus",
+            interface="org.freedesktop.DBus",
+            member="StartServiceByName",
+            signature="su",
+            body=[_BLUEZ, 0],
+        )
+        with contextlib.suppress(Exception):
+            await self._call(start)
 
     async def _look(self) -> str:
         """The name on the bus of the bluetoothd that has this adapter, switched on; RadioError."""

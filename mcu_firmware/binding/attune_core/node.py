@@ -13,6 +13,7 @@ from attune_core.schema import Schema
 from attune_core.session import KEY_SIZE, Keeper
 
 FIRMWARE_SIZE = 23
+HARDWARE_SIZE = 15
 NODE_ID_SIZE = 8
 EVIDENCE_UNIT = 256
 """Steps of reported evidence in one nat."""
@@ -72,11 +73,12 @@ class Node:
         *,
         keeper: Keeper | None = None,
         test: bool = False,
+        hardware: str = "",
     ) -> None:
         """Starts with the link down, on the factory release. node_id has 8 bytes, boot 32 bits.
 
         Keys are random, and what the node knows ends with it, unless it has a keeper. A `test` node says that it is
-        one.
+        one. Updates are for a `hardware`: without one it gets none.
         """
         if len(node_id) != NODE_ID_SIZE:
             raise ValueError(f"A node id has 8 bytes, not {len(node_id)}.")
@@ -84,13 +86,15 @@ class Node:
             raise ValueError(f"A boot number has 32 bits; {boot} does not fit.")
         if len(firmware.encode()) > FIRMWARE_SIZE:
             raise ValueError(f"A firmware version has at most {FIRMWARE_SIZE} bytes.")
+        if len(hardware.encode()) > HARDWARE_SIZE:
+            raise ValueError(f"The name of a hardware has at most {HARDWARE_SIZE} bytes.")
         self.schema = Schema(sensors, window_s)
         self._core = library()
         self._memory = self._core.new("node")
         self._pointer = self._memory.pointer
         self._frame = self._core.ffi.new("uint8_t[]", self._core.node_frame)
         kinds = self.schema.sensor_bytes
-        arguments = node_id, boot, firmware.encode(), kinds, len(kinds), window_s, test
+        arguments = node_id, boot, firmware.encode(), hardware.encode(), kinds, len(kinds), window_s, test
         if self._core.lib.core_node_init(self._pointer, *arguments):
             raise ValueError("A node cannot have these sensors and this window.")
         self.keeper = keeper or Keeper(os.urandom(KEY_SIZE))

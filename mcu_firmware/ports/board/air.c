@@ -69,11 +69,11 @@ static void watch(attune_node *node) {
     attune_node_link(node, up);
 }
 
-/* Not inlined: the part is off the stack when the node takes its frame. */
+/* What comes before the central listens is nobody's. Not inlined: the part is off the stack when the node takes its frame. */
 __attribute__((noinline)) static bool take_part(unsigned *events) {
     uint8_t part[ATTUNE_BLE_PART];
     const size_t size = attune_ble_receive(&carrier.ble, part, sizeof part);
-    *events = size > 0 ? attune_part_join(&carrier.joiner, part, size) : 0;
+    *events = size > 0 && carrier.up ? attune_part_join(&carrier.joiner, part, size) : 0;
     return size > 0;
 }
 
