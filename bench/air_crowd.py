@@ -32,7 +32,7 @@ from bench.over_air.steps import CONNECT, REQUESTS
 from bench.over_air.thinned import Thinned
 
 NODES, SLOTS, WINDOWS, ROOMS = 200, 8, 3, 50
-URGENT, URGENT_AFTER_S = 20, 10.0
+URGENT, URGENT_AFTER_S, BLINK_S = 20, 10.0, 600
 LONGEST_S = 420.0
 _LOOK_S = 0.05
 
@@ -113,7 +113,7 @@ async def serve(urgent: int) -> tuple[list[Life], list[Life]]:
                     if urgent and not chosen and now_s >= URGENT_AFTER_S:
                         chosen = [life for life in lives if not life.stays][:: NODES // urgent // 2][:urgent]
                         for life in chosen:
-                            made.site.commissioning.identify(life.ident.hex(), 3600)
+                            made.site.commissioning.identify(life.ident.hex(), BLINK_S)
                     if all(life.served_s is not None for life in lives):
                         break
                     await asyncio.sleep(_LOOK_S)
