@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import pytest
 from air_daemon import until
+from attune_gateway.ble.central import Advertisement, Connection, RadioError
 from attune_gateway.ble.radio import Radio
 from attune_gateway.config import BleSettings
 from attune_gateway.links import Links
@@ -123,17 +125,55 @@ async def test_a_radio_that_is_unplugged_is_opened_again(caplog: pytest.LogCaptu
             await until(lambda: node.node.facts.timed, "the time")
             world.port.unplug()
             await until(lambda: not north.daemon.up, "the end of the link")
-            await until(lambda: len(caplog.messages) == 2, "word of it")
+            await until(lambda: bool(caplog.messages), "word of it")
             await world.port.open()
             world.let_pass(1)
             await until(lambda: north.daemon.of(node).reports == [1], "a report")
-    lost, missing, *more = caplog.messages
+    (lost,) = caplog.messages
     assert lost == (
         f"Bluetooth radio {world.port.name} was lost: it was unplugged, or its line has ended; "
         "trying again until it answers."
     )
-    assert missing.startswith(f"Bluetooth radio {world.port.name} cannot be opened: ")
-    assert more == []
+
+
+class Absent:
+    """A radio that is away, for another reason at each try."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    async def open(self, heard: Callable[[Advertisement], None]) -> None:
+        self.tries += 1
+        raise RadioError(f"It is away for reason {self.tries}")
+
+    async def lost(self) -> str:
+        raise AssertionError("It was never open.")
+
+    async def connect(self, address: str, notified: Callable[[bytes], None]) -> Connection:
+        raise AssertionError("It was never open.")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_what_still_keeps_a_radio_away_after_half_a_minute_is_said_as_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    absent = Absent()
+    radio = Radio(
+        Links(600, lambda: 0.0),
+        BleSettings(radio="hci0"),
+        Backoff(0, 0.01),
+        central=lambda _: absent,
+        clock=lambda: 2.0 * absent.tries,  # seconds
+    )
+    task = asyncio.create_task(radio.run())
+    await until(lambda: len(caplog.messages) >= 2, "the second sentence")
+    task.cancel()
+    assert caplog.messages[:2] == [
+        "It is away for reason 1; trying again until it answers.",
+        "It is away for reason 16; trying again until it answers.",
+    ]
 
 
 async def test_two_gateways_hear_a_node_and_one_serves_it() -> None:

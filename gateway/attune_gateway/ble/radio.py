@@ -20,6 +20,9 @@ _log = logging.getLogger(__name__)
 # Wishes, endings and connections are acted upon at once; what only time brings about, so often.
 _TURN_S = 0.5
 
+# A radio that comes back passes through states that help nobody: what still keeps it away after so long is said, too.
+_RETURN_S = 30.0
+
 
 class Radio:
     """Keeps one radio in use: whenever it is lost, it is opened again, by a new central.
@@ -44,6 +47,7 @@ class Radio:
         self._lines: dict[bytes, BleLine] = {}
         self._wake = asyncio.Event()
         self._complaints = Sparingly()
+        self._away_s: float | None = None
         links.follow(self)
 
     def wish(self, wishes: Iterable[Wish]) -> None:
@@ -75,6 +79,7 @@ class Radio:
         try:
             await central.open(self._hear)
             _log.info("Listening for nodes with Bluetooth radio %s.", self._radio)
+            self._away_s = None
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_watch(central), name="radio watch")
                 await self._steer(central, tasks)
@@ -129,8 +134,13 @@ class Radio:
         self._schedule.heard(advertisement, self._clock())
 
     def _complain(self, what: str) -> None:
+        now_s = self._clock()
+        if self._away_s is None:
+            self._away_s = now_s
+        elif now_s - self._away_s < _RETURN_S:
+            return
         sentence = f"{what}; trying again until it answers."
-        if self._complaints.allows(self._clock(), sentence):
+        if self._complaints.allows(now_s, sentence):
             _log.warning(sentence)
 
 
