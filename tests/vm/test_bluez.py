@@ -26,7 +26,7 @@ def run_inside(machine: Machine, tests: str) -> None:
     # Without the workers and fixtures of the tests outside; results lie in memory, and nothing beside the tests.
     options = "-o addopts= --noconftest -p no:cacheprovider -v --basetemp /dev/shm/tests"
     pytest_there = f"{PLACE}/venv/bin/python -m pytest {options}"
-    script = f"cd {PLACE} && {pytest_there} tests/vm/inside/{tests} > /tmp/said 2>&1"
+    script = f"cd {PLACE} && ATTUNE_TEST_PATIENCE=60 {pytest_there} tests/vm/inside/{tests} > /tmp/said 2>&1"
     try:
         exit_code = machine.run("sh", "-c", script, seconds=TESTS_S, check=False).exit_code
     except GuestError as error:
