@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attune_gateway.config
 import pytest
 from attuned.app import make_clock, make_publisher
 from attuned.clock import ScaledClock, SystemClock
@@ -14,6 +15,7 @@ from attuned.config import ClockSettings, MqttSettings, NodeSettings, load
 from attuned.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "packaging" / "attuned.example.toml"
+INSTALLED = Path(__file__).parents[2] / "packaging" / "default"
 
 SITE = '[site]\nname = "s"\n'
 NODE = "key rooms[0].nodes[0] is not right; write a list of node ids of 16 hex digits"
@@ -145,6 +147,17 @@ def test_the_example_loads() -> None:
     assert settings.site.name == "townhall"
     assert [room.id for room in settings.rooms] == ["0.01", "2.13"]
     assert settings.room_of["a1b2c3d4e5f6070a"] == "2.13"
+
+
+def test_what_is_installed_loads() -> None:
+    """A broker of the machine, its signer, no rooms yet: the daemon and its gateway start."""
+    settings = load(INSTALLED / "attuned.toml")
+    assert settings.mqtt is not None
+    assert (settings.site.name, settings.mqtt.host, settings.rooms) == ("site", "127.0.0.1", [])
+    assert settings.updates.signer == Path("/run/attune-signer/signer.sock")
+    gateway = attune_gateway.config.load(INSTALLED / "gateway.toml")
+    assert gateway.tcp.listen == (attune_gateway.config.HostPort("127.0.0.1", 7011),)
+    assert f"unix:{settings.gateways.listen[0].removeprefix('unix:')}" == gateway.daemon
 
 
 def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path) -> None:
