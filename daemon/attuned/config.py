@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from attuned.errors import ConfigError
-from attuned.presence.model import DEFAULT_COST_RATIO
+from attuned.presence.costs import DEFAULT_COST_RATIO
 
 # The longest path that the kernel takes for a Unix socket.
 SOCKET_PATH_LIMIT = 107
