@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from attuned.config import Settings, model_at
+from attuned.config import model_at
 
 # From here on a description shows the whole line, which is what stands before the comment.
 _EXAMPLE = re.compile(r",? such as \w+ = .*", re.DOTALL)
