@@ -1,4 +1,4 @@
-"""The key that backups are sealed to: made from a passphrase, so that sealing needs nobody, and opening only those words.
+"""The key that backups are sealed to: of a passphrase, so that sealing needs nobody and opening only those words.
 
 The secret is scrypt (RFC 7914) of the passphrase, taken as an X25519 key of the age format
 (https://age-encryption.org/v1). Salt and costs stand here and at the beginning of each backup. The file holds nothing
