@@ -23,7 +23,7 @@ SHEBANG = f"#!/{HOME}/bin/python -I\n"
 """Isolated, so that no variable of whoever calls it, nor a package of theirs, comes before what was tested."""
 
 # Of no use to a program that runs: tests, and what other programs are compiled with.
-LEFT_OUT = ("**/tests", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.h", "**/*.c", "**/*.a", "numpy/f2py", "bin", "share")
+LEFT_OUT = ("**/tests", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.h", "**/*.c", "**/*.a", "numpy/f2py", "bin", "examples", "share")
 
 # The daemon's part of the project's own wheel, which a gateway alone has no libraries for.
 DAEMON_ONLY = ("attuned", "attune_core")
@@ -35,8 +35,9 @@ def install(site: Path, lock: Path) -> None:
     command = [sys.executable, f"{pip}/pip", "install", "-qq", "--no-index", "--no-deps", "--no-compile"]
     command += ["--disable-pip-version-check", "--no-warn-script-location", f"--target={site}"]
     command += Path("wheels/pip-options").read_text().split()
-    subprocess.run([*command, "--find-links=wheels", "--require-hashes", f"--requirement={lock}"], check=True)
+    # First this project's programs: what finds a folder `bin` brings no programs of its own.
     subprocess.run([*command, *map(str, Path("built").glob("*.whl"))], check=True)
+    subprocess.run([*command, "--find-links=wheels", "--require-hashes", f"--requirement={lock}"], check=True)
 
 
 def prune(site: Path, without: tuple[str, ...]) -> None:
