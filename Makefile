@@ -9,6 +9,7 @@ FUZZ_S ?= 60
 VM_LIMIT ?= 40m
 # What packages are built for: a Debian release and an architecture; without a word, this machine's.
 RELEASE ?= bookworm
+DEBIAN = $(if $(filter trixie,$(RELEASE)),13,12)
 ARCH ?= $(shell dpkg --print-architecture)
 
 BIN := $(VENV)/bin
@@ -18,7 +19,7 @@ POWER_LOSS_BUILD := build/power_loss
 FUZZ_BUILD := build/fuzz
 COVERAGE_BUILD := build/coverage
 PYTHON_SOURCES := daemon gateway tests bench packaging mcu_firmware/binding mcu_firmware/tests
-TYPED_SOURCES := daemon gateway tests bench mcu_firmware/tests
+TYPED_SOURCES := daemon gateway tests bench packaging mcu_firmware/tests
 C_FILES := $(shell find mcu_firmware -name '*.[ch]')
 # Folders stand in the list too: their time changes when a file is added or removed.
 BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(shell find cmake proto \
@@ -29,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware fuzz security-checks deb debs bench clean
+.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware fuzz security-checks deb debs lintian piuparts bench clean
 
 setup: $(VENV)/.project
 	@:
@@ -121,6 +122,14 @@ deb: setup firmware
 debs: setup firmware
 	@for release in bookworm trixie; do for arch in amd64 arm64; do \
 	  $(BIN)/python packaging/build_deb.py $$release $$arch || exit 1; done; done
+
+# What Debian's own checker says of the packages in build/deb; no error is let through.
+lintian:
+	lintian --no-cfg --fail-on error $(wildcard build/deb/*.deb)
+
+# As root: installs, removes and purges each package for this machine in a small system, and looks for what stays behind.
+piuparts: setup
+	$(BIN)/python packaging/try_deb.py $(RELEASE) $(wildcard build/deb/*+deb$(DEBIAN)_$(ARCH).deb build/deb/*+deb$(DEBIAN)_all.deb)
 
 bench: setup
 	$(BIN)/python -m bench.run $(BENCH)

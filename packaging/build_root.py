@@ -21,8 +21,8 @@ PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 
 _TOOLS = ("cmake", "debhelper", "nanopb", "ninja-build", "pkg-config", "protobuf-compiler", "python3")
 
-# Beside these each machine's own.
-_LIBRARIES = ("libpython3-dev", "libsystemd-dev")
+# Beside these, of the machine that packages are for: headers, and libraries that wheels ask for.
+_LIBRARIES = ("libatomic1", "libpython3-dev", "libstdc++6", "libsystemd-dev")
 
 # Layers over the root, with the build tree at /build; no network, and processes that end with it.
 _ENTER = """
@@ -71,7 +71,13 @@ class BuildRoot:
         shutil.rmtree(fresh, ignore_errors=True)
         own = _own_architecture()
         architectures = own if self.native else f"{own},{self.arch}"
-        command = ["mmdebstrap", "--quiet", "--variant=buildd", "--format=directory", f"--architectures={architectures}"]
+        command = [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=buildd",
+            "--format=directory",
+            f"--architectures={architectures}",
+        ]
         command += [f"--include={','.join(self._packages())}", "--aptopt=Acquire::Retries 3", self.release, str(fresh)]
         subprocess.run([*command, *debian_archives(self.release)], check=True)
         fresh.rename(self.folder)

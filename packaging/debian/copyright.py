@@ -64,7 +64,9 @@ def paragraph(files: list[str], holders: list[str], licence: str, text: str, com
 
 
 def holders_in(text: str) -> list[str]:
-    found = re.findall(r"^[\s*#/]*(?:Copyright|©)(?:\s*(?:\(c\)|©|:))*\s*(.*\d{4}.*)$", text, re.MULTILINE | re.IGNORECASE)
+    found = re.findall(
+        r"^[\s*#/]*(?:Copyright|©)(?:\s*(?:\(c\)|©|:))*\s*(.*\d{4}.*)$", text, re.MULTILINE | re.IGNORECASE
+    )
     # Those of the licence's own text, and of its example, hold nothing of the work.
     own = [line for line in found if "[" not in line and "Free Software Foundation" not in line]
     return list(dict.fromkeys(line.strip(" .*") for line in own))
@@ -115,7 +117,9 @@ def of_wheel(information: Path) -> str:
         if path.is_file() and re.search("licen[sc]e|copying|notice", path.name, re.IGNORECASE)
     ]
     text = "\n".join(texts)
-    holders = holders_in(text) or [metadata["Author"] or metadata["Author-email"] or f"the authors of {metadata['Name']}"]
+    holders = holders_in(text) or [
+        metadata["Author"] or metadata["Author-email"] or f"the authors of {metadata['Name']}"
+    ]
     also = [WITHIN[name]] if name in WITHIN else []
     if parts := linked_into(information):
         also.append(", ".join(parts) + ".")
@@ -123,7 +127,9 @@ def of_wheel(information: Path) -> str:
     if also:
         comment += " Linked into it: " + " ".join(also)
     files = [f"{SITE}/{path}" for path in sorted(tops(information))]
-    return paragraph(files, holders, licence_of(name, metadata), shortened(text) or "See the wheel's metadata.", comment)
+    return paragraph(
+        files, holders, licence_of(name, metadata), shortened(text) or "See the wheel's metadata.", comment
+    )
 
 
 def tops(information: Path) -> set[str]:
@@ -139,7 +145,9 @@ def tops(information: Path) -> set[str]:
 
 def of_core(places: list[str]) -> list[str]:
     texts = [(name, licence, Path("build/sources", name, file).read_text()) for name, licence, file in CORE]
-    comment = "Holds Attune's own node core (Apache-2.0), and linked into it " + ", ".join(name for name, *_ in texts) + "."
+    comment = (
+        "Holds Attune's own node core (Apache-2.0), and linked into it " + ", ".join(name for name, *_ in texts) + "."
+    )
     holders = [holder for _, _, text in texts for holder in holders_in(text)]
     licences = " and ".join(f"({licence})" if " " in licence else licence for _, licence, _ in texts)
     body = "\n\n".join(f"{name}:\n{text}" for name, _, text in texts)
