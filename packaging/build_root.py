@@ -69,15 +69,9 @@ class BuildRoot:
         CACHE.mkdir(parents=True, exist_ok=True)
         fresh = self.folder.with_suffix(".new")
         shutil.rmtree(fresh, ignore_errors=True)
+        command = ["mmdebstrap", "--quiet", "--variant=buildd", "--format=directory"]
         own = _own_architecture()
-        architectures = own if self.native else f"{own},{self.arch}"
-        command = [
-            "mmdebstrap",
-            "--quiet",
-            "--variant=buildd",
-            "--format=directory",
-            f"--architectures={architectures}",
-        ]
+        command.append(f"--architectures={own if self.native else f'{own},{self.arch}'}")
         command += [f"--include={','.join(self._packages())}", "--aptopt=Acquire::Retries 3", self.release, str(fresh)]
         subprocess.run([*command, *debian_archives(self.release)], check=True)
         fresh.rename(self.folder)

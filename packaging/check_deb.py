@@ -5,7 +5,7 @@
 Every compiled file is for the package's machine, and finds each library that it needs in the package or in a package
 that this one depends on; no file lies where it has no business, belongs to anybody but root or may be written by
 others; programs run in the environment that came with them; no installer and no path of the machine that built the
-package is in it; and it is no larger than it may be.
+package is in it; its copyright file names each wheel that it holds; and it is no larger than it may be.
 """
 
 import re
@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 
 ENVIRONMENT = "usr/lib/attune"
@@ -177,9 +178,19 @@ def faults(deb: Path) -> list[str]:
     """All that is wrong with a package, a sentence each."""
     with tempfile.TemporaryDirectory() as work:
         package = opened(deb, Path(work))
-        checks = (wrong_libraries, wrong_places, wrong_programs, wrong_scripts)
+        checks = (wrong_libraries, wrong_places, wrong_programs, wrong_scripts, unnamed_works)
         found = [fault for check in checks for fault in check(package)]
         return found + list(wrong_size(package, deb))
+
+
+def unnamed_works(package: Package) -> Iterator[str]:
+    """Each wheel that is really in the package stands in its copyright file, with its version."""
+    named = (package.folder / f"usr/share/doc/{package.name}/copyright").read_text()
+    for path in package.files():
+        if path.endswith(".dist-info/METADATA") and not PurePosixPath(path).parent.name.startswith("attune-"):
+            metadata = HeaderParser().parsestr((package.folder / path).read_text())
+            if f"Comment: {metadata['Name']} {metadata['Version']}." not in named:
+                yield f"its copyright file does not name {metadata['Name']} {metadata['Version']}"
 
 
 def main(debs: list[Path]) -> int:

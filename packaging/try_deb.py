@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from build_root import CACHE, debian_archives
+from archives import debian_archives
+from build_root import CACHE
 
 # systemd comes with any machine that the packages are for, and leaves folders of its own behind.
 _BASE = ("systemd", "systemd-sysv")

@@ -11,6 +11,7 @@ import sys
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
+from typing import Any
 
 SITE = "usr/lib/attune/lib/python*/site-packages"
 
@@ -42,6 +43,7 @@ WITHIN = {
 # Texts that each Debian system has.
 COMMON = {
     "Apache-2.0": r"Apache License\s+Version 2\.0.*?END OF TERMS AND CONDITIONS",
+    "GPL-2": r"GNU GENERAL PUBLIC LICENSE\s+Version 2,.*?END OF TERMS AND CONDITIONS",
     "GPL-3": r"GNU GENERAL PUBLIC LICENSE\s+Version 3.*?END OF TERMS AND CONDITIONS",
     "LGPL-2.1": r"GNU LESSER GENERAL PUBLIC LICENSE\s+Version 2\.1.*?END OF TERMS AND CONDITIONS",
     "LGPL-3": r"GNU LESSER GENERAL PUBLIC LICENSE\s+Version 3.*?Library\.",
@@ -64,9 +66,8 @@ def paragraph(files: list[str], holders: list[str], licence: str, text: str, com
 
 
 def holders_in(text: str) -> list[str]:
-    found = re.findall(
-        r"^[\s*#/]*(?:Copyright|©)(?:\s*(?:\(c\)|©|:))*\s*(.*\d{4}.*)$", text, re.MULTILINE | re.IGNORECASE
-    )
+    line = r"^[\s*#/]*(?:Copyright|©)(?:\s*(?:\(c\)|©|:))*\s*(.*\d{4}.*)$"
+    found = re.findall(line, text, re.MULTILINE | re.IGNORECASE)
     # Those of the licence's own text, and of its example, hold nothing of the work.
     own = [line for line in found if "[" not in line and "Free Software Foundation" not in line]
     return list(dict.fromkeys(line.strip(" .*") for line in own))
@@ -102,9 +103,9 @@ def linked_into(information: Path) -> list[str]:
     return [f"{part['name']} {part['version']} ({_part_licence(part)})" for part in parts]
 
 
-def _part_licence(part: dict) -> str:
+def _part_licence(part: dict[str, Any]) -> str:
     for entry in part.get("licenses") or []:
-        return entry.get("expression") or entry["license"].get("id") or entry["license"]["name"]
+        return str(entry.get("expression") or entry["license"].get("id") or entry["license"]["name"])
     return WITHIN[part["name"]]
 
 
@@ -117,9 +118,7 @@ def of_wheel(information: Path) -> str:
         if path.is_file() and re.search("licen[sc]e|copying|notice", path.name, re.IGNORECASE)
     ]
     text = "\n".join(texts)
-    holders = holders_in(text) or [
-        metadata["Author"] or metadata["Author-email"] or f"the authors of {metadata['Name']}"
-    ]
+    author = metadata["Author"] or metadata["Author-email"] or f"the authors of {metadata['Name']}"
     also = [WITHIN[name]] if name in WITHIN else []
     if parts := linked_into(information):
         also.append(", ".join(parts) + ".")
@@ -127,9 +126,8 @@ def of_wheel(information: Path) -> str:
     if also:
         comment += " Linked into it: " + " ".join(also)
     files = [f"{SITE}/{path}" for path in sorted(tops(information))]
-    return paragraph(
-        files, holders, licence_of(name, metadata), shortened(text) or "See the wheel's metadata.", comment
-    )
+    body = shortened(text) or "See the wheel's metadata."
+    return paragraph(files, holders_in(text) or [author], licence_of(name, metadata), body, comment)
 
 
 def tops(information: Path) -> set[str]:
@@ -145,9 +143,7 @@ def tops(information: Path) -> set[str]:
 
 def of_core(places: list[str]) -> list[str]:
     texts = [(name, licence, Path("build/sources", name, file).read_text()) for name, licence, file in CORE]
-    comment = (
-        "Holds Attune's own node core (Apache-2.0), and linked into it " + ", ".join(name for name, *_ in texts) + "."
-    )
+    comment = "Attune's own node core (Apache-2.0), with " + ", ".join(name for name, *_ in texts) + " linked into it."
     holders = [holder for _, _, text in texts for holder in holders_in(text)]
     licences = " and ".join(f"({licence})" if " " in licence else licence for _, licence, _ in texts)
     body = "\n\n".join(f"{name}:\n{text}" for name, _, text in texts)

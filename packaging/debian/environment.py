@@ -17,7 +17,7 @@ import sysconfig
 from pathlib import Path
 
 HOME = Path("usr/lib/attune")
-PYTHON = "python%d.%d" % sys.version_info[:2]
+PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 SHEBANG = f"#!/{HOME}/bin/python -I\n"
 """Isolated, so that no variable of whoever calls it, nor a package of theirs, comes before what was tested."""
