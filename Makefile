@@ -14,8 +14,8 @@ C_TEST_BUILD := build/ctest
 POWER_LOSS_BUILD := build/power_loss
 FUZZ_BUILD := build/fuzz
 COVERAGE_BUILD := build/coverage
-PYTHON_SOURCES := daemon gateway tests bench packaging mcu_firmware/binding mcu_firmware/tests
-TYPED_SOURCES := daemon gateway tests bench mcu_firmware/tests
+PYTHON_SOURCES := daemon gateway service tests bench packaging mcu_firmware/binding mcu_firmware/tests
+TYPED_SOURCES := daemon gateway service tests bench mcu_firmware/tests
 C_FILES := $(shell find mcu_firmware -name '*.[ch]')
 # Folders stand in the list too: their time changes when a file is added or removed.
 BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(shell find cmake proto \

@@ -5,8 +5,7 @@ import contextlib
 import logging
 import signal
 import stat
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +20,8 @@ from attune_proto.v1 import (
     nodes_pb2_grpc,
     rollouts_pb2_grpc,
 )
+from attune_service import journal
+from attune_service.watchdog import Watchdog
 from systemd import daemon as systemd
 
 from attuned.api.admin import AdminService
@@ -40,6 +41,8 @@ from attuned.nodes.link_service import LinkService
 from attuned.site import Site
 
 log = logging.getLogger(__name__)
+
+PROGRAM = "attuned"
 
 DEFAULT_CONFIG = Path("/etc/attune/attuned.toml")
 
@@ -65,15 +68,15 @@ def run() -> None:
 
 def main(config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_CONFIG) -> None:
     """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    journal.begin(PROGRAM, "%(levelname)s %(name)s: %(message)s")
     try:
         settings = load(config)
         asyncio.run(serve(settings))
     except ConfigError as error:
-        typer.echo(str(error), err=True)
+        journal.complain(PROGRAM, str(error))
         raise typer.Exit(2) from error
     except AttuneError as error:
-        typer.echo(str(error), err=True)
+        journal.complain(PROGRAM, str(error))
         raise typer.Exit(1) from error
 
 
@@ -95,29 +98,46 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
     door = listening.Door(site.gateways, *port) if port else None
     try:
         async with _servers(site, links, door), asyncio.TaskGroup() as group:
-            group.create_task(site.commits.run(), name="commits")
-            group.create_task(site.teaching.run(), name="teaching")
-            group.create_task(site.errands.run(), name="errands")
-            group.create_task(site.lessons.errands.run(), name="lessons")
-            group.create_task(site.run_rounds(), name="rounds")
-            group.create_task(site.run_radios(), name="radios")
-            group.create_task(site.updating.deliveries.errands.run(), name="deliveries")
-            group.create_task(site.updating.rollouts.run(), name="rollouts")
-            group.create_task(site.retraining.run(), name="retraining")
-            group.create_task(site.retraining.watch(site.labels.in_force, site.drifting_rooms), name="triggers")
-            group.create_task(site.detector.run(), name="drift")
-            group.create_task(site.retention.run(), name="retention")
+            works = _works(site)
             if door is not None:
-                group.create_task(door.run(), name="door")
+                works["door"] = door.run()
             if publisher is not None:
-                group.create_task(publisher.run(), name="broker")
+                works["broker"] = publisher.run()
+            tasks = [group.create_task(work, name=name) for name, work in works.items()]
+            watchdog = Watchdog(tasks, lambda: status_line(site, len(links.gateways)), site.look)
+            group.create_task(watchdog.run(), name="watchdog")
             group.create_task(_until_signal(), name="signal")
             systemd.notify("READY=1")
-            log.info("Site %s is up with %d rooms.", site.settings.site.name, len(site.settings.rooms))
+            name, told = site.settings.site.name, journal.about(message=journal.SITE_UP)
+            log.info("Site %s is up with %d rooms.", name, len(site.settings.rooms), extra=told)
     except* _StopRequested:
-        log.info("Site %s is down.", site.settings.site.name)
-    finally:
-        systemd.notify("STOPPING=1")
+        log.info("Site %s is down.", site.settings.site.name, extra=journal.about(message=journal.SITE_DOWN))
+
+
+def _works(site: Site) -> dict[str, Coroutine[None, None, None]]:
+    """What is done for ever, by the names of its tasks."""
+    return {
+        "commits": site.commits.run(),
+        "teaching": site.teaching.run(),
+        "errands": site.errands.run(),
+        "lessons": site.lessons.errands.run(),
+        "rounds": site.run_rounds(),
+        "radios": site.run_radios(),
+        "deliveries": site.updating.deliveries.errands.run(),
+        "rollouts": site.updating.rollouts.run(),
+        "retraining": site.retraining.run(),
+        "triggers": site.retraining.watch(site.labels.in_force, site.drifting_rooms),
+        "drift": site.detector.run(),
+        "retention": site.retention.run(),
+    }
+
+
+def status_line(site: Site, gateways: int) -> str:
+    """What `systemctl status` says of the site."""
+    nodes = site.hub.conversations.values()
+    online = sum(site.hub.online(node) for node in nodes)
+    line = f"Site {site.settings.site.name}: rooms {len(site.rooms.rooms)}, nodes {online} of {len(nodes)} online, "
+    return f"{line}gateways {gateways}. {site.commits.trouble}".rstrip()
 
 
 @contextlib.asynccontextmanager
@@ -172,6 +192,7 @@ async def _until_signal() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
+    systemd.notify("STOPPING=1")
     raise _StopRequested
 
 

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import aiomqtt
+from attune_service.journal import BROKER_LOST, about
+from attune_service.turns import turn
 
 from attuned.bms import topics
 
@@ -187,7 +189,9 @@ class Publisher:
             payload = message.payload if isinstance(message.payload, bytes) else b""
             command = Command(str(message.topic), payload, bool(message.retain))
             for wanted, answer in self._commands.items():
-                if message.topic.matches(wanted) and (said := await answer(command)):
+                with turn():
+                    said = await answer(command) if message.topic.matches(wanted) else None
+                if said is not None:
                     await client.publish(said.topic, said.payload, qos=1, timeout=TIMEOUT_S)
                     _heed_cancellation()
 
@@ -197,7 +201,7 @@ class Publisher:
             "check that it runs, and the address, user and password in the configuration."
         )
         if trouble != self.trouble:
-            log.warning("%s", trouble)
+            log.warning("%s", trouble, extra=about(message=BROKER_LOST))
         self.trouble = trouble
 
 
