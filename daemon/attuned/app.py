@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-import stat
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +23,7 @@ from attune_service import journal
 from attune_service.watchdog import Watchdog
 from systemd import daemon as systemd
 
+from attuned import sockets
 from attuned.api.admin import AdminService
 from attuned.api.drift import DriftService
 from attuned.api.gateways import GatewaysService
@@ -35,7 +35,6 @@ from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
 from attuned.errors import AttuneError, ConfigError
 from attuned.gateways import listening
-from attuned.gateways.authority import Authority
 from attuned.gateways.service import RenewalService
 from attuned.nodes.link_service import LinkService
 from attuned.site import Site
@@ -48,10 +47,6 @@ DEFAULT_CONFIG = Path("/etc/attune/attuned.toml")
 
 # Time for calls under way when the daemon ends, in seconds.
 GRACE_S = 1.0
-
-# Only the daemon's user and group may talk to its sockets.
-SOCKET_MODE = 0o660
-FOLDER_MODE = 0o750
 
 
 class _StopRequested(Exception):  # noqa: N818 (it is no error)
@@ -152,9 +147,7 @@ async def _servers(site: Site, links: LinkService, door: listening.Door | None) 
     gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door, radios), admin)
     gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
-    for address in site.settings.gateways.listen:
-        _listen(gateways, address, site.gateways.authority)
-    _listen(admin, f"unix:{site.settings.api.socket}")
+    _listen(gateways, admin, site)
     await gateways.start()
     await admin.start()
     try:
@@ -163,27 +156,26 @@ async def _servers(site: Site, links: LinkService, door: listening.Door | None) 
         await asyncio.gather(gateways.stop(GRACE_S), admin.stop(GRACE_S))
 
 
-def _listen(server: grpc.aio.Server, address: str, authority: Authority | None = None) -> None:
+def _listen(gateways: grpc.aio.Server, admin: grpc.aio.Server, site: Site) -> None:
+    """Where the configuration says. Nobody is answered before the servers start."""
+    settings, authority = site.settings, site.gateways.authority
+    for address in settings.gateways.listen:
+        with _said(address):
+            if authority is not None and address.startswith(TLS):
+                gateways.add_secure_port(address.removeprefix(TLS), listening.OwnCertificate(authority).credentials())
+            else:
+                sockets.listen(gateways, Path(address.removeprefix("unix:")), settings.gateways.group, "gateways")
+    with _said(f"unix:{settings.api.socket}"):
+        sockets.listen(admin, settings.api.socket, settings.api.group, "api")
+
+
+@contextlib.contextmanager
+def _said(address: str) -> Iterator[None]:
+    """Raises AttuneError, which names the address, where it cannot be listened on."""
     try:
-        if authority is not None and address.startswith(TLS):
-            server.add_secure_port(address.removeprefix(TLS), listening.OwnCertificate(authority).credentials())
-        else:
-            _listen_here(server, Path(address.removeprefix("unix:")))
+        yield
     except (OSError, RuntimeError) as error:
         raise AttuneError(f"Cannot listen on {address} ({error}): see whether another daemon runs there.") from error
-
-
-def _listen_here(server: grpc.aio.Server, path: Path) -> None:
-    """On a socket of this machine; who may use it is who may write to it."""
-    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    mode = path.parent.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise AttuneError(
-            f"The folder {path.parent} may be written by everybody, who could put another socket there: "
-            f"`chmod o-w {path.parent}`."
-        )
-    server.add_insecure_port(f"unix:{path}")
-    path.chmod(SOCKET_MODE)
 
 
 async def _until_signal() -> None:

@@ -38,7 +38,7 @@ async def watching(
     for number, task in enumerate(tasks):
         assert isinstance(task, asyncio.Task)
         task.set_name(f"work {number}")
-    made = Watchdog(tasks, lambda: "all is well", read, allowed_s=allowed_s)  # type: ignore[arg-type]
+    made = Watchdog(tasks, lambda: "all is well", read, allowed_s=allowed_s)
     loop = asyncio.create_task(made.run())
     try:
         yield made
@@ -168,7 +168,12 @@ async def test_long_work_of_the_store_widens_the_time(systemd: Notices, tmp_path
 async def test_scrubbing_is_such_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
     async with stored(tmp_path) as store:
-        monkeypatch.setattr("attuned.store.database._scrub", lambda _: seen.append(turns.exclusive_s()) or True)
+
+        def scrub(_: object) -> bool:
+            seen.append(turns.exclusive_s())
+            return True
+
+        monkeypatch.setattr("attuned.store.database._scrub", scrub)
         assert await store._database.scrub()
     assert seen == [turns.LONG_S]
     assert turns.exclusive_s() == 0
