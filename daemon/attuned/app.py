@@ -20,8 +20,7 @@ from attune_proto.v1 import (
     rollouts_pb2_grpc,
 )
 from attune_service import journal
-from attune_service.watchdog import Watchdog
-from systemd import daemon as systemd
+from attune_service.watchdog import Watchdog, tell
 
 from attuned import sockets
 from attuned.api.admin import AdminService
@@ -102,7 +101,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             watchdog = Watchdog(tasks, lambda: status_line(site, len(links.gateways)), site.look)
             group.create_task(watchdog.run(), name="watchdog")
             group.create_task(_until_signal(), name="signal")
-            systemd.notify("READY=1")
+            tell("READY=1")
             name, told = site.settings.site.name, journal.about(message=journal.SITE_UP)
             log.info("Site %s is up with %d rooms.", name, len(site.settings.rooms), extra=told)
     except* _StopRequested:
@@ -184,7 +183,7 @@ async def _until_signal() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
-    systemd.notify("STOPPING=1")
+    tell("STOPPING=1")
     raise _StopRequested
 
 

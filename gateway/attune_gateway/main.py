@@ -12,8 +12,7 @@ from typing import Annotated
 import typer
 from attune_proto.v1.link_pb2 import GatewayHello
 from attune_service import journal
-from attune_service.watchdog import Watchdog
-from systemd import daemon as systemd
+from attune_service.watchdog import Watchdog, tell
 
 from attune_gateway import config, enrolling, enrolment
 from attune_gateway.ble.radio import Radio
@@ -60,9 +59,9 @@ async def run(settings: Settings) -> None:
                 watched.append(tasks.create_task(radio.run(), name=f"radio {settings.ble.radio}"))
             watchdog = Watchdog(watched, lambda: _status(name, links, uplink))
             tasks.create_task(watchdog.run(), name="watchdog")
-            systemd.notify("READY=1")
+            tell("READY=1")
     finally:
-        systemd.notify("STOPPING=1")
+        tell("STOPPING=1")
         listener.close()
         links.close()
         # Connections are given back in the loop's next turn.

@@ -6,6 +6,7 @@ reason, and ends and restarts the process when its time is over.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -62,14 +63,14 @@ class Watchdog:
                 self._complain(trouble)
             else:
                 self._told = ""
-                systemd.notify(f"WATCHDOG=1\nSTATUS={self._status()}")
+                tell(f"WATCHDOG=1\nSTATUS={self._status()}")
             await asyncio.sleep(self._every_s)
 
     def _widen(self) -> None:
         """While the store is at work that is known to be long, it cannot be read: systemd is told how long."""
         wanted_s = max(self._allowed_s, turns.exclusive_s())
         if self._allowed_s and wanted_s != self._widened_s:
-            systemd.notify(f"WATCHDOG_USEC={int(wanted_s * 1_000_000)}")
+            tell(f"WATCHDOG_USEC={int(wanted_s * 1_000_000)}")
             self._widened_s = wanted_s
 
     async def _reading(self) -> str:
@@ -99,7 +100,13 @@ class Watchdog:
         if not self._told:
             log.error("%s The watchdog is not fed until that is over.", trouble, extra=about(message=HUNG))
         self._told = trouble
-        systemd.notify(f"STATUS={trouble}")
+        tell(f"STATUS={trouble}")
+
+
+def tell(what: str) -> None:
+    """Tells systemd lines of NAME=VALUE (sd_notify(3)). A system that cannot be told just now hears the next ones."""
+    with contextlib.suppress(OSError):
+        systemd.notify(what)
 
 
 def allowed_by_systemd_s() -> float:

@@ -145,6 +145,17 @@ async def test_a_loop_that_hangs_feeds_nobody(systemd: Notices) -> None:
         assert systemd.heard() == []
 
 
+async def test_a_system_that_cannot_be_told_costs_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    async with watching(idle()) as dog:
+        await asyncio.sleep(ALLOWED_S)
+        assert dog._told == ""
+    with Notices() as systemd:
+        async with watching(idle()):
+            await asyncio.sleep(ALLOWED_S)
+        assert FED in systemd.heard()
+
+
 async def test_long_work_of_the_store_widens_the_time(systemd: Notices, tmp_path: Path) -> None:
     """Writing a large file anew keeps the thread for minutes: systemd hears of it before, and when it is over."""
     over = threading.Event()
