@@ -13,6 +13,7 @@ import typer
 from attune_proto.v1.link_pb2 import GatewayHello
 from attune_service import journal
 from attune_service.watchdog import Watchdog, tell
+from systemd import daemon as systemd
 
 from attune_gateway import config, enrolling, enrolment
 from attune_gateway.ble.radio import Radio
@@ -59,7 +60,7 @@ async def run(settings: Settings) -> None:
                 watched.append(tasks.create_task(radio.run(), name=f"radio {settings.ble.radio}"))
             watchdog = Watchdog(watched, lambda: _status(name, links, uplink))
             tasks.create_task(watchdog.run(), name="watchdog")
-            tell("READY=1")
+            systemd.notify("READY=1")
     finally:
         tell("STOPPING=1")
         listener.close()

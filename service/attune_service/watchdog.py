@@ -9,11 +9,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
-
-from systemd import daemon as systemd
 
 from attune_service import turns
 from attune_service.journal import HUNG, about
@@ -104,9 +103,16 @@ class Watchdog:
 
 
 def tell(what: str) -> None:
-    """Tells systemd lines of NAME=VALUE (sd_notify(3)). A system that cannot be told just now hears the next ones."""
-    with contextlib.suppress(OSError):
-        systemd.notify(what)
+    """Tells systemd lines of NAME=VALUE (sd_notify(3)), if it takes them at once.
+
+    systemd's own function waits for as long as nobody reads the other end, and nobody else would be served meanwhile.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
+        sender.setblocking(False)
+        sender.sendto(what.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
 def allowed_by_systemd_s() -> float:

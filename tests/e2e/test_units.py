@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import stored
 from attune_proto.v1 import admin_pb2
-from dialled import dialled
+from dialled import DialledNode, dialled
 from installation import Installation, program
 from notices import Notices
 
@@ -188,8 +188,13 @@ def test_a_life_under_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             assert systemd.next(5) == ["WATCHDOG=1", "STATUS=Site site: rooms 1, nodes 0 of 1 online, gateways 0."]
             found.start("gateway")
             with dialled(found, NODE, ("co2", "pir"), window_s=10) as node:
-                node.live_until(lambda: node.acknowledged >= 30, "The acknowledgement of thirty windows", 60)
-                heard = systemd.heard()
+                heard: list[str] = []
+
+                def thirty(node: DialledNode = node, heard: list[str] = heard, systemd: Notices = systemd) -> bool:
+                    heard += systemd.heard()
+                    return node.acknowledged >= 30
+
+                node.live_until(thirty, "The acknowledgement of thirty windows", 60)
                 began = time.monotonic()
                 assert found.terminate("daemon") == 0
                 took_s = time.monotonic() - began

@@ -156,6 +156,15 @@ async def test_a_system_that_cannot_be_told_costs_nothing(monkeypatch: pytest.Mo
         assert FED in systemd.heard()
 
 
+async def test_a_system_that_does_not_listen_holds_up_nobody(systemd: Notices) -> None:
+    """A socket that nobody reads takes some ten messages, and then none."""
+    began = time.monotonic()
+    for _ in range(1000):
+        watchdog.tell(FED)
+    assert time.monotonic() - began < 1
+    assert 1 <= len(systemd.heard()) < 1000
+
+
 async def test_long_work_of_the_store_widens_the_time(systemd: Notices, tmp_path: Path) -> None:
     """Writing a large file anew keeps the thread for minutes: systemd hears of it before, and when it is over."""
     over = threading.Event()
