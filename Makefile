@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware fuzz security-checks bench clean
+.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware manual fuzz security-checks bench clean
 
 setup: $(VENV)/.project
 	@:
@@ -96,6 +96,10 @@ firmware: setup
 	  -DCMAKE_TOOLCHAIN_FILE=mcu_firmware/ports/mps2_an386/toolchain.cmake \
 	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
 	@cmake --build $(FIRMWARE_BUILD) --target report -- --quiet
+
+# Manual pages, and completion for shells, in build/manual.
+manual: setup
+	$(BIN)/python packaging/manual.py build/manual
 
 # Each fuzz target for FUZZ_S seconds, then the lines of the core that all inputs together have reached.
 fuzz: setup
