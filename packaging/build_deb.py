@@ -35,6 +35,7 @@ SOURCES = (
     "packaging",
     "proto",
     "pyproject.toml",
+    "service",
 )
 
 FIRMWARE = ROOT / "build/mps2_an386/mcu_firmware/ports/mps2_an386"
