@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 FUZZ_S ?= 60
 VM_LIMIT ?= 40m
 # What packages are built for: a Debian release and an architecture; without a word, this machine's.
-RELEASE ?= bookworm
+RELEASE ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
 DEBIAN = $(if $(filter trixie,$(RELEASE)),13,12)
 ARCH ?= $(shell dpkg --print-architecture)
 
@@ -92,7 +92,8 @@ check: setup
 	@clang-format --dry-run -Werror $(C_FILES)
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppress=missingIncludeSystem -I mcu_firmware/core -I mcu_firmware/binding mcu_firmware
-	shellcheck dev packaging/bootstrap.sh .ci/run
+	shellcheck dev packaging/bootstrap.sh .ci/run packaging/debian/*.preinst packaging/debian/*.postinst \
+	  packaging/debian/*.prerm packaging/debian/*.postrm packaging/debian/tests/daemon packaging/debian/tests/gateway
 
 # Prints a line a module (name, flash bytes, RAM bytes) and a total.
 firmware: setup
@@ -120,10 +121,10 @@ security-checks: setup
 	$(BIN)/python tests/security/remove_checks.py
 
 # The Debian packages in build/deb, each with its size, for one release and architecture, or for all of them.
-deb: setup firmware
+deb: setup firmware manual
 	$(BIN)/python packaging/build_deb.py $(RELEASE) $(ARCH)
 
-debs: setup firmware
+debs: setup firmware manual
 	@for release in bookworm trixie; do for arch in amd64 arm64; do \
 	  $(BIN)/python packaging/build_deb.py $$release $$arch || exit 1; done; done
 

@@ -58,6 +58,7 @@ def stage(tree: Path, release: str, target: Target) -> None:
     numbered = changelog.replace(f"({version})", f"({version}+deb{DEBIAN_NUMBERS[release]})", 1)
     (tree / "debian/changelog").write_text(numbered.replace(") bookworm;", f") {release};", 1))
     shutil.copytree(ROOT / "build/sources", tree / "build/sources")
+    shutil.copytree(ROOT / "build/manual", tree / "manual")
     make_images(tree / "firmware")
     fill(tree / "wheels", target)
     (tree / "wheels/pip-options").write_text("\n".join(target.pip_options()))
