@@ -2,7 +2,7 @@
 
     try_deb.py RELEASE PACKAGE.deb...
 
-piuparts does it, as root, to each package alone.
+piuparts does it, as root, to each package alone; its log lies beside the package.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from archives import debian_archives
-from build_root import CACHE
+from build_root import CACHE, run_as_root
 
 # systemd comes with any machine that the packages are for, and leaves folders of its own behind.
 _BASE = ("systemd", "systemd-sysv")
@@ -22,7 +22,7 @@ def base(release: str) -> Path:
     if not packed.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(_BASE)}", release, str(packed)]
-        subprocess.run([*command, *debian_archives(release)], check=True)
+        run_as_root([*command, *debian_archives(release)])
     return packed
 
 
