@@ -158,14 +158,14 @@ GATEWAYS = [
         "gateway/attune_gateway/enrolling.py",
         "    _check_daemon(shown, invitation, address)\n",
         "",
-        "tests/unit/test_gateway_tls.py::test_a_daemon_of_another_authority_hears_nothing",
+        "tests/unit/test_gateway_enrolling.py::test_a_daemon_of_another_authority_hears_nothing",
     ),
     Removal(
         "a gateway cannot pose as the daemon",
         "gateway/attune_gateway/enrolling.py",
         "    if DAEMON_NAME not in names.get_values_for_type(x509.DNSName) or",
         "    if",
-        "tests/unit/test_gateway_tls.py::test_only_the_daemons_own_certificate_will_do",
+        "tests/unit/test_gateway_enrolling.py::test_only_the_daemons_own_certificate_will_do",
     ),
     Removal(
         "an invitation is good for one key",
