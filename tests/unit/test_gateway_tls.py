@@ -18,7 +18,7 @@ from attuned.gateways.authority import Authority
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from enrolled_world import attach, certified, enrolled, full_disk, running, talk, until, DAYS
+from enrolled_world import DAYS, attach, certified, enrolled, full_disk, running, talk, until
 from gateway_world import GatewayDaemon, gateway_daemon
 
 
