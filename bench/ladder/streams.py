@@ -12,7 +12,6 @@ from bench.ladder.inputs import Matrix, Seen, seen
 from bench.ladder.peers import INPUTS, RULES, Peer, digest, fitted, occupied
 from bench.ladder.rows import Row
 
-
 # River brings all of scipy's statistics with it: two seconds for whoever only wants the names.
 
 
