@@ -24,7 +24,7 @@ def _logistic_regression() -> Any:
 def _naive_bayes() -> Any:
     from river import naive_bayes
 
-    return naive_bayes.GaussianNB()
+    return naive_bayes.GaussianNB()  # type: ignore[no-untyped-call]
 
 
 def _adaptive_tree() -> Any:
