@@ -29,6 +29,13 @@ def read_key(path: Path) -> bytes:
         raise StoreError(f"The key {path} cannot be read ({error.strerror}): check its owner.") from error
 
 
+def credential(path: Path) -> Path:
+    """Where a service finds a file that root alone may read: systemd copies a folder of such files, and names each
+    FOLDER_FILE (LoadCredential= of systemd.exec(5)). Outside of a service it is the path itself."""
+    copy = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")) / f"{path.parent.name}_{path.name}"
+    return copy if copy.exists() else path
+
+
 def sync_folder(folder: Path) -> None:
     """What was renamed in the folder is on the disk when this returns. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)

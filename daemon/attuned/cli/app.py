@@ -25,6 +25,7 @@ from attuned.cli import (
     retrain,
     rollout,
     rooms,
+    setup,
     status,
 )
 from attuned.cli.errors import CliError
@@ -51,6 +52,7 @@ app.command("retrain")(retrain.retrain)
 app.add_typer(release.app, name="release")
 app.add_typer(rollout.app, name="rollout")
 app.command("forget")(forget.forget)
+app.command("setup")(setup.setup)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

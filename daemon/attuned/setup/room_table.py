@@ -37,10 +37,11 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Table:
-    """What was read: rooms without nodes, in the table's order, and the lines that are none."""
+    """What was read: rooms without nodes, the lines that are none, and the order of the columns."""
 
     rooms: tuple[RoomSettings, ...]
     bad: tuple[BadRow, ...]
+    order: Sequence[str] = COLUMNS
 
 
 def decoded(data: bytes) -> str:
@@ -55,11 +56,10 @@ def decoded(data: bytes) -> str:
     raise ConfigError("The table is not text: save it as CSV in UTF-8.")
 
 
-def read(text: str) -> Table:
-    """Reads a table; a line with two mistakes says the first."""
+def read(text: str, order: Sequence[str] = COLUMNS) -> Table:
+    """Reads a table; its header, if it has one, says more of the order of columns than `order`."""
     lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
     separator = _separator([line for _, line in lines])
-    order: Sequence[str] = COLUMNS
     if lines and (named := _header(_cells(lines[0][1], separator))):
         order, lines = named, lines[1:]
     rooms: dict[str, RoomSettings] = {}
@@ -74,7 +74,7 @@ def read(text: str) -> Table:
             rooms[room.id] = room
         except (ValueError, csv.Error) as error:
             bad.append(BadRow(number, line.strip(), str(error)))
-    return Table(tuple(rooms.values()), tuple(bad))
+    return Table(tuple(rooms.values()), tuple(bad), order)
 
 
 def _lines(text: str) -> Iterator[str]:
