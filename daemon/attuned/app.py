@@ -17,6 +17,7 @@ from attune_proto.v1 import (
     admin_pb2_grpc,
     drift_pb2_grpc,
     gateways_pb2_grpc,
+    health_pb2_grpc,
     link_pb2_grpc,
     nodes_pb2_grpc,
     rollouts_pb2_grpc,
@@ -26,11 +27,13 @@ from systemd import daemon as systemd
 from attuned.api.admin import AdminService
 from attuned.api.drift import DriftService
 from attuned.api.gateways import GatewaysService
+from attuned.api.health import DoctorService
 from attuned.api.nodes import NodesService
 from attuned.api.radios import Radios
 from attuned.api.rollouts import RolloutsService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
+from attuned.clock_watch import ClockWatch
 from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
 from attuned.errors import AttuneError, ConfigError
 from attuned.gateways import listening
@@ -93,8 +96,9 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
     links = LinkService(site.hub, site.gateways)
     port = site.settings.gateways.tls_port
     door = listening.Door(site.gateways, *port) if port else None
+    watch = ClockWatch()
     try:
-        async with _servers(site, links, door), asyncio.TaskGroup() as group:
+        async with _servers(site, links, door, watch), asyncio.TaskGroup() as group:
             group.create_task(site.commits.run(), name="commits")
             group.create_task(site.teaching.run(), name="teaching")
             group.create_task(site.errands.run(), name="errands")
@@ -107,6 +111,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             group.create_task(site.retraining.watch(site.labels.in_force, site.drifting_rooms), name="triggers")
             group.create_task(site.detector.run(), name="drift")
             group.create_task(site.retention.run(), name="retention")
+            group.create_task(watch.run(), name="clock")
             if door is not None:
                 group.create_task(door.run(), name="door")
             if publisher is not None:
@@ -121,7 +126,9 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _servers(site: Site, links: LinkService, door: listening.Door | None) -> AsyncIterator[None]:
+async def _servers(
+    site: Site, links: LinkService, door: listening.Door | None, watch: ClockWatch
+) -> AsyncIterator[None]:
     """The service for gateways and the one for the command line, each on its own sockets."""
     gateways, admin = grpc.aio.server(options=listening.OPTIONS), grpc.aio.server()
     link_pb2_grpc.add_NodeLinkServicer_to_server(links, gateways)
@@ -132,6 +139,7 @@ async def _servers(site: Site, links: LinkService, door: listening.Door | None) 
     gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door, radios), admin)
     gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
+    health_pb2_grpc.add_DoctorServicer_to_server(DoctorService(watch), admin)
     for address in site.settings.gateways.listen:
         _listen(gateways, address, site.gateways.authority)
     _listen(admin, f"unix:{site.settings.api.socket}")

@@ -11,6 +11,7 @@ import typer
 
 import attuned
 from attuned.cli import (
+    doctor,
     drift,
     forget,
     gateway,
@@ -53,6 +54,7 @@ app.add_typer(release.app, name="release")
 app.add_typer(rollout.app, name="rollout")
 app.command("forget")(forget.forget)
 app.command("setup")(setup.setup)
+app.command("doctor")(doctor.doctor)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
