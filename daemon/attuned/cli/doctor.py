@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from attuned.doctor.finding import Finding
 
 _ETC = Path("/etc/attune")
-_STORE = Path("/var/lib/attune")
 
 # Services, and whether a site cannot do without.
 _SERVICES = {"attuned": True, "attune-gateway": False, "attune-signer": False}
@@ -80,9 +79,10 @@ def _of_machine(etc: Path) -> Iterator[Finding]:
     else:
         yield warning("services", "systemd does not run here", "See to it that attuned and attune-gateway are started.")
     yield machine.check_clock(look.clock_synchronised())
-    yield machine.check_disk(look.disk(_STORE))
-    yield from filter(None, [machine.check_set_aside(look.set_aside(_STORE))])
-    places, whole = look.places(etc)
+    store = _store(etc)
+    yield machine.check_disk(look.disk(store))
+    yield from filter(None, [machine.check_set_aside(look.set_aside(store))])
+    places, whole = look.places(etc, store)
     yield from machine.check_places(places)
     if not whole:
         yield ok("files", "some are not yours to look at; `sudo attune doctor` does")
@@ -105,6 +105,17 @@ def _of_configuration(etc: Path) -> Iterator[Finding]:
             yield check_configuration(name, "")
         except (AttuneError, GatewayError) as error:
             yield check_configuration(name, str(error))
+
+
+def _store(etc: Path) -> Path:
+    """As configured; the usual one where the configuration cannot be used."""
+    from attuned.config import StoreSettings, load
+    from attuned.errors import AttuneError
+
+    try:
+        return load(etc / "attuned.toml").store.path
+    except AttuneError:
+        return StoreSettings().path
 
 
 def _screen(findings: Sequence[Finding]) -> RenderableType:

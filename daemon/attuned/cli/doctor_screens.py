@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,6 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from attuned.cli import look
-from attuned.cli.grid import hanging
 from attuned.doctor.finding import Finding, Level
 
 _MARKS = {Level.OK: "✓", Level.WARNING: "!", Level.PROBLEM: "✗"}
@@ -29,14 +29,20 @@ class _Findings:
         width = options.max_width
         left = 2 + max((len(finding.check) for finding in self.findings), default=0) + 2
         for finding in self.findings:
-            first, *others = hanging(Text(finding.found), left, width)
+            first, *others = _wrapped(finding.found, width - left)
             mark = Text(f"{_MARKS[finding.level]} {finding.check}".ljust(left), style=_STYLES[finding.level])
-            yield mark + first[left:]
-            yield from others
-            if finding.advice:
-                yield from hanging(Text(finding.advice, style="bold"), left, width)
+            yield mark + Text(first)
+            for line in others:
+                yield Text(" " * left + line)
+            for line in _wrapped(finding.advice, width - left):
+                yield Text(" " * left).append(line, style="bold")
         yield Text()
         yield _sum(self.findings)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Names of units and files stay whole where they fit: they are copied."""
+    return textwrap.wrap(text, max(width, 20), break_on_hyphens=False)
 
 
 def _sum(findings: Sequence[Finding]) -> Text:

@@ -123,8 +123,7 @@ def _show(terminal: Terminal, changes: Sequence[Change]) -> None:
         terminal.show("\nNothing differs from the configuration that is there.")
         return
     terminal.show("\nThis changes:")
-    for line in plan.diff(changes):
-        terminal.show(f"  {line}")
+    terminal.show_changes(plan.diff(changes))
 
 
 def _start(terminal: Terminal, changes: Sequence[Change], etc: Path, socket: str) -> None:

@@ -21,8 +21,6 @@ from attuned.setup.wanted import UNNAMED, Radios, Wanted
 # Says of a room what would be lost with it, such as "2 nodes and 31 labels"; "" for nothing.
 Attached = Callable[[str], str]
 
-_ADDRESS = "such as 0.0.0.0:7011"
-
 
 def site(terminal: Terminal, wanted: Wanted, machine: Machine) -> Wanted:
     """Name and time zone; before the first setup the machine's zone is proposed."""
@@ -75,12 +73,13 @@ def _reaches(terminal: Terminal, broker: MqttSettings, password: str | None) -> 
 def radios(terminal: Terminal, wanted: Wanted, machine: Machine, *, first: bool) -> Wanted:
     """Where the gateway of this machine takes nodes from."""
     terminal.show("\nRadios of this machine, for its gateway")
+    terminal.say("TCP at 127.0.0.1 is for this machine alone; 0.0.0.0:7011 lets nodes of the network in.")
     while True:
         found = Radios(
             bluetooth=_bluetooth(terminal, wanted, machine, first=first),
             serial=_serial(terminal, wanted, machine),
             listen=terminal.ask(
-                f"Nodes over TCP: address to listen at, {_ADDRESS} ({NONE} for none)",
+                f"Listen for nodes over TCP at ({NONE} for none)",
                 " ".join(wanted.radios.listen) or NONE,
                 _addresses,
             ),
@@ -107,17 +106,18 @@ def _serial(terminal: Terminal, wanted: Wanted, machine: Machine) -> tuple[str, 
         numbers = {str(number): device for number, device in enumerate(machine.serial, start=1)}
         return tuple(dict.fromkeys(_device(numbers.get(word, word)) for word in words))
 
-    choice = "numbers or devices" if machine.serial else "devices; none found"
-    return terminal.ask(f"Serial lines ({choice}; {NONE} for none)", " ".join(wanted.radios.serial) or NONE, read)
+    choice = "by number" if machine.serial else "none found"
+    return terminal.ask(
+        f"Serial lines with nodes ({choice}; {NONE} for none)", " ".join(wanted.radios.serial) or NONE, read
+    )
 
 
 def gateways(terminal: Terminal, wanted: Wanted) -> Wanted:
     """The port for gateways of other machines."""
     terminal.show("\nGateways on other machines")
+    terminal.say("They show certificates. To enroll them, the port above it is used, too.")
     old = wanted.tls.rpartition(":")[2] or NONE
-    port = terminal.ask(
-        f"Port for them, such as 7443; the one above it is taken, too ({NONE} for none)", old, _tls_port
-    )
+    port = terminal.ask(f"Port for them, such as 7443 ({NONE} for none)", old, _tls_port)
     return replace(wanted, tls=wanted.tls if wanted.tls == f"{TLS}{port}" else tls_address(wanted.tls, port))
 
 
@@ -204,7 +204,7 @@ def _addresses(answer: str) -> tuple[str, ...]:
     try:
         return tuple(str(parse_host_port(word)) for word in answer.replace(",", " ").split())
     except ValueError:
-        raise ValueError(f"An address is {_ADDRESS} for all who can reach this machine, or 127.0.0.1:7011.") from None
+        raise ValueError("An address is 0.0.0.0:7011 for all who reach this machine, or 127.0.0.1:7011.") from None
 
 
 def _radio(answer: str) -> str:

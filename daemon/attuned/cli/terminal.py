@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import shutil
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from attuned.cli.errors import CliError
@@ -28,6 +28,18 @@ class Terminal:
     def show(self, line: str) -> None:
         """Prints a line as it is."""
         print(line)
+
+    def show_changes(self, lines: Iterable[str]) -> None:
+        """Prints a unified diff, a line each: what does not fit is cut."""
+        from rich.text import Text
+
+        from attuned.cli.output import console
+
+        styles = {"+": "green", "-": "red"}
+        screen = console()
+        for line in lines:
+            text = Text(f"  {line}", style=styles.get(line[:1], ""))
+            screen.print(text, no_wrap=True, overflow="ellipsis")
 
     def line(self, prompt: str) -> str:
         """A line that was typed. CliError when the input ends."""

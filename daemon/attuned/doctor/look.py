@@ -17,7 +17,7 @@ COMMAND_S = 10.0
 # Lines of a unit's journal among which its process's last one is looked for: systemd adds some of its own.
 _LINES = "30"
 
-_ETC, _STATE = Path("/etc/attune"), Path("/var/lib")
+STATE = Path("/var/lib")
 BACKUPS = Path("/var/backups/attune")
 
 
@@ -88,7 +88,7 @@ def disk(path: Path) -> Disk | None:
     )
 
 
-def places(etc: Path = _ETC, state: Path = _STATE, backups: Path = BACKUPS) -> tuple[list[Place], bool]:
+def places(etc: Path, store: Path, state: Path = STATE, backups: Path = BACKUPS) -> tuple[list[Place], bool]:
     """Files and folders with owner and mode, and whether all of them could be seen."""
     wanted = [
         (etc, "root", 0o755, True),
@@ -98,12 +98,12 @@ def places(etc: Path = _ETC, state: Path = _STATE, backups: Path = BACKUPS) -> t
         (etc / "signing" / "signing-key", "root", 0o600, False),
         (etc / "secrets", "root", 0o700, True),
         *((path, "root", 0o600, True) for path in _entries(etc / "secrets")),
-        (state / "attune", "attuned", 0o700, True),
+        (store, "attuned", 0o700, True),
         (state / "attune-signer", "attune-signer", 0o700, False),
         (state / "attune-gateway", "attune-gateway", 0o700, False),
         (backups, "root", 0o700, False),
     ]
-    found, whole = [], os.access(etc / "secrets", os.R_OK)
+    found, whole = [], os.access(etc / "secrets", os.R_OK) or not (etc / "secrets").exists()
     for path, owner, mode, needed in wanted:
         try:
             found.append(_place(path, owner, mode, needed=needed))

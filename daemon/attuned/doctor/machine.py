@@ -21,7 +21,7 @@ OLD_BACKUP_S, TOO_OLD_BACKUP_S = 2 * _DAY_S, 8 * _DAY_S
 
 @dataclass(frozen=True)
 class Unit:
-    """A service as systemd shows it, and the last sentence of its process in the journal: None if it may not be read."""
+    """A service as systemd shows it. words: the last line of its process in the journal, None if it may not be read."""
 
     name: str
     loaded: bool

@@ -60,7 +60,7 @@ def read(text: str, order: Sequence[str] = COLUMNS) -> Table:
     """Reads a table; its header, if it has one, says more of the order of columns than `order`."""
     lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
     separator = _separator([line for _, line in lines])
-    if lines and (named := _header(_cells(lines[0][1], separator))):
+    if lines and (named := _header(lines[0][1], separator)):
         order, lines = named, lines[1:]
     rooms: dict[str, RoomSettings] = {}
     bad: list[BadRow] = []
@@ -97,8 +97,12 @@ def _cells(line: str, separator: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _header(cells: Sequence[str]) -> list[str] | None:
+def _header(line: str, separator: str) -> list[str] | None:
     """The column that each cell names, "" for one that no room has; None if this is no header."""
+    try:
+        cells = _cells(line, separator)
+    except csv.Error:
+        return None
     bare = [re.sub(r"[\W_]", "", cell).casefold() for cell in cells]
     found = [next((column for column, names in _NAMES.items() if cell in names), "") for cell in bare]
     named = [column for column in found if column]
