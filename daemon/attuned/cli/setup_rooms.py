@@ -69,7 +69,7 @@ def _read(terminal: Terminal, lines: Sequence[str], order: Sequence[str]) -> roo
     text = "\n".join(line for line in lines if not line.startswith(_FILE))
     try:
         for name in named:
-            text += "\n" + room_table.decoded(Path(name).expanduser().read_bytes())
+            text += "\n" + room_table.decoded(room_table.file_bytes(Path(name).expanduser()))
     except (OSError, ConfigError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
         return room_table.Table((), (room_table.BadRow(1, f"{_FILE}{name}", f"it cannot be read ({reason})"),), order)

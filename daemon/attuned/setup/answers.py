@@ -127,6 +127,6 @@ def _first_line(path: Path | None) -> str | None:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return room_table.file_bytes(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}): name another file.") from error

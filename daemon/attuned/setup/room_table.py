@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -44,10 +45,17 @@ class Table:
     order: Sequence[str] = COLUMNS
 
 
+def file_bytes(path: Path) -> bytes:
+    """What a file holds, and no more than is taken, whatever somebody names. OSError, ConfigError."""
+    with path.open("rb") as file:
+        data = file.read(FILE_LIMIT + 1)
+    if len(data) > FILE_LIMIT:
+        raise ConfigError(f"{path} has more than {FILE_LIMIT >> 20} MiB: name a file with a line a room.")
+    return data
+
+
 def decoded(data: bytes) -> str:
     """The text of a file as spreadsheets save them: UTF-8, UTF-16 with its mark, else Windows-1252. ConfigError."""
-    if len(data) > FILE_LIMIT:
-        raise ConfigError(f"The table has more than {FILE_LIMIT >> 20} MiB: give one with a line a room.")
     for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
         try:
             return data.decode(encoding)
