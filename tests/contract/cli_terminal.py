@@ -16,7 +16,7 @@ from types import TracebackType
 from cli_run import environment
 
 # A question comes at once; what takes longer has hung.
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 
 
 class Session:
@@ -65,13 +65,15 @@ class Session:
             self.type(f"{line}\n")
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Ctrl-C, by somebody who has read the question: in the instant before it reads, Python keeps it for later."""
+        time.sleep(0.1)
         self.type("\x03")
 
     def end(self) -> int:
         """Waits for the end, and returns the exit code; a signal's is negative."""
-        while self._read(PATIENCE_S):
-            pass
+        deadline = time.monotonic() + PATIENCE_S
+        while self._read(0.2):
+            assert time.monotonic() < deadline, f"it goes on after:\n{self.screen}"
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
     def _until_it_reads(self) -> None:

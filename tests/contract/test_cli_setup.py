@@ -125,8 +125,8 @@ def test_an_end_of_the_input_is_no_answer(etc: Path) -> None:
 @pytest.mark.parametrize(
     ("question", "answers", "said"),
     [
-        ("Name, one word", ["two words", "a/b", "x" * 65, "caf\x7f"], "A name is one word"),
-        ("Time zone", ["brusels"], "Europe/Brussels?"),
+        ("Name, one word", ["two words", "a/b", "x" * 65, "a\u200bb"], "A name is one word"),
+        ("Time zone", ["brusels"], "did you mean Europe/Brussels"),
         ("Time zone", ["Mars", "../../etc/passwd", ";"], "There is no such time zone"),
     ],
 )

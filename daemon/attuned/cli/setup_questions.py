@@ -150,8 +150,9 @@ def passphrase(terminal: Terminal, wanted: Wanted, *, there: bool) -> Wanted:
 
 def _name(answer: str) -> str:
     try:
+        _one_word(answer)
         return TypeAdapter(TopicLevel).validate_python(answer)
-    except ValidationError:
+    except ValueError:
         raise ValueError("A name is one word of at most 64 characters without / + #, such as townhall.") from None
 
 
@@ -162,7 +163,7 @@ def _timezone(answer: str) -> str:
     cities = {name.rpartition("/")[2]: full for name, full in known.items() if "/" in name}
     near = difflib.get_close_matches(answer.casefold().replace(" ", "_"), [*known, *cities], n=3)
     meant = ", ".join(dict.fromkeys(known.get(name) or cities[name] for name in near))
-    raise ValueError(f"There is no such time zone{f'; {meant}?' if meant else ', write one such as Europe/Brussels.'}")
+    raise ValueError(f"There is no such time zone{f'; did you mean {meant}?' if meant else ', write one such as Europe/Brussels.'}")
 
 
 def _one_word(answer: str) -> str:

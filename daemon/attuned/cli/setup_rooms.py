@@ -44,8 +44,8 @@ def rooms(terminal: Terminal, wanted: Wanted, attached: Attached) -> Wanted:
 
 
 def _typed(terminal: Terminal) -> Iterator[str]:
-    while line := terminal.line("  > ").strip(" \r"):
-        yield line
+    while text := terminal.line("  > ").strip(" \r\n"):
+        yield from filter(None, text.splitlines())
 
 
 def _list(terminal: Terminal, rooms: Sequence[RoomSettings]) -> None:

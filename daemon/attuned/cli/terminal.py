@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import shutil
 import textwrap
 from collections.abc import Callable, Iterable
@@ -42,7 +43,15 @@ class Terminal:
             screen.print(text, no_wrap=True, overflow="ellipsis")
 
     def line(self, prompt: str) -> str:
-        """A line that was typed. CliError when the input ends."""
+        """What was typed; lines that were pasted together come together.
+
+        CliError when the input ends.
+        """
+        try:
+            # With it arrow keys work, and what is pasted is one answer.
+            importlib.import_module("readline")
+        except ImportError:
+            pass
         try:
             return input(prompt)
         except EOFError:

@@ -72,6 +72,8 @@ def check_unit(unit: Unit, *, needed: bool = True) -> Finding:
         return problem(check, found, f"Mend that, then `sudo systemctl restart {unit.name}`.")
     if unit.active in {"activating", "reloading"}:
         return warning(check, f"is starting: {last or 'it has said nothing'}", f"See `systemctl status {unit.name}`.")
+    if not needed and not unit.enabled:
+        return ok(check, "is switched off")
     advice = f"`sudo systemctl enable --now {unit.name}`."
     return problem(check, "does not run", advice) if needed else warning(check, "does not run", advice)
 
