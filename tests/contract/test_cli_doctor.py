@@ -11,6 +11,7 @@ from attune_proto.v1 import health_pb2
 from attuned.cli.doctor_screens import findings_screen
 from attuned.doctor import look
 from attuned.doctor.finding import ok, problem, warning
+from attuned.doctor.machine import Disk, Unit
 from cli_data import NOW
 from cli_run import CommandLine
 from rich.console import Console
@@ -26,7 +27,7 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(look, "under_systemd", lambda: False)
     monkeypatch.setattr(look, "clock_synchronised", lambda: True)
     monkeypatch.setattr(look, "places", lambda etc, store: ([], True))
-    monkeypatch.setattr(look, "disk", lambda path: look.Disk(str(path), 9 << 30, 9 << 30, 0, 0))
+    monkeypatch.setattr(look, "disk", lambda path: Disk(str(path), 9 << 30, 9 << 30, 0, 0))
     monkeypatch.setattr(look, "set_aside", lambda store: [])
     monkeypatch.setattr(look, "newest_age_s", lambda folder: (60.0, True))
     return folder
@@ -66,7 +67,7 @@ def test_without_a_daemon_it_says_why(
     words = "Cannot listen on unix:/run/attune/attune.sock: see whether another daemon runs there."
     monkeypatch.setattr(look, "under_systemd", lambda: True)
     monkeypatch.setattr(
-        look, "unit", lambda name: look.Unit(name, True, True, "failed", "exit-code", 0, words)  # noqa: FBT003
+        look, "unit", lambda name: Unit(name, True, True, "failed", "exit-code", 0, words)
     )  # fmt: skip
     (etc / "attuned.toml").write_text("[sit]")
     code, out, err = attune("doctor", "--etc", str(etc), "--socket", str(tmp_path / "none.sock"))

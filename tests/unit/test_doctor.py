@@ -40,7 +40,7 @@ RUNS = Unit("attuned", loaded=True, enabled=True, active="active", result="succe
         ({"active": "inactive"}, False, "warning", "does not run"),
         ({"active": "inactive", "enabled": False}, False, "ok", "is switched off"),
         ({"loaded": False, "active": "inactive"}, True, "problem", "is not installed"),
-        ({"loaded": False, "active": "inactive"}, False, "ok", "is not installed"),
+        ({"loaded": False, "active": "inactive"}, False, "ok", "is not here"),
     ],
 )
 def test_units(changed: dict[str, object], needed: bool, level: str, found: str) -> None:
@@ -150,16 +150,16 @@ BROKEN = "The broker at 127.0.0.1:1883 cannot be reached ([Errno 111] x): nothin
 
 
 @pytest.mark.parametrize(
-    ("status", "level", "found"),
+    ("said", "level", "found"),
     [
-        ({}, "ok", "connected"),
-        ({"broker": "No broker is configured: add a table [mqtt] to publish."}, "warning", "none is configured"),
-        ({"broker": BROKEN}, "problem", "The broker at 127.0.0.1:1883 cannot be reached ([Errno 111] x)"),
-        ({"broker": "The broker has not been reached yet."}, "problem", "The broker has not been reached yet"),
+        ("", "ok", "connected"),
+        ("No broker is configured: add a table [mqtt] to publish.", "warning", "none is configured"),
+        (BROKEN, "problem", "The broker at 127.0.0.1:1883 cannot be reached ([Errno 111] x)"),
+        ("The broker has not been reached yet.", "problem", "The broker has not been reached yet"),
     ],
 )
-def test_the_broker(status: dict[str, str], level: str, found: str) -> None:
-    finding = site.check_broker(admin_pb2.SiteStatus(**status))
+def test_the_broker(said: str, level: str, found: str) -> None:
+    finding = site.check_broker(admin_pb2.SiteStatus(broker=said))
     assert str(finding.level) == level
     assert finding.found.startswith(found)
     assert says_what_to_do(finding)

@@ -163,7 +163,9 @@ def _timezone(answer: str) -> str:
     cities = {name.rpartition("/")[2]: full for name, full in known.items() if "/" in name}
     near = difflib.get_close_matches(answer.casefold().replace(" ", "_"), [*known, *cities], n=3)
     meant = ", ".join(dict.fromkeys(known.get(name) or cities[name] for name in near))
-    raise ValueError(f"There is no such time zone{f'; did you mean {meant}?' if meant else ', write one such as Europe/Brussels.'}")
+    raise ValueError(
+        f"There is no such time zone{f'; did you mean {meant}?' if meant else ', write one such as Europe/Brussels.'}"
+    )
 
 
 def _one_word(answer: str) -> str:

@@ -11,6 +11,9 @@ _GIB, _MIB = 1 << 30, 1 << 20
 LITTLE_FREE, TOO_LITTLE_FREE = _GIB, 100 * _MIB
 FEW_INODES, TOO_FEW_INODES = 10_000, 500
 
+_NOT_YOURS = "its journal is not yours to read: run `sudo attune doctor`"
+_SILENT = "it has said nothing"
+
 # Restarts since the machine started that somebody should look into.
 MANY_RESTARTS = 5
 
@@ -59,23 +62,29 @@ def check_unit(unit: Unit, *, needed: bool = True) -> Finding:
     """A service runs; where it does not, its own last words say why."""
     check = unit.name
     if not unit.loaded:
-        found = "is not installed"
-        return problem(check, found, "Install the package attune.") if needed else ok(check, found + " and not needed")
-    last = unit.words if unit.words is not None else "its journal is not yours to read: run `sudo attune doctor`"
+        return problem(check, "is not installed", "Install the package attune.") if needed else ok(check, "is not here")
     if unit.active == "active":
-        if unit.restarts >= MANY_RESTARTS:
-            found = f"runs, and was restarted {unit.restarts} times; its last words: {last}"
-            return warning(check, found, f"See `journalctl -u {unit.name}`.")
-        return ok(check, "runs")
+        return _check_running(unit)
+    last = unit.words if unit.words is not None else _NOT_YOURS
     if unit.active == "failed" or unit.result not in {"", "success"}:
-        found = f"has failed ({unit.result}): {last or 'it has said nothing'}"
-        return problem(check, found, f"Mend that, then `sudo systemctl restart {unit.name}`.")
+        found = f"has failed ({unit.result}): {last or _SILENT}"
+        return problem(check, found, f"Mend that, then `sudo systemctl restart {check}`.")
     if unit.active in {"activating", "reloading"}:
-        return warning(check, f"is starting: {last or 'it has said nothing'}", f"See `systemctl status {unit.name}`.")
+        return warning(check, f"is starting: {last or _SILENT}", f"See `systemctl status {check}`.")
+    return _check_stopped(unit, needed=needed)
+
+
+def _check_running(unit: Unit) -> Finding:
+    if unit.restarts < MANY_RESTARTS:
+        return ok(unit.name, "runs")
+    found = f"runs, and was restarted {unit.restarts} times; its last words: {unit.words or _NOT_YOURS}"
+    return warning(unit.name, found, f"See `journalctl -u {unit.name}`.")
+
+
+def _check_stopped(unit: Unit, *, needed: bool) -> Finding:
     if not needed and not unit.enabled:
-        return ok(check, "is switched off")
-    advice = f"`sudo systemctl enable --now {unit.name}`."
-    return problem(check, "does not run", advice) if needed else warning(check, "does not run", advice)
+        return ok(unit.name, "is switched off")
+    return (problem if needed else warning)(unit.name, "does not run", f"`sudo systemctl enable --now {unit.name}`.")
 
 
 def check_timer(unit: Unit) -> Finding:

@@ -27,24 +27,21 @@ def check_broker(status: admin_pb2.SiteStatus) -> Finding:
         return ok("broker", "connected")
     if "No broker is configured" in status.broker:
         return warning("broker", "none is configured, so nothing is published", "`sudo attune setup` asks for one.")
-    found, _, advice = status.broker.rstrip(".").rpartition(": ")
-    return problem("broker", found, _sentence(advice))
+    return problem("broker", *_parts(status.broker, "See `attune status` in a minute."))
 
 
 def check_store(status: admin_pb2.SiteStatus) -> Finding:
     """What nodes report gets onto the disk."""
     if not status.store:
         return ok("store", f"well, {status.windows:,} windows kept")
-    found, _, advice = status.store.rstrip(".").rpartition(": ")
-    return problem("store", found, _sentence(advice))
+    return problem("store", *_parts(status.store, "See `journalctl -u attuned`."))
 
 
 def check_signer(status: admin_pb2.SiteStatus) -> Finding:
     """Nodes can get updates; without, they go on with what they have."""
     if not status.updates:
         return ok("signer", "signs updates")
-    found, _, advice = status.updates.rstrip(".").rpartition(": ")
-    return warning("signer", found or advice, _sentence(advice) if found else "See `systemctl status attune-signer`.")
+    return warning("signer", *_parts(status.updates, "See `systemctl status attune-signer`."))
 
 
 def check_rooms(status: admin_pb2.SiteStatus) -> Finding:
@@ -108,5 +105,7 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _sentence(advice: str) -> str:
-    return advice[:1].upper() + advice[1:] + "."
+def _parts(sentence: str, otherwise: str) -> tuple[str, str]:
+    """What the daemon has found, and what it advises behind the last colon."""
+    found, _, advice = sentence.rstrip(".").rpartition(": ")
+    return (found, advice[:1].upper() + advice[1:] + ".") if found else (advice, otherwise)
