@@ -1,11 +1,7 @@
 """What the setup finds on a machine, and why a broker is out of reach."""
 
-import shutil
 import socket
 import ssl
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiomqtt
@@ -13,6 +9,7 @@ import pytest
 from attuned.bms.trouble import sentence
 from attuned.config import MqttSettings
 from attuned.setup import broker, machine
+from processes import Mosquitto
 
 
 def test_a_machine(tmp_path: Path) -> None:
@@ -88,39 +85,19 @@ def test_why_a_broker_is_out_of_reach(user: str | None, error: Exception, advice
         assert advice in sentence("127.0.0.1", 1883, user, wrapped)
 
 
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[int]:
-    """A real broker that wants a password; its port."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = int(held.getsockname()[1])
-    passwords = tmp_path / "passwords"
-    passwords.write_text("")
-    subprocess.run(["mosquitto_passwd", "-b", str(passwords), "hall", "right"], check=True, capture_output=True)
-    passwords.chmod(0o644)
-    # It changes its user when it is started by root.
-    configuration = tmp_path / "mosquitto.conf"
-    configuration.write_text(
-        f"user root\nlistener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
-    )
-    program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-    with subprocess.Popen([program, "-c", str(configuration)], stderr=subprocess.DEVNULL) as running:
-        for _ in range(100):
-            with socket.socket() as knock:
-                if knock.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield port
-        running.terminate()
-
-
-def test_a_real_broker_is_tried(mosquitto: int) -> None:
-    there = MqttSettings(port=mosquitto, user="hall")
-    assert broker.trouble(there, "right") == ""
-    assert "it does not take the user hall" in broker.trouble(there, "wrong")
-    assert "it takes nobody without a user" in broker.trouble(MqttSettings(port=mosquitto), None)
-    assert "for TLS" in broker.trouble(MqttSettings(port=mosquitto, ca_file="/etc/ssl/certs/ca-certificates.crt"), None)
-    assert "cannot be reached" in broker.trouble(MqttSettings(port=mosquitto, ca_file="/none"), None)
+def test_a_real_broker_is_tried(tmp_path: Path) -> None:
+    started = Mosquitto(tmp_path, users={"hall": "right"})
+    started.start()
+    try:
+        there = MqttSettings(port=started.port, user="hall")
+        assert broker.trouble(there, "right") == ""
+        assert "it does not take the user hall" in broker.trouble(there, "wrong")
+        assert "it takes nobody without a user" in broker.trouble(MqttSettings(port=started.port), None)
+        secret = MqttSettings(port=started.port, ca_file=Path("/etc/ssl/certs/ca-certificates.crt"))
+        assert "for TLS" in broker.trouble(secret, None)
+        assert "cannot be reached" in broker.trouble(MqttSettings(port=started.port, ca_file=Path("/none")), None)
+    finally:
+        started.stop()
 
 
 def test_a_name_that_nobody_knows() -> None:

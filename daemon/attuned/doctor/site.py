@@ -79,7 +79,8 @@ def check_gateways(rows: Sequence[gateways_pb2.GatewayRow], now_utc_ms: int) -> 
         found = f"end within 20 days: {_names(late)}"
         yield warning("certificates", found, "See whether these gateways reach the daemon, which renews them.")
     if not ended and not late:
-        yield ok("certificates", f"{len(enrolled)} of gateways, all good for 20 days or more")
+        found = f"{len(enrolled)} of gateways, all good for 20 days or more" if enrolled else "no gateway needs one"
+        yield ok("certificates", found)
 
 
 def check_nodes(nodes: Sequence[admin_pb2.Node]) -> Iterator[Finding]:
