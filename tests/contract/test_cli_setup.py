@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 import socket
 import stat
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from attuned.cli import setup
 from attuned.config import load
-from cli_run import CommandLine, attune_process
+from attuned.setup import services
+from cli_run import CommandLine, environment
 from cli_terminal import Session, first_answers
 
 DEFAULT = Path(__file__).parents[2] / "packaging" / "default"
@@ -242,8 +246,73 @@ class TestAnswers:
         assert (etc / "attuned.toml").read_text() == "[site"
 
 
-def test_it_comes_up_at_once(etc: Path) -> None:
+@pytest.mark.parametrize("command", ["setup", "doctor"])
+def test_it_comes_up_at_once(etc: Path, command: str, attune: CommandLine) -> None:
     """Neither numpy nor SQLite is loaded for it."""
     (etc.parent / "answers.toml").write_text('name = "x"')
-    run = attune_process("setup", "--dry-run", "--etc", str(etc), "--answers", str(etc.parent / "answers.toml"))
-    assert run.returncode == 0, run.stderr
+    more = ["--dry-run", "--answers", str(etc.parent / "answers.toml")] if command == "setup" else []
+    program = (
+        "import sys\nfrom attuned.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    words = [sys.executable, "-c", program, command, "--etc", str(etc), *more]
+    run = subprocess.run(words, capture_output=True, text=True, check=True, env=environment())
+    loaded = set(run.stderr.split())
+    assert "attuned.config" in loaded
+    assert not {"numpy", "sqlite3"} & loaded
+
+
+class TestStarting:
+    """The services take up what was written."""
+
+    @pytest.fixture
+    def restarted(self, etc: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        units: list[str] = []
+
+        def restart(names: Sequence[str]) -> str:
+            units.extend(names)
+            return ""
+
+        monkeypatch.setattr(setup, "ETC", etc)
+        monkeypatch.setattr(setup, "SETTLES_S", 0.0)
+        monkeypatch.setattr(services, "under_systemd", lambda: True)
+        monkeypatch.setattr(services, "restart", restart)
+        return units
+
+    def run(self, attune: CommandLine, etc: Path, text: str) -> tuple[int, str, str]:
+        (etc.parent / "answers.toml").write_text(text)
+        return attune("setup", "--etc", str(etc), "--answers", str(etc.parent / "answers.toml"))
+
+    def test_what_changed_is_restarted(self, etc: Path, attune: CommandLine, restarted: list[str]) -> None:
+        code, out, _ = self.run(attune, etc, 'name = "hall"')
+        assert (code, restarted) == (0, ["attuned"])
+        assert "Restarting attuned." in out
+        assert out.endswith("  Attune is up.\n  `attune status` shows how it is.\n")
+        restarted.clear()
+        self.run(attune, etc, '[radios]\nbluetooth = "hci0"')
+        assert restarted == ["attune-gateway"]
+        restarted.clear()
+        self.run(attune, etc, 'name = "house"\n[radios]\nbluetooth = ""')
+        assert restarted == ["attuned", "attune-gateway"]
+
+    def test_a_passphrase_restarts_nothing(self, etc: Path, attune: CommandLine, restarted: list[str]) -> None:
+        (etc.parent / "words").write_text("correct horse battery\n")
+        code, _, err = self.run(attune, etc, f'passphrase_file = "{etc.parent}/words"')
+        assert (code, err, restarted) == (0, "", [])
+
+    def test_what_is_missing_is_said(self, etc: Path, attune: CommandLine, restarted: list[str]) -> None:
+        attune.site.empty()
+        attune.site.broker = "The broker at h:1 cannot be reached (x): start it."
+        code, out, _ = self.run(attune, etc, 'name = "hall"')
+        text = " ".join(out.split())
+        assert code == 0
+        assert "The broker at h:1 cannot be reached (x): start it. No gateway is attached yet" in text
+        assert text.endswith("Next: `sudo attune setup` asks for the rooms.")
+
+    def test_services_that_do_not_start(
+        self, etc: Path, attune: CommandLine, restarted: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(services, "restart", lambda names: "Job failed.")
+        code, _, err = self.run(attune, etc, 'name = "hall"')
+        assert code == 1
+        assert err == "attune: The services do not start (Job failed.); `sudo attune doctor` says why.\n"

@@ -227,6 +227,14 @@ def test_the_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
         make_publisher("s", missing)
 
 
+def test_a_password_that_systemd_hands_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LoadCredential=secrets:/etc/attune/secrets/ names each file of the folder after both."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "secrets_mqtt-password").write_text("right horse\n")
+    secret = Path("/nowhere/secrets/mqtt-password")
+    assert MqttSettings(user="attune", password_file=secret).password == "right horse"
+
+
 def test_a_clock_may_run_faster_from_a_time_of_its_own() -> None:
     assert isinstance(make_clock(None), SystemClock)
     start = datetime(2026, 3, 2, 7, tzinfo=UTC)

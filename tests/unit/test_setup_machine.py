@@ -31,6 +31,8 @@ def test_a_machine(tmp_path: Path) -> None:
     (tmp_path / "etc/localtime").unlink()
     (tmp_path / "etc/timezone").write_text("Asia/Tokyo\n")
     assert machine.look(tmp_path).timezone == "Asia/Tokyo"
+    (tmp_path / "etc/timezone").write_text("Etc/UTC")
+    assert machine.look(tmp_path).timezone == "UTC"
     (tmp_path / "etc/timezone").write_bytes(b"\xff")
     assert machine.look(tmp_path).timezone == "UTC"
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ETC = Path("/etc/attune")
 
 # Seconds in which a daemon that has started finds its broker and its gateway.
-_SETTLES_S = 20.0
+SETTLES_S = 20.0
 
 _Answers = Annotated[
     Path | None, typer.Option("--answers", metavar="FILE", help="Ask nothing: take the answers from a TOML file.")
@@ -144,7 +144,7 @@ def _start(terminal: Terminal, changes: Sequence[Change], etc: Path, socket: str
 
 def _settle(terminal: Terminal, socket: str) -> None:
     """Waits until the daemon has its broker and its gateway, and says what is still missing, and what comes next."""
-    deadline = time.monotonic() + _SETTLES_S
+    deadline = time.monotonic() + SETTLES_S
     while True:
         with connect(socket) as daemon:
             status = daemon.status()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from attuned.cli.setup_questions import Attached
@@ -34,7 +35,7 @@ def rooms(terminal: Terminal, wanted: Wanted, attached: Attached) -> Wanted:
         for line in lines:
             if line.startswith(_OUT):
                 wanted = _without(terminal, wanted, line.removeprefix(_OUT).strip(), attached)
-        table = _read(terminal, [line for line in lines if not line.startswith(_OUT)], order)
+        table = _read([line for line in lines if not line.startswith(_OUT)], order)
         wanted, order = wanted.with_rooms(table.rooms), table.order
         terminal.say(f"{len(table.rooms):,} read, {len(wanted.rooms):,} in all.", indent=4)
         if not table.bad:
@@ -63,17 +64,18 @@ def _complain(terminal: Terminal, bad: Sequence[room_table.BadRow]) -> None:
     terminal.say("Type these again as they should be; an empty line leaves them out.")
 
 
-def _read(terminal: Terminal, lines: Sequence[str], order: Sequence[str]) -> room_table.Table:
-    """Of what was typed, or of the file that is named."""
-    named = [line.removeprefix(_FILE).strip() for line in lines if line.startswith(_FILE)]
-    text = "\n".join(line for line in lines if not line.startswith(_FILE))
-    try:
-        for name in named:
-            text += "\n" + room_table.decoded(room_table.file_bytes(Path(name).expanduser()))
-    except (OSError, ConfigError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
-        return room_table.Table((), (room_table.BadRow(1, f"{_FILE}{name}", f"it cannot be read ({reason})"),), order)
-    return room_table.read(text.lstrip("\n"), order)
+def _read(lines: Sequence[str], order: Sequence[str]) -> room_table.Table:
+    """Of what was typed, and of the files that are named."""
+    text = [line for line in lines if not line.startswith(_FILE)]
+    missing = []
+    for line in set(lines) - set(text):
+        try:
+            text.append(room_table.decoded(room_table.file_bytes(Path(line.removeprefix(_FILE).strip()).expanduser())))
+        except (OSError, ConfigError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+            missing.append(room_table.BadRow(1, line, f"it cannot be read ({reason})"))
+    table = room_table.read("\n".join(text), order)
+    return replace(table, bad=(*table.bad, *missing))
 
 
 def _without(terminal: Terminal, wanted: Wanted, room: str, attached: Attached) -> Wanted:

@@ -40,4 +40,4 @@ def _timezone(root: Path) -> str:
     except (OSError, UnicodeDecodeError):
         pass
     known = available_timezones()
-    return next((name.removeprefix("posix/") for name in candidates if name in known), "UTC")
+    return next((name.removeprefix("Etc/") for name in candidates if name in known), "UTC")
