@@ -14,7 +14,7 @@ import typer
 from attune_proto.v1.link_pb2 import GatewayHello
 from systemd import daemon as systemd
 
-from attune_gateway import config, enrolling, enrolment
+from attune_gateway import config
 from attune_gateway.ble.radio import Radio
 from attune_gateway.config import ConfigError, Settings
 from attune_gateway.errors import GatewayError
@@ -23,7 +23,7 @@ from attune_gateway.pacing import Backoff
 from attune_gateway.serial import SerialPort
 from attune_gateway.tcp import TcpListener
 from attune_gateway.uplink import Uplink
-from attune_gateway.way import EnrolledWay, LocalWay, Way
+from attune_gateway.way import LocalWay, Way
 
 # Quick enough that nodes hardly notice a restart, slow enough to cost nothing over a night.
 _DAEMON_BACKOFF = (0.25, 5.0)
@@ -66,6 +66,10 @@ def _way(settings: Settings) -> tuple[str, Way]:
     """The gateway's name, and how it reaches the daemon. EnrolmentError."""
     if settings.state is None:
         return settings.name, LocalWay(settings.daemon)
+    # Certificates cost 10 MB of memory, which a gateway on the daemon's machine need not spend.
+    from attune_gateway import enrolment
+    from attune_gateway.enrolled_way import EnrolledWay
+
     own = enrolment.load(settings.state)
     elsewhere = settings.daemon.removeprefix(config.TLS) if "daemon" in settings.model_fields_set else ""
     return own.name, EnrolledWay(settings.state, own, elsewhere)
@@ -82,9 +86,11 @@ def main() -> None:
 @app.command()
 def enroll(
     invitation: Annotated[str, typer.Argument(metavar="INVITATION", help="What `attune gateway invite` printed.")],
-    state: Annotated[Path, typer.Option(help="The folder for key and certificate.")] = enrolment.STATE,
+    state: Annotated[Path, typer.Option(help="The folder for key and certificate.")] = config.STATE,
 ) -> None:
     """Makes this machine a gateway of a daemon on another one."""
+    from attune_gateway import enrolling
+
     try:
         made = enrolling.enroll(invitation, state)
     except GatewayError as error:
@@ -97,7 +103,7 @@ def enroll(
 def _command(
     ctx: typer.Context,
     *,
-    config_file: Annotated[Path | None, typer.Option("--config", help="Settings in TOML.")] = None,
+    config_file: Annotated[Path | None, typer.Option("--config", readable=False, help="Settings in TOML.")] = None,
     daemon: Annotated[str | None, typer.Option(help=f"Address of the daemon, {config.DAEMON} by default.")] = None,
     listen: Annotated[list[str] | None, typer.Option(help="HOST:PORT for nodes to dial in; may be repeated.")] = None,
     serial: Annotated[
@@ -124,7 +130,7 @@ def _command(
             settings = config.load(config_file)
     except ConfigError as error:
         typer.echo(error, err=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(error.exit_code) from None
     _serve(settings)
 
 
@@ -135,7 +141,7 @@ def _serve(settings: Settings) -> None:
         asyncio.run(_until_signal(settings))
     except GatewayError as error:
         typer.echo(error, err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(error.exit_code) from None
 
 
 async def _until_signal(settings: Settings) -> None:

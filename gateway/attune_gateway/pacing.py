@@ -25,16 +25,23 @@ class Backoff:
 
 
 class Sparingly:
-    """Lets one message of a kind pass in `every_s` seconds."""
+    """Lets one message of a kind pass in `every_s` seconds, and one that goes on and on ever less, up to `longest_s`.
 
-    def __init__(self, every_s: float = 60.0) -> None:
+    A night without a daemon is worth a dozen lines, not five hundred.
+    """
+
+    def __init__(self, every_s: float = 60.0, longest_s: float = 0.0) -> None:
+        self._first_s = every_s
+        self._longest_s = max(longest_s, every_s)
         self._every_s = every_s
         self._last_s: float | None = None
         self._last = ""
 
     def allows(self, now_s: float, message: str = "") -> bool:
         """True if `message` differs from the last one that passed, or that one is old enough."""
-        if self._last_s is not None and message == self._last and now_s - self._last_s < self._every_s:
+        again = self._last_s is not None and message == self._last
+        if self._last_s is not None and again and now_s - self._last_s < self._every_s:
             return False
+        self._every_s = min(2 * self._every_s, self._longest_s) if again else self._first_s
         self._last_s, self._last = now_s, message
         return True

@@ -13,6 +13,7 @@ from attune_gateway.config import SerialSettings, parse_host_port
 from attune_gateway.links import Links
 from attune_gateway.pacing import Backoff, Sparingly
 from attune_gateway.stream import StreamLine
+from attune_gateway.trouble import reason
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class SerialPort:
         self._links = links
         self._settings = settings
         self._backoff = backoff
-        self._complaints = Sparingly()
+        self._complaints = Sparingly(longest_s=3600.0)
 
     async def run(self) -> None:
         """Runs until it is cancelled."""
@@ -36,11 +37,11 @@ class SerialPort:
             try:
                 line = await self._open()
             except (OSError, TimeoutError, serial.SerialException) as error:
-                self._complain(f"cannot be opened ({error})")
+                self._complain(f"cannot be opened: {reason(error)}")
             else:
                 line.clear()
                 lost = await line.closed
-                self._complain(f"was lost ({lost or 'closed'})")
+                self._complain(f"was lost: {reason(lost) if lost else 'it was closed'}")
             # A line that opens and fails at once must not be tried without a pause for ever.
             if time.monotonic() - began_s > self._backoff.longest_s:
                 self._backoff.reset()

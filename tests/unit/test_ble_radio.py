@@ -218,8 +218,11 @@ async def test_a_controller_that_holds_fewer_connections_goes_on_with_those(capl
 @pytest.mark.parametrize(
     ("radio", "words"),
     [
-        ("nosuch:1", "Bluetooth radio nosuch:1 cannot be opened: unknown transport scheme; trying"),
-        ("serial:/dev/no-such-tty", "Bluetooth radio serial:/dev/no-such-tty cannot be opened: "),
+        (
+            "tcp-client:127.0.0.1:1",
+            "Bluetooth radio tcp-client:127.0.0.1:1 cannot be opened: Connection refused; ",
+        ),
+        ("serial:/dev/no-such-tty", "Bluetooth radio serial:/dev/no-such-tty cannot be opened: it is not there: plug"),
         ("hci99", "Bluetooth radio hci99 "),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from air_daemon import until
 from attune_proto.v1 import link_pb2, link_pb2_grpc, node_pb2
 from attuned.clock import Clock
 from attuned.errors import RequestError
@@ -193,9 +194,7 @@ async def test_a_stream_that_is_cut_off_leaves_nothing_behind(tmp_path: Path) ->
         await call.write(batch("north", links_up=[link_pb2.LinkUp(link=1)]))
         await call.read()
         call.cancel()
-        async with asyncio.timeout(10):
-            while service.links.gateways:
-                await asyncio.sleep(0.01)
+        await until(lambda: not service.links.gateways, "the end of the stream")
         await asyncio.sleep(0.05)
         left = [str(task.get_coro()) for task in asyncio.all_tasks() - before]
         assert not [one for one in left if "next_batch" in one or "LinkService" in one]

@@ -46,7 +46,7 @@ class Radio:
         self._schedule = Schedule(settings.connections)
         self._lines: dict[bytes, BleLine] = {}
         self._wake = asyncio.Event()
-        self._complaints = Sparingly()
+        self._complaints = Sparingly(longest_s=3600.0)
         self._away_s: float | None = None
         links.follow(self)
 
@@ -124,8 +124,9 @@ class Radio:
         self._lines[hint] = line
         try:
             await line.run(connection, address, node.rssi_dbm)
-        finally:
+            # Who is cancelled leaves it to the central, which ends all of them at once.
             await connection.disconnect()
+        finally:
             del self._lines[hint]
             self._schedule.ended(hint, self._clock())
             self._wake.set()
