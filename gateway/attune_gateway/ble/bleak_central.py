@@ -33,7 +33,7 @@ from attune_gateway.ble.central import (
     RadioError,
     RadioFullError,
 )
-from attune_gateway.trouble import reason, user
+from attune_gateway.trouble import user
 
 _BLUEZ = "org.bluez"
 
@@ -77,7 +77,7 @@ class BleakCentral:
             async with asyncio.timeout(_ANSWER_S):
                 self._bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
         except Exception as error:
-            why = f"there is no D-Bus ({reason(error)})"
+            why = f"there is no D-Bus ({getattr(error, 'strerror', None) or _words(error)})"
             advice = "start dbus.service and bluetooth.service, or give a controller such as usb:0 as radio"
             raise RadioError(f"Bluetooth radio {self._adapter} cannot be used: {why}; {advice}") from error
         try:
