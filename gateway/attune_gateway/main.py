@@ -86,7 +86,7 @@ def main() -> None:
 @app.command()
 def enroll(
     invitation: Annotated[str, typer.Argument(metavar="INVITATION", help="What `attune gateway invite` printed.")],
-    state: Annotated[Path, typer.Option(help="The folder for key and certificate.")] = config.STATE,
+    state: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder for key and certificate.")] = config.STATE,
 ) -> None:
     """Makes this machine a gateway of a daemon on another one."""
     from attune_gateway import enrolling
@@ -103,17 +103,28 @@ def enroll(
 def _command(
     ctx: typer.Context,
     *,
-    config_file: Annotated[Path | None, typer.Option("--config", readable=False, help="Settings in TOML.")] = None,
-    daemon: Annotated[str | None, typer.Option(help=f"Address of the daemon, {config.DAEMON} by default.")] = None,
-    listen: Annotated[list[str] | None, typer.Option(help="HOST:PORT for nodes to dial in; may be repeated.")] = None,
-    serial: Annotated[
-        list[str] | None, typer.Option(help="Serial device or socket://HOST:PORT; may be repeated.")
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", readable=False, help="Settings in TOML.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the gateway in its site, by default the host's.")] = None,
+    daemon: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help=f"Address of the daemon, {config.DAEMON} by default.")
+    ] = None,
+    listen: Annotated[
+        list[str] | None, typer.Option(metavar="HOST:PORT", help="Where nodes dial in; may be repeated.")
+    ] = None,
+    serial: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEVICE", help="Serial line, or socket://HOST:PORT of a serial server; may be repeated."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the gateway in its site, by default the host's.")
+    ] = None,
     ble: Annotated[
         str | None, typer.Option(metavar="RADIO", help="Bluetooth radio: hci0, usb:0 or another controller.")
     ] = None,
-    state: Annotated[str | None, typer.Option(help="Folder of `enroll`, for a daemon on another machine.")] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Folder of `enroll`, for a daemon on another machine.")
+    ] = None,
 ) -> None:
     """Carries frames between nodes and the daemon.
 
