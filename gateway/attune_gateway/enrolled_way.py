@@ -23,6 +23,9 @@ _KEEPALIVE = (("grpc.keepalive_time_ms", 60_000), ("grpc.keepalive_timeout_ms", 
 
 _ANSWER_S = 10.0
 
+# Looking for what is wrong takes a thread, whose end a gateway that is told to stop has to wait for.
+_LOOK_S = 4.0
+
 # What another certificate does not mend, so that nothing else is worth trying either.
 _FINAL = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAVAILABLE})
 
@@ -81,7 +84,7 @@ class EnrolledWay:
         context.set_alpn_protocols(["h2"])
         try:
             with (
-                socket.create_connection(parse_host_port(self.target), _ANSWER_S) as connection,
+                socket.create_connection(parse_host_port(self.target), _LOOK_S) as connection,
                 context.wrap_socket(connection, server_hostname=DAEMON_NAME),
             ):
                 pass
