@@ -40,12 +40,11 @@ async def test_reports_go_over_the_air_and_acknowledgements_come_back() -> None:
 
 
 async def test_it_listens_half_of_the_time_and_asks_nobody() -> None:
-    async with site() as world:
-        async with gateway(world):
-            await until(lambda: bool(world.port.radios) and world.port.radios[0].le_scan_enable, "the scan")
-            (controller,) = world.port.radios
-            # In units of 0.625 ms; type 0 is passive: it sends no requests.
-            assert (controller.le_scan_interval, controller.le_scan_window, controller.le_scan_type) == (160, 80, 0)
+    async with site() as world, gateway(world):
+        await until(lambda: bool(world.port.radios) and world.port.radios[0].le_scan_enable, "the scan")
+        (controller,) = world.port.radios
+        # In units of 0.625 ms; type 0 is passive: it sends no requests.
+        assert (controller.le_scan_interval, controller.le_scan_window, controller.le_scan_type) == (160, 80, 0)
 
 
 async def test_a_controller_that_hangs_does_not_delay_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
