@@ -24,16 +24,15 @@ class Backoff:
         return delay_s
 
 
+# Seconds between two of a message that goes on and on, in the end: a night without a daemon is a dozen lines.
+RAREST_S = 3600.0
+
+
 class Sparingly:
-    """Lets one message of a kind pass in `every_s` seconds, and one that goes on and on ever less, up to `longest_s`.
+    """Lets one message of a kind pass in `every_s` seconds, and the same words ever less, up to once in RAREST_S."""
 
-    A night without a daemon is worth a dozen lines, not five hundred.
-    """
-
-    def __init__(self, every_s: float = 60.0, longest_s: float = 0.0) -> None:
-        self._first_s = every_s
-        self._longest_s = max(longest_s, every_s)
-        self._every_s = every_s
+    def __init__(self, every_s: float = 60.0) -> None:
+        self._first_s = self._every_s = every_s
         self._last_s: float | None = None
         self._last = ""
 
@@ -42,6 +41,6 @@ class Sparingly:
         again = self._last_s is not None and message == self._last
         if self._last_s is not None and again and now_s - self._last_s < self._every_s:
             return False
-        self._every_s = min(2 * self._every_s, self._longest_s) if again else self._first_s
+        self._every_s = min(2 * self._every_s, RAREST_S) if again and message else self._first_s
         self._last_s, self._last = now_s, message
         return True

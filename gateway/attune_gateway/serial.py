@@ -28,7 +28,7 @@ class SerialPort:
         self._links = links
         self._settings = settings
         self._backoff = backoff
-        self._complaints = Sparingly(longest_s=3600.0)
+        self._complaints = Sparingly()
 
     async def run(self) -> None:
         """Runs until it is cancelled."""

@@ -42,7 +42,7 @@ class Uplink:
         self._way = way
         self._hello = hello
         self._backoff = backoff
-        self._complaints = Sparingly(longest_s=3600.0)
+        self._complaints = Sparingly()
 
     async def run(self) -> None:
         """Runs until it is cancelled."""

@@ -254,7 +254,7 @@ def test_sparing_words() -> None:
 
 
 def test_words_that_go_on_become_rarer_up_to_an_hour_and_others_pass_at_once() -> None:
-    sparingly = Sparingly(60, longest_s=3600)
+    sparingly = Sparingly(60)
     passed = [second for second in range(0, 12 * 3600, 30) if sparingly.allows(second, "away")]
     # 1, 2, 4, ... 32 minutes after the one before, then an hour.
     assert [after - before for before, after in itertools.pairwise(passed)][:8] == [
@@ -262,3 +262,12 @@ def test_words_that_go_on_become_rarer_up_to_an_hour_and_others_pass_at_once() -
     ]  # fmt: skip
     assert sparingly.allows(12 * 3600, "off")
     assert sparingly.allows(12 * 3600 + 60, "off")
+    # What counts something, and is never the same, comes each minute.
+    assert [second for second in range(0, 301, 30) if sparingly.allows(13 * 3600 + second)] == [
+        0,
+        60,
+        120,
+        180,
+        240,
+        300,
+    ]

@@ -46,7 +46,7 @@ class Radio:
         self._schedule = Schedule(settings.connections)
         self._lines: dict[bytes, BleLine] = {}
         self._wake = asyncio.Event()
-        self._complaints = Sparingly(longest_s=3600.0)
+        self._complaints = Sparingly()
         self._away_s: float | None = None
         links.follow(self)
 
