@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import ssl
 from pathlib import Path
@@ -14,6 +15,7 @@ from attune_proto.v1.gateways_pb2_grpc import RenewalStub
 from attune_gateway.config import parse_host_port
 from attune_gateway.enrolling import DAEMON_NAME
 from attune_gateway.enrolment import Enrolment, EnrolmentError, load, new_key, request_of, save
+from attune_gateway.trouble import user
 from attune_gateway.way import OPTIONS, refusal
 
 _log = logging.getLogger(__name__)
@@ -40,6 +42,9 @@ class EnrolledWay:
         self._moved_to = target
         self._state = state
         self._enrolment = enrolment
+        if not os.access(state, os.W_OK):
+            ends = f"{enrolment.ends:%Y-%m-%d}"
+            _log.warning("%s must belong to %s: else there is no certificate after %s.", state, user(), ends)
 
     @property
     def target(self) -> str:

@@ -10,10 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from attune_gateway.enrolment import FILE
+from attune_gateway.enrolment import FILE, Enrolment, key_pem, new_key, save
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from hostile_bus import Bus
 
 PROGRAM = [sys.executable, "-c", "from attune_gateway.main import main; main()"]
@@ -174,6 +178,24 @@ def test_a_daemon_whose_socket_this_user_may_not_use(machine: Machine) -> None:
         Path(f"{machine.folder}/no.sock").chmod(0)
         expected = r"The daemon at .* is not reachable: \w+ may not write to its socket; see \[gateways\] group"
         expect_patience(machine, LISTEN, expected)
+
+
+def test_a_state_that_this_user_may_not_write(machine: Machine) -> None:
+    state = machine.folder / "state"
+    enrol(state)
+    state.chmod(0o500)
+    expected = rf"^{state} must belong to \w+: else there is no certificate after 2\d\d\d-\d\d-\d\d\.$"
+    expect_patience(machine, f'state = "{state}"\n{LISTEN}', expected)
+
+
+def enrol(state: Path) -> None:
+    """As with a daemon that is away for good: the certificate is the authority's own."""
+    key, now = new_key(), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "north")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    dated = made.not_valid_before(now).not_valid_after(now + timedelta(days=90))
+    pem = dated.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+    save(state, Enrolment(name="north", daemon="127.0.0.1:1", authority=pem, certificate=pem, key=key_pem(key)))
 
 
 def test_a_controller_that_says_nothing_does_not_delay_the_end(machine: Machine) -> None:
