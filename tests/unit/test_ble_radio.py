@@ -216,7 +216,10 @@ async def test_two_gateways_hear_a_node_and_one_serves_it() -> None:
             assert not north.daemon.up
 
 
-async def test_a_controller_that_holds_fewer_connections_goes_on_with_those(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("full", [0x07, 0x09, 0x0D])
+async def test_a_controller_that_holds_fewer_connections_goes_on_with_those(
+    caplog: pytest.LogCaptureFixture, full: int
+) -> None:
     caplog.set_level(logging.INFO)
     async with site() as world:
         nodes = [await world.add() for _ in range(3)]
@@ -228,7 +231,7 @@ async def test_a_controller_that_holds_fewer_connections_goes_on_with_those(capl
             def limited(command: hci.HCI_LE_Create_Connection_Command) -> object:
                 if len(controller.le_connections) < 2:
                     return create(command)
-                controller._send_hci_command_status(hci.HCI_CONNECTION_LIMIT_EXCEEDED_ERROR, command.op_code)
+                controller._send_hci_command_status(hci.HCI_ErrorCode(full), command.op_code)
                 return None
 
             setattr(controller, create.__name__, limited)

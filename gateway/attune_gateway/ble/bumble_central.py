@@ -65,6 +65,13 @@ _USB = {
     "device not found": "it is not there: plug it in, or correct its name",
 }
 
+# What controllers say that hold no more connections: the error of that name, or, as Zephyr's, that of their memory.
+_FULL = (
+    hci.HCI_CONNECTION_LIMIT_EXCEEDED_ERROR,
+    hci.HCI_MEMORY_CAPACITY_EXCEEDED_ERROR,
+    hci.HCI_CONNECTION_REJECTED_DUE_TO_LIMITED_RESOURCES_ERROR,
+)
+
 # What HCI says for "not available", and what stands in its place: as weak as can just be heard.
 _NO_RSSI = 127
 _WEAKEST_DBM = -100
@@ -114,7 +121,7 @@ class BumbleCentral:
             async with asyncio.timeout(CONNECT_S + _ANSWER_S), _Abortable():
                 made = await self._device.connect_le(hci.Address(address), timeout=CONNECT_S)
         except Exception as error:
-            if getattr(error, "error_code", None) == hci.HCI_CONNECTION_LIMIT_EXCEEDED_ERROR:
+            if getattr(error, "error_code", None) in _FULL:
                 raise RadioFullError(f"Bluetooth radio {self._name} holds no more connections.") from error
             raise NodeFailedError(_words(error)) from error
         connection = _HciConnection(made, self._is_cut_off)
