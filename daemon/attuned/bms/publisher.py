@@ -13,6 +13,7 @@ from attune_service.journal import BROKER_LOST, about
 from attune_service.turns import turn
 
 from attuned.bms import topics
+from attuned.bms.trouble import sentence
 
 log = logging.getLogger(__name__)
 
@@ -196,10 +197,7 @@ class Publisher:
                     _heed_cancellation()
 
     def _lost(self, error: Exception) -> None:
-        trouble = (
-            f"The broker at {self._broker.host}:{self._broker.port} cannot be reached ({error}): "
-            "check that it runs, and the address, user and password in the configuration."
-        )
+        trouble = sentence(self._broker.host, self._broker.port, self._broker.user, error)
         if trouble != self.trouble:
             log.warning("%s", trouble, extra=about(message=BROKER_LOST))
         self.trouble = trouble
