@@ -22,7 +22,7 @@ from attune_proto.v1 import (
 )
 from attune_service import journal
 from attune_service.watchdog import Watchdog, tell
-from systemd import daemon as systemd
+from systemd.daemon import notify
 
 from attuned import sockets
 from attuned.api.admin import AdminService
@@ -106,7 +106,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             watchdog = Watchdog(tasks, lambda: status_line(site, len(links.gateways)), site.look)
             group.create_task(watchdog.run(), name="watchdog")
             group.create_task(_until_signal(), name="signal")
-            systemd.notify("READY=1")
+            notify("READY=1")
             name, told = site.settings.site.name, journal.about(message=journal.SITE_UP)
             log.info("Site %s is up with %d rooms.", name, len(site.settings.rooms), extra=told)
     except* _StopRequested:

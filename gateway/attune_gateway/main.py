@@ -13,7 +13,7 @@ import typer
 from attune_proto.v1.link_pb2 import GatewayHello
 from attune_service import journal
 from attune_service.watchdog import Watchdog, tell
-from systemd import daemon as systemd
+from systemd.daemon import notify
 
 from attune_gateway import config
 from attune_gateway.ble.radio import Radio
@@ -60,7 +60,7 @@ async def run(settings: Settings) -> None:
                 watched.append(tasks.create_task(radio.run(), name=f"radio {settings.ble.radio}"))
             watchdog = Watchdog(watched, lambda: _status(name, links, uplink))
             tasks.create_task(watchdog.run(), name="watchdog")
-            systemd.notify("READY=1")
+            notify("READY=1")
     finally:
         tell("STOPPING=1")
         listener.close()
