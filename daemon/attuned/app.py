@@ -32,11 +32,12 @@ from attuned.api.rollouts import RolloutsService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
-from attuned.errors import AttuneError, ConfigError
+from attuned.errors import AttuneError, ConfigError, UnusableStoreError
 from attuned.gateways import listening
 from attuned.gateways.authority import Authority
 from attuned.gateways.service import RenewalService
 from attuned.nodes.link_service import LinkService
+from attuned.opening import opened
 from attuned.site import Site
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,11 @@ def run() -> None:
 
 
 def main(config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_CONFIG) -> None:
-    """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on."""
+    """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on.
+
+    Ends with 0 when asked to, 2 where its configuration cannot be used, 3 where its store cannot be used, which no
+    restart changes either, and 1 for what may pass, such as a full disk or an address that is taken.
+    """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         settings = load(config)
@@ -72,6 +77,9 @@ def main(config: Annotated[Path, typer.Option(help="The configuration file.")] =
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+    except UnusableStoreError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from error
     except AttuneError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
@@ -81,8 +89,7 @@ async def serve(settings: Settings) -> None:
     """Runs the daemon until SIGTERM or SIGINT. Raises AttuneError if it cannot start."""
     clock = make_clock(settings.clock)
     publisher = make_publisher(settings.site.name, settings.mqtt) if settings.mqtt else None
-    site = Site(settings, clock, publisher)
-    await site.open()
+    site = await opened(lambda: Site(settings, clock, publisher))
     try:
         await _run(site, publisher)
     finally:
@@ -107,6 +114,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             group.create_task(site.retraining.watch(site.labels.in_force, site.drifting_rooms), name="triggers")
             group.create_task(site.detector.run(), name="drift")
             group.create_task(site.retention.run(), name="retention")
+            group.create_task(site.bulk_check.run(), name="check of windows.db")
             if door is not None:
                 group.create_task(door.run(), name="door")
             if publisher is not None:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from attuned.errors import StoreError
+from attuned.errors import StoreError, UnusableStoreError
 
 
 def write_key(path: Path, secret: bytes) -> None:
@@ -22,11 +22,11 @@ def write_key(path: Path, secret: bytes) -> None:
 
 
 def read_key(path: Path) -> bytes:
-    """Raises StoreError."""
+    """Raises UnusableStoreError."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise StoreError(f"The key {path} cannot be read ({error.strerror}): check its owner.") from error
+        raise UnusableStoreError(f"The key {path} cannot be read ({error.strerror}): check its owner.") from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from attuned.bms.announcing import Announcing
 from attuned.bms.label_commands import LabelCommands
 from attuned.bms.label_topic import set_topics
 from attuned.bms.publisher import Publisher
+from attuned.bulk_check import BulkCheck
 from attuned.clock import Clock
 from attuned.commissioning import Commissioning
 from attuned.config import RoomSettings, Settings
@@ -88,6 +89,7 @@ class Site:
         self.started_utc_ms = clock.utc_ms()
         self.site_store = SiteStore(settings.store.path)
         self.window_store = WindowStore(settings.store.path)
+        self.bulk_check = BulkCheck(self.window_store.database.path, clock)
         self.accuracy = AccuracyBook(
             clock, site=self.site_store, beliefs=self.window_store.beliefs, step_ms=settings.site.step_s * 1000
         )
@@ -254,6 +256,7 @@ class Site:
             commits=self.commits,
             retraining=self.retraining,
             say_again=self.writing.say_again,
+            stop_readers=self.bulk_check.stop,
         )
         self.oblivion.refuse(entries)
         for entry in unfinished:

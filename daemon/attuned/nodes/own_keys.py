@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from attuned.errors import StoreError
+from attuned.errors import StoreError, UnusableStoreError
 from attuned.key_files import read_key, sync_folder, write_key
 from attuned.nodes import noise
 
@@ -51,7 +51,9 @@ class OwnKeys:
     def _read(self, path: Path) -> bytes:
         secret = read_key(path)
         if len(secret) != noise.KEY_SIZE:
-            raise StoreError(f"The key {path} has {len(secret)} bytes instead of 32: restore it from a backup.")
+            raise UnusableStoreError(
+                f"The key {path} has {len(secret)} bytes instead of 32: restore it from a backup with `attune restore FILE`."
+            )
         return secret
 
     def _write(self, path: Path) -> None:
