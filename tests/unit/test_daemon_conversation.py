@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from attune_proto.v1 import node_pb2
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import FUTURE_MS, PAST_MS, TICK_LIMIT_MS, Conversation
+from attuned.nodes.conversation import TICK_LIMIT_MS, Conversation
+from attuned.nodes.dating import FUTURE_MS, PAST_MS
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.window import Window, pack, unpack_all

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from attune_proto.v1 import node_pb2
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import PAST_MS, STRANGE_BOOTS, Conversation
+from attuned.nodes.conversation import STRANGE_BOOTS, Conversation
+from attuned.nodes.dating import PAST_MS
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.summary import NodeSummary
 from attuned.nodes.ties import Ties

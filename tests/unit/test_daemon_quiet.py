@@ -7,7 +7,7 @@ import pytest
 from attune_core import Sketch
 from attune_proto.v1 import node_pb2
 from attuned.config import Settings
-from attuned.nodes.conversation import PAST_MS
+from attuned.nodes.dating import PAST_MS
 from attuned.presence.belief import RoomState
 from attuned.presence.holding import LEAST_NATS, held_nats
 from attuned.presence.model import Calibration, RoomModel

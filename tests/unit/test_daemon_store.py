@@ -200,7 +200,7 @@ async def check_store_1(folder: Path) -> None:
     }
     hour = make_store.KNOWN
     assert await store.beliefs.known("r", 0, 1 << 31) == [(hour.hour, hour.known)]
-    assert await store.beliefs.checkpoints() == {"r": hour.checkpoint}
+    assert await store.beliefs.checkpoints(2 * NOON) == {"r": hour.checkpoint}
     assert await store.beliefs.said("r", 0, 2 * NOON) == make_store.SAID
     numbers = [(label.number, label.superseded_by) for label in await site.labels("r")]
     assert numbers == [(2, 0), (1, 2)]
@@ -410,7 +410,7 @@ async def test_the_checkpoint_of_the_newest_hour(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     hours = [BeliefHour("r", hour, b"\0\0", f"at {hour}") for hour in (5, 7, 6)]
     await store.beliefs.write([*hours, BeliefHour("s", 1, b"\0\0", "s at 1")])
-    assert await store.beliefs.checkpoints() == {"r": "at 7", "s": "s at 1"}
+    assert await store.beliefs.checkpoints(2 * NOON) == {"r": "at 7", "s": "s at 1"}
     assert await store.beliefs.checkpoint_before("r", 7) == "at 6"
     assert await store.beliefs.checkpoint_before("r", 5) is None
     await store.beliefs.write([BeliefHour("r", 6, b"\1\0", "again")])
