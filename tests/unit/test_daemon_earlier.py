@@ -224,7 +224,8 @@ async def test_a_report_of_an_earlier_start_is_acknowledged_for_that_start(world
     assert (window.boot, window.end_utc_ms) == (EARLIER, BEGAN + MINUTE)
 
 
-async def test_summaries_are_kept_as_long_as_hours(world: World) -> None:
+async def test_summaries_are_kept_as_long_as_hours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.retention.AWAKE_HOURS", 1)
     await world.say(summary())
     await world.site.retention.sweep()
     assert await world.kept()

@@ -254,7 +254,8 @@ def test_a_node_that_is_told_something_has_one_table(tmp_path: Path, nodes: list
     assert Settings.model_validate({"site": {"name": "s"}}).quiet_nodes == frozenset()
 
 
-async def test_sketches_are_kept_as_long_as_windows(world: World) -> None:
+async def test_sketches_are_kept_as_long_as_windows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.retention.AWAKE_HOURS", 1)
     await greet(world)
     world.clock.now = NOON + 2 * HOUR
     for number in (1, 2):

@@ -377,14 +377,13 @@ class Conversation:
     def _time_objection(self, ties: Ties, end_ms: int, now_utc_ms: int) -> str:
         if not ties.ticks_ms:
             return "a window of a start without a clock"
-        # How old it is, its ticks say, whatever the daemon's clock said when it ended.
-        end_utc_ms, newest_utc_ms = dated(ties, end_ms, now_utc_ms), ties.newest_utc_ms(end_ms)
+        end_utc_ms = dated(ties, end_ms, now_utc_ms)
         if self.has_forgotten(end_utc_ms - 1, end_utc_ms):
             return "a window of a time that was forgotten"
         if end_utc_ms > now_utc_ms + FUTURE_MS:
             return f"a window that ends {(end_utc_ms - now_utc_ms) // 1000} s in the future"
-        if newest_utc_ms < now_utc_ms - PAST_MS:
-            return f"a window that ended {(now_utc_ms - newest_utc_ms) // (24 * 3_600_000)} days ago"
+        if end_utc_ms < now_utc_ms - PAST_MS:
+            return f"a window that ended {(now_utc_ms - end_utc_ms) // (24 * 3_600_000)} days ago"
         return ""
 
 

@@ -18,11 +18,14 @@ def is_about(utc_ms: int, now_utc_ms: int) -> bool:
 
 
 def dated(ties: Ties, end_ms: int, now_utc_ms: int) -> int:
-    """UTC of a window's end, 0 without a tie: by the tie before it, unless that was made by a clock that ran ahead."""
+    """UTC of a window's end, 0 without a tie: by the tie before it, unless that was made by quite another clock.
+
+    Then by the latest tie: a clock is more often set right than wrong, as on a machine that begins without one.
+    """
     if not ties.ticks_ms:
         return 0
     utc_ms = ties.utc_ms(end_ms)
-    return utc_ms if utc_ms <= now_utc_ms + FUTURE_MS else ties.newest_utc_ms(end_ms)
+    return utc_ms if is_about(utc_ms, now_utc_ms) else ties.newest_utc_ms(end_ms)
 
 
 class Doubts:

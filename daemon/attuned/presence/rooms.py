@@ -10,7 +10,7 @@ from attuned.nodes.window import EVIDENCE_STEPS, Window
 from attuned.presence.belief import NOTHING, Belief, RoomState, Share, occupied_evidence
 from attuned.presence.holding import HOLD_MS, held_nats
 from attuned.presence.model import RoomModel
-from attuned.presence.timeline import Arrival, Checkpoint, RoomTimeline, Step
+from attuned.presence.timeline import HORIZON_MS, Arrival, Checkpoint, RoomTimeline, Step
 from attuned.store.beliefs import HOUR_MS, BeliefHour
 
 # A change of probability that is worth a message although the state stays.

@@ -39,16 +39,18 @@ class DayStore:
         """Stores statistics of days anew."""
         await self._database.run(lambda connection: _write(connection, rows))
 
-    async def last(self, complete: str) -> str | None:
-        """The last day that was looked at. Days after the last one that is `complete` were looked at by a clock that was
-        wrong: they will be looked at when they come."""
+    async def last(self) -> str | None:
+        """The last day that was looked at."""
+        row = await self._database.read(
+            lambda connection: connection.execute("SELECT max(day) FROM judged_days").fetchone()
+        )
+        return None if row[0] is None else str(row[0])
 
-        def work(connection: sqlite3.Connection) -> str | None:
-            connection.execute("DELETE FROM judged_days WHERE day > ?", (complete,))
-            (last,) = connection.execute("SELECT max(day) FROM judged_days").fetchone()
-            return None if last is None else str(last)
-
-        return await self._database.run(work)
+    async def doubt_after(self, day: str) -> None:
+        """Days after this one, which is over, were looked at by a clock that was wrong: they are looked at again."""
+        await self._database.run(
+            lambda connection: connection.execute("DELETE FROM judged_days WHERE day > ?", (day,))
+        )
 
     async def since(self, node: str, day: str) -> list[DayRow]:
         """A node's days from a day on, in order."""
