@@ -81,7 +81,7 @@ async def test_a_year_ahead_for_hours_costs_as_many_hours(tmp_path: Path, wrong_
     clock.now = NOON + wrong_hours * HOUR
     await live(site, clock, 3)
     await site.retention.sweep()
-    assert await kept(site) == [hour for hour in hours if hour < 28 * 24 - 2 - wrong_hours]
+    assert {hour for hour in hours if hour < 28 * 24 - 2 - wrong_hours} <= set(await kept(site))
     await site.close()
 
 

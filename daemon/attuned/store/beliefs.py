@@ -12,13 +12,13 @@ HOUR_MS = 3_600_000
 # nothing for so long says what it has to say once more.
 LAST_SAID_ROWS = 400_000
 
-# The newest checkpoint of each room up to an hour, with a look or two into the table a room, which has years of hours.
+# The newest checkpoint of each room before an hour, with a look or two into the table a room, which has years of hours.
 _CHECKPOINTS = """
 WITH RECURSIVE names(room) AS (
   SELECT min(room) FROM beliefs
   UNION ALL SELECT (SELECT min(room) FROM beliefs WHERE room > names.room) FROM names WHERE names.room IS NOT NULL
 )
-SELECT room, (SELECT checkpoint FROM beliefs WHERE room = names.room AND hour <= :hour ORDER BY hour DESC LIMIT 1)
+SELECT room, (SELECT checkpoint FROM beliefs WHERE room = names.room AND hour < :hour ORDER BY hour DESC LIMIT 1)
 FROM names WHERE room IS NOT NULL
 """
 
@@ -61,7 +61,7 @@ class BeliefStore:
         await self._database.run(lambda connection: write_hours(connection, hours))
 
     async def checkpoints(self, until_utc_ms: int) -> dict[str, str]:
-        """The checkpoint at which each room's settled history ends, of hours that have begun by then."""
+        """The checkpoint at which each room's settled history ends, of hours that are over by then."""
         values = {"hour": until_utc_ms // HOUR_MS}
         rows = await self._database.read(lambda connection: connection.execute(_CHECKPOINTS, values).fetchall())
         return {room: checkpoint for room, checkpoint in rows if checkpoint is not None}
