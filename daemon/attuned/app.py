@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import stat
 import sys
 from collections.abc import AsyncIterator
@@ -46,6 +47,9 @@ DEFAULT_CONFIG = Path("/etc/attune/attuned.toml")
 
 # Time for calls under way when the daemon ends, in seconds.
 GRACE_S = 1.0
+
+# The longest wait for whoever listens on a socket already.
+PROBE_S = 1.0
 
 # Only the daemon's user and group may talk to its sockets.
 SOCKET_MODE = 0o660
@@ -170,8 +174,17 @@ def _listen_here(server: grpc.aio.Server, path: Path) -> None:
             f"The folder {path.parent} may be written by everybody, who could put another socket there: "
             f"`chmod o-w {path.parent}`."
         )
+    _check_free(path)
     server.add_insecure_port(f"unix:{path}")
     path.chmod(SOCKET_MODE)
+
+
+def _check_free(path: Path) -> None:
+    """gRPC takes a socket away from whoever listens on it. Raises OSError."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(PROBE_S)
+        if probe.connect_ex(str(path)) == 0:
+            raise OSError("somebody listens there")
 
 
 async def _until_signal() -> None:

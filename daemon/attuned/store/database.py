@@ -130,15 +130,16 @@ class Database:
         connection = sqlite3.connect(self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         try:
             self._check_version(connection)
+            if self._precious:
+                self._check(connection)
             # Before anything is written: what is free shall be given back in steps, and hold nothing that was deleted
             # where that costs no further page.
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            if not connection.execute("PRAGMA page_count").fetchone()[0]:
+                connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute("PRAGMA secure_delete=FAST")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-            if self._precious:
-                self._check(connection)
             self._migrate(connection)
             _make_shrinkable(connection)
         except BaseException:

@@ -26,7 +26,7 @@ def damaged(path: Path, found: object, *, precious: bool) -> DamagedStoreError:
         if precious
         else "restart the daemon, which sets the file aside and begins a new one where it cannot be read"
     )
-    return DamagedStoreError(path, f"The store {path} is damaged ({oneone_line(found)}): {advice}.")
+    return DamagedStoreError(path, f"The store {path} is damaged ({one_line(found)}): {advice}.")
 
 
 def lost(path: Path, witness: Path) -> DamagedStoreError:
