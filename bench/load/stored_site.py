@@ -30,7 +30,7 @@ SAYINGS_A_DAY = 24
 
 @dataclass(frozen=True)
 class StoredSite:
-    """`nodes` of them, every fifth in the room of the one before; `windows` in all, the last of which end at `end_utc_ms`.
+    """`nodes` of them, every fifth in the room of the one before; `windows` in all, the last of them at `end_utc_ms`.
 
     What is known of rooms, and what was said, goes back `history_days`, which is longer than windows are kept.
     """

@@ -27,6 +27,7 @@ def _no_doubt_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """tests/unit/test_daemon_clock_jumps.py has what is doubted."""
     monkeypatch.setattr("attuned.retention.AWAKE_HOURS", 1)
 
+
 YEAR = round(365.25 * DAY)
 
 

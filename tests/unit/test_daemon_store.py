@@ -100,7 +100,7 @@ async def test_a_store_in_use_is_refused_until_it_is_closed(tmp_path: Path) -> N
 async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = WindowStore(tmp_path / "file" / "store")
-    with pytest.raises(StoreError, match="is a file: move it away|cannot be opened"):
+    with pytest.raises(StoreError, match=r"is a file: move it away|cannot be opened"):
         await store.open()
     await store.close()
 

@@ -88,7 +88,7 @@ async def test_two_copies_stay(tmp_path: Path) -> None:
 
 # What fails.
 
-Usage = namedtuple("Usage", ["total", "used", "free"])  # noqa: PYI024 (as shutil's)
+Usage = namedtuple("Usage", ["total", "used", "free"])
 
 
 async def refused(store: Path) -> str:
@@ -242,7 +242,7 @@ def test_a_copy_that_cannot_be_removed_is_not_said_to_be_gone(tmp_path: Path, mo
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(Path, "unlink", fail)
-    with pytest.raises(StoreError, match="cannot be removed .*: remove it by hand"):
+    with pytest.raises(StoreError, match=r"cannot be removed .*: remove it by hand"):
         drop_old_states(tmp_path)
 
 

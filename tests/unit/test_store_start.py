@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from attuned.app import make_clock
 from attuned.config import Settings
 from attuned.errors import DamagedStoreError, StoreError, UnusableStoreError
 from attuned.nodes.facts import NodeFacts
@@ -21,7 +20,6 @@ from attuned.opening import opened
 from attuned.site import Site
 from attuned.store import checking, copies, trouble
 from attuned.store.site import SiteStore
-from attuned.store.windows import WindowStore
 from daemon_world import NOON, A, FakeClock, opened_site, site_settings, window
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -307,7 +305,7 @@ ERRORS: list[tuple[sqlite3.Error | OSError, type[StoreError], str]] = [
     (sqlite_error(sqlite3.SQLITE_NOTADB, "file is not a database"), DamagedStoreError, "`attune restore FILE`"),
     (sqlite_error(sqlite3.SQLITE_BUSY, "database is locked"), StoreError, "end that one."),
     (sqlite_error(sqlite3.SQLITE_READONLY, "attempt to write"), StoreError, "see why its disk is read-only"),
-    (sqlite_error(sqlite3.SQLITE_CANTOPEN, "unable to open"), UnusableStoreError, "give its folder and files to the user"),
+    (sqlite_error(sqlite3.SQLITE_CANTOPEN, "unable"), UnusableStoreError, "give its folder and files to the user"),
     (OSError(errno.ENOSPC, "No space left on device"), StoreError, "make room on the disk."),
     (OSError(errno.EROFS, "Read-only file system"), StoreError, "see why its disk is read-only"),
     (OSError(errno.EACCES, "Permission denied"), UnusableStoreError, "give its folder and files to the user"),
@@ -368,15 +366,17 @@ async def test_a_disk_without_room_may_have_some_later(tmp_path: Path, size: str
 # The check of windows.db.
 
 
+def checked(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "attuned.store.checking", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
 @pytest.mark.parametrize("damage", [no_middle, no_schema, truncated])
-async def test_the_check_finds_what_the_start_does_not_look_for(
-    tmp_path: Path, damage: Callable[[Path], None]
-) -> None:
+async def test_the_check_finds_what_the_start_does_not_look_for(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     store = await used_store(tmp_path)
     assert checking.check(store / "windows.db") == "ok"
     damage(store / "windows.db")
-    command = [sys.executable, "-m", "attuned.store.checking", str(store / "windows.db")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = checked(store / "windows.db")
     assert done.returncode == 0
     assert done.stdout.strip() not in ("", "ok")
     assert len(done.stdout.strip().splitlines()) == 1
@@ -398,7 +398,7 @@ async def test_a_site_says_what_the_check_has_found(
 
 async def test_a_check_that_is_broken_off_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attuned.bulk_check.WAIT_S", 0.0)
-    site = await opened_site(await used_store(tmp_path), make_clock(None), {"r": [A]})
+    site = await opened_site(await used_store(tmp_path), FakeClock(), {"r": [A]})
     answers: list[tuple[int, str]] = []
     once = site.bulk_check._answer
 

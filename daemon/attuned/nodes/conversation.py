@@ -203,13 +203,13 @@ class Conversation:
         seq = report.seq
         if report.first_seq <= seq:
             self._give_up_below(boot, record, report.first_seq)
-        if seq in record.sequence or (boot, seq) in self.pending:
-            return None
         if not record.sequence.accepts(seq):
             self.refuse(f"report number {seq} is far beyond the last one")
             return None
         ties, end_ms = record.ties, report.end_s * 1000
-        if not self.is_earlier(boot) and self._doubts.holds(seq, ties.newest_utc_ms(end_ms), now_utc_ms):
+        doubtful = not self.is_earlier(boot) and not is_about(ties.newest_utc_ms(end_ms), now_utc_ms)
+        known = seq in record.sequence or (boot, seq) in self.pending
+        if known or (doubtful and self._doubts.holds(seq)):
             return None
         self.pending.add((boot, seq))
         end_utc_ms = dated(ties, end_ms, now_utc_ms)

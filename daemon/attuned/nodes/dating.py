@@ -43,11 +43,9 @@ class Doubts:
         """The node's ticks have been compared with the daemon's clock."""
         self._exchanges += 1
 
-    def holds(self, seq: int, newest_utc_ms: int, now_utc_ms: int) -> bool:
-        """Whether the report waits; `newest_utc_ms` is its end by the latest tie."""
-        if is_about(newest_utc_ms, now_utc_ms):
-            self._waiting.pop(seq, None)
-            return False
+    def holds(self, seq: int) -> bool:
+        """Whether a report in doubt waits: it has not come before, or no comparison was made since."""
+        self._waiting = {one: since for one, since in self._waiting.items() if since == self._exchanges or one == seq}
         if seq not in self._waiting and len(self._waiting) >= WAITING_LIMIT:
             return False
         return self._waiting.setdefault(seq, self._exchanges) == self._exchanges

@@ -52,7 +52,7 @@ class OwnKeys:
         secret = read_key(path)
         if len(secret) != noise.KEY_SIZE:
             raise UnusableStoreError(
-                f"The key {path} has {len(secret)} bytes instead of 32: restore it from a backup with `attune restore FILE`."
+                f"The key {path} has {len(secret)} bytes instead of 32: restore a backup with `attune restore FILE`."
             )
         return secret
 

@@ -158,9 +158,9 @@ class Database:
             raise StoreError(f"The store {self._path} is in use by another daemon: stop that one first.") from error
 
     def _check_there(self) -> None:
-        if self._witness is not None and self._witness.exists():
-            if not self._path.exists() or not self._path.stat().st_size:
-                raise lost(self._path, self._witness)
+        begun = self._path.exists() and self._path.stat().st_size
+        if not begun and self._witness is not None and self._witness.exists():
+            raise lost(self._path, self._witness)
 
     def _make_private(self) -> None:
         """Nobody but the daemon's user reads who was where, and the keys of nodes. SQLite's log gets the same mode."""

@@ -48,9 +48,7 @@ class DayStore:
 
     async def doubt_after(self, day: str) -> None:
         """Days after this one, which is over, were looked at by a clock that was wrong: they are looked at again."""
-        await self._database.run(
-            lambda connection: connection.execute("DELETE FROM judged_days WHERE day > ?", (day,))
-        )
+        await self._database.run(lambda connection: connection.execute("DELETE FROM judged_days WHERE day > ?", (day,)))
 
     async def since(self, node: str, day: str) -> list[DayRow]:
         """A node's days from a day on, in order."""

@@ -49,7 +49,9 @@ def opening_error(path: Path, error: sqlite3.Error | OSError, *, precious: bool)
     if code in _FAILED or errno_of(error) in _NO_ROOM:
         return _disk_error(path, "opened", error)
     if code == sqlite3.SQLITE_READONLY or errno_of(error) == errno.EROFS:
-        return StoreError(f"The store {path} cannot be written ({one_line(error)}): see why its disk is read-only (`dmesg`).")
+        return StoreError(
+            f"The store {path} cannot be written ({one_line(error)}): see why its disk is read-only (`dmesg`)."
+        )
     if code in _NOT_ALLOWED or errno_of(error) in {errno.EACCES, errno.EPERM}:
         return UnusableStoreError(
             f"The store {path} cannot be opened ({one_line(error)}): give its folder and files to the user that runs "
