@@ -7,7 +7,7 @@ from attune_core import Sketch
 from attune_proto.v1 import node_pb2
 
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.dating import FUTURE_MS, PAST_MS, Doubts, dated, is_about
+from attuned.nodes.dating import FUTURE_MS, PAST_MS, Doubts, dated, is_about, is_soon
 from attuned.nodes.facts import CLASS_LIMIT, NodeFacts
 from attuned.nodes.press import Press
 from attuned.nodes.running import RELEASE_SIZE, Running
@@ -208,11 +208,11 @@ class Conversation:
             return None
         ties, end_ms = record.ties, report.end_s * 1000
         doubtful = not self.is_earlier(boot) and not is_about(ties.newest_utc_ms(end_ms), now_utc_ms)
-        known = seq in record.sequence or (boot, seq) in self.pending
-        if known or (doubtful and self._doubts.holds(seq)):
+        end_utc_ms = dated(ties, end_ms, now_utc_ms)
+        is_here = seq in record.sequence or (boot, seq) in self.pending
+        if is_here or is_soon(end_utc_ms, now_utc_ms) or (doubtful and self._doubts.holds(seq)):
             return None
         self.pending.add((boot, seq))
-        end_utc_ms = dated(ties, end_ms, now_utc_ms)
         reason = self._objection(report) or self._time_objection(ties, end_ms, now_utc_ms)
         if reason:
             self.refuse(reason)

@@ -5,6 +5,10 @@ from attuned.nodes.ties import Ties
 # How far ahead of the daemon's clock a window may end: the error of a tie, and some air.
 FUTURE_MS = 60_000
 
+# Further ahead than that, and up to here, a window waits at its node until it can be dated: its tie was made late, or
+# the daemon's clock has been set back. Time mends both, and the node sends it again.
+SOON_MS = 600_000
+
 # How long ago it may have ended: windows are kept for 28 days.
 PAST_MS = 31 * 24 * 3_600_000
 
@@ -17,6 +21,11 @@ def is_about(utc_ms: int, now_utc_ms: int) -> bool:
     return now_utc_ms - PAST_MS <= utc_ms <= now_utc_ms + FUTURE_MS
 
 
+def is_soon(utc_ms: int, now_utc_ms: int) -> bool:
+    """Whether a window that cannot have ended yet may have in a while."""
+    return FUTURE_MS < utc_ms - now_utc_ms <= SOON_MS
+
+
 def dated(ties: Ties, end_ms: int, now_utc_ms: int) -> int:
     """UTC of a window's end, 0 without a tie: by the tie before it, unless that was made by quite another clock.
 
@@ -25,7 +34,8 @@ def dated(ties: Ties, end_ms: int, now_utc_ms: int) -> int:
     if not ties.ticks_ms:
         return 0
     utc_ms = ties.utc_ms(end_ms)
-    return utc_ms if is_about(utc_ms, now_utc_ms) else ties.newest_utc_ms(end_ms)
+    plausible = is_about(utc_ms, now_utc_ms) or is_soon(utc_ms, now_utc_ms)
+    return utc_ms if plausible else ties.newest_utc_ms(end_ms)
 
 
 class Doubts:

@@ -11,8 +11,8 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
+from attuned.durable_files import sync_folder
 from attuned.errors import DamagedStoreError, StoreError
-from attuned.key_files import sync_folder
 from attuned.store.ownership import PRIVATE
 
 log = logging.getLogger(__name__)
