@@ -13,6 +13,7 @@ import pytest
 import stored
 from attune_proto.v1 import admin_pb2
 from dialled import DialledNode, dialled
+from google.protobuf.message import Message
 from installation import Installation, installed, program, wait_until
 from simulated import SimulatedNodes
 
@@ -45,13 +46,13 @@ def watched(installation: Installation) -> Iterator[None]:
     with installation.admin() as admin:
         stream = admin.WatchRooms(admin_pb2.ListRoomsRequest())
         next(stream)
-        reader = threading.Thread(target=lambda: read_on(stream), daemon=True)
+        reader = threading.Thread(target=read_on, args=(stream,), daemon=True)
         reader.start()
         yield
         reader.join(10)
 
 
-def read_on(stream: Iterator[admin_pb2.ListRoomsReply]) -> None:
+def read_on(stream: Iterator[Message]) -> None:
     with contextlib.suppress(grpc.RpcError):
         for _ in stream:
             pass
@@ -106,8 +107,8 @@ def test_while_a_room_is_retrained(tmp_path: Path) -> None:
     with reporting(tmp_path, "endless_retraining.py") as (installation, node):
         with installation.admin() as admin:
             retraining = admin.Retrain(admin_pb2.RetrainRequest(rooms=["1.01"]))
-            threading.Thread(target=lambda: read_on(retraining), daemon=True).start()  # type: ignore[arg-type]
-            wait_until(lambda: (tmp_path / "retraining").exists(), "The start of the retraining")
+            threading.Thread(target=read_on, args=(retraining,), daemon=True).start()
+            wait_until((tmp_path / "retraining").exists, "The start of the retraining")
             worker = int((tmp_path / "retraining").read_text())
             check(installation, node)
         wait_until(lambda: not alive(worker), "The end of the retraining")

@@ -19,5 +19,5 @@ if __name__ == "__main__":
     class Endless:
         executable = str(worker)
 
-    retraining.sys = Endless  # type: ignore[assignment]
+    retraining.__dict__["sys"] = Endless
     run()
