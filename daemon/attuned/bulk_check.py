@@ -41,6 +41,11 @@ class BulkCheck:
         )
 
     async def run(self) -> None:
+        """Checks the file once, and then waits for ever: no task may end."""
+        await self.check()
+        await asyncio.get_running_loop().create_future()
+
+    async def check(self) -> None:
         """Checks the file once; tries again for as long as that is not possible."""
         while not self.checked_utc_ms:
             await asyncio.sleep(WAIT_S)

@@ -389,7 +389,7 @@ async def test_a_site_says_what_the_check_has_found(
     store = await used_store(tmp_path)
     site = await opened_site(store, FakeClock(), {"r": [A]})
     no_middle(store / "windows.db")
-    await site.bulk_check.run()
+    await site.bulk_check.check()
     assert site.bulk_check.checked_utc_ms == NOON
     assert f"The store {store}/windows.db is damaged (" in site.bulk_check.trouble
     assert "restart the daemon, which sets the file aside" in caplog.text
@@ -407,7 +407,7 @@ async def test_a_check_that_is_broken_off_begins_anew(tmp_path: Path, monkeypatc
         return answers[-1]
 
     monkeypatch.setattr(site.bulk_check, "_answer", broken_off)
-    await site.bulk_check.run()
+    await site.bulk_check.check()
     assert answers == [(-9, ""), (0, "ok")]
     assert site.bulk_check.trouble == ""
     await site.close()
