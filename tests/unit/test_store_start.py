@@ -256,6 +256,15 @@ async def test_a_folder_of_somebody_else_is_refused_with_the_command_that_mends_
 
 
 @root_alone
+async def test_a_disk_of_its_own_has_a_folder_of_root(tmp_path: Path) -> None:
+    store = await used_store(tmp_path)
+    (store / "lost+found").mkdir()
+    os.chown(store / "lost+found", 65534, 65534)
+    site = await opened(lambda: Site(settings_of(store), FakeClock(), None))
+    await site.close()
+
+
+@root_alone
 async def test_a_user_who_may_not_read_the_store_is_told_so(tmp_path: Path) -> None:
     store = await used_store(tmp_path)
     os.chown(store, 65534, 65534)

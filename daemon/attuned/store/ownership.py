@@ -17,7 +17,8 @@ def check_folder(folder: Path) -> None:
         raise UnusableStoreError(f"The store's folder {folder} is a file: move it away, or name another folder.")
     if not folder.exists():
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
-    for path in (folder, *sorted(folder.iterdir())):
+    # A folder is none of the store's: on a disk of its own there is lost+found.
+    for path in (folder, *sorted(path for path in folder.iterdir() if path.is_symlink() or not path.is_dir())):
         owner = path.lstat().st_uid
         if owner != os.geteuid():
             raise UnusableStoreError(_foreign(folder, path, owner))
