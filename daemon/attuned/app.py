@@ -36,10 +36,11 @@ from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.clock_watch import ClockWatch
 from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
-from attuned.errors import AttuneError, ConfigError
+from attuned.errors import AttuneError, ConfigError, UnusableStoreError
 from attuned.gateways import listening
 from attuned.gateways.service import RenewalService
 from attuned.nodes.link_service import LinkService
+from attuned.opening import opened
 from attuned.site import Site
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,11 @@ def run() -> None:
 
 
 def main(config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_CONFIG) -> None:
-    """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on."""
+    """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on.
+
+    Ends with 0 when asked to, 2 where its configuration cannot be used, 3 where its store cannot be used, which no
+    restart changes either, and 1 for what may pass, such as a full disk or an address that is taken.
+    """
     journal.begin(PROGRAM, "%(levelname)s %(name)s: %(message)s")
     try:
         settings = load(config)
@@ -73,6 +78,9 @@ def main(config: Annotated[Path, typer.Option(help="The configuration file.")] =
     except ConfigError as error:
         journal.complain(PROGRAM, str(error))
         raise typer.Exit(2) from error
+    except UnusableStoreError as error:
+        journal.complain(PROGRAM, str(error))
+        raise typer.Exit(3) from error
     except AttuneError as error:
         journal.complain(PROGRAM, str(error))
         raise typer.Exit(1) from error
@@ -82,8 +90,7 @@ async def serve(settings: Settings) -> None:
     """Runs the daemon until SIGTERM or SIGINT. Raises AttuneError if it cannot start."""
     clock = make_clock(settings.clock)
     publisher = make_publisher(settings.site.name, settings.mqtt) if settings.mqtt else None
-    site = Site(settings, clock, publisher)
-    await site.open()
+    site = await opened(lambda: Site(settings, clock, publisher))
     try:
         await _run(site, publisher)
     finally:
@@ -128,6 +135,7 @@ def _works(site: Site, watch: ClockWatch) -> dict[str, Coroutine[None, None, Non
         "triggers": site.retraining.watch(site.labels.in_force, site.drifting_rooms),
         "drift": site.detector.run(),
         "retention": site.retention.run(),
+        "check of windows.db": site.bulk_check.run(),
         "clock": watch.run(),
     }
 

@@ -1,4 +1,9 @@
-"""Retention: once a day what is old is dropped, a small step at a time. Nothing is subtracted from any model."""
+"""Retention: once a day what is old is dropped, a small step at a time. Nothing is subtracted from any model.
+
+A clock that is wrong must not cost what was measured: what is old goes by hours in which the daemon ran, as many in a
+row as make a long weekend. By a clock that runs ahead for an hour, at most an hour more is dropped, however far it is
+ahead; only one that stays there for AWAKE_HOURS is believed. A clock that went back drops nothing.
+"""
 
 import asyncio
 import logging
@@ -9,7 +14,9 @@ from attune_service.turns import LONG_S, turn
 from attuned.clock import Clock
 from attuned.config import StoreSettings
 from attuned.errors import StoreError
+from attuned.nodes.ties import KEPT_MS
 from attuned.presence.timeline import HORIZON_MS
+from attuned.store.beliefs import HOUR_MS
 from attuned.store.retention import RetentionStore, Spans
 from attuned.store.site import LabelRow, SiteStore
 from attuned.store.spans import merged
@@ -18,6 +25,9 @@ log = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
 YEAR_MS = 365 * DAY_MS + DAY_MS // 4
+
+# Hours of the daemon's own running that have to agree on the time.
+AWAKE_HOURS = 72
 
 # How often it is looked whether a day has passed, in seconds of the daemon's clock.
 LOOK_S = 600.0
@@ -54,9 +64,27 @@ class Retention:
         swept = -1
         while True:
             today = self._clock.utc_ms() // DAY_MS
-            if today != swept and await self._tried():
+            if await (self._tried() if today != swept else self._noted()):
                 swept = today
             await asyncio.sleep(LOOK_S / self._clock.rate)
+
+    async def _noted(self) -> bool:
+        """Notes that the daemon runs in this hour, between two sweeps."""
+        try:
+            await self._believed()
+        except StoreError as error:
+            log.error("%s Retention looks at the clock again later.", error)
+            return False
+        return True
+
+    async def _believed(self) -> int | None:
+        """The time that so many hours of running agree on; None while there are not so many.
+
+        Of hours on end the last one is now. Those in which the machine was off are missing, and it is so much earlier.
+        """
+        now = self._clock.utc_ms()
+        hours = await self._store.awake(now, AWAKE_HOURS)
+        return min(now, (hours[-1] + AWAKE_HOURS) * HOUR_MS) if len(hours) == AWAKE_HOURS else None
 
     async def _tried(self) -> bool:
         try:
@@ -68,13 +96,16 @@ class Retention:
         return True
 
     async def sweep(self) -> None:
-        """Drops all that is old now."""
+        """Drops all that is old now, as far as the clock can be believed. Raises StoreError."""
         async for _ in self._steps():
             await asyncio.sleep(REST_S)
 
     async def _steps(self) -> AsyncIterator[None]:
         """Goes on with the next step whenever it is asked to."""
-        until, history_until = self.windows_from_utc_ms, self._clock.utc_ms() - self._settings.history_years * YEAR_MS
+        now = await self._believed()
+        if now is None:
+            return
+        until, history_until = now - self._settings.windows_days * DAY_MS, now - self._settings.history_years * YEAR_MS
         spans = self._spans(await self._site.words())
         row = await self._store.drop_windows(0, until, spans)
         while row is not None:
@@ -83,6 +114,7 @@ class Retention:
         store = self._store
         old = (
             (store.drop_sketches, until),
+            (store.drop_ties, now - KEPT_MS),
             (store.drop_summaries, history_until),
             (store.drop_hours, history_until),
             (store.drop_days, history_until),

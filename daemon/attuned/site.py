@@ -1,7 +1,8 @@
 """The site at work: from a window that arrives to what is said of its room, and back to the nodes with labels."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from attune_core import Schema
@@ -12,6 +13,7 @@ from attuned.bms.announcing import Announcing
 from attuned.bms.label_commands import LabelCommands
 from attuned.bms.label_topic import set_topics
 from attuned.bms.publisher import Publisher
+from attuned.bulk_check import BulkCheck
 from attuned.clock import Clock
 from attuned.commissioning import Commissioning
 from attuned.config import RoomSettings, Settings
@@ -19,6 +21,7 @@ from attuned.counted import Counted
 from attuned.drift.detector import Detector
 from attuned.drift.life import DriftEvent, State
 from attuned.errands import Errands
+from attuned.errors import StoreError
 from attuned.forgetting import Knowers, Oblivion
 from attuned.gate import Gate
 from attuned.gateways.enrolled import EnrolledGateways
@@ -54,6 +57,8 @@ from attuned.updates.wishes import Place
 from attuned.updating import Around, Updating
 from attuned.writing import Writing
 
+log = logging.getLogger(__name__)
+
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
 LOOK_ROUND_S = 10.0
 
@@ -88,6 +93,7 @@ class Site:
         self.started_utc_ms = clock.utc_ms()
         self.site_store = SiteStore(settings.store.path)
         self.window_store = WindowStore(settings.store.path)
+        self.bulk_check = BulkCheck(self.window_store.database.path, clock)
         self.accuracy = AccuracyBook(
             clock, site=self.site_store, beliefs=self.window_store.beliefs, step_ms=settings.site.step_s * 1000
         )
@@ -254,6 +260,7 @@ class Site:
             commits=self.commits,
             retraining=self.retraining,
             say_again=self.writing.say_again,
+            stop_readers=self.bulk_check.stop,
         )
         self.oblivion.refuse(entries)
         for entry in unfinished:
@@ -290,10 +297,22 @@ class Site:
         while True:
             await asyncio.sleep(LOOK_ROUND_S / self.clock.rate)
             now = self.clock.utc_ms()
+            if ahead := self.rooms.ahead(now):
+                await self._take_up_again(ahead)
             if self.rooms.touch_silent(now) or self.keeping.due(now):
                 self.commits.hurry()
             self.announcing.changes(self.hub)
             self.updating.look()
+
+    async def _take_up_again(self, rooms: Collection[str]) -> None:
+        """Rooms that were judged by a clock that ran ahead: as the store knew them by now."""
+        log.warning("The clock went back: %d rooms are taken up where they were by then.", len(rooms))
+        try:
+            async with self.gate.shared(), self.writing.lock:
+                await self.keeping.forget(rooms, lambda: self.commits.waiting)
+        except StoreError as error:
+            log.error("%s They are taken up later.", error)
+        self.writing.say_again(rooms)
 
     # What the hub hears.
 

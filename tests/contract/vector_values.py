@@ -185,6 +185,8 @@ ADMIN: dict[str, dict[str, Any]] = {
         "publish_delay_ms": 12.0,
         "accuracy": {"days": 9, "balanced_accuracy": 0.0},
         "rooms_judged": 5,
+        "windows_check": "damaged",
+        "windows_checked_utc_ms": START,
     },
     "Accuracy": {
         "release": "0f",

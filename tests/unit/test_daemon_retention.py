@@ -20,6 +20,14 @@ from daemon_world import HOUR, MINUTE, NOON, A, B, FakeClock, opened_site, site_
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 DAY = 24 * HOUR
+
+
+@pytest.fixture(autouse=True)
+def _no_doubt_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/unit/test_daemon_clock_jumps.py has what is doubted."""
+    monkeypatch.setattr("attuned.retention.AWAKE_HOURS", 1)
+
+
 YEAR = round(365.25 * DAY)
 
 

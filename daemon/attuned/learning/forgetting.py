@@ -16,6 +16,7 @@ from attuned.errors import NotFoundError, RequestError, StoreError
 from attuned.labels.names import no_room
 from attuned.learning.stripping import strip
 from attuned.store.audit import DONE, RUNNING, AuditEntry, Selection
+from attuned.store.copies import drop_old_states
 from attuned.store.forgetting import WindowForgetting
 from attuned.store.forgetting_site import SiteForgetting, Task
 from attuned.store.site import SiteStore
@@ -133,9 +134,14 @@ class Forgetting:
         return task.entry.with_counts(counts), task.rooms
 
     async def finish(self, entry: AuditEntry) -> AuditEntry:
-        """Frees the pages of both files and closes the entry. Raises StoreError if somebody reads them all the time."""
+        """Frees the pages of both files, removes older copies of them, and closes the entry.
+
+        Raises StoreError if somebody reads the files all the time, or if a copy cannot be removed.
+        """
         for scrub in (self._rows.scrub, self._knowledge.scrub):
             await _until_done(scrub)
+        for name in await asyncio.to_thread(drop_old_states, self._windows.database.path.parent):
+            log.info("%s is removed, which may have held what was forgotten.", name)
         done = replace(entry, state=DONE)
         await self._site.audit.write(done)
         return done

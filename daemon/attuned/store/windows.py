@@ -145,7 +145,7 @@ def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
     boots: dict[BootKey, BootRecord] = defaultdict(BootRecord)
     for row in connection.execute("SELECT * FROM boots"):
         boots[row[0], row[1]] = _boot_record(row)
-    for node, boot, tick_ms, utc_ms in connection.execute("SELECT * FROM ties ORDER BY tick_ms"):
+    for node, boot, tick_ms, utc_ms in connection.execute("SELECT * FROM ties ORDER BY node, boot, tick_ms"):
         boots[node, boot].ties.append(tick_ms, utc_ms)
     for window in _inbox(connection):
         boots[window.node, window.boot].count(window)
