@@ -1,4 +1,4 @@
-"""What a restored site must not count again: numbers that were signed, numbers of labels, keys that nodes use by now."""
+"""What a restored site must not count again: numbers that were signed, numbers of labels, keys that nodes use."""
 
 import sqlite3
 from contextlib import closing

@@ -22,7 +22,7 @@ from attuned import gone
 from attuned.backup.copying import is_whole
 from attuned.backup.manifest import File, Manifest, Place
 from attuned.backup.numbers import add_numbers, keep_used_keys, prepare_site
-from attuned.backup.places import NUMBERS, SITE_DB, WINDOWS_DB, Places
+from attuned.backup.places import NUMBERS, SITE_DB, SMALL, WINDOWS_DB, Places
 from attuned.backup.sealing import Opened, opened
 from attuned.backup.swapping import MARK, Slot, tidy
 from attuned.config import load
@@ -46,7 +46,7 @@ class Restored:
 
 
 def restore(path: Path, private: pyrage.x25519.Identity, config: Path, signer: Path) -> Restored:
-    """Puts a backup in the place of what is there; `config` is the daemon's configuration, which says where its state is.
+    """Puts a backup in the place of what is there; `config` is the daemon's configuration, beside which all else lies.
 
     Raises RequestError, StoreError, ConfigError: then what was there is there.
     """
@@ -88,7 +88,7 @@ def _check(manifest: Manifest, config: Path) -> None:
     known = {"attune": ATTUNE_VERSION, "windows": WINDOWS_VERSION}
     if any(number > known[name] for name, number in manifest.schemas.items()):
         raise RequestError(
-            f"This backup was made by a newer Attune ({manifest.header.version}): install that version, and restore then."
+            f"This backup was made by a newer Attune ({manifest.header.version}): install that version first."
         )
     if manifest.config != config.name:
         raise RequestError(f"The configuration of this backup is {manifest.config}: name that with --config.")
@@ -107,7 +107,7 @@ def _hold(held: ExitStack, folder: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RequestError(
-                f"The daemon runs on {folder}: stop it (`systemctl stop attuned attune-signer`), or restore with --stop."
+                f"The daemon runs on {folder}: stop it with `systemctl stop attuned attune-signer`, or use --stop."
             ) from error
 
 
@@ -141,10 +141,11 @@ def _unpack_configuration(backup: Opened, staged: Path) -> bytes:
         if folder.name.startswith("etc/"):
             (staged / folder.name.removeprefix("etc/")).mkdir(mode=0o700)
     for entry in _area(backup, "etc/"):
+        _check_small(entry.size, SMALL)
         with _new(staged / entry.name.removeprefix("etc/")) as out:
             backup.unpack(entry, out)
     for entry in _area(backup, "signer/"):
-        _check_small(entry.size)
+        _check_small(entry.size, _NUMBERS_LIMIT)
         buffer = io.BytesIO()
         backup.unpack(entry, buffer)
         numbers = buffer.getvalue()
@@ -165,8 +166,8 @@ def _area(backup: Opened, area: str) -> list[File]:
     return [entry for entry in backup.manifest.files if entry.name.startswith(area)]
 
 
-def _check_small(size: int) -> None:
-    if size > _NUMBERS_LIMIT:
+def _check_small(size: int, limit: int) -> None:
+    if size > limit:
         raise RequestError("This backup holds what no backup of this version does: it is refused.")
 
 
@@ -243,7 +244,13 @@ def _take(etc: Slot, state: Slot, places: Places, numbers: bytes, name: str) -> 
             if etc.taken:
                 etc.undo()
             raise
-    return [aside for slot in (etc, state) if (aside := slot.end(name))]
+    aside: list[Path] = []
+    # What does not work here is done by the next restore: the restored state counts already.
+    with contextlib.suppress(OSError):
+        for slot in (etc, state):
+            found = slot.end(name)
+            aside += [found] if found else []
+    return aside
 
 
 def _same(first: Path, second: Path) -> bool:

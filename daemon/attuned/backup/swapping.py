@@ -40,8 +40,8 @@ class Slot:
         """An empty folder for the successor. Raises OSError, StoreError where it could not be put in place."""
         if self.live.is_symlink() or os.path.ismount(self.live):
             raise StoreError(
-                f"{self.live} is a link or a disk of its own, which cannot be changed in one step: name a folder on that "
-                "disk in the configuration, and restore once more."
+                f"{self.live} is a link or a disk of its own, which cannot be changed in one step: name a folder on "
+                "that disk in the configuration, and restore once more."
             )
         self.live.parent.mkdir(parents=True, exist_ok=True)
         self.beside.mkdir(mode=0o700)
@@ -67,7 +67,9 @@ class Slot:
 
     def end(self, name: str) -> Path | None:
         """The live folder counts from now on; where the one before lies, if there was one."""
-        (self.live / MARK).unlink(missing_ok=True)
+        if self.taken:
+            (self.live / MARK).unlink()
+            sync_folder(self.live)
         if not self.beside.exists():
             return None
         aside = self.live.with_name(f"{self.live.name}.before-{name}")
@@ -101,7 +103,10 @@ def exchange(first: Path, second: Path) -> None:
 
 
 def tidy(configuration: Slot, state: Slot, name: str) -> list[Path]:
-    """Ends or undoes what an earlier restore has left: the state decides. Folders that were set aside. Raises OSError."""
+    """Ends or undoes what an earlier restore has left: the state decides. Gives the folders that were set aside.
+
+    Raises OSError.
+    """
     if not state.taken and configuration.taken:
         configuration.undo()
     aside = []

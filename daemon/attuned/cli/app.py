@@ -11,6 +11,7 @@ import typer
 
 import attuned
 from attuned.cli import (
+    backup,
     drift,
     forget,
     gateway,
@@ -22,6 +23,7 @@ from attuned.cli import (
     nodes,
     output,
     release,
+    restore,
     retrain,
     rollout,
     rooms,
@@ -51,6 +53,8 @@ app.command("retrain")(retrain.retrain)
 app.add_typer(release.app, name="release")
 app.add_typer(rollout.app, name="rollout")
 app.command("forget")(forget.forget)
+app.command("backup")(backup.backup)
+app.command("restore")(restore.restore)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
