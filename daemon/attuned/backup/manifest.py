@@ -29,6 +29,12 @@ class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _mode(mode: int) -> int:
+    if mode & ~MODE_BITS:
+        raise ValueError("a mode that no file of ours has")
+    return mode
+
+
 def _key(values: Any) -> dict[str, Any]:
     return asdict(read(values))
 
@@ -62,7 +68,7 @@ class Place(_Row):
     """A folder, or what a file has beside its content. Owner and group are names."""
 
     name: str
-    mode: Annotated[int, Field(ge=0, le=MODE_BITS)]
+    mode: Annotated[int, AfterValidator(_mode)]
     owner: _Owner
     group: _Owner
 

@@ -1,5 +1,6 @@
 """What a restored site must not count again: numbers that were signed, numbers of labels, keys that nodes use."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -19,12 +20,13 @@ _CURRENT, _NEXT = "daemon.key", "daemon-next.key"
 
 
 def add_numbers(path: Path, restored: bytes) -> None:
-    """The signing process's file: of each audience the higher number stays. Raises OSError."""
+    """The signing process's file: of each audience the higher number stays. It is as its folder. Raises OSError."""
     present = path.read_bytes() if path.exists() else b""
     both = merged(present, restored)
     if both != present:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(path, both, 0o600)
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def prepare_site(path: Path) -> None:
@@ -76,5 +78,7 @@ def _used_since(present: Path, staged: Path) -> set[bytes]:
 
 
 def _rows(path: Path, text: str) -> list[tuple[str, bytes, bytes]]:
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+    # Nobody writes there now; without a log of SQLite's nothing has to be written to read it either.
+    still = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro{still}", uri=True)) as database:
         return database.execute(text).fetchall()

@@ -190,6 +190,16 @@ def _make_ready(manifest: Manifest, staged: Path, staged_etc: Path, places: Plac
     for folder, area, live in ((staged_etc, "etc", places.etc), (staged, "state", places.state)):
         _give(manifest, folder, area, live)
         _sync(folder)
+    _make_signer(manifest, places.signer)
+
+
+def _make_signer(manifest: Manifest, folder: Path) -> None:
+    """A folder for the signing process where it has not run yet."""
+    for place in manifest.folders:
+        if place.name == "signer" and not folder.exists():
+            owner = _ids(place, folder)
+            folder.mkdir(mode=0o700, parents=True)
+            os.chown(folder, *owner)
 
 
 def _give(manifest: Manifest, folder: Path, area: str, live: Path) -> None:

@@ -103,10 +103,12 @@ def _write(packed: IO[bytes], manifest: Manifest, folder: Path) -> None:
 class Opened:
     """A backup that is being read: its manifest, then each file once, in order."""
 
-    def __init__(self, stream: IO[bytes], worker: _Worker) -> None:
+    def __init__(self, stream: IO[bytes], header: Header, worker: _Worker) -> None:
         self._stream = stream
         self._worker = worker
         self.manifest = _read_manifest(stream)
+        if self.manifest.header != header:
+            raise RequestError(DAMAGED)
 
     def unpack(self, entry: File, out: IO[bytes]) -> None:
         """The next file. RequestError if its content is not what the manifest says."""
@@ -142,6 +144,7 @@ def header_of(path: Path) -> Header:
 @contextmanager
 def opened(path: Path, private: pyrage.x25519.Identity) -> Iterator[Opened]:
     """What is sealed in a backup. RequestError for whatever was not sealed whole by `seal`."""
+    header = header_of(path)
     reading, writing = os.pipe()
 
     def work() -> None:
@@ -153,7 +156,7 @@ def opened(path: Path, private: pyrage.x25519.Identity) -> Iterator[Opened]:
     worker.start()
     try:
         with os.fdopen(reading, "rb") as pipe, gzip.GzipFile(fileobj=pipe, mode="rb") as packed:
-            yield Opened(cast("IO[bytes]", packed), worker)
+            yield Opened(cast("IO[bytes]", packed), header, worker)
     except (EOFError, gzip.BadGzipFile, ValueError, zlib.error) as error:
         raise RequestError(DAMAGED) from error
     finally:

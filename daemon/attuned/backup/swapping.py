@@ -73,6 +73,8 @@ class Slot:
         if not self.beside.exists():
             return None
         aside = self.live.with_name(f"{self.live.name}.before-{name}")
+        while aside.exists():
+            aside = aside.with_name(f"{aside.name}-again")
         self.beside.rename(aside)
         sync_folder(self.live.parent)
         return aside
