@@ -243,11 +243,11 @@ def _sync(folder: Path) -> None:
 def _take(etc: Slot, state: Slot, places: Places, numbers: bytes, name: str) -> list[Path]:
     """The one moment at which the restored state counts is the swap of its folder; all before it is undone."""
     add_numbers(places.signer / NUMBERS, numbers)
-    if _same(etc.live, etc.beside):
-        etc.drop()
-    else:
-        etc.swap()
     try:
+        if _same(etc.live, etc.beside):
+            etc.drop()
+        else:
+            etc.swap()
         state.swap()
     except BaseException:
         if not state.taken:
