@@ -20,6 +20,7 @@ from attune_proto.v1 import (
     link_pb2_grpc,
     nodes_pb2_grpc,
     rollouts_pb2_grpc,
+    upkeep_pb2_grpc,
 )
 from systemd import daemon as systemd
 
@@ -29,6 +30,7 @@ from attuned.api.gateways import GatewaysService
 from attuned.api.nodes import NodesService
 from attuned.api.radios import Radios
 from attuned.api.rollouts import RolloutsService
+from attuned.api.upkeep import UpkeepService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
@@ -132,6 +134,7 @@ async def _servers(site: Site, links: LinkService, door: listening.Door | None) 
     gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door, radios), admin)
     gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
+    upkeep_pb2_grpc.add_UpkeepServicer_to_server(UpkeepService(site.retention), admin)
     for address in site.settings.gateways.listen:
         _listen(gateways, address, site.gateways.authority)
     _listen(admin, f"unix:{site.settings.api.socket}")

@@ -1,4 +1,7 @@
-"""Retention: once a day what is old is dropped, a small step at a time. Nothing is subtracted from any model."""
+"""Retention: what is old is dropped, a small step at a time. Nothing is subtracted from any model.
+
+Whoever wants it done at a quiet hour asks for it; if nobody has for a day, it is done all the same.
+"""
 
 import asyncio
 import logging
@@ -17,8 +20,11 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 YEAR_MS = 365 * DAY_MS + DAY_MS // 4
 
-# How often it is looked whether a day has passed, in seconds of the daemon's clock.
+# How often it is looked whether it is time, in seconds of the daemon's clock.
 LOOK_S = 600.0
+
+# So long nobody has to ask for it: a timer, if there is one, comes each night, by a quarter of an hour more or less.
+LATEST_MS = DAY_MS + 2 * 3_600_000
 
 # Rest between two steps in real seconds, for what wants to be committed.
 REST_S = 0.02
@@ -41,37 +47,48 @@ class Retention:
         self._site = site
         self._store = store
         self._room_of = room_of
+        self._swept_utc_ms: int | None = None
+        self._sweeping = asyncio.Lock()
 
     @property
     def windows_from_utc_ms(self) -> int:
         """Windows that end later are all there; of earlier ones perhaps those of labels."""
         return self._clock.utc_ms() - self._settings.windows_days * DAY_MS
 
+    @property
+    def history_from_utc_ms(self) -> int:
+        """Hours of rooms and what was said, from then on."""
+        return self._clock.utc_ms() - self._settings.history_years * YEAR_MS
+
     async def run(self) -> None:
-        """Drops what is old at the start and once a day, for ever."""
-        swept = -1
+        """Drops what is old at the start, and whenever nobody has asked for it for a day, for ever."""
         while True:
-            today = self._clock.utc_ms() // DAY_MS
-            if today != swept and await self._tried():
-                swept = today
+            if self._due:
+                await self._try()
             await asyncio.sleep(LOOK_S / self._clock.rate)
 
-    async def _tried(self) -> bool:
+    @property
+    def _due(self) -> bool:
+        """Also if the clock was set back since."""
+        swept = self._swept_utc_ms
+        return swept is None or not 0 <= self._clock.utc_ms() - swept < LATEST_MS
+
+    async def _try(self) -> None:
         try:
             await self.sweep()
         except StoreError as error:
             log.error("%s What is old is dropped later.", error)
-            return False
-        return True
 
     async def sweep(self) -> None:
-        """Drops all that is old now."""
-        async for _ in self._steps():
-            await asyncio.sleep(REST_S)
+        """Drops all that is old now. Raises StoreError."""
+        async with self._sweeping:
+            async for _ in self._steps():
+                await asyncio.sleep(REST_S)
+            self._swept_utc_ms = self._clock.utc_ms()
 
     async def _steps(self) -> AsyncIterator[None]:
         """Goes on with the next step whenever it is asked to."""
-        until, history_until = self.windows_from_utc_ms, self._clock.utc_ms() - self._settings.history_years * YEAR_MS
+        until, history_until = self.windows_from_utc_ms, self.history_from_utc_ms
         spans = self._spans(await self._site.words())
         row = await self._store.drop_windows(0, until, spans)
         while row is not None:

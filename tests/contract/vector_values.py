@@ -551,3 +551,8 @@ ROLLOUTS: dict[str, dict[str, Any]] = {
     "RolloutNode": ROLLOUT_NODE,
     "RolloutAct": ROLLOUT_ACT,
 }
+
+UPKEEP: dict[str, dict[str, Any]] = {
+    "RunRetentionRequest": {},
+    "RunRetentionReply": {"windows_from_utc_ms": START, "history_from_utc_ms": LATER},
+}

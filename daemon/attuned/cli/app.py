@@ -24,6 +24,7 @@ from attuned.cli import (
     output,
     release,
     restore,
+    retention,
     retrain,
     rollout,
     rooms,
@@ -55,6 +56,7 @@ app.add_typer(rollout.app, name="rollout")
 app.command("forget")(forget.forget)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
+app.command("retention")(retention.retention)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
