@@ -1,8 +1,10 @@
 """A site that comes back from a backup: nodes notice nothing, and what is lost is what came since, by nature."""
 
+import asyncio
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,13 +81,11 @@ def test_a_site_goes_on_after_its_disk_was_lost(installation: Installation) -> N
         wait_until(lambda: windows(installation) > 60, "Windows before the backup")
         begun = installation.now_utc_ms()
         backup = back_up(installation)
-        in_backup_at_least = begun - 120_000
         # What comes after the backup: windows, a label, what is forgotten.
         before = windows(installation)
         wait_until(lambda: windows(installation) > before + 60, "Windows after the backup")
         label = installation.add_label("room0", "occupied", begun - 120_000, begun - 60_000)
         assert label.label.number == 1
-        acknowledged = stored.sequences(installation.store)
         with installation.admin() as admin:
             request = admin_pb2.ForgetRequest(room="room1", author="ann", from_utc_ms=0, to_utc_ms=begun)
             assert admin.Forget(request, timeout=30).entry.counts
@@ -93,6 +93,7 @@ def test_a_site_goes_on_after_its_disk_was_lost(installation: Installation) -> N
         # The next backup takes what must stay gone beside the older ones; then the disk is gone.
         Path(back_up(installation)).unlink()
         installation.kill("daemon")
+        acknowledged = stored.sequences(installation.store)
         shutil.rmtree(installation.store)
         shutil.rmtree(installation.folder / "etc")
         put_back(installation, backup)
@@ -109,7 +110,7 @@ def test_a_site_goes_on_after_its_disk_was_lost(installation: Installation) -> N
         again = installation.add_label("room0", "free", installation.now_utc_ms() - 90_000, installation.now_utc_ms())
         # Nodes know number 1 as the label that is lost.
         assert again.label.number > 1_000_000
-        assert again.label.windows_learned > 0
+        wait_until(lambda: learned(installation) > 0, "Learning after the restore")
         counted = nodes.finish()
     finally:
         nodes.kill()
@@ -122,9 +123,8 @@ def test_a_site_goes_on_after_its_disk_was_lost(installation: Installation) -> N
         missing = set(range(1, max(now) + 1)) - now
         lost = set(numbers) - set(had)
         if room[node] == "room0":
-            assert missing and missing == lost | missing
-            assert max(missing) - min(missing) + 1 == len(missing), "one stretch"
-            assert min(missing) == max(had) + 1
+            assert missing <= lost
+            assert missing == set(range(max(had) + 1, max(had) + 1 + len(missing)))
     status = installation.status()
     assert status.windows_lost == sum(
         len(set(range(1, max(after[key]) + 1)) - set(after[key]) - set(kept[key])) for key in kept
@@ -133,12 +133,12 @@ def test_a_site_goes_on_after_its_disk_was_lost(installation: Installation) -> N
     # What was forgotten is not there again.
     ends = [each.end_utc_ms for each in stored.windows(installation.store) if room[each.node] == "room1"]
     assert min(ends) > begun
-    print(f"\nLost by nature: {status.windows_lost} windows of four nodes, of {in_backup_at_least and status.windows}.")
+    print(f"\nLost by nature: {status.windows_lost} windows of four nodes, of {status.windows}.")
 
 
 def test_a_node_that_came_after_the_backup_comes_again_with_its_code(tmp_path: Path) -> None:
     """It knows the daemon, which does not know it: its code is enough, and nothing is taken over."""
-    with installed(tmp_path / "site", {**ROOMS, "room2": []}, rate=60) as installation:
+    with installed(tmp_path / "site", {"room": [NODE]}, rate=60) as installation:
         folder = installation.folder
         etc = folder / "etc"
         etc.mkdir()
@@ -151,23 +151,29 @@ def test_a_node_that_came_after_the_backup_comes_again_with_its_code(tmp_path: P
         try:
             code = node.start()
             installation.add_node(code)
-            wait_until(lambda: NODE in listed(installation), "The node")
+            wait_until(lambda: trusted(installation), "The node")
             installation.kill("daemon")
             shutil.rmtree(installation.store)
             put_back(installation, backup)
             installation.start("daemon")
-            assert NODE not in listed(installation)
+            time.sleep(2)
+            assert not trusted(installation)
             installation.codes.clear()
             installation.add_node(code)
-            wait_until(lambda: NODE in listed(installation), "The node again")
+            wait_until(lambda: trusted(installation), "The node again")
         finally:
             node.stop()
 
 
-def listed(installation: Installation) -> set[str]:
+def learned(installation: Installation) -> int:
+    """Windows that nodes have learned with the newest label."""
     with installation.admin() as admin:
-        reply = admin.ListNodes(admin_pb2.ListNodesRequest(), timeout=5)
-    return {each.node for each in reply.nodes if each.online}
+        return admin.ListLabels(admin_pb2.ListLabelsRequest(limit=1), timeout=5).labels[0].windows_learned
+
+
+def trusted(installation: Installation) -> bool:
+    """Whether the node has said hello since the daemon started."""
+    return installation.node(NODE).last_heard_utc_ms > 0
 
 
 @pytest.mark.parametrize("signer_lost", [False, True])
@@ -213,15 +219,17 @@ class Served:
         self.port = port
 
     async def __aenter__(self) -> "Served":
-        import asyncio
-
         self.site = await self._work.__aenter__()
-        self._server = await asyncio.start_server(Gateway(self.site).serve, "127.0.0.1", self.port)
+        self._gateway = Gateway(self.site)
+        self._server = await asyncio.start_server(self._gateway.serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *error: Any) -> None:
         self._server.close()
+        if self._gateway.writer is not None:
+            self._gateway.writer.close()
+        await until(lambda: self._gateway.writer is None)
         await self._work.__aexit__(*error)
 
     async def committed(self, release: str) -> int:
