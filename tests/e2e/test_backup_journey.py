@@ -158,6 +158,9 @@ def test_a_node_that_came_after_the_backup_comes_again_with_its_code(tmp_path: P
             installation.start("daemon")
             time.sleep(2)
             assert not trusted(installation)
+            # A node answers few calls a minute, and has had some: the installer switches it off and on.
+            node.kill()
+            assert node.start() == code
             installation.codes.clear()
             installation.add_node(code)
             wait_until(lambda: trusted(installation), "The node again")
