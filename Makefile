@@ -23,6 +23,8 @@ BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(sh
 	-not -path '*/__pycache__*' -not -name '*.swp')
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of programs, and each would compile all of its modules first.
+unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup

@@ -57,10 +57,7 @@ class Uplink:
                 error = group.exceptions[0]
                 reason = await self._way.reason(error) if isinstance(error, grpc.aio.AioRpcError) else str(error)
                 self._complain(reason)
-            # A daemon that takes the stream and drops it at once is left alone for longer and longer.
-            if time.monotonic() - began_s > self._backoff.longest_s:
-                self._backoff.reset()
-            await asyncio.sleep(self._backoff.next())
+            await asyncio.sleep(self._backoff.after(time.monotonic() - began_s))
 
     async def _attach(self) -> None:
         async with self._way.channel() as channel:

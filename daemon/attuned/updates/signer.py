@@ -24,9 +24,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from systemd import daemon as systemd
 
+from attuned.durable_files import sync_folder, write_durably
 from attuned.errors import AttuneError
 from attuned.updates.envelope import LARGEST, EnvelopeError, read_message
-from attuned.updates.files import sync, write_durably
 from attuned.updates.numbers import Numbers
 from attuned.updates.statements import Chain, SigningKey, statement
 
@@ -113,7 +113,7 @@ def rotate(folder: Path) -> int:
     if not coming.exists() or not _fitting(read_key(coming), chain):
         raise SignerError(f"{folder} holds no key that its chain names; restore both from one backup.")
     coming.rename(folder / KEY_FILE)
-    sync(folder)
+    sync_folder(folder)
     return chain.number
 
 

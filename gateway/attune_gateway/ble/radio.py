@@ -69,9 +69,7 @@ class Radio:
                 await self._use()
             except* RadioError as group:
                 self._complain(str(group.exceptions[0]))
-            if self._clock() - began_s > self._backoff.longest_s:
-                self._backoff.reset()
-            await asyncio.sleep(self._backoff.next())
+            await asyncio.sleep(self._backoff.after(self._clock() - began_s))
 
     async def _use(self) -> None:
         """RadioError, alone or in a group."""
