@@ -14,10 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from attuned.durable_files import write_durably
 from attuned.errors import StoreError
 from attuned.store.audit import RUNNING, AuditEntry, Selection, read_entries, write_entry
 from attuned.store.database import Database
-from attuned.updates.files import write_durably
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from attuned.backup.places import BACKUPS, SITE_DB, WINDOWS_DB, Places
 from attuned.backup.sealing import PIECE, seal
 from attuned.backup_key import BackupKey
 from attuned.config import load
+from attuned.durable_files import sync_folder
 from attuned.errors import RequestError, StoreError
-from attuned.key_files import sync_folder
 
 _DAY_S = 86_400.0
 

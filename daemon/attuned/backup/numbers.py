@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from attuned.backup.places import SITE_DB
+from attuned.durable_files import write_durably
 from attuned.errors import StoreError
 from attuned.nodes import noise
-from attuned.updates.files import write_durably
 from attuned.updates.numbers import merged
 
 # Nodes know labels by their numbers, and what was taught since the backup is in their logs: more than any site teaches

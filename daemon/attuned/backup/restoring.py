@@ -26,8 +26,8 @@ from attuned.backup.places import NUMBERS, SITE_DB, SMALL, WINDOWS_DB, Places
 from attuned.backup.sealing import Opened, opened
 from attuned.backup.swapping import MARK, Slot, tidy
 from attuned.config import load
+from attuned.durable_files import sync_folder
 from attuned.errors import ConfigError, RequestError, StoreError
-from attuned.key_files import sync_folder
 from attuned.store.migrations import ATTUNE_VERSION, WINDOWS_VERSION
 
 _DATABASES = (SITE_DB, WINDOWS_DB)

@@ -7,8 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from attuned.durable_files import sync_folder
 from attuned.errors import StoreError
-from attuned.key_files import sync_folder
 
 # In a folder that was prepared and not yet taken into use, and just after that.
 MARK = ".attune-restoring"
