@@ -1,4 +1,4 @@
-"""Every check of docs/security.md that can be taken away; those of updates and of backups stand in files of their own."""
+"""Every check of docs/security.md that can be taken away; those of updates and backups stand in files of their own."""
 
 from removal import C_TESTS, CORE, NODES, Removal
 from removals_of_backups import BACKUPS

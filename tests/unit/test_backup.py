@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from attuned import gone
-from attuned.backup import making
+from attuned.backup import making, sealing
 from attuned.backup.making import make
 from attuned.errors import ConfigError, RequestError, StoreError
 from attuned.nodes import noise
@@ -126,7 +126,7 @@ async def test_a_full_disk_is_one_sentence_and_leaves_nothing(
         def flush(self) -> None:
             return
 
-    seal = making.seal
+    seal = sealing.seal
     monkeypatch.setattr(making, "seal", lambda out, *rest: seal(Full(out), *rest))  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="The disk is full, and no backup was made"):
         make(machine.places, machine.sealer.key, machine.backups / "second", backups=machine.backups)

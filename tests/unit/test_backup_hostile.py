@@ -59,7 +59,8 @@ def resealed(machine: Machine, change: Callable[[dict[str, Any]], object], more:
     change(manifest)
     text = json.dumps(manifest).encode()
     packed = gzip.compress(struct.pack(">I", len(text)) + text + plain[4 + length :] + more, 1)
-    return line + b"\n" + pyrage.encrypt(packed, [machine.sealer.key.public])
+    sealed_again: bytes = pyrage.encrypt(packed, [machine.sealer.key.public])
+    return line + b"\n" + sealed_again
 
 
 async def test_cut_off_anywhere(machine: Machine) -> None:
