@@ -39,13 +39,6 @@ BACKUPS = [
         "tests/unit/test_backup_hostile.py::test_a_bit_anywhere",
     ),
     Removal(
-        "a backup that was cut off is refused",
-        "daemon/attuned/backup/sealing.py",
-        "        self._worker.join()\n        if self._worker.failed is not None:\n",
-        "        self._worker.join()\n        if self._worker.is_alive():\n",
-        "tests/unit/test_backup_hostile.py::test_cut_off_anywhere",
-    ),
-    Removal(
         "a backup cannot name a file outside of what is restored",
         "daemon/attuned/backup/places.py",
         "    return _NAMES.fullmatch(name) is not None\n",

@@ -70,6 +70,7 @@ async def test_cut_off_anywhere(machine: Machine) -> None:
     refused(machine, whole + b"\0")
 
 
+@pytest.mark.slow
 async def test_a_bit_anywhere(machine: Machine) -> None:
     whole = machine.back_up().path.read_bytes()
     step = max(1, len(whole) // 40)
@@ -224,6 +225,7 @@ class Trial:
         return {path.name.partition(".")[2].partition("-")[0] for path in self.machine.root.glob("*.*")}
 
 
+@pytest.mark.slow
 async def test_a_restore_that_fails_at_any_step(machine: Machine) -> None:
     trial, ended = Trial(machine, machine.back_up().path), []
     for at in range(1, trial.steps + 1):
@@ -242,6 +244,7 @@ async def test_a_restore_that_fails_at_any_step(machine: Machine) -> None:
     assert 0 < ended.count(False) < 12 < ended.count(True)
 
 
+@pytest.mark.slow
 async def test_a_restore_that_dies_at_any_step(machine: Machine) -> None:
     """The power goes: the daemon starts with the old state or with the new one, and the next restore ends well."""
     trial, ended = Trial(machine, machine.back_up().path), []
@@ -270,6 +273,7 @@ async def test_a_restore_that_dies_at_any_step(machine: Machine) -> None:
     assert ended == sorted(ended, reverse=True)
 
 
+@pytest.mark.slow
 async def test_a_backup_that_dies_at_any_step_leaves_the_older_one(machine: Machine) -> None:
     first = machine.back_up().path
     before = first.read_bytes()
