@@ -14,8 +14,8 @@ C_TEST_BUILD := build/ctest
 POWER_LOSS_BUILD := build/power_loss
 FUZZ_BUILD := build/fuzz
 COVERAGE_BUILD := build/coverage
-PYTHON_SOURCES := daemon gateway tests bench packaging mcu_firmware/binding mcu_firmware/tests
-TYPED_SOURCES := daemon gateway tests bench mcu_firmware/tests
+PYTHON_SOURCES := daemon gateway service tests bench packaging mcu_firmware/binding mcu_firmware/tests
+TYPED_SOURCES := daemon gateway service tests bench mcu_firmware/tests
 C_FILES := $(shell find mcu_firmware -name '*.[ch]')
 # Folders stand in the list too: their time changes when a file is added or removed.
 BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(shell find cmake proto \
@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware fuzz security-checks bench clean
+.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware manual fuzz security-checks bench clean
 
 setup: $(VENV)/.project
 	@:
@@ -98,6 +98,10 @@ firmware: setup
 	  -DCMAKE_TOOLCHAIN_FILE=mcu_firmware/ports/mps2_an386/toolchain.cmake \
 	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
 	@cmake --build $(FIRMWARE_BUILD) --target report -- --quiet
+
+# Manual pages, and completion for shells, in build/manual.
+manual: setup
+	$(BIN)/python packaging/manual.py build/manual
 
 # Each fuzz target for FUZZ_S seconds, then the lines of the core that all inputs together have reached.
 fuzz: setup

@@ -7,6 +7,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 
+from attune_service.turns import LONG_S, turn
+
 from attuned.clock import Clock
 from attuned.config import StoreSettings
 from attuned.errors import StoreError
@@ -75,7 +77,8 @@ class Retention:
 
     async def _try(self) -> None:
         try:
-            await self.sweep()
+            with turn(LONG_S):
+                await self.sweep()
         except StoreError as error:
             log.error("%s What is old is dropped later.", error)
 

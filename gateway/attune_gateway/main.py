@@ -4,7 +4,6 @@ import asyncio
 import logging
 import resource
 import signal
-import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Annotated
 
 import typer
 from attune_proto.v1.link_pb2 import GatewayHello
+from attune_service import journal
+from attune_service.watchdog import Watchdog, tell
 from systemd import daemon as systemd
 
-from attune_gateway import config, enrolling, enrolment
+from attune_gateway import config
 from attune_gateway.ble.radio import Radio
 from attune_gateway.config import ConfigError, Settings
 from attune_gateway.errors import GatewayError
@@ -23,7 +24,9 @@ from attune_gateway.pacing import Backoff
 from attune_gateway.serial import SerialPort
 from attune_gateway.tcp import TcpListener
 from attune_gateway.uplink import Uplink
-from attune_gateway.way import EnrolledWay, LocalWay, Way
+from attune_gateway.way import LocalWay, Way
+
+_PROGRAM = "attune-gateway"
 
 # Quick enough that nodes hardly notice a restart, slow enough to cost nothing over a night.
 _DAEMON_BACKOFF = (0.25, 5.0)
@@ -45,27 +48,41 @@ async def run(settings: Settings) -> None:
     try:
         await listener.open()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(uplink.run(), name="uplink")
-            tasks.create_task(links.watch(), name="watch")
+            watched = [
+                tasks.create_task(uplink.run(), name="uplink"),
+                tasks.create_task(links.watch(), name="watch"),
+            ]
             for port in settings.serial:
                 serial = SerialPort(links, port, Backoff(*_SERIAL_BACKOFF))
-                tasks.create_task(serial.run(), name=f"serial {port.device}")
+                watched.append(tasks.create_task(serial.run(), name=f"serial {port.device}"))
             if settings.ble is not None:
                 radio = Radio(links, settings.ble, Backoff(*_RADIO_BACKOFF))
-                tasks.create_task(radio.run(), name=f"radio {settings.ble.radio}")
+                watched.append(tasks.create_task(radio.run(), name=f"radio {settings.ble.radio}"))
+            watchdog = Watchdog(watched, lambda: _status(name, links, uplink))
+            tasks.create_task(watchdog.run(), name="watchdog")
             systemd.notify("READY=1")
     finally:
-        systemd.notify("STOPPING=1")
+        tell("STOPPING=1")
         listener.close()
         links.close()
         # Connections are given back in the loop's next turn.
         await asyncio.sleep(0)
 
 
+def _status(name: str, links: Links, uplink: Uplink) -> str:
+    """What `systemctl status` says of the gateway."""
+    attached = "attached to" if uplink.attached else "without"
+    return f"Gateway {name}: links {len(links)}, {attached} the daemon at {uplink.target}."
+
+
 def _way(settings: Settings) -> tuple[str, Way]:
     """The gateway's name, and how it reaches the daemon. EnrolmentError."""
     if settings.state is None:
         return settings.name, LocalWay(settings.daemon)
+    # Certificates cost 10 MB of memory, which a gateway on the daemon's machine need not spend.
+    from attune_gateway import enrolment
+    from attune_gateway.enrolled_way import EnrolledWay
+
     own = enrolment.load(settings.state)
     elsewhere = settings.daemon.removeprefix(config.TLS) if "daemon" in settings.model_fields_set else ""
     return own.name, EnrolledWay(settings.state, own, elsewhere)
@@ -82,9 +99,11 @@ def main() -> None:
 @app.command()
 def enroll(
     invitation: Annotated[str, typer.Argument(metavar="INVITATION", help="What `attune gateway invite` printed.")],
-    state: Annotated[Path, typer.Option(help="The folder for key and certificate.")] = enrolment.STATE,
+    state: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder for key and certificate.")] = config.STATE,
 ) -> None:
     """Makes this machine a gateway of a daemon on another one."""
+    from attune_gateway import enrolling
+
     try:
         made = enrolling.enroll(invitation, state)
     except GatewayError as error:
@@ -97,17 +116,28 @@ def enroll(
 def _command(
     ctx: typer.Context,
     *,
-    config_file: Annotated[Path | None, typer.Option("--config", help="Settings in TOML.")] = None,
-    daemon: Annotated[str | None, typer.Option(help=f"Address of the daemon, {config.DAEMON} by default.")] = None,
-    listen: Annotated[list[str] | None, typer.Option(help="HOST:PORT for nodes to dial in; may be repeated.")] = None,
-    serial: Annotated[
-        list[str] | None, typer.Option(help="Serial device or socket://HOST:PORT; may be repeated.")
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", readable=False, help="Settings in TOML.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the gateway in its site, by default the host's.")] = None,
+    daemon: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help=f"Address of the daemon, {config.DAEMON} by default.")
+    ] = None,
+    listen: Annotated[
+        list[str] | None, typer.Option(metavar="HOST:PORT", help="Where nodes dial in; may be repeated.")
+    ] = None,
+    serial: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEVICE", help="Serial line, or socket://HOST:PORT of a serial server; may be repeated."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the gateway in its site, by default the host's.")
+    ] = None,
     ble: Annotated[
         str | None, typer.Option(metavar="RADIO", help="Bluetooth radio: hci0, usb:0 or another controller.")
     ] = None,
-    state: Annotated[str | None, typer.Option(help="Folder of `enroll`, for a daemon on another machine.")] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Folder of `enroll`, for a daemon on another machine.")
+    ] = None,
 ) -> None:
     """Carries frames between nodes and the daemon.
 
@@ -123,19 +153,19 @@ def _command(
         else:
             settings = config.load(config_file)
     except ConfigError as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(2) from None
+        journal.complain(_PROGRAM, str(error))
+        raise typer.Exit(error.exit_code) from None
     _serve(settings)
 
 
 def _serve(settings: Settings) -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    journal.begin(_PROGRAM, "%(message)s")
     _allow_files(settings.tcp.max_connections + _OTHER_FILES)
     try:
         asyncio.run(_until_signal(settings))
     except GatewayError as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(1) from None
+        journal.complain(_PROGRAM, str(error))
+        raise typer.Exit(error.exit_code) from None
 
 
 async def _until_signal(settings: Settings) -> None:

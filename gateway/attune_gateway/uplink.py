@@ -43,6 +43,12 @@ class Uplink:
         self._hello = hello
         self._backoff = backoff
         self._complaints = Sparingly()
+        self.attached = False
+
+    @property
+    def target(self) -> str:
+        """The daemon's address."""
+        return self._way.target
 
     async def run(self) -> None:
         """Runs until it is cancelled."""
@@ -69,6 +75,7 @@ class Uplink:
                 await self._greet(call)
                 await self._carry(channel, call)
             finally:
+                self.attached = False
                 self._links.detach()
 
     async def _greet(self, call: Call) -> None:
@@ -76,6 +83,7 @@ class Uplink:
         with contextlib.suppress(asyncio.InvalidStateError):
             await call.write(GatewayBatch(hello=self._hello))
             _log.info("Attached to the daemon at %s.", self._way.target)
+            self.attached = True
             self._links.restart()
 
     async def _carry(self, channel: grpc.aio.Channel, call: Call) -> None:

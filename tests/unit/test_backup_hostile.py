@@ -86,12 +86,16 @@ def test_bytes_of_any_kind(machine: Machine, data: bytes, begun: bool) -> None:
     refused(machine, MAGIC + data if begun else data)
 
 
+# SHA-256 of nothing, FIPS 180-4.
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
 def first(kind: str, **values: object) -> Callable[[dict[str, Any]], object]:
     return lambda manifest: manifest[kind][0].update(values)
 
 
 def added(name: str, **values: object) -> Callable[[dict[str, Any]], object]:
-    more = {"name": name, "mode": 0o644, "owner": "root", "group": "root", "size": 0, "sha256": "0" * 64}
+    more = {"name": name, "mode": 0o644, "owner": "root", "group": "root", "size": 0, "sha256": EMPTY}
     return lambda manifest: manifest["files"].append(more | values)
 
 

@@ -35,7 +35,17 @@ _PYTHON = "/usr/bin/python3"
 _VERSION = "3.11"
 
 # What the disk is made of beside the lock file.
-_SOURCES = ("CMakeLists.txt", "pyproject.toml", "cmake", "daemon", "gateway", "mcu_firmware", "proto", "tests")
+_SOURCES = (
+    "CMakeLists.txt",
+    "pyproject.toml",
+    "cmake",
+    "daemon",
+    "gateway",
+    "mcu_firmware",
+    "proto",
+    "service",
+    "tests",
+)
 
 
 def needed(names: Iterable[str]) -> set[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import attuned
 from attuned.cli import (
     backup,
+    doctor,
     drift,
     forget,
     gateway,
@@ -28,6 +29,7 @@ from attuned.cli import (
     retrain,
     rollout,
     rooms,
+    setup,
     status,
 )
 from attuned.cli.errors import CliError
@@ -57,6 +59,8 @@ app.command("forget")(forget.forget)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.command("retention")(retention.retention)
+app.command("setup")(setup.setup)
+app.command("doctor")(doctor.doctor)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -90,12 +94,24 @@ def demo(ctx: typer.Context) -> None:
     _forward("demo", ctx.args)
 
 
-def _forward(name: str, args: list[str]) -> None:
-    """Hand a command to the function of its name in the module of its name."""
+def whole() -> Any:
+    """The whole command, as `typer.main.get_command` makes it, with all of those that are loaded when they are run."""
+    command: Any = typer.main.get_command(app)
+    for name in ("replay", "demo"):
+        command.commands[name] = typer.main.get_command(_forwarded(name))
+    return command
+
+
+def _forwarded(name: str) -> typer.Typer:
+    """A command of the function of its name in the module of its name."""
     function = getattr(importlib.import_module(f"attuned.cli.{name}"), name)
     forwarded = typer.Typer(rich_markup_mode=None, add_completion=False)
     forwarded.command(name)(function)
-    _invoke(forwarded, f"attune {name}", args)
+    return forwarded
+
+
+def _forward(name: str, args: list[str]) -> None:
+    _invoke(_forwarded(name), f"attune {name}", args)
 
 
 def _invoke(what: typer.Typer, name: str, args: list[str]) -> None:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from attune_service.journal import about
+from attune_service.turns import LONG_S, turn
 from pydantic import TypeAdapter
 
 from attuned.clock import Clock
@@ -71,7 +73,8 @@ class Retraining:
         """Asks for rooms that have got enough new labels, or some and an old release, for ever."""
         while True:
             await asyncio.sleep(LOOK_S / self._clock.rate)
-            await self.look(labels_of, drifting())
+            with turn():
+                await self.look(labels_of, drifting())
 
     async def look(self, labels_of: Callable[[str], Sequence[LabelRow]], drifting: Collection[str] = ()) -> None:
         """Asks for the rooms that are due. `labels_of` gives the labels of a room that are in force; `drifting` are
@@ -96,15 +99,16 @@ class Retraining:
             room, trigger, newest = await self._asked.get()
             self._waiting.discard(room)
             try:
-                async for _ in self.retrain([room], trigger):
-                    pass
+                with turn(LONG_S):
+                    async for done in self.retrain([room], trigger):
+                        _tell(done)
                 self._tried[room] = max(newest, self._tried.get(room, 0))
             except RequestError:
                 # Somebody retrains by hand: what he leaves out comes after.
                 self.ask(room, trigger, newest)
                 await asyncio.sleep(1)
             except AttuneError as error:
-                log.error("Room %s was not retrained: %s", room, error)
+                log.error("Room %s was not retrained: %s", room, error, extra=about(room=room))
 
     async def retrain(
         self, rooms: Sequence[str], trigger: str, *, dry_run: bool = False
@@ -212,6 +216,14 @@ async def _lines(process: asyncio.subprocess.Process, job: Job) -> AsyncGenerato
         yield answer
     if code := await process.wait():
         raise AttuneError(f"The retraining process ended with {code}; see `journalctl -u attuned` and try again.")
+
+
+def _tell(done: Retrained) -> None:
+    for row in done.rows:
+        told = about(room=row.room, node=row.node, release=row.id)
+        log.info(
+            "Room %s was retrained: release %s of node %s is %s.", row.room, row.id[:8], row.node, row.state, extra=told
+        )
 
 
 def due(settings: RetrainingSettings, new: int, age_ms: int, *, fresh: int, drifting: bool = False) -> str:

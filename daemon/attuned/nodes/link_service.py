@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import grpc
 from attune_proto.v1 import link_pb2, link_pb2_grpc
+from attune_service.journal import GATEWAY_ATTACHED, GATEWAY_REFUSED, GATEWAY_WENT, about
 
 from attuned.clock import Clock
 from attuned.errors import RequestError
@@ -24,6 +25,9 @@ LAST_WORD_S = 1.0
 
 # Wishes that wait for one gateway; what ends links that nobody asked for is dropped beyond it.
 WISH_LIMIT = 8_192
+
+# Links that a gateway may say it has: more than one holds (tcp.max_connections), and few enough to be remembered.
+LINKS_LIMIT = 32_768
 
 # Frames in one batch to a gateway.
 BATCH_FRAMES = 512
@@ -74,6 +78,7 @@ class AttachedGateway:
         self.slots = slots
         self.heard_utc_ms = 0
         self.dropped = 0
+        self.links: set[int] = set()
         self.why_ended = ""
         self.expiry: asyncio.TimerHandle | None = None
         self._stream = asyncio.current_task()
@@ -147,7 +152,7 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
         try:
             gateway = self._attach(first.hello, certificate_of(context))
         except RequestError as error:
-            log.warning("A gateway was refused: %s", error)
+            log.warning("A gateway was refused: %s", error, extra=about(message=GATEWAY_REFUSED))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         reader = asyncio.create_task(self._read(gateway, first, request_iterator), name=f"read {gateway.name}")
         try:
@@ -167,14 +172,16 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
         name = said.name if said else hello.name
         gateway = AttachedGateway(name, local=said is None, slots=min(hello.slots, SLOTS_LIMIT))
         if self.drop(gateway.name, f"Another gateway has attached as {gateway.name}: see that each has its own name."):
-            log.warning("Gateway %s attached while it was attached: its old stream is ended.", gateway.name)
+            told = about(gateway=gateway.name)
+            log.warning("Gateway %s attached while it was attached: its old stream is ended.", name, extra=told)
         self.gateways[gateway.name] = gateway
         if said is not None:
             self._doorkeeper.came(said.name, said.expires_utc_ms)
             left_s = (said.expires_utc_ms - self._doorkeeper.clock.utc_ms()) / 1000
             loop, why = asyncio.get_running_loop(), f"The certificate of {said.name} has expired."
             gateway.expiry = loop.call_later(left_s, self.drop, said.name, why)
-        log.info("Gateway %s (version %s) attached.", gateway.name, hello.version)
+        told = about(gateway=name, message=GATEWAY_ATTACHED)
+        log.info("Gateway %s (version %s) attached.", name, hello.version, extra=told)
         return gateway
 
     def _forget(self, gateway: AttachedGateway) -> None:
@@ -187,7 +194,8 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
         if gateway.expiry is not None:
             gateway.expiry.cancel()
             self._doorkeeper.left(gateway.name, gateway.heard_utc_ms)
-        log.info("Gateway %s went away.", gateway.name)
+        told = about(gateway=gateway.name, message=GATEWAY_WENT)
+        log.info("Gateway %s went away.", gateway.name, extra=told)
 
     async def _read(
         self, gateway: AttachedGateway, first: link_pb2.GatewayBatch, batches: AsyncIterator[link_pb2.GatewayBatch]
@@ -201,12 +209,15 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
             return
         gateway.heard_utc_ms = self._doorkeeper.clock.utc_ms()
         for link in batch.links_up:
-            self._hub.link_up(gateway, link.link, link)
+            if len(gateway.links) < LINKS_LIMIT or link.link in gateway.links:
+                gateway.links.add(link.link)
+                self._hub.link_up(gateway, link.link, link)
         for frame in batch.frames:
             self._hub.frame(gateway, frame.link, frame.data)
         for stats in batch.stats:
             self._hub.link_stats(gateway, stats)
         for number in batch.links_down:
+            gateway.links.discard(number)
             self._hub.link_down(gateway, number)
         for sighting in batch.sightings:
             self._hub.air.sighted(gateway, sighting)
@@ -220,11 +231,12 @@ def certificate_of(context: grpc.aio.ServicerContext[Any, Any]) -> bytes | None:
 async def _until(end: asyncio.Task[None], gateway: AttachedGateway) -> AsyncIterator[link_pb2.DaemonBatch]:
     """Yields what the gateway's links are sent, until the task `end` is done or the stream is to end."""
     while not end.done():
-        waiting = asyncio.create_task(gateway.next_batch())
-        await asyncio.wait((waiting, end), return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():
+        waiting = asyncio.create_task(gateway.next_batch(), name=f"write {gateway.name}")
+        try:
+            await asyncio.wait((waiting, end), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # A stream that is cut off ends here, too. What is done is not changed.
             waiting.cancel()
-            return
-        if gateway.why_ended:
+        if waiting.cancelled() or not waiting.done() or gateway.why_ended:
             return
         yield waiting.result()

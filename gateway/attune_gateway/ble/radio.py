@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from attune_proto.v1.link_pb2 import Wish
+from attune_service.turns import turn
 
 from attune_gateway.ble.central import Advertisement, BleCentral, NodeFailedError, RadioError, RadioFullError
 from attune_gateway.ble.line import BleLine
@@ -75,14 +76,16 @@ class Radio:
         """RadioError, alone or in a group."""
         central = self._central(self._radio)
         try:
-            await central.open(self._hear)
+            with turn():
+                await central.open(self._hear)
             _log.info("Listening for nodes with Bluetooth radio %s.", self._radio)
             self._away_s = None
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_watch(central), name="radio watch")
                 await self._steer(central, tasks)
         finally:
-            await central.close()
+            with turn():
+                await central.close()
             self._schedule.clear(self._clock())
 
     async def _steer(self, central: BleCentral, tasks: asyncio.TaskGroup) -> None:
@@ -122,8 +125,9 @@ class Radio:
         self._lines[hint] = line
         try:
             await line.run(connection, address, node.rssi_dbm)
-        finally:
+            # Who is cancelled leaves it to the central, which ends all of them at once.
             await connection.disconnect()
+        finally:
             del self._lines[hint]
             self._schedule.ended(hint, self._clock())
             self._wake.set()
