@@ -19,6 +19,7 @@ from attune_proto.v1 import (
     link_pb2_grpc,
     nodes_pb2_grpc,
     rollouts_pb2_grpc,
+    upkeep_pb2_grpc,
 )
 from attune_service import journal
 from attune_service.watchdog import Watchdog, tell
@@ -32,6 +33,7 @@ from attuned.api.health import DoctorService
 from attuned.api.nodes import NodesService
 from attuned.api.radios import Radios
 from attuned.api.rollouts import RolloutsService
+from attuned.api.upkeep import UpkeepService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.clock_watch import ClockWatch
@@ -162,6 +164,7 @@ async def _servers(
     gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door, radios), admin)
     gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
+    upkeep_pb2_grpc.add_UpkeepServicer_to_server(UpkeepService(site.retention), admin)
     health_pb2_grpc.add_DoctorServicer_to_server(DoctorService(watch), admin)
     _listen(gateways, admin, site)
     await gateways.start()

@@ -8,6 +8,7 @@ from functools import partial
 from attune_core import Schema
 from attune_proto.v1 import node_pb2
 
+from attuned import gone
 from attuned.assignments import Assignments
 from attuned.bms.announcing import Announcing
 from attuned.bms.label_commands import LabelCommands
@@ -25,6 +26,7 @@ from attuned.errors import StoreError
 from attuned.forgetting import Knowers, Oblivion
 from attuned.gate import Gate
 from attuned.gateways.enrolled import EnrolledGateways
+from attuned.gone import GoneBook
 from attuned.labels.labels import Labels
 from attuned.labels.presses import Presses
 from attuned.labels.questions import AROUND_MS, RoomNow
@@ -108,13 +110,15 @@ class Site:
         self.commits = Commits(clock, self)
         self.gate = Gate()
         self.errands = Errands(self.gate)
-        self.gateways = EnrolledGateways.of(settings, self.site_store.gateways, self.errands)
+        self.gone = GoneBook(settings.store.path / gone.FILE)
+        self.gateways = EnrolledGateways.of(settings, self.site_store.gateways, self.errands, self.gone)
         self.forgetting = Forgetting(
             clock,
             site=self.site_store,
             windows=self.window_store,
             nodes_of={room.id: room.nodes for room in settings.rooms},
             names={room.id: room.name for room in settings.rooms},
+            gone=self.gone,
         )
         self.announcing = Announcing(settings.site.name, publisher)
         self._noted: dict[str, str] = {}
@@ -123,6 +127,7 @@ class Site:
         """Opens the store and takes up where the last run stopped. Raises StoreError."""
         await self.site_store.open()
         await self.window_store.open()
+        await self.gone.open(self.site_store.database)
         unfinished = await self.forgetting.resume()
         await self._open_trust()
         await self.gateways.open()
@@ -137,6 +142,7 @@ class Site:
             trust=self.trust,
             hub=self.hub,
             store=self.site_store.keys,
+            gone=self.gone,
             placed=self._on_placed,
         )
         for node, reports in (await self.window_store.summaries.reports()).items():

@@ -554,6 +554,11 @@ ROLLOUTS: dict[str, dict[str, Any]] = {
     "RolloutAct": ROLLOUT_ACT,
 }
 
+UPKEEP: dict[str, dict[str, Any]] = {
+    "RunRetentionRequest": {},
+    "RunRetentionReply": {"windows_from_utc_ms": START, "history_from_utc_ms": LATER},
+}
+
 HEALTH: dict[str, dict[str, Any]] = {
     "GetHealthRequest": {},
     "SiteHealth": {"started_utc_ms": START, "clock_jump_ms": -3_600_000, "clock_jumped_utc_ms": LATER},

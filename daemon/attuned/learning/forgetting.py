@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from attuned.clock import Clock
 from attuned.drift.judge import REFERENCE_DAYS
 from attuned.errors import NotFoundError, RequestError, StoreError
+from attuned.gone import GoneBook
 from attuned.labels.names import no_room
 from attuned.learning.stripping import strip
 from attuned.store.audit import DONE, RUNNING, AuditEntry, Selection
@@ -56,12 +57,14 @@ class Forgetting:
         windows: WindowStore,
         nodes_of: Mapping[str, Sequence[str]],
         names: Mapping[str, str],
+        gone: GoneBook,
     ) -> None:
         self._clock = clock
         self._site = site
         self._windows = windows
         self._nodes_of = nodes_of
         self._names = names
+        self._gone = gone
         self._rows = WindowForgetting(windows.database)
         self._knowledge = SiteForgetting(site.database)
 
@@ -118,10 +121,11 @@ class Forgetting:
         return await self._knowledge.counts(self._task(entry)) | await self._rows.counts(entry)
 
     async def begin(self, selection: Selection, author: str) -> AuditEntry:
-        """Writes down in both files what is about to be forgotten."""
+        """Writes down in both files, and beside them, what is about to be forgotten."""
         author = author[:NAME_LIMIT]
         through = await self._site.through_label()
         entry = AuditEntry(secrets.token_hex(8), self._clock.utc_ms(), author, selection, through)
+        await self._gone.add(forgotten=[entry])
         await self._site.audit.write(entry)
         await self._windows.audit.write(entry)
         return entry
