@@ -7,6 +7,9 @@ BUG ?=
 PYTEST_ARGS ?=
 FUZZ_S ?= 60
 VM_LIMIT ?= 40m
+# What packages are built for: a Debian release and an architecture; without a word, this machine's.
+RELEASE ?= bookworm
+ARCH ?= $(shell dpkg --print-architecture)
 
 BIN := $(VENV)/bin
 FIRMWARE_BUILD := build/mps2_an386
@@ -26,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware fuzz security-checks bench clean
+.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware fuzz security-checks deb debs bench clean
 
 setup: $(VENV)/.project
 	@:
@@ -110,6 +113,14 @@ fuzz: setup
 # Takes the check behind each claim of docs/security.md away, and sees that its test fails.
 security-checks: setup
 	$(BIN)/python tests/security/remove_checks.py
+
+# The Debian packages in build/deb, each with its size, for one release and architecture, or for all of them.
+deb: setup firmware
+	$(BIN)/python packaging/build_deb.py $(RELEASE) $(ARCH)
+
+debs: setup firmware
+	@for release in bookworm trixie; do for arch in amd64 arm64; do \
+	  $(BIN)/python packaging/build_deb.py $$release $$arch || exit 1; done; done
 
 bench: setup
 	$(BIN)/python -m bench.run $(BENCH)

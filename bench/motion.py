@@ -26,7 +26,8 @@ from attuned.learning.replay.core import CoreCode
 from attuned.learning.replay.observed import observe
 from attuned.learning.replay.spec import load_spec
 from attuned.learning.replay.streams import load_splits
-from attuned.presence.model import DEFAULT_COST_RATIO, RoomModel, threshold
+from attuned.presence.costs import DEFAULT_COST_RATIO
+from attuned.presence.model import RoomModel, threshold
 from attuned.store.reading import Columns
 from attuned.store.site import LabelRow
 from rich.console import Console

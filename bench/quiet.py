@@ -20,7 +20,8 @@ from attuned.learning.replay.streams import NodeStream, RoomStream, load_splits
 from attuned.nodes.window import EVIDENCE_STEPS
 from attuned.presence.belief import RoomState
 from attuned.presence.holding import held_nats
-from attuned.presence.model import DEFAULT_COST_RATIO, RoomModel, threshold
+from attuned.presence.costs import DEFAULT_COST_RATIO
+from attuned.presence.model import RoomModel, threshold
 from attuned.presence.timeline import RoomTimeline
 from rich.console import Console
 from rich.table import Table

@@ -16,9 +16,14 @@ checks="clang clang-format cppcheck git libclang-rt-14-dev libcmocka-dev shellch
 second_noise="golang-go golang-github-flynn-noise-dev"
 # A virtual machine with a whole Debian in it: only for the target that boots one.
 machine="e2fsprogs mmdebstrap qemu-system-x86"
+# Debian packages are built in a root of their release, and looked at on this machine.
+packages="lintian mmdebstrap piuparts"
 wanted="$build $firmware $broker $checks $second_noise"
 case " $* " in
     *" test-vm "*) wanted="$wanted $machine" ;;
+esac
+case " $* " in
+    *" deb "* | *" debs "* | *" piuparts "*) wanted="$wanted $packages" ;;
 esac
 
 missing_packages() {

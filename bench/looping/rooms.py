@@ -15,7 +15,8 @@ from attuned.learning.replay.observed import NodeWindows, observe
 from attuned.learning.replay.scores import balanced_accuracy
 from attuned.learning.replay.spec import Spec, load_spec
 from attuned.learning.replay.streams import RoomStream, load_splits
-from attuned.presence.model import DEFAULT_COST_RATIO, threshold
+from attuned.presence.costs import DEFAULT_COST_RATIO
+from attuned.presence.model import threshold
 
 SPECS = Path(__file__).parents[1] / "specs"
 DAY_S = 86_400

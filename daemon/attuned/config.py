@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from attuned.errors import ConfigError
-from attuned.presence.model import DEFAULT_COST_RATIO
+from attuned.presence.costs import DEFAULT_COST_RATIO
 
 # The longest path that the kernel takes for a Unix socket.
 SOCKET_PATH_LIMIT = 107
@@ -73,12 +73,17 @@ class _Table(BaseModel):
 class SiteSettings(_Table):
     """The building, its time zone, the step of its rooms' histories, and what wrong states cost."""
 
-    name: TopicLevel = Field(description='one word without / + #, such as name = "townhall"')
+    name: TopicLevel = Field(
+        description='one word without / + #, a level of every MQTT topic, such as name = "townhall"'
+    )
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
         "UTC", description='an IANA name, such as timezone = "Europe/Brussels"'
     )
     step_s: int = Field(
-        60, ge=10, le=600, description="seconds from 10 to 600 that divide an hour, such as step_s = 60"
+        60,
+        ge=10,
+        le=600,
+        description="seconds from 10 to 600 that divide an hour, the step of rooms' histories, such as step_s = 60",
     )
     cost_ratio: float = Field(
         DEFAULT_COST_RATIO,
@@ -99,21 +104,40 @@ class SiteSettings(_Table):
 class StoreSettings(_Table):
     """Where the store lies, and for how long it keeps windows, and the hours of rooms and what was said of them."""
 
-    path: Path = Field(Path("/var/lib/attune"), description='a folder, such as path = "/var/lib/attune"')
-    windows_days: int = Field(28, ge=1, le=3650, description="whole days from 1 to 3650, such as windows_days = 28")
-    history_years: int = Field(5, ge=1, le=100, description="whole years from 1 to 100, such as history_years = 5")
+    path: Path = Field(
+        Path("/var/lib/attune"),
+        description='a folder, in which attune.db is precious and windows.db may be lost, such as path = "/var/lib/attune"',
+    )
+    windows_days: int = Field(
+        28,
+        ge=1,
+        le=3650,
+        description="whole days from 1 to 3650 that unlabelled windows are kept, such as windows_days = 28",
+    )
+    history_years: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="whole years from 1 to 100 that the hours of rooms are kept, such as history_years = 5",
+    )
 
 
 class MqttSettings(_Table):
     """The broker. Without this table nothing is published."""
 
     host: str = Field("127.0.0.1", min_length=1, description='a host, such as host = "127.0.0.1"')
-    port: int = Field(1883, ge=1, le=65535, description="a port from 1 to 65535, such as port = 1883")
+    port: int = Field(
+        1883, ge=1, le=65535, description="a port from 1 to 65535, usually 8883 with a ca_file, such as port = 1883"
+    )
     user: str | None = Field(None, description='a name, such as user = "attune"')
     password_file: Path | None = Field(
-        None, description='a file that holds the password, such as password_file = "/etc/attune/mqtt"'
+        None,
+        description='a file whose first line is the password, such as password_file = "/etc/attune/secrets/mqtt-password"',
     )
-    ca_file: Path | None = Field(None, description='a PEM file, such as ca_file = "/etc/ssl/certs/ca-certificates.crt"')
+    ca_file: Path | None = Field(
+        None,
+        description='a PEM file, with which the connection is encrypted, such as ca_file = "/etc/ssl/certs/ca-certificates.crt"',
+    )
 
     @property
     def password(self) -> str | None:
@@ -190,10 +214,12 @@ class ClockSettings(_Table):
 
 
 class RoomSettings(_Table):
-    id: TopicLevel = Field(description='one word without / + #, such as id = "2.13"')
+    id: TopicLevel = Field(description='one word without / + #, a level of MQTT topics, such as id = "2.13"')
     name: str = Field("", description='a name for people, such as name = "Meeting room"')
-    floor: str = Field("", description='a floor, such as floor = "2"')
-    building: str = Field("", description='a building, such as building = "North wing"')
+    floor: str = Field("", description='a floor, to which a rollout goes before it goes further, such as floor = "2"')
+    building: str = Field(
+        "", description='a building, to which a rollout goes after the floor, such as building = "North wing"'
+    )
     nodes: list[NodeId] = Field(
         [], description='a list of node ids of 16 hex digits, such as nodes = ["a1b2c3d4e5f60708"]'
     )
@@ -271,10 +297,11 @@ def load(path: Path) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in _sentences(error))) from error
+        raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in sentences(error))) from error
 
 
-def _sentences(error: ValidationError) -> list[str]:
+def sentences(error: ValidationError) -> list[str]:
+    """A sentence a mistake, with the key and what to write there."""
     return [_sentence(first["type"], first["loc"], first["msg"]) for first in error.errors()]
 
 
@@ -291,7 +318,7 @@ def _sentence(kind: str, place: tuple[int | str, ...], message: str) -> str:
 
 
 def _keys(place: tuple[int | str, ...]) -> list[str]:
-    return list(_model_at(place).model_fields)
+    return list(model_at(place).model_fields)
 
 
 def _field_description(place: tuple[int | str, ...]) -> str:
@@ -307,7 +334,8 @@ def _field_description(place: tuple[int | str, ...]) -> str:
     return description
 
 
-def _model_at(place: tuple[int | str, ...]) -> type[BaseModel]:
+def model_at(place: tuple[int | str, ...]) -> type[BaseModel]:
+    """The table that a key lies in, such as that of mqtt for ("mqtt", "port"), or that a table's name leads to."""
     model: type[BaseModel] = Settings
     for name in place:
         if isinstance(name, str) and name in model.model_fields:

@@ -2,27 +2,31 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attune_gateway.config
 import pytest
 from attuned.app import make_clock, make_publisher
 from attuned.clock import ScaledClock, SystemClock
 from attuned.config import ClockSettings, MqttSettings, NodeSettings, load
 from attuned.errors import ConfigError
+from attuned.setup.comments import comment
 
 EXAMPLE = Path(__file__).parents[2] / "packaging" / "attuned.example.toml"
+INSTALLED = Path(__file__).parents[2] / "packaging" / "default"
 
 SITE = '[site]\nname = "s"\n'
 NODE = "key rooms[0].nodes[0] is not right; write a list of node ids of 16 hex digits"
 
 BAD = [
     ("", 'key site is missing; write a table [site] with name = "townhall".'),
-    ("[site]", 'key site.name is missing; write one word without / + #, such as name = "townhall".'),
+    ("[site]", 'key site.name is missing; write one word without / + #, a level of every MQTT topic, such as name = "townhall".'),
     ('site = "s"', 'key site is not right; write a table [site] with name = "townhall".'),
-    ('[site]\nname = "a/b"', 'key site.name is not right; write one word without / + #, such as name = "townhall".'),
+    ('[site]\nname = "a/b"', 'key site.name is not right; write one word without / + #, a level of every MQTT topic, such as name = "townhall".'),
     ('[site]\nname = "two words"', "key site.name is not right; write one word"),
     ('[site]\nname = ""', "key site.name is not right; write one word"),
     (SITE + 'timezone = "Mars/Olympus"', "key site.timezone is not right; write an IANA name"),
@@ -38,7 +42,7 @@ BAD = [
         SITE + "[mqqt]",
         "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, retraining, updates, api",
     ),
-    (SITE + "[mqtt]\nport = 0", "key mqtt.port is not right; write a port from 1 to 65535, such as port = 1883."),
+    (SITE + "[mqtt]\nport = 0", "key mqtt.port is not right; write a port from 1 to 65535, usually 8883 with a ca_file, such as port = 1883."),
     (SITE + '[mqtt]\nport = "many"', "key mqtt.port is not right; write a port from 1 to 65535"),
     (SITE + '[mqtt]\nhost = ""', 'key mqtt.host is not right; write a host, such as host = "127.0.0.1".'),
     (SITE + "[mqtt]\nuser = 7", 'key mqtt.user is not right; write a name, such as user = "attune".'),
@@ -71,7 +75,7 @@ BAD = [
         "key clock.rate is not right; write how much faster than real time",
     ),
     (SITE + "[clock]\nstart = 2026-03-02\nrate = nan", "key clock.rate is not right"),
-    (SITE + "[[rooms]]", 'key rooms[0].id is missing; write one word without / + #, such as id = "2.13".'),
+    (SITE + "[[rooms]]", 'key rooms[0].id is missing; write one word without / + #, a level of MQTT topics, such as id = "2.13".'),
     (SITE + '[[rooms]]\nid = "a#"', "key rooms[0].id is not right; write one word"),
     (SITE + '[[rooms]]\nid = "a"\nnodes = ["x"]', NODE),
     (SITE + '[[rooms]]\nid = "a"\nnodes = [7]', NODE),
@@ -147,6 +151,17 @@ def test_the_example_loads() -> None:
     assert settings.room_of["a1b2c3d4e5f6070a"] == "2.13"
 
 
+def test_what_is_installed_loads() -> None:
+    """A broker of the machine, its signer, no rooms yet: the daemon and its gateway start."""
+    settings = load(INSTALLED / "attuned.toml")
+    assert settings.mqtt is not None
+    assert (settings.site.name, settings.mqtt.host, settings.rooms) == ("site", "127.0.0.1", [])
+    assert settings.updates.signer == Path("/run/attune-signer/signer.sock")
+    gateway = attune_gateway.config.load(INSTALLED / "gateway.toml")
+    assert gateway.tcp.listen == (attune_gateway.config.HostPort("127.0.0.1", 7011),)
+    assert f"unix:{settings.gateways.listen[0].removeprefix('unix:')}" == gateway.daemon
+
+
 def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path) -> None:
     """Every key with a "#:" comment, read from the example itself."""
     path = tmp_path / "attuned.toml"
@@ -177,8 +192,20 @@ def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path) -> None:
         value = getattr(kept[table], key)
         shown = json.dumps(value) if isinstance(value, str | bool) else str(value).replace("'", '"')
         shown = f'"{value}"' if isinstance(value, Path) else shown
-        assert default == ("nobody" if key == "user" and value is None else "none" if value is None else shown), key
+        assert default == ("none" if value is None else shown), key
     assert len(told) >= 12
+
+
+@pytest.mark.parametrize("path", [EXAMPLE, INSTALLED / "attuned.toml"], ids=lambda path: path.name)
+def test_what_stands_behind_a_setting_is_its_description(path: Path) -> None:
+    table, seen = "", 0
+    for line in path.read_text().splitlines():
+        if header := re.fullmatch(r"\[+(\w+)\]+", line):
+            table = header[1]
+        elif (setting := re.match(r"(?:# )?(\w+) = .*?  +#(.*)$", line)) and "fused" not in line:
+            assert setting[2].strip() == comment((table, setting[1])).strip(), line
+            seen += 1
+    assert seen >= 7
 
 
 def test_the_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
@@ -210,7 +237,7 @@ def test_a_bad_configuration_ends_the_daemon_with_its_sentence(tmp_path: Path) -
     path.write_text(SITE + "[mqtt]\nport = 0\n")
     done = run_attuned("--config", str(path))
     assert (done.returncode, done.stdout) == (2, "")
-    sentence = "key mqtt.port is not right; write a port from 1 to 65535, such as port = 1883."
+    sentence = "key mqtt.port is not right; write a port from 1 to 65535, usually 8883 with a ca_file, such as port = 1883."
     assert done.stderr == f"{path}: {sentence}\n"
 
 

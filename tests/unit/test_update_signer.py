@@ -316,7 +316,7 @@ def test_a_folder_that_may_not_be_written(
     assert capsys.readouterr().err == f"The signing key cannot be made in {tmp_path} (Permission denied): {said}\n"
 
 
-UNIT = Path(__file__).parents[2] / "packaging" / "attune-signer.service"
+UNIT = Path(__file__).parents[2] / "packaging" / "systemd" / "attune-signer.service"
 
 
 def test_the_unit_starts_what_there_is_and_lets_it_do_nothing_else() -> None:

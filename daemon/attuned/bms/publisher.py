@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import aiomqtt
 
 from attuned.bms import topics
+from attuned.bms.trouble import sentence
 
 log = logging.getLogger(__name__)
 
@@ -192,10 +193,7 @@ class Publisher:
                     _heed_cancellation()
 
     def _lost(self, error: Exception) -> None:
-        trouble = (
-            f"The broker at {self._broker.host}:{self._broker.port} cannot be reached ({error}): "
-            "check that it runs, and the address, user and password in the configuration."
-        )
+        trouble = sentence(self._broker.host, self._broker.port, self._broker.user, error)
         if trouble != self.trouble:
             log.warning("%s", trouble)
         self.trouble = trouble

@@ -25,7 +25,8 @@ from attuned.learning.from_labels import room_record, spans
 from attuned.learning.rooms import learn_room
 from attuned.nodes.window import EVIDENCE_STEPS, Window
 from attuned.presence.keeping import said_row
-from attuned.presence.model import DEFAULT_COST_RATIO, RoomModel, threshold
+from attuned.presence.costs import DEFAULT_COST_RATIO
+from attuned.presence.model import RoomModel, threshold
 from attuned.presence.rooms import Rooms
 from attuned.store.beliefs import SaidRow
 from attuned.store.site import LabelRow

@@ -9,9 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 # recordings that Attune is developed with, what a filter has summed up is worth a fifth to a half of its nats.
 DEFAULT_SLOPE = 0.375
 
-# A free room that is in use annoys those who are sent there; an occupied room that is free costs a little energy.
-DEFAULT_COST_RATIO = 2.0
-
 
 class _Facts(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)

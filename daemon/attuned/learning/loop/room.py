@@ -19,7 +19,8 @@ from attuned.learning.rooms import learn_room
 from attuned.nodes.window import Window
 from attuned.presence.belief import RoomState
 from attuned.presence.history import HistoryPoint
-from attuned.presence.model import DEFAULT_COST_RATIO, RoomModel, threshold
+from attuned.presence.costs import DEFAULT_COST_RATIO
+from attuned.presence.model import RoomModel, threshold
 from attuned.store.site import LabelRow
 
 # What a filter still knows of what was longer ago is next to nothing.

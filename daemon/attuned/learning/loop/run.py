@@ -25,7 +25,7 @@ from attuned.learning.releases import Release, build, held_back_record
 from attuned.learning.replay.core import CoreHead
 from attuned.learning.retraining import due, ready, release_rows
 from attuned.learning.worker import work
-from attuned.presence.model import DEFAULT_COST_RATIO
+from attuned.presence.costs import DEFAULT_COST_RATIO
 from attuned.store.releases import REFUSED, ReleaseRow
 
 HOUR_S = 3600

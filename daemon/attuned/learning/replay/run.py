@@ -31,7 +31,7 @@ from attuned.learning.replay.recording import UNLABELLED
 from attuned.learning.replay.scores import Beliefs, Scores, score
 from attuned.learning.replay.spec import TRAIN, Spec
 from attuned.learning.replay.streams import NodeStream, RoomStream, Split, load_splits
-from attuned.presence.model import DEFAULT_COST_RATIO
+from attuned.presence.costs import DEFAULT_COST_RATIO
 
 Mode = Literal["frozen", "online", "loop"]
 # Nobody labels what was longer ago than a year.

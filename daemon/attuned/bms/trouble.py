@@ -1,0 +1,42 @@
+"""Why a broker is out of reach, in one sentence with what to do."""
+
+import socket
+import ssl
+
+import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
+
+# Refusals of a connection for who we are: of MQTT 3.1.1 (section 3.2.2.3), and of MQTT 5, as the client names both.
+_NOT_US = frozenset({4, 5, 134, 135})
+
+# Ends of a connection that a side gives which expected encryption, or none.
+_CUT = (ConnectionResetError, BrokenPipeError)
+
+
+def sentence(host: str, port: int, user: str | None, error: Exception) -> str:
+    """For a connection that could not be made, or was lost."""
+    return f"The broker at {host}:{port} cannot be reached ({error}): {_advice(host, user, error)}"
+
+
+def _advice(host: str, user: str | None, error: Exception) -> str:
+    cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
+    if isinstance(error, aiomqtt.MqttCodeError) and _number(error.rc) in _NOT_US:
+        who = f"does not take the user {user} with this password" if user else "takes nobody without a user"
+        return f"it {who}; `sudo attune setup` asks for user and password."
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "its certificate is not of the ca_file, or not of this host name; `sudo attune setup` asks for both."
+    if isinstance(cause, ssl.SSLError | _CUT):
+        return "see whether this port is the one for TLS, and whether a ca_file is configured: the two go together."
+    if isinstance(cause, socket.gaierror):
+        return "this name is not known here; check it, or write the broker's address with `sudo attune setup`."
+    if isinstance(cause, ConnectionRefusedError):
+        where = "here, such as mosquitto (`apt install mosquitto`)" if host in _HERE else "there"
+        return f"nothing listens; start a broker {where}, or name another with `sudo attune setup`."
+    return "check that it runs, and the address, user and password with `sudo attune setup`."
+
+
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _number(code: int | ReasonCode | None) -> int | None:
+    return code.value if isinstance(code, ReasonCode) else code

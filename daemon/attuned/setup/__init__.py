@@ -1,0 +1,1 @@
+"""What `attune setup` asks for, and how it gets into the files of the configuration."""

@@ -1,0 +1,69 @@
+"""Tries a broker as the daemon will use it, and looks at what stands in the way on this machine."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import aiomqtt
+
+from attuned.bms.trouble import sentence
+from attuned.config import MqttSettings
+
+# A person waits for it.
+TIMEOUT_S = 5.0
+
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+def trouble(broker: MqttSettings, password: str | None) -> str:
+    """ "" if a connection can be made, else a sentence."""
+    try:
+        asyncio.run(_connect(broker, password))
+    except (aiomqtt.MqttError, OSError, ValueError) as error:
+        return sentence(broker.host, broker.port, broker.user, error)
+    return ""
+
+
+async def _connect(broker: MqttSettings, password: str | None) -> None:
+    context = ssl.create_default_context(cafile=str(broker.ca_file)) if broker.ca_file else None
+    async with aiomqtt.Client(
+        broker.host, broker.port, username=broker.user, password=password, tls_context=context, timeout=TIMEOUT_S
+    ):
+        pass
+
+
+def remarks(broker: MqttSettings, listening: frozenset[tuple[str, int]]) -> list[str]:
+    """What a person should know of a broker on this machine that can be reached."""
+    if broker.host not in _LOCAL:
+        return []
+    here = {address for address, port in listening if port == broker.port}
+    if here and all(address.startswith("127.") or address == "::1" for address in here):
+        return [
+            "It listens for this machine only. For others, such as a building-management system, give mosquitto a "
+            f"`listener {broker.port}` with a password file in /etc/mosquitto/conf.d, then run this again with its user."
+        ]
+    return []
+
+
+def listening_ports(proc: Path = Path("/proc/net")) -> frozenset[tuple[str, int]]:
+    """(address, port) of all TCP sockets that listen on this machine; every IPv6 address but loopback as "::"."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        try:
+            rows = (proc / name).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for row in rows:
+            _, local, _, state = row.split()[:4]
+            if state == _LISTEN:
+                address, port = local.split(":")
+                found.add((_address(address), int(port, 16)))
+    return frozenset(found)
+
+
+def _address(digits: str) -> str:
+    """Of the kernel's digits, which are in the machine's order."""
+    if len(digits) == 8:
+        return ".".join(str(part) for part in reversed(bytes.fromhex(digits)))
+    return "::1" if digits == "00000000000000000000000001000000" else "::"

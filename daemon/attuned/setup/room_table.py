@@ -1,0 +1,124 @@
+"""Rooms from a table that people type, paste or export: whatever separates its columns, with or without a header."""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from attuned.config import RoomSettings
+from attuned.errors import ConfigError
+
+COLUMNS = ("id", "name", "floor", "building")
+
+# What people call the columns; spaces, dashes and underscores do not count.
+_NAMES = {
+    "id": {"id", "room", "roomid", "roomnumber", "roomno", "number", "no", "nr", "code"},
+    "name": {"name", "roomname", "description", "title"},
+    "floor": {"floor", "level", "storey", "story"},
+    "building": {"building", "wing", "block", "site"},
+}
+
+# More than the rooms of a campus, and a table that is read in a second.
+FILE_LIMIT = 4 << 20
+ROOM_LIMIT = 10_000
+_CELL_LIMIT = 200
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A line that is no room: its number from 1, what stands there, and a sentence that says why."""
+
+    line: int
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """What was read: rooms without nodes, in the table's order, and the lines that are none."""
+
+    rooms: tuple[RoomSettings, ...]
+    bad: tuple[BadRow, ...]
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file as spreadsheets save them: UTF-8, UTF-16 with its mark, else Windows-1252. ConfigError."""
+    if len(data) > FILE_LIMIT:
+        raise ConfigError(f"The table has more than {FILE_LIMIT >> 20} MiB: give one with a line a room.")
+    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise ConfigError("The table is not text: save it as CSV in UTF-8.")
+
+
+def read(text: str) -> Table:
+    """Reads a table; a line with two mistakes says the first."""
+    lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
+    separator = _separator([line for _, line in lines])
+    order: Sequence[str] = COLUMNS
+    if lines and (named := _header(_cells(lines[0][1], separator))):
+        order, lines = named, lines[1:]
+    rooms: dict[str, RoomSettings] = {}
+    bad: list[BadRow] = []
+    for number, line in lines:
+        try:
+            room = _room(_cells(line, separator), order)
+            if room.id in rooms:
+                raise ValueError(f"room {room.id} stands in the table twice")
+            if len(rooms) >= ROOM_LIMIT:
+                raise ValueError(f"there are more than {ROOM_LIMIT:,} rooms")
+            rooms[room.id] = room
+        except (ValueError, csv.Error) as error:
+            bad.append(BadRow(number, line.strip(), str(error)))
+    return Table(tuple(rooms.values()), tuple(bad))
+
+
+def _lines(text: str) -> Iterator[str]:
+    for line in re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff")):
+        # Excel writes such a line for itself.
+        if not re.fullmatch(r"sep=.", line):
+            yield line
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """What most lines have of `;`, tabulator, `|` or comma; the first where several do."""
+    counts = {mark: sum(mark in line for line in lines) for mark in "\t;|,"}
+    return max(counts, key=lambda mark: counts[mark])
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    # Tables as text have the mark at both ends, too.
+    line = line.strip().strip("|") if separator == "|" else line
+    cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True), [])
+    return [cell.strip() for cell in cells]
+
+
+def _header(cells: Sequence[str]) -> list[str] | None:
+    """The column that each cell names, "" for one that no room has; None if this is no header."""
+    bare = [re.sub(r"[\W_]", "", cell).casefold() for cell in cells]
+    found = [next((column for column, names in _NAMES.items() if cell in names), "") for cell in bare]
+    named = [column for column in found if column]
+    return found if "id" in named and len(named) == len(set(named)) and (len(named) > 1 or len(cells) == 1) else None
+
+
+def _room(cells: Sequence[str], order: Sequence[str]) -> RoomSettings:
+    """ValueError with what is wrong."""
+    if len(cells) > len(order) and any(cells[len(order) :]):
+        raise ValueError(f"there are {len(cells)} columns and not {len(order)}: put names with separators in quotes")
+    values = {column: cell for column, cell in zip(order, cells, strict=False) if column and cell}
+    if wrong := next((column for column, cell in values.items() if not _plain(cell)), None):
+        raise ValueError(f"the {wrong} is longer than {_CELL_LIMIT} characters or has some that cannot be shown")
+    if "id" not in values:
+        raise ValueError("it has no id")
+    try:
+        return RoomSettings(**values)
+    except ValidationError:
+        raise ValueError("the id must be one word of at most 64 characters without / + #") from None
+
+
+def _plain(cell: str) -> bool:
+    return len(cell) <= _CELL_LIMIT and cell.isprintable()

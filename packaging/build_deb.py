@@ -1,0 +1,88 @@
+"""Builds the Debian packages for a release and an architecture, into build/deb.
+
+    build_deb.py RELEASE ARCHITECTURE
+
+What does not depend on either has been made before: `make deb` sees to that. Prints a line a package: its name, its
+size and that of what it installs, in MiB.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from build_root import PYTHONS, BuildRoot
+from wheels import Target, fill
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "deb"
+
+DEBIAN_NUMBERS = {"bookworm": "12", "trixie": "13"}
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+# What the packages are made of, beside packaging/debian.
+SOURCES = (
+    "CMakeLists.txt",
+    "LICENSE",
+    "README.md",
+    "THIRD_PARTY_NOTICES.md",
+    "cmake",
+    "daemon",
+    "docs",
+    "gateway",
+    "mcu_firmware",
+    "packaging",
+    "proto",
+    "pyproject.toml",
+)
+
+FIRMWARE = ROOT / "build/mps2_an386/mcu_firmware/ports/mps2_an386"
+IMAGES = ("attune-node.elf", "attune-node-ble.elf")
+
+
+def stage(tree: Path, release: str, target: Target) -> None:
+    """Lays out the tree in which debian/rules builds: sources, and all that it would otherwise fetch."""
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    ignored = shutil.ignore_patterns("__pycache__", "*.so", "*.egg-info")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tree / name, ignore=ignored)
+        else:
+            shutil.copy2(ROOT / name, tree / name)
+    shutil.copytree(ROOT / "packaging/debian", tree / "debian")
+    changelog = (tree / "debian/changelog").read_text()
+    version = changelog.split("(")[1].split(")")[0]
+    numbered = changelog.replace(f"({version})", f"({version}+deb{DEBIAN_NUMBERS[release]})", 1)
+    (tree / "debian/changelog").write_text(numbered.replace(") bookworm;", f") {release};", 1))
+    shutil.copytree(ROOT / "build/sources", tree / "build/sources")
+    (tree / "firmware").mkdir()
+    for image in IMAGES:
+        shutil.copy2(FIRMWARE / image, tree / "firmware")
+    fill(tree / "wheels", target)
+    (tree / "wheels/pip-options").write_text("\n".join(target.pip_options()))
+
+
+def build(release: str, arch: str) -> list[Path]:
+    """The packages of a release for an architecture; those for all only where nothing is cross-built."""
+    root = BuildRoot(release, arch)
+    root.provide()
+    place = BUILD / f"{release}-{arch}"
+    tree = place / "attune"
+    stage(tree, release, Target(PYTHONS[release], MACHINES[arch]))
+    kind = "--build=binary" if root.native else "--build=any"
+    command = ["dpkg-buildpackage", "--unsigned-changes", kind, f"--host-arch={arch}"]
+    root.run(["env", "-C", "/build/attune", "HOME=/root", *command], place, BUILD / f"{release}-{arch}.layer")
+    return [Path(shutil.move(found, BUILD / found.name)) for found in sorted(place.glob("*.deb"))]
+
+
+def main(release: str, arch: str) -> int:
+    for package in build(release, arch):
+        field = ["dpkg-deb", "--field", str(package), "Installed-Size"]
+        installed = int(subprocess.run(field, check=True, capture_output=True, text=True).stdout)
+        print(f"{package.name:48} {package.stat().st_size / 2**20:6.1f} MiB, installed {installed / 2**10:6.1f} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
