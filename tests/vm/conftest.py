@@ -49,6 +49,7 @@ def cargo_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, cargo_disk: Path, figures: Figures) -> Iterator[Prepared]:
     """As a first start of a site goes: the package, then rooms, then a node, then what it knows of a room."""
+
     folder = tmp_path_factory.mktemp("installed")
     figures.note("package attune", f"{package().stat().st_size / 2**20:.1f} MiB", "at most 60 MiB")
     with boot(folder, None, [cargo_disk]) as machine:
@@ -66,4 +67,5 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, cargo_disk: Path, figures
         figures.note("installing it, emulated", f"{installed - begun:.0f} s")
         figures.note("cold start, emulated", f"{time.monotonic() - installed:.0f} s", "installed to first belief")
         machine.shut_down()
+        keep.mkdir()
     yield Prepared(machine.folder / "root.img", cargo_disk)

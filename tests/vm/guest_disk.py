@@ -2,8 +2,8 @@
 
 A killed emulator leaves all that the system has handed over; a disk keeps for certain only what it was told to flush.
 So QEMU writes to a copy and logs each write and flush beside it (its driver `blklogwrites`; the log's format is that of
-the kernel's Documentation/admin-guide/device-mapper/log-writes.rst). After a cut the disk has what the log has up to the last
-flush, and of what came later as much as a draw leaves.
+the kernel's Documentation/admin-guide/device-mapper/log-writes.rst). After a cut the disk has what the log has up to
+the last flush, and of what came later as much as a draw leaves.
 """
 
 import os
@@ -29,7 +29,7 @@ class DiskError(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """A write of `sectors` sectors from `sector` on, whose content is at byte `at` of the log; or a flush, or a discard."""
+    """A write of `sectors` sectors from `sector` on, content from byte `at` of the log; or a flush, or a discard."""
 
     sector: int
     sectors: int
@@ -46,7 +46,7 @@ class Lost:
 
 
 class CachedDisk:
-    """`image` is what has reached the disk, and belongs to it from now on. QEMU gets `drive`, and `lose` follows a cut."""
+    """`image` is what has reached the disk, and belongs to it from now on. `lose` follows a cut."""
 
     def __init__(self, image: Path) -> None:
         self.image = image

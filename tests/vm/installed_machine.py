@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from guest_agent import Done, GuestError
-from guest_image import Image, ImageError, Recipe, make_disk, made
+from guest_image import Image, ImageError, Recipe, made, make_disk
 from guest_machine import Machine
 from guest_python import ROOT
 from installation import program
@@ -62,7 +62,8 @@ WantedBy=multi-user.target
 """
 
 RECIPE = Recipe(
-    packages=("mosquitto", "mosquitto-clients", "procps", "python3.11"),
+    # What the package depends on, for the machine has no network; and the broker.
+    packages=("libatomic1", "libstdc++6", "libsystemd0", "mosquitto", "mosquitto-clients", "procps", "python3.11"),
     files={
         "/etc/fstab": f"/dev/vda / ext4 defaults 0 1\nLABEL=cargo {CARGO} ext4 ro,nofail 0 0\n",
         "/etc/systemd/system/node@.service": _NODE_UNIT,
@@ -147,10 +148,8 @@ class Installed:
 
     def install(self, deb: str = "attune.deb", *, check: bool = True) -> Done:
         """With apt, which has no network here and no packages but those that are installed."""
-        told = "DEBIAN_FRONTEND=noninteractive apt-get -qq --no-download --allow-downgrades -oDpkg::Use-Pty=0"
-        return self.machine.run(
-            "sh", "-c", f"{told} install {CARGO}/{deb} </dev/null", seconds=INSTALL_S, check=check
-        )
+        told = "DEBIAN_FRONTEND=noninteractive apt-get -qq --allow-downgrades -oDpkg::Use-Pty=0"
+        return self.machine.run("sh", "-c", f"{told} install {CARGO}/{deb} </dev/null", seconds=INSTALL_S, check=check)
 
     def add_people(self) -> None:
         self.sh("for name in ann bob; do id $name >/dev/null 2>&1 || useradd --create-home $name; done")
@@ -185,6 +184,10 @@ class Installed:
 
     def wait_active(self, *units: str) -> None:
         self.until(lambda: self.active(*units), f"The start of {', '.join(units)}")
+
+    def wait_replaced(self, unit: str, before: int) -> None:
+        """Returns once another process than this one runs the unit."""
+        self.until(lambda: self.main_pid(unit) not in (0, before) and self.active(unit), f"Another process of {unit}")
 
     def until(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
         """Returns once the condition holds; a command that fails is one that does not hold yet. GuestError."""

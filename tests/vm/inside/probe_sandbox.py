@@ -94,7 +94,7 @@ def leave_a_door() -> None:
 
 def see_others() -> None:
     """A process of another user: pid 1 is root's. systemd hides it by ProtectProc."""
-    os.stat("/proc/1/stat")
+    Path("/proc/1/stat").stat()
 
 
 def signal_others() -> None:
@@ -125,7 +125,17 @@ def _in_child(attempt: Callable[[], object]) -> None:
 
 def attempts() -> Iterator[tuple[str, Callable[[], None]]]:
     yield "write into its own state", write(os.environ["PROBE_STATE"] + "/probe")
-    for folder in ("/etc", "/etc/attune", "/usr/lib/attune", "/usr/local", "/home/ann", "/root", "/srv", "/var/log", "/boot"):
+    for folder in (
+        "/etc",
+        "/etc/attune",
+        "/usr/lib/attune",
+        "/usr/local",
+        "/home/ann",
+        "/root",
+        "/srv",
+        "/var/log",
+        "/boot",
+    ):
         yield f"write into {folder}", write(f"{folder}/attune-probe")
     for state in ("/var/lib/attune", "/var/lib/attune-gateway", "/var/lib/attune-signer", "/var/backups/attune"):
         if state != os.environ["PROBE_STATE"]:

@@ -1,6 +1,7 @@
 """Prints what a store holds as one line of JSON: how often each report is there, labels, and what SQLite's check says.
 
-Its argument is the store's folder. For the interpreter of the installed package; the daemon may run.
+Its argument is the store's folder; with `version` after it, the version of attune.db is all. For the interpreter of
+the installed package; the daemon may run.
 """
 
 import json
@@ -41,6 +42,14 @@ def checks(store: Path) -> list[str]:
     return found
 
 
+def version(store: Path) -> int:
+    with closing(sqlite3.connect(store / "attune.db", timeout=30)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 if __name__ == "__main__":
     store = Path(sys.argv[1])
+    if sys.argv[2:] == ["version"]:
+        print(version(store))
+        sys.exit()
     print(json.dumps({"reports": reports(store), "labels": labels(store), "checks": checks(store)}))
