@@ -8,7 +8,8 @@ PYTEST_ARGS ?=
 FUZZ_S ?= 60
 VM_LIMIT ?= 40m
 # What packages are built for: a Debian release and an architecture; without a word, this machine's.
-RELEASE ?= bookworm
+RELEASE ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
+DEBIAN = $(if $(filter trixie,$(RELEASE)),13,12)
 ARCH ?= $(shell dpkg --print-architecture)
 
 BIN := $(VENV)/bin
@@ -17,8 +18,8 @@ C_TEST_BUILD := build/ctest
 POWER_LOSS_BUILD := build/power_loss
 FUZZ_BUILD := build/fuzz
 COVERAGE_BUILD := build/coverage
-PYTHON_SOURCES := daemon gateway tests bench packaging mcu_firmware/binding mcu_firmware/tests
-TYPED_SOURCES := daemon gateway tests bench mcu_firmware/tests
+PYTHON_SOURCES := daemon gateway service tests bench packaging mcu_firmware/binding mcu_firmware/tests
+TYPED_SOURCES := daemon gateway service tests bench packaging mcu_firmware/tests
 C_FILES := $(shell find mcu_firmware -name '*.[ch]')
 # Folders stand in the list too: their time changes when a file is added or removed.
 BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(shell find cmake proto \
@@ -30,10 +31,12 @@ PACKAGED_SOURCES := LICENSE README.md THIRD_PARTY_NOTICES.md requirements.lock $
 VM_PACKAGE := build/deb/attune_$(shell sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)+deb12_amd64.deb
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of programs, and each would compile all of its modules first.
+unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware fuzz security-checks deb debs bench clean
+.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware manual fuzz security-checks deb debs lintian piuparts bench clean
 
 setup: $(VENV)/.project
 	@:
@@ -95,7 +98,8 @@ check: setup
 	@clang-format --dry-run -Werror $(C_FILES)
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppress=missingIncludeSystem -I mcu_firmware/core -I mcu_firmware/binding mcu_firmware
-	shellcheck dev packaging/bootstrap.sh .ci/run
+	shellcheck dev packaging/bootstrap.sh .ci/run packaging/debian/*.preinst packaging/debian/*.postinst \
+	  packaging/debian/*.prerm packaging/debian/*.postrm packaging/debian/tests/daemon packaging/debian/tests/gateway
 
 # Prints a line a module (name, flash bytes, RAM bytes) and a total.
 firmware: setup
@@ -103,6 +107,10 @@ firmware: setup
 	  -DCMAKE_TOOLCHAIN_FILE=mcu_firmware/ports/mps2_an386/toolchain.cmake \
 	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) --log-level=WARNING
 	@cmake --build $(FIRMWARE_BUILD) --target report -- --quiet
+
+# Manual pages, and completion for shells, in build/manual.
+manual: setup
+	$(BIN)/python packaging/manual.py build/manual
 
 # Each fuzz target for FUZZ_S seconds, then the lines of the core that all inputs together have reached.
 fuzz: setup
@@ -124,12 +132,20 @@ $(VM_PACKAGE): $(PACKAGED_SOURCES)
 	@touch $@
 
 # The Debian packages in build/deb, each with its size, for one release and architecture, or for all of them.
-deb: setup firmware
+deb: setup firmware manual
 	$(BIN)/python packaging/build_deb.py $(RELEASE) $(ARCH)
 
-debs: setup firmware
+debs: setup firmware manual
 	@for release in bookworm trixie; do for arch in amd64 arm64; do \
 	  $(BIN)/python packaging/build_deb.py $$release $$arch || exit 1; done; done
+
+# What Debian's own checker says of the packages in build/deb; no error is let through.
+lintian:
+	lintian --no-cfg --fail-on error $(wildcard build/deb/*.deb)
+
+# As root: installs, removes and purges each package for this machine in a small system, and looks for what stays behind.
+piuparts: setup
+	$(BIN)/python packaging/try_deb.py $(RELEASE) $(wildcard build/deb/*+deb$(DEBIAN)_$(ARCH).deb build/deb/*+deb$(DEBIAN)_all.deb)
 
 bench: setup
 	$(BIN)/python -m bench.run $(BENCH)

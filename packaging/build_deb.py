@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import check_deb
 from build_root import PYTHONS, BuildRoot
 from wheels import Target, fill
 
@@ -34,10 +35,11 @@ SOURCES = (
     "packaging",
     "proto",
     "pyproject.toml",
+    "service",
 )
 
 FIRMWARE = ROOT / "build/mps2_an386/mcu_firmware/ports/mps2_an386"
-IMAGES = ("attune-node.elf", "attune-node-ble.elf")
+IMAGES = ("attune-node", "attune-node-ble")
 
 
 def stage(tree: Path, release: str, target: Target) -> None:
@@ -56,11 +58,21 @@ def stage(tree: Path, release: str, target: Target) -> None:
     numbered = changelog.replace(f"({version})", f"({version}+deb{DEBIAN_NUMBERS[release]})", 1)
     (tree / "debian/changelog").write_text(numbered.replace(") bookworm;", f") {release};", 1))
     shutil.copytree(ROOT / "build/sources", tree / "build/sources")
-    (tree / "firmware").mkdir()
-    for image in IMAGES:
-        shutil.copy2(FIRMWARE / image, tree / "firmware")
+    shutil.copytree(ROOT / "build/manual", tree / "manual")
+    make_images(tree / "firmware")
     fill(tree / "wheels", target)
     (tree / "wheels/pip-options").write_text("\n".join(target.pip_options()))
+
+
+def make_images(folder: Path) -> None:
+    """What boards and emulators load: symbols without the paths of this machine, and bare bytes."""
+    folder.mkdir()
+    for name in IMAGES:
+        copy = ["arm-none-eabi-objcopy", str(FIRMWARE / f"{name}.elf")]
+        subprocess.run([*copy, "--strip-debug", str(folder / f"{name}.elf")], check=True)
+        subprocess.run([*copy, "--output-target=binary", str(folder / f"{name}.bin")], check=True)
+        for image in folder.iterdir():
+            image.chmod(0o644)
 
 
 def build(release: str, arch: str) -> list[Path]:
@@ -77,11 +89,12 @@ def build(release: str, arch: str) -> list[Path]:
 
 
 def main(release: str, arch: str) -> int:
-    for package in build(release, arch):
+    packages = build(release, arch)
+    for package in packages:
         field = ["dpkg-deb", "--field", str(package), "Installed-Size"]
         installed = int(subprocess.run(field, check=True, capture_output=True, text=True).stdout)
         print(f"{package.name:48} {package.stat().st_size / 2**20:6.1f} MiB, installed {installed / 2**10:6.1f} MiB")
-    return 0
+    return check_deb.main(packages)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ A root is made once and never written to again: each build writes to a layer of 
 
 import hashlib
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 
 _TOOLS = ("cmake", "debhelper", "nanopb", "ninja-build", "pkg-config", "protobuf-compiler", "python3")
 
-# Beside these each machine's own.
-_LIBRARIES = ("libpython3-dev", "libsystemd-dev")
+# Beside these, of the machine that packages are for: headers, and libraries that wheels ask for.
+_LIBRARIES = ("libatomic1", "libpython3-dev", "libstdc++6", "libsystemd-dev")
 
 # Layers over the root, with the build tree at /build; no network, and processes that end with it.
 _ENTER = """
@@ -68,27 +67,31 @@ class BuildRoot:
             return
         CACHE.mkdir(parents=True, exist_ok=True)
         fresh = self.folder.with_suffix(".new")
-        shutil.rmtree(fresh, ignore_errors=True)
+        run_as_root(["rm", "-rf", str(fresh)])
+        command = ["mmdebstrap", "--quiet", "--variant=buildd", "--format=directory"]
         own = _own_architecture()
-        architectures = own if self.native else f"{own},{self.arch}"
-        command = ["mmdebstrap", "--quiet", "--variant=buildd", "--format=directory", f"--architectures={architectures}"]
+        command.append(f"--architectures={own if self.native else f'{own},{self.arch}'}")
         command += [f"--include={','.join(self._packages())}", "--aptopt=Acquire::Retries 3", self.release, str(fresh)]
-        subprocess.run([*command, *debian_archives(self.release)], check=True)
+        run_as_root([*command, *debian_archives(self.release)])
         fresh.rename(self.folder)
 
     def run(self, command: Sequence[str], tree: Path, work: Path) -> None:
-        """Runs a command in the root, where the folder `tree` is /build; `work` is an empty folder for its layer."""
+        """Runs a command in the root, where the folder `tree` is /build; `work` is a folder for its layer."""
+        run_as_root(["rm", "-rf", str(work)])
         for name in ("upper", "work", "root"):
             (work / name).mkdir(parents=True)
         alone = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"]
-        as_root = [] if os.geteuid() == 0 else ["mmdebstrap", "--unshare-helper"]
+        places = [str(self.folder), str(work), str(tree)]
         try:
-            subprocess.run(
-                [*as_root, *alone, "sh", "-c", _ENTER, "sh", str(self.folder), str(work), str(tree), *command],
-                check=True,
-            )
+            run_as_root([*alone, "sh", "-c", _ENTER, "sh", *places, *command])
         finally:
-            subprocess.run([*as_root, "rm", "-rf", str(work)], check=True)
+            run_as_root(["rm", "-rf", str(work)])
+            run_as_root(["chown", "--recursive", f"{os.getuid()}:{os.getgid()}", str(tree)])
+
+
+def run_as_root(command: Sequence[str]) -> None:
+    """Mounts, and files of a root file system, are root's alone."""
+    subprocess.run([*([] if os.geteuid() == 0 else ["sudo"]), *command], check=True)
 
 
 def _own_architecture() -> str:

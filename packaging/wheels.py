@@ -40,7 +40,7 @@ _GLIBC_MINORS = range(5, 37)
 class Target:
     """The interpreter and the machine that packages are for."""
 
-    python: str = "%d.%d" % sys.version_info[:2]
+    python: str = f"{sys.version_info[0]}.{sys.version_info[1]}"
     machine: str = os.uname().machine
 
     def environment(self) -> dict[str, str]:

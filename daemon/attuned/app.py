@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-import stat
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +19,11 @@ from attune_proto.v1 import (
     nodes_pb2_grpc,
     rollouts_pb2_grpc,
 )
+from attune_service import journal
+from attune_service.watchdog import Watchdog, tell
 from systemd import daemon as systemd
 
+from attuned import sockets
 from attuned.api.admin import AdminService
 from attuned.api.drift import DriftService
 from attuned.api.gateways import GatewaysService
@@ -34,21 +35,18 @@ from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
 from attuned.errors import AttuneError, ConfigError
 from attuned.gateways import listening
-from attuned.gateways.authority import Authority
 from attuned.gateways.service import RenewalService
 from attuned.nodes.link_service import LinkService
 from attuned.site import Site
 
 log = logging.getLogger(__name__)
 
+PROGRAM = "attuned"
+
 DEFAULT_CONFIG = Path("/etc/attune/attuned.toml")
 
 # Time for calls under way when the daemon ends, in seconds.
 GRACE_S = 1.0
-
-# Only the daemon's user and group may talk to its sockets.
-SOCKET_MODE = 0o660
-FOLDER_MODE = 0o750
 
 
 class _StopRequested(Exception):  # noqa: N818 (it is no error)
@@ -65,15 +63,15 @@ def run() -> None:
 
 def main(config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_CONFIG) -> None:
     """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    journal.begin(PROGRAM, "%(levelname)s %(name)s: %(message)s")
     try:
         settings = load(config)
         asyncio.run(serve(settings))
     except ConfigError as error:
-        typer.echo(str(error), err=True)
+        journal.complain(PROGRAM, str(error))
         raise typer.Exit(2) from error
     except AttuneError as error:
-        typer.echo(str(error), err=True)
+        journal.complain(PROGRAM, str(error))
         raise typer.Exit(1) from error
 
 
@@ -95,29 +93,46 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
     door = listening.Door(site.gateways, *port) if port else None
     try:
         async with _servers(site, links, door), asyncio.TaskGroup() as group:
-            group.create_task(site.commits.run(), name="commits")
-            group.create_task(site.teaching.run(), name="teaching")
-            group.create_task(site.errands.run(), name="errands")
-            group.create_task(site.lessons.errands.run(), name="lessons")
-            group.create_task(site.run_rounds(), name="rounds")
-            group.create_task(site.run_radios(), name="radios")
-            group.create_task(site.updating.deliveries.errands.run(), name="deliveries")
-            group.create_task(site.updating.rollouts.run(), name="rollouts")
-            group.create_task(site.retraining.run(), name="retraining")
-            group.create_task(site.retraining.watch(site.labels.in_force, site.drifting_rooms), name="triggers")
-            group.create_task(site.detector.run(), name="drift")
-            group.create_task(site.retention.run(), name="retention")
+            works = _works(site)
             if door is not None:
-                group.create_task(door.run(), name="door")
+                works["door"] = door.run()
             if publisher is not None:
-                group.create_task(publisher.run(), name="broker")
+                works["broker"] = publisher.run()
+            tasks = [group.create_task(work, name=name) for name, work in works.items()]
+            watchdog = Watchdog(tasks, lambda: status_line(site, len(links.gateways)), site.look)
+            group.create_task(watchdog.run(), name="watchdog")
             group.create_task(_until_signal(), name="signal")
             systemd.notify("READY=1")
-            log.info("Site %s is up with %d rooms.", site.settings.site.name, len(site.settings.rooms))
+            name, told = site.settings.site.name, journal.about(message=journal.SITE_UP)
+            log.info("Site %s is up with %d rooms.", name, len(site.settings.rooms), extra=told)
     except* _StopRequested:
-        log.info("Site %s is down.", site.settings.site.name)
-    finally:
-        systemd.notify("STOPPING=1")
+        log.info("Site %s is down.", site.settings.site.name, extra=journal.about(message=journal.SITE_DOWN))
+
+
+def _works(site: Site) -> dict[str, Coroutine[None, None, None]]:
+    """What is done for ever, by the names of its tasks."""
+    return {
+        "commits": site.commits.run(),
+        "teaching": site.teaching.run(),
+        "errands": site.errands.run(),
+        "lessons": site.lessons.errands.run(),
+        "rounds": site.run_rounds(),
+        "radios": site.run_radios(),
+        "deliveries": site.updating.deliveries.errands.run(),
+        "rollouts": site.updating.rollouts.run(),
+        "retraining": site.retraining.run(),
+        "triggers": site.retraining.watch(site.labels.in_force, site.drifting_rooms),
+        "drift": site.detector.run(),
+        "retention": site.retention.run(),
+    }
+
+
+def status_line(site: Site, gateways: int) -> str:
+    """What `systemctl status` says of the site."""
+    nodes = site.hub.conversations.values()
+    online = sum(site.hub.online(node) for node in nodes)
+    line = f"Site {site.settings.site.name}: rooms {len(site.rooms.rooms)}, nodes {online} of {len(nodes)} online, "
+    return f"{line}gateways {gateways}. {site.commits.trouble}".rstrip()
 
 
 @contextlib.asynccontextmanager
@@ -132,9 +147,7 @@ async def _servers(site: Site, links: LinkService, door: listening.Door | None) 
     gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door, radios), admin)
     gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
-    for address in site.settings.gateways.listen:
-        _listen(gateways, address, site.gateways.authority)
-    _listen(admin, f"unix:{site.settings.api.socket}")
+    _listen(gateways, admin, site)
     await gateways.start()
     await admin.start()
     try:
@@ -143,27 +156,26 @@ async def _servers(site: Site, links: LinkService, door: listening.Door | None) 
         await asyncio.gather(gateways.stop(GRACE_S), admin.stop(GRACE_S))
 
 
-def _listen(server: grpc.aio.Server, address: str, authority: Authority | None = None) -> None:
+def _listen(gateways: grpc.aio.Server, admin: grpc.aio.Server, site: Site) -> None:
+    """Where the configuration says. Nobody is answered before the servers start."""
+    settings, authority = site.settings, site.gateways.authority
+    for address in settings.gateways.listen:
+        with _said(address):
+            if authority is not None and address.startswith(TLS):
+                gateways.add_secure_port(address.removeprefix(TLS), listening.OwnCertificate(authority).credentials())
+            else:
+                sockets.listen(gateways, Path(address.removeprefix("unix:")), settings.gateways.group, "gateways")
+    with _said(f"unix:{settings.api.socket}"):
+        sockets.listen(admin, settings.api.socket, settings.api.group, "api")
+
+
+@contextlib.contextmanager
+def _said(address: str) -> Iterator[None]:
+    """Raises AttuneError, which names the address, where it cannot be listened on."""
     try:
-        if authority is not None and address.startswith(TLS):
-            server.add_secure_port(address.removeprefix(TLS), listening.OwnCertificate(authority).credentials())
-        else:
-            _listen_here(server, Path(address.removeprefix("unix:")))
+        yield
     except (OSError, RuntimeError) as error:
         raise AttuneError(f"Cannot listen on {address} ({error}): see whether another daemon runs there.") from error
-
-
-def _listen_here(server: grpc.aio.Server, path: Path) -> None:
-    """On a socket of this machine; who may use it is who may write to it."""
-    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    mode = path.parent.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise AttuneError(
-            f"The folder {path.parent} may be written by everybody, who could put another socket there: "
-            f"`chmod o-w {path.parent}`."
-        )
-    server.add_insecure_port(f"unix:{path}")
-    path.chmod(SOCKET_MODE)
 
 
 async def _until_signal() -> None:
@@ -172,6 +184,7 @@ async def _until_signal() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
+    tell("STOPPING=1")
     raise _StopRequested
 
 

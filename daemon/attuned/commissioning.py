@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from attune_proto.v1 import node_pb2
+from attune_service.journal import NODE_COMMISSIONED, about
 
 from attuned.assignments import Assignments
 from attuned.clock import Clock
@@ -84,7 +85,8 @@ class Commissioning:
         self._place(node)
         if not newcomer.given_up:
             self._hub.adopt(replace(newcomer, node=node))
-        log.info("Node %s is commissioned.", node.node)
+        told = about(node=node.node, room=node.room, message=NODE_COMMISSIONED)
+        log.info("Node %s is commissioned.", node.node, extra=told)
 
     async def confirm(self, node: str) -> None:
         """The node has said something in its session: its code is used up, and so is our key that it used before."""

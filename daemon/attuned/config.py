@@ -52,6 +52,13 @@ def _socket_path(path: Path) -> Path:
     return path
 
 
+def _group(text: str) -> str:
+    """As adduser takes it."""
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", text):
+        raise ValueError("not the name of a group")
+    return text
+
+
 def _timezone(text: str) -> str:
     if text not in available_timezones():
         raise ValueError("not a time zone")
@@ -64,6 +71,7 @@ def _instant(moment: datetime) -> datetime:
 
 TopicLevel = Annotated[str, AfterValidator(_topic_level)]
 NodeId = Annotated[str, AfterValidator(_node_id)]
+Group = Annotated[str, AfterValidator(_group)]
 
 
 class _Table(BaseModel):
@@ -183,6 +191,11 @@ class GatewaySettings(_Table):
         description="a list of sockets of this machine, and at most one address for TLS, below port 65535, such as "
         'listen = ["unix:/run/attune/gateway.sock", "tls://0.0.0.0:7443"]',
     )
+    group: Group | None = Field(
+        None,
+        description="a group that the daemon's user is in, whose members may be gateways of this machine, such as "
+        'group = "attune-gateway"',
+    )
 
     @property
     def tls_port(self) -> tuple[str, int] | None:
@@ -198,6 +211,11 @@ class ApiSettings(_Table):
     socket: Annotated[Path, AfterValidator(_socket_path)] = Field(
         Path("/run/attune/attune.sock"),
         description=f'a path of at most {SOCKET_PATH_LIMIT} bytes, such as socket = "/run/attune/attune.sock"',
+    )
+    group: Group | None = Field(
+        None,
+        description="a group that the daemon's user is in, whose members may use the command line, such as "
+        'group = "attune"',
     )
 
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 
+from attune_service.turns import LONG_S, turn
+
 from attuned.clock import Clock
 from attuned.config import StoreSettings
 from attuned.errors import StoreError
@@ -58,7 +60,8 @@ class Retention:
 
     async def _tried(self) -> bool:
         try:
-            await self.sweep()
+            with turn(LONG_S):
+                await self.sweep()
         except StoreError as error:
             log.error("%s What is old is dropped later.", error)
             return False

@@ -277,6 +277,10 @@ class Site:
             await asyncio.sleep(LOOK_RADIOS_S)
             self.hub.look()
 
+    async def look(self) -> None:
+        """Returns when both files of the store have been read, each on its own thread. Raises StoreError."""
+        await asyncio.gather(self.site_store.look(), self.window_store.look())
+
     async def close(self) -> None:
         await self.window_store.close()
         await self.site_store.close()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from attune_proto.v1 import node_pb2
+from attune_service.journal import about
 
 from attuned.clock import Clock
 from attuned.config import UpdateSettings
@@ -113,7 +114,7 @@ class Updating:
         """The log and `attune nodes` say once what keeps keys from a node."""
         node = conversation.node
         if objection and node not in self._objections:
-            log.warning("Node %s takes no updates: %s", node, objection)
+            log.warning("Node %s takes no updates: %s", node, objection, extra=about(node=node))
             conversation.refuse(objection)
         if objection:
             self._objections.add(node)

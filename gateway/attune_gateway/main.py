@@ -4,7 +4,6 @@ import asyncio
 import logging
 import resource
 import signal
-import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Annotated
 
 import typer
 from attune_proto.v1.link_pb2 import GatewayHello
+from attune_service import journal
+from attune_service.watchdog import Watchdog, tell
 from systemd import daemon as systemd
 
 from attune_gateway import config, enrolling, enrolment
@@ -24,6 +25,8 @@ from attune_gateway.serial import SerialPort
 from attune_gateway.tcp import TcpListener
 from attune_gateway.uplink import Uplink
 from attune_gateway.way import EnrolledWay, LocalWay, Way
+
+_PROGRAM = "attune-gateway"
 
 # Quick enough that nodes hardly notice a restart, slow enough to cost nothing over a night.
 _DAEMON_BACKOFF = (0.25, 5.0)
@@ -45,21 +48,31 @@ async def run(settings: Settings) -> None:
     try:
         await listener.open()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(uplink.run(), name="uplink")
-            tasks.create_task(links.watch(), name="watch")
+            watched = [
+                tasks.create_task(uplink.run(), name="uplink"),
+                tasks.create_task(links.watch(), name="watch"),
+            ]
             for port in settings.serial:
                 serial = SerialPort(links, port, Backoff(*_SERIAL_BACKOFF))
-                tasks.create_task(serial.run(), name=f"serial {port.device}")
+                watched.append(tasks.create_task(serial.run(), name=f"serial {port.device}"))
             if settings.ble is not None:
                 radio = Radio(links, settings.ble, Backoff(*_RADIO_BACKOFF))
-                tasks.create_task(radio.run(), name=f"radio {settings.ble.radio}")
+                watched.append(tasks.create_task(radio.run(), name=f"radio {settings.ble.radio}"))
+            watchdog = Watchdog(watched, lambda: _status(name, links, uplink))
+            tasks.create_task(watchdog.run(), name="watchdog")
             systemd.notify("READY=1")
     finally:
-        systemd.notify("STOPPING=1")
+        tell("STOPPING=1")
         listener.close()
         links.close()
         # Connections are given back in the loop's next turn.
         await asyncio.sleep(0)
+
+
+def _status(name: str, links: Links, uplink: Uplink) -> str:
+    """What `systemctl status` says of the gateway."""
+    attached = "attached to" if uplink.attached else "without"
+    return f"Gateway {name}: links {len(links)}, {attached} the daemon at {uplink.target}."
 
 
 def _way(settings: Settings) -> tuple[str, Way]:
@@ -123,18 +136,18 @@ def _command(
         else:
             settings = config.load(config_file)
     except ConfigError as error:
-        typer.echo(error, err=True)
+        journal.complain(_PROGRAM, str(error))
         raise typer.Exit(2) from None
     _serve(settings)
 
 
 def _serve(settings: Settings) -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    journal.begin(_PROGRAM, "%(message)s")
     _allow_files(settings.tcp.max_connections + _OTHER_FILES)
     try:
         asyncio.run(_until_signal(settings))
     except GatewayError as error:
-        typer.echo(error, err=True)
+        journal.complain(_PROGRAM, str(error))
         raise typer.Exit(1) from None
 
 

@@ -8,7 +8,7 @@ class Backoff:
     """Exponential back-off with full jitter: many who lost the same peer do not come back at the same moment."""
 
     def __init__(self, first_s: float, longest_s: float, uniform: Callable[[float, float], float] = random.uniform):
-        self.longest_s = longest_s
+        self._longest_s = longest_s
         self._first_s = first_s
         self._uniform = uniform
         self._ceiling_s = first_s
@@ -20,8 +20,15 @@ class Backoff:
     def next(self) -> float:
         """Seconds to wait before the next attempt."""
         delay_s = self._uniform(0.0, self._ceiling_s)
-        self._ceiling_s = min(2 * self._ceiling_s, self.longest_s)
+        self._ceiling_s = min(2 * self._ceiling_s, self._longest_s)
         return delay_s
+
+    def after(self, lasted_s: float) -> float:
+        """Seconds to wait after a connection that lasted so long: only one that held was a success, so that a peer that
+        takes it and drops it at once is left alone for longer and longer."""
+        if lasted_s > self._longest_s:
+            self.reset()
+        return self.next()
 
 
 class Sparingly:

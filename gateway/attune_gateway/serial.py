@@ -41,10 +41,7 @@ class SerialPort:
                 line.clear()
                 lost = await line.closed
                 self._complain(f"was lost ({lost or 'closed'})")
-            # A line that opens and fails at once must not be tried without a pause for ever.
-            if time.monotonic() - began_s > self._backoff.longest_s:
-                self._backoff.reset()
-            await asyncio.sleep(self._backoff.next())
+            await asyncio.sleep(self._backoff.after(time.monotonic() - began_s))
 
     async def _open(self) -> StreamLine:
         line = StreamLine(self._links, "serial", self._settings.device)

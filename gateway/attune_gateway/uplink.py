@@ -43,6 +43,12 @@ class Uplink:
         self._hello = hello
         self._backoff = backoff
         self._complaints = Sparingly()
+        self.attached = False
+
+    @property
+    def target(self) -> str:
+        """The daemon's address."""
+        return self._way.target
 
     async def run(self) -> None:
         """Runs until it is cancelled."""
@@ -57,10 +63,7 @@ class Uplink:
                 error = group.exceptions[0]
                 reason = await self._way.reason(error) if isinstance(error, grpc.aio.AioRpcError) else str(error)
                 self._complain(reason)
-            # A daemon that takes the stream and drops it at once is left alone for longer and longer.
-            if time.monotonic() - began_s > self._backoff.longest_s:
-                self._backoff.reset()
-            await asyncio.sleep(self._backoff.next())
+            await asyncio.sleep(self._backoff.after(time.monotonic() - began_s))
 
     async def _attach(self) -> None:
         async with self._way.channel() as channel:
@@ -72,6 +75,7 @@ class Uplink:
                 await self._greet(call)
                 await self._carry(channel, call)
             finally:
+                self.attached = False
                 self._links.detach()
 
     async def _greet(self, call: Call) -> None:
@@ -79,6 +83,7 @@ class Uplink:
         with contextlib.suppress(asyncio.InvalidStateError):
             await call.write(GatewayBatch(hello=self._hello))
             _log.info("Attached to the daemon at %s.", self._way.target)
+            self.attached = True
             self._links.restart()
 
     async def _carry(self, channel: grpc.aio.Channel, call: Call) -> None:

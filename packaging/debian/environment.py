@@ -17,13 +17,18 @@ import sysconfig
 from pathlib import Path
 
 HOME = Path("usr/lib/attune")
-PYTHON = "python%d.%d" % sys.version_info[:2]
+PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 SHEBANG = f"#!/{HOME}/bin/python -I\n"
 """Isolated, so that no variable of whoever calls it, nor a package of theirs, comes before what was tested."""
 
-# Of no use to a program that runs: tests, and what other programs are compiled with.
-LEFT_OUT = ("**/tests", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.h", "**/*.c", "**/*.a", "numpy/f2py", "bin", "examples", "share")
+# Of no use to a program that runs: tests, what other programs are compiled with, and programs of others.
+LEFT_OUT = (
+    *("**/tests", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.h", "**/*.c", "**/*.a"),
+    *("bin", "examples", "share", "bumble/apps", "numpy/f2py"),
+    # Where a wheel was taken from on the machine that built the package.
+    *("*.dist-info/direct_url.json", "*.dist-info/REQUESTED"),
+)
 
 # The daemon's part of the project's own wheel, which a gateway alone has no libraries for.
 DAEMON_ONLY = ("attuned", "attune_core")
@@ -47,6 +52,17 @@ def prune(site: Path, without: tuple[str, ...]) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+    for path in site.rglob("*"):
+        if path.is_file():
+            make_plain(path)
+
+
+def make_plain(path: Path) -> None:
+    """Nothing in here is called by its name: no module is a program, whatever its wheel says."""
+    path.chmod(0o644)
+    if path.suffix == ".py" and path.read_bytes().startswith(b"#!"):
+        _, _, rest = path.read_bytes().partition(b"\n")
+        path.write_bytes(b"#\n" + rest)
 
 
 def add_interpreter(home: Path) -> None:

@@ -20,6 +20,10 @@ SIGNALLING_CID = 5
 SECURITY_CID = 6
 HANDLES = (*range(16), 0xFFFF)
 
+# A request to read an attribute that no table has, and the error that answers it (volume 3, part F, 3.4.1).
+READ_NOTHING = b"\x0a\xfe\xff"
+NOTHING_THERE = b"\x01\x0a\xfe\xff\x01"
+
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirBoard]:
@@ -53,12 +57,16 @@ def framed(cid: int, data: bytes) -> bytes:
     return struct.pack("<HH", len(data), cid) + data
 
 
-def send(node: AirBoard, connection: Connection, cid: int, *payloads: bytes) -> None:
+def put(node: AirBoard, connection: Connection, cid: int, *payloads: bytes) -> None:
     def sent() -> None:
         for payload in payloads:
             connection.device.send_l2cap_pdu(connection.handle, cid, payload)
 
     node.air.call(sent)
+
+
+def send(node: AirBoard, connection: Connection, cid: int, *payloads: bytes) -> None:
+    put(node, connection, cid, *payloads)
     settle(node)
 
 
@@ -67,20 +75,29 @@ def settle(node: AirBoard) -> None:
     node.air.run(asyncio.sleep(0.3))
 
 
+def heard(node: AirBoard, connection: Connection) -> list[bytes]:
+    """The packets that the board sends from now on."""
+    packets: list[bytes] = []
+    node.air.call(lambda: connection.device.host.on("l2cap_pdu", lambda handle, cid, pdu: packets.append(pdu)))
+    return packets
+
+
 def test_writes_to_every_handle(node: AirBoard, connection: Connection) -> None:
+    answers = heard(node, connection)
     values = (b"", b"\x00", b"\x01\x00", b"\xff" * 20, b"\xc0" + bytes(243))
     for handle in HANDLES:
         place = struct.pack("<H", handle)
         requests = [bytes([op]) + place + value for op in (0x12, 0x52, 0xD2) for value in values]
         requests += [b"\x16" + place + b"\x00\x00" + value for value in values] + [b"\x18\x01", b"\x18\x00"]
-        send(node, connection, ATT_CID, *requests)
+        put(node, connection, ATT_CID, *requests, READ_NOTHING)
+        wait_until(lambda: NOTHING_THERE in answers, "The answer to the last request")
+        answers.clear()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mtu", [0, 1, 22, 512, 0xFFFF])
 def test_absurd_mtus(node: AirBoard, connection: Connection, mtu: int) -> None:
-    answers: list[bytes] = []
-    node.air.call(lambda: connection.device.host.on("l2cap_pdu", lambda handle, cid, pdu: answers.append(pdu)))
+    answers = heard(node, connection)
     send(node, connection, ATT_CID, b"\x02" + struct.pack("<H", mtu))
     # An error or the node's own MTU, which is at least the least and at most what fits its buffers.
     assert any(

@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from removals import REMOVALS, Removal
+from removal import Removal
+from removals import REMOVALS
 
 ROOT = Path(__file__).parents[2]
 COPY = ROOT / "build" / "security" / "tree"

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from removals import REMOVALS, Removal
+from removal import Removal
+from removals import REMOVALS
 from remove_checks import main, without_check
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from attune_gateway.ble.advertising import hint_of
 from attune_gateway.ble.parts import PartCutter, PartJoiner
 from hypothesis import given
 from hypothesis import strategies as st
-from test_core_parts import cases, parts_of
+from test_core_parts import Lines, cases, parts_of, told_of
 
 
 def cutter_at(size: int, number: int) -> PartCutter:
@@ -17,26 +17,16 @@ def cutter_at(size: int, number: int) -> PartCutter:
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if case[0][0] == "cut"])
-def test_a_frame_is_cut_as_by_hand(case: list[tuple[str, str]]) -> None:
+def test_a_frame_is_cut_as_by_hand(case: Lines) -> None:
     size, number = map(int, case[0][1].split())
     frame, *parts = (bytes.fromhex(rest) for _, rest in case[1:])
     assert list(cutter_at(size, number).cut(frame)) == parts
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if case[0][0] == "join"])
-def test_parts_are_put_together_as_by_hand(case: list[tuple[str, str]]) -> None:
+def test_parts_are_put_together_as_by_hand(case: Lines) -> None:
     joiner = PartJoiner(int(case[0][1]))
-    expected: list[tuple[str, str]] = []
-    told: list[tuple[str, str]] = []
-    for word, rest in case[1:]:
-        if word != "part":
-            expected.append((word, rest))
-            continue
-        before = joiner.counts.damaged, joiner.counts.oversized
-        frame = joiner.feed(bytes.fromhex(rest))
-        told += [("damaged", "")] * (joiner.counts.damaged - before[0])
-        told += [("oversized", "")] * (joiner.counts.oversized - before[1])
-        told += [("frame", frame.hex().upper())] if frame is not None else []
+    told, expected = told_of(case, joiner.feed, lambda: (joiner.counts.damaged, joiner.counts.oversized))
     assert told == expected
 
 

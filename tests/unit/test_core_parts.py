@@ -1,6 +1,6 @@
 """The core's parts of frames by the golden file, and what holds whatever a radio loses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,12 @@ GOLDEN = Path(__file__).parents[1] / "vectors" / "parts.txt"
 frames = st.binary(min_size=1, max_size=640)
 largest = st.integers(2, 300)
 
+Lines = list[tuple[str, str]]
 
-def cases() -> Iterator[list[tuple[str, str]]]:
+
+def cases() -> Iterator[Lines]:
     """Each case of the golden file as its lines: the word, and what follows it."""
-    case: list[tuple[str, str]] = []
+    case: Lines = []
     for line in GOLDEN.read_text().splitlines():
         word, _, rest = line.partition("#")[0].strip().partition(" ")
         if word in ("cut", "join") and case:
@@ -27,28 +29,31 @@ def cases() -> Iterator[list[tuple[str, str]]]:
     yield case
 
 
+def told_of(
+    case: Lines, take: Callable[[bytes], bytes | None], counts: Callable[[], tuple[int, int]]
+) -> tuple[Lines, Lines]:
+    """What `take` makes of a case's parts, and what its lines say; `counts` are the damaged and the oversized ones."""
+    told: Lines = []
+    for part in [rest for word, rest in case[1:] if word == "part"]:
+        before = counts()
+        frame = take(bytes.fromhex(part))
+        damaged, oversized = counts()
+        told += [("damaged", "")] * (damaged - before[0]) + [("oversized", "")] * (oversized - before[1])
+        told += [("frame", frame.hex().upper())] if frame is not None else []
+    return told, [line for line in case[1:] if line[0] != "part"]
+
+
 @pytest.mark.parametrize("case", [case for case in cases() if case[0][0] == "cut"])
-def test_a_frame_is_cut_as_by_hand(case: list[tuple[str, str]]) -> None:
+def test_a_frame_is_cut_as_by_hand(case: Lines) -> None:
     size, number = map(int, case[0][1].split())
     frame, *parts = (bytes.fromhex(rest) for _, rest in case[1:])
     assert part_encode(frame, size, number) == parts
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if case[0][0] == "join"])
-def test_parts_are_put_together_as_by_hand(case: list[tuple[str, str]]) -> None:
+def test_parts_are_put_together_as_by_hand(case: Lines) -> None:
     decoder = PartDecoder(int(case[0][1]))
-    expected: list[tuple[str, str]] = []
-    told: list[tuple[str, str]] = []
-    for word, rest in case[1:]:
-        if word != "part":
-            expected.append((word, rest))
-            continue
-        before = decoder.damaged, decoder.oversized
-        frame = decoder.take(bytes.fromhex(rest))
-        told += [("damaged", "")] * (decoder.damaged - before[0]) + [("oversized", "")] * (
-            decoder.oversized - before[1]
-        )
-        told += [("frame", frame.hex().upper())] if frame is not None else []
+    told, expected = told_of(case, decoder.take, lambda: (decoder.damaged, decoder.oversized))
     assert told == expected
 
 

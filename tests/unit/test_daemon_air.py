@@ -294,6 +294,7 @@ async def test_reports_do_not_wait_for_company_while_others_wait_for_the_connect
     world.site.rooms.take = lambda window: False  # type: ignore[method-assign]
 
     async def report() -> None:
+        world.clock.now += 60_000
         node.core.sample(0, node.core.facts.next_seq * 60_000 - 1, 400.0)
         node.core.poll(node.core.facts.next_seq * 60_000)
         await world.settle()

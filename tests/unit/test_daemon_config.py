@@ -64,6 +64,12 @@ BAD = [
         SITE + '[gateways]\nlisten = ["tls://0.0.0.0:7443", "tls://[::]:7445"]',
         "gateways.listen has more than one address for TLS; write one",
     ),
+    (
+        SITE + '[api]\ngroup = "Facility staff"',
+        "key api.group is not right; write a group that the daemon's user is in, whose members may use the command",
+    ),
+    (SITE + "[gateways]\ngroup = 7", "key gateways.group is not right; write a group that the daemon's user is in"),
+    (SITE + '[gateways]\ngroup = ""', "key gateways.group is not right"),
     (SITE + f'[api]\nsocket = "/{"x" * 107}"', "key api.socket is not right; write a path of at most 107 bytes"),
     (
         SITE + '[clock]\nstart = "soon"',

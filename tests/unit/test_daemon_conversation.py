@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from attune_proto.v1 import node_pb2
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import FUTURE_MS, PAST_MS, TICK_LIMIT_MS, Conversation
+from attuned.nodes.conversation import FUTURE_MS, PAST_MS, SOON_MS, TICK_LIMIT_MS, Conversation
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.window import Window, pack, unpack_all
@@ -94,7 +94,7 @@ REFUSED = [
     (report(1, 60, b"\0"), "a report with 1 bytes of evidence"),
     (report(1, 60, bytes(16)), "a report with 16 bytes of evidence"),
     (report(1, 60, state=256), "the state 256"),
-    (report(1, 60 + 100 + FUTURE_MS // 1000), "a window that ends 120 s in the future"),
+    (report(1, 101 + SOON_MS // 1000), "a window that ends 601 s in the future"),
 ]
 
 
@@ -110,6 +110,24 @@ def test_a_report_that_cannot_be_used_is_refused_counted_and_acknowledged(bad: n
     conversation.committed(window)
     assert conversation.acknowledgement().report_ack.through == 1
     assert (conversation.windows, conversation.last_window_utc_ms) == (0, 0)
+
+
+def test_a_clock_that_is_set_back_costs_no_window() -> None:
+    """The daemon's clock goes back five minutes: a window of a minute ago ends four minutes ahead by the tie before."""
+    conversation = greeted()
+    early = report(1, 160)  # a minute after the tie
+    back = NOON + 60_000 - 300_000
+    (again,) = conversation.retie(early.end_s, back)
+    assert conversation.report(early, back) is None
+    assert (conversation.refused, conversation.has(early), conversation.pending) == (0, False, set())
+    conversation.time_ack(node_pb2.TimeAck(echo_tick_ms=again.time.echo_tick_ms, tick_ms=161_000), back)
+    later = conversation.report(report(2, 180), back + 20_000)
+    assert later is not None
+    assert (later.refused, later.end_utc_ms) == (False, back + 19_000)
+    assert conversation.report(early, NOON - 1) is None
+    window = conversation.report(early, NOON)
+    assert window is not None
+    assert (window.refused, window.end_utc_ms, conversation.refused) == (False, NOON + 60_000, 0)
 
 
 def test_a_window_of_last_year_is_refused() -> None:

@@ -234,6 +234,11 @@ def test_backoff_doubles_its_ceiling_up_to_the_longest() -> None:
     assert backoff.next() == 0.5
 
 
+def test_only_a_connection_that_lasted_ends_the_back_off() -> None:
+    backoff = Backoff(0.5, 3.0, uniform=lambda low, high: high + low)
+    assert [backoff.after(lasted_s) for lasted_s in (0.0, 2.9, 3.1, 0.1)] == [0.5, 1.0, 0.5, 1.0]
+
+
 def test_backoff_has_full_jitter() -> None:
     delays = []
     for _ in range(200):

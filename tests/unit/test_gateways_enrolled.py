@@ -89,10 +89,12 @@ def test_its_key_is_kept_for_its_user_alone_and_read_again(tmp_path: Path) -> No
     certificate.verify_directly_issued_by(again.certificate)
 
 
-def test_a_credential_counts_before_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["gateway-authority", "secrets_gateway-authority"])
+def test_a_credential_counts_before_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Loaded alone, or with the folder that it lies in."""
     given_key, own = Authority(tmp_path / "given", SystemClock()), Authority(tmp_path, SystemClock())
     given_key.open()
-    (tmp_path / "given" / "gateway-authority.key").rename(tmp_path / "given" / "gateway-authority")
+    (tmp_path / "given" / "gateway-authority.key").rename(tmp_path / "given" / name)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "given"))
     own.open()
     assert own.public == given_key.public

@@ -13,19 +13,6 @@ from guest_image import ImageError, Recipe
 
 RECIPE = Recipe(("bluez",), {"/etc/a": "b"}, 1024)
 
-LOCK = """\
-# made by a program
-alpha==1.0 \\
-    --hash=sha256:aa \\
-    --hash=sha256:bb
-    # via beta
-Beta_two==2.0 ; python_full_version < '3.12' \\
-    --hash=sha256:cc
-gamma==3.0 \\
-    --hash=sha256:dd
-"""
-
-
 def test_the_digest_names_all_that_goes_in() -> None:
     changed = [
         dataclasses.replace(RECIPE, packages=("bluez", "python3")),
@@ -36,15 +23,6 @@ def test_the_digest_names_all_that_goes_in() -> None:
     digests = {recipe.digest(["deb x"]) for recipe in [RECIPE, *changed]} | {RECIPE.digest(["deb y"])}
     assert len(digests) == 6
     assert RECIPE.digest(["deb x"]) == Recipe(("bluez",), {"/etc/a": "b"}, 1024).digest(["deb x"])
-
-
-def test_archives_are_those_of_this_machine_and_of_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = ["deb b bookworm main", "deb b trixie main", "deb a bookworm-security main", "deb b bookworm main"]
-    monkeypatch.setattr(guest_image, "_run", lambda _: "\n".join(lines))
-    assert guest_image.debian_archives() == ["deb a bookworm-security main", "deb b bookworm main"]
-    monkeypatch.setattr(guest_image, "_run", lambda _: "deb b trixie main")
-    with pytest.raises(ImageError, match="no Debian archive of bookworm"):
-        guest_image.debian_archives()
 
 
 def test_files_belong_to_root() -> None:
@@ -73,21 +51,6 @@ def test_a_command_that_fails_or_is_missing() -> None:
         guest_image._run(["sh", "-c", "echo words >&2; exit 4"])
     with pytest.raises(ImageError, match=r"attune-has-no-such-command is missing; run `./dev test-vm`"):
         guest_image._run(["attune-has-no-such-command"])
-
-
-def test_entries_of_a_lock_file_come_whole() -> None:
-    assert guest_python.locked(LOCK, {"beta-two"}) == "".join(LOCK.splitlines(keepends=True)[5:7])
-    assert guest_python.locked(LOCK, {"alpha", "gamma"}).count("--hash") == 3
-    assert guest_python.locked(LOCK, {"delta"}) == ""
-
-
-def test_what_packages_need_is_in_the_lock_file() -> None:
-    found = guest_python.needed(["attune", "pytest"])
-    assert {"bleak", "dbus-fast", "bumble", "pydantic-core", "pluggy"} <= found
-    assert not {"scikit-learn", "ruff", "mypy"} & found
-    entries = guest_python.locked((guest_python.ROOT / "requirements.lock").read_text(), found)
-    pinned = {line.partition("==")[0] for line in entries.splitlines() if line[0].isalpha()}
-    assert pinned == found - {"attune"}
 
 
 def test_scripts_run_where_the_machine_has_them(tmp_path: Path) -> None:

@@ -121,12 +121,13 @@ class Endless(io.RawIOBase):
 
 def test_a_long_table_needs_no_memory() -> None:
     tracemalloc.start()
-    file = io.BufferedReader(Endless(20_000))  # type: ignore[type-var]
-    count = len([None for _ in read_csv(file, READING)])
+    file = io.BufferedReader(Endless(5_000))  # type: ignore[type-var]
+    count = sum(1 for _ in read_csv(file, READING))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert count == 20_000
-    assert peak < 1_000_000
+    assert count == 5_000
+    # Its text alone would take as much, and its rows seven times that.
+    assert peak < 200_000
 
 
 # Calendars.

@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from archives import debian_archives
+
 SUITE = "bookworm"
 
 # A system that boots under QEMU and takes commands by its guest agent.
@@ -33,8 +35,6 @@ _LEFT_OUT = (
     "/usr/share/locale/*",
     "/usr/share/man/*",
 )
-
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 _FILES = {
     # A system without one believes that this is its very first start, and looks at all of its services again.
@@ -76,7 +76,7 @@ class Image:
 
 def made(recipe: Recipe, cache: Path) -> Image:
     """The image of a recipe, from the cache where it is there: two minutes for a new one. ImageError."""
-    archives = debian_archives()
+    archives = debian_archives(SUITE)
     folder = cache / f"image-{recipe.digest(archives)}"
     if not folder.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -86,18 +86,6 @@ def made(recipe: Recipe, cache: Path) -> Image:
             _make(recipe, archives, Path(work), fresh)
             fresh.rename(folder)
     return Image(folder / "root.img", folder / "vmlinuz", folder / "initrd.img")
-
-
-def debian_archives() -> list[str]:
-    """Lines for apt of the Debian archives that this machine takes its packages from. ImageError."""
-    signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
-    command = ["apt-get", "indextargets", "-oAPT::Get::IndexTargets=false"]
-    shape = ["--format", f"deb {signed}$(REPO_URI) $(RELEASE) $(COMPONENT)"]
-    found = set(_run([*command, *shape, "Created-By: Packages", "Origin: Debian"]).splitlines())
-    lines = sorted(line for line in found if SUITE in line)
-    if not lines:
-        raise ImageError(f"This machine's apt knows no Debian archive of {SUITE}; add one to its sources.")
-    return lines
 
 
 def make_disk(folder: Path, disk: Path, label: str) -> None:

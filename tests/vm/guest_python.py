@@ -5,18 +5,16 @@ a network.
 """
 
 import hashlib
-import importlib.metadata
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from guest_image import ImageError, make_disk
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from wheels import BUILD_TOOLS, locked, needed
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,46 +25,27 @@ LABEL = "attune"
 
 FSTAB = f"/dev/vda / ext4 defaults 0 1\nLABEL={LABEL} {PLACE} ext4 ro 0 0\n"
 
-# What packages without a wheel are built with; they have to be there before them.
-_BUILD_TOOLS = frozenset({"packaging", "setuptools", "wheel"})
-
 # The interpreter that the machine has as well.
 _PYTHON = "/usr/bin/python3"
 _VERSION = "3.11"
 
 # What the disk is made of beside the lock file.
-_SOURCES = ("CMakeLists.txt", "pyproject.toml", "cmake", "daemon", "gateway", "mcu_firmware", "proto", "tests")
-
-
-def needed(names: Iterable[str]) -> set[str]:
-    """Packages and all that they need in turn, as installed here, by canonical names."""
-    found: set[str] = set()
-    waiting = [str(canonicalize_name(name)) for name in names]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        asked = map(Requirement, importlib.metadata.requires(name) or [])
-        waiting += [canonicalize_name(each.name) for each in asked if each.marker is None or each.marker.evaluate()]
-    return found
-
-
-def locked(lock: str, names: set[str]) -> str:
-    """The entries of a lock file, each with its hashes, of packages with these names."""
-    kept: list[str] = []
-    keeping = False
-    for line in lock.splitlines(keepends=True):
-        if not line.startswith((" ", "#")):
-            keeping = canonicalize_name(line.partition("==")[0].strip()) in names
-        if keeping:
-            kept.append(line)
-    return "".join(kept)
+_SOURCES = (
+    "CMakeLists.txt",
+    "pyproject.toml",
+    "cmake",
+    "daemon",
+    "gateway",
+    "mcu_firmware",
+    "proto",
+    "service",
+    "tests",
+)
 
 
 def made_disk(cache: Path, tools: Sequence[str] = ()) -> Path:
     """The disk, from the cache where it is there; `tools` are installed beside the project. ImageError."""
-    entries = locked((ROOT / "requirements.lock").read_text(), needed(["attune", *tools, *_BUILD_TOOLS]) - {"attune"})
+    entries = locked((ROOT / "requirements.lock").read_text(), needed(["attune", *tools, *BUILD_TOOLS]) - {"attune"})
     disk = cache / f"python-{_digest(entries)}.img"
     if not disk.exists():
         packages = _packages(cache, entries)
@@ -92,7 +71,7 @@ def _packages(cache: Path, entries: str) -> Path:
     with tempfile.TemporaryDirectory(dir=cache) as work:
         fresh, lock, first = Path(work) / "venv", Path(work) / "lock", Path(work) / "first"
         lock.write_text(entries)
-        first.write_text(locked(entries, set(_BUILD_TOOLS)))
+        first.write_text(locked(entries, set(BUILD_TOOLS)))
         _run([_PYTHON, "-m", "venv", "--without-pip", str(fresh)])
         _pip(fresh, "--require-hashes", "-r", str(first))
         _pip(fresh, "--no-build-isolation", "--require-hashes", "-r", str(lock))

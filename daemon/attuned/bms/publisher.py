@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import aiomqtt
+from attune_service.journal import BROKER_LOST, about
+from attune_service.turns import turn
 
 from attuned.bms import topics
 from attuned.bms.trouble import sentence
@@ -188,14 +190,16 @@ class Publisher:
             payload = message.payload if isinstance(message.payload, bytes) else b""
             command = Command(str(message.topic), payload, bool(message.retain))
             for wanted, answer in self._commands.items():
-                if message.topic.matches(wanted) and (said := await answer(command)):
+                with turn():
+                    said = await answer(command) if message.topic.matches(wanted) else None
+                if said is not None:
                     await client.publish(said.topic, said.payload, qos=1, timeout=TIMEOUT_S)
                     _heed_cancellation()
 
     def _lost(self, error: Exception) -> None:
         trouble = sentence(self._broker.host, self._broker.port, self._broker.user, error)
         if trouble != self.trouble:
-            log.warning("%s", trouble)
+            log.warning("%s", trouble, extra=about(message=BROKER_LOST))
         self.trouble = trouble
 
 

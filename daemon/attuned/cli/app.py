@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -84,12 +84,24 @@ def demo(ctx: typer.Context) -> None:
     _forward("demo", ctx.args)
 
 
-def _forward(name: str, args: list[str]) -> None:
-    """Hand a command to the function of its name in the module of its name."""
+def whole() -> Any:
+    """The whole command, as `typer.main.get_command` makes it, with all of those that are loaded when they are run."""
+    command: Any = typer.main.get_command(app)
+    for name in ("replay", "demo"):
+        command.commands[name] = typer.main.get_command(_forwarded(name))
+    return command
+
+
+def _forwarded(name: str) -> typer.Typer:
+    """A command of the function of its name in the module of its name."""
     function = getattr(importlib.import_module(f"attuned.cli.{name}"), name)
     forwarded = typer.Typer(rich_markup_mode=None, add_completion=False)
     forwarded.command(name)(function)
-    _invoke(forwarded, f"attune {name}", args)
+    return forwarded
+
+
+def _forward(name: str, args: list[str]) -> None:
+    _invoke(_forwarded(name), f"attune {name}", args)
 
 
 def _invoke(what: typer.Typer, name: str, args: list[str]) -> None:

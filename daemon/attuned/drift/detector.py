@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import numpy as np
 from attune_core import Schema
+from attune_service import turns
 
 from attuned.clock import Clock
 from attuned.drift.day import NodeDay, Windows, node_day, stretch_of
@@ -75,7 +76,7 @@ class Detector:
         """Looks at each day once it is complete, for ever."""
         while True:
             try:
-                async with self._gate.shared():
+                async with self._gate.shared(turns.LONG_S):
                     await self.look()
             except StoreError as error:
                 log.error("%s The day is looked at again.", error)

@@ -66,8 +66,7 @@ class Authority:
 
     def open(self) -> None:
         """Reads the key, and makes it the first time. Raises StoreError."""
-        given = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")) / CREDENTIAL
-        if given.exists():
+        if given := _given():
             self._path = given
         elif not self._path.exists():
             key = ec.generate_private_key(ec.SECP256R1())
@@ -165,6 +164,13 @@ def _usage(*, authority: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _given() -> Path | None:
+    """The credential, loaded alone or with its folder, whose name systemd puts before it."""
+    folder = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere"))
+    names = CREDENTIAL, f"secrets_{CREDENTIAL}"
+    return next((folder / name for name in names if (folder / name).exists()), None)
 
 
 def _name(name: str, *more: x509.NameAttribute[str]) -> x509.Name:

@@ -5,6 +5,7 @@ import time
 
 import grpc
 from attune_proto.v1 import gateways_pb2, gateways_pb2_grpc
+from attune_service.journal import GATEWAY_ENROLLED, about
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from attuned.errors import AttuneError, RequestError
@@ -42,7 +43,8 @@ class EnrolmentService(gateways_pb2_grpc.EnrolmentServicer):
         except AttuneError as error:
             log.error("%s", error)
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, _TROUBLE)
-        log.info("Gateway %s enrolled from %s.", enrolled.name, context.peer())
+        told = about(gateway=enrolled.name, message=GATEWAY_ENROLLED)
+        log.info("Gateway %s enrolled from %s.", enrolled.name, context.peer(), extra=told)
         return gateways_pb2.EnrolReply(
             name=enrolled.name,
             certificate=enrolled.certificate.public_bytes(Encoding.DER),
@@ -76,5 +78,5 @@ class RenewalService(gateways_pb2_grpc.RenewalServicer):
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         if certificate is None:
             return gateways_pb2.RenewReply()
-        log.info("Gateway %s gets its next certificate.", said.name)
+        log.info("Gateway %s gets its next certificate.", said.name, extra=about(gateway=said.name))
         return gateways_pb2.RenewReply(certificate=certificate.public_bytes(Encoding.DER))

@@ -7,6 +7,8 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from attune_service.journal import about
+from attune_service.turns import LONG_S, turn
 from pydantic import TypeAdapter
 
 from attuned.clock import Clock
@@ -71,7 +73,8 @@ class Retraining:
         """Asks for rooms that have got enough new labels, or some and an old release, for ever."""
         while True:
             await asyncio.sleep(LOOK_S / self._clock.rate)
-            await self.look(labels_of, drifting())
+            with turn():
+                await self.look(labels_of, drifting())
 
     async def look(self, labels_of: Callable[[str], Sequence[LabelRow]], drifting: Collection[str] = ()) -> None:
         """Asks for the rooms that are due. `labels_of` gives the labels of a room that are in force; `drifting` are
@@ -96,15 +99,16 @@ class Retraining:
             room, trigger, newest = await self._asked.get()
             self._waiting.discard(room)
             try:
-                async for _ in self.retrain([room], trigger):
-                    pass
+                with turn(LONG_S):
+                    async for _ in self.retrain([room], trigger):
+                        pass
                 self._tried[room] = max(newest, self._tried.get(room, 0))
             except RequestError:
                 # Somebody retrains by hand: what he leaves out comes after.
                 self.ask(room, trigger, newest)
                 await asyncio.sleep(1)
             except AttuneError as error:
-                log.error("Room %s was not retrained: %s", room, error)
+                log.error("Room %s was not retrained: %s", room, error, extra=about(room=room))
 
     async def retrain(
         self, rooms: Sequence[str], trigger: str, *, dry_run: bool = False

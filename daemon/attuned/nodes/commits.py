@@ -12,6 +12,9 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Protocol
 
+from attune_service.journal import STORE_ACCEPTS, STORE_REFUSES, about
+from attune_service.turns import turn
+
 from attuned.clock import Clock
 from attuned.errors import StoreError
 from attuned.nodes.conversation import Conversation
@@ -86,7 +89,9 @@ class Commits:
             while True:
                 await self._arrived.wait()
                 await self._linger()
-                if not await self._wholly(self._commit()):
+                with turn():
+                    done = await self._wholly(self._commit())
+                if not done:
                     await asyncio.sleep(TROUBLE_S)
         except asyncio.CancelledError:
             await self._wholly(self._commit())
@@ -135,14 +140,14 @@ class Commits:
     def _endure(self, error: StoreError, taken: list[tuple[Conversation, Window, float]]) -> None:
         """Nothing is acknowledged, so nothing is lost; the windows wait for room on the disk."""
         if not self.trouble:
-            log.error("%s Nothing is acknowledged until then.", error)
+            log.error("%s Nothing is acknowledged until then.", error, extra=about(message=STORE_REFUSES))
         self.trouble = str(error)
         self._waiting = taken + self._waiting
         self.hurry()
 
     def _settle(self, taken: list[tuple[Conversation, Window, float]]) -> None:
         if self.trouble:
-            log.info("The store takes commits again.")
+            log.info("The store takes commits again.", extra=about(message=STORE_ACCEPTS))
             self.trouble = ""
         now = time.monotonic()
         self.delays_s.extend(now - arrived for _, _, arrived in taken)

@@ -18,6 +18,10 @@ from attuned.nodes.window import Window
 # How far ahead of the daemon's clock a window may end: the error of a tie, and some air.
 FUTURE_MS = 60_000
 
+# Further ahead than that, and up to here, a window waits at its node until it can be dated: its tie was made late, or
+# the daemon's clock has been set back. Time mends both, and the node sends it again.
+SOON_MS = 600_000
+
 # How long ago it may have ended: windows are kept for 28 days.
 PAST_MS = 31 * 24 * 3_600_000
 
@@ -206,13 +210,14 @@ class Conversation:
         seq = report.seq
         if report.first_seq <= seq:
             self._give_up_below(boot, record, report.first_seq)
-        if seq in record.sequence or (boot, seq) in self.pending:
+        end_utc_ms = record.ties.utc_ms(report.end_s * 1000) if record.ties.ticks_ms else 0
+        is_here = seq in record.sequence or (boot, seq) in self.pending
+        if is_here or FUTURE_MS < end_utc_ms - now_utc_ms <= SOON_MS:
             return None
         if not record.sequence.accepts(seq):
             self.refuse(f"report number {seq} is far beyond the last one")
             return None
         self.pending.add((boot, seq))
-        end_utc_ms = record.ties.utc_ms(report.end_s * 1000) if record.ties.ticks_ms else 0
         reason = (
             self._objection(report, end_utc_ms, now_utc_ms) if end_utc_ms else "a window of a start without a clock"
         )

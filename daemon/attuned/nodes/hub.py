@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from attune_proto.v1 import link_pb2, node_pb2
+from attune_service.journal import about
 
 from attuned.clock import Clock
 from attuned.nodes.air import Air
@@ -389,4 +390,5 @@ class Hub:
         if now - self._complained_utc_ms.get(sender, 0) >= COMPLAINT_MS:
             self._complained_utc_ms[sender] = now
             place = f"link {link.number} of gateway {link.gateway.name}"
-            log.warning("%s on %s sent %s; it was dropped.", sender, place, reason)
+            what = about(node=conversation.node if conversation else "", gateway=link.gateway.name)
+            log.warning("%s on %s sent %s; it was dropped.", sender, place, reason, extra=what)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import grpc
 from attune_proto.v1 import link_pb2, link_pb2_grpc
+from attune_service.journal import GATEWAY_ATTACHED, GATEWAY_REFUSED, GATEWAY_WENT, about
 
 from attuned.clock import Clock
 from attuned.errors import RequestError
@@ -147,7 +148,7 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
         try:
             gateway = self._attach(first.hello, certificate_of(context))
         except RequestError as error:
-            log.warning("A gateway was refused: %s", error)
+            log.warning("A gateway was refused: %s", error, extra=about(message=GATEWAY_REFUSED))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         reader = asyncio.create_task(self._read(gateway, first, request_iterator), name=f"read {gateway.name}")
         try:
@@ -167,14 +168,16 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
         name = said.name if said else hello.name
         gateway = AttachedGateway(name, local=said is None, slots=min(hello.slots, SLOTS_LIMIT))
         if self.drop(gateway.name, f"Another gateway has attached as {gateway.name}: see that each has its own name."):
-            log.warning("Gateway %s attached while it was attached: its old stream is ended.", gateway.name)
+            told = about(gateway=gateway.name)
+            log.warning("Gateway %s attached while it was attached: its old stream is ended.", name, extra=told)
         self.gateways[gateway.name] = gateway
         if said is not None:
             self._doorkeeper.came(said.name, said.expires_utc_ms)
             left_s = (said.expires_utc_ms - self._doorkeeper.clock.utc_ms()) / 1000
             loop, why = asyncio.get_running_loop(), f"The certificate of {said.name} has expired."
             gateway.expiry = loop.call_later(left_s, self.drop, said.name, why)
-        log.info("Gateway %s (version %s) attached.", gateway.name, hello.version)
+        told = about(gateway=name, message=GATEWAY_ATTACHED)
+        log.info("Gateway %s (version %s) attached.", name, hello.version, extra=told)
         return gateway
 
     def _forget(self, gateway: AttachedGateway) -> None:
@@ -187,7 +190,8 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
         if gateway.expiry is not None:
             gateway.expiry.cancel()
             self._doorkeeper.left(gateway.name, gateway.heard_utc_ms)
-        log.info("Gateway %s went away.", gateway.name)
+        told = about(gateway=gateway.name, message=GATEWAY_WENT)
+        log.info("Gateway %s went away.", gateway.name, extra=told)
 
     async def _read(
         self, gateway: AttachedGateway, first: link_pb2.GatewayBatch, batches: AsyncIterator[link_pb2.GatewayBatch]

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from attuned.durable_files import sync_folder
 from attuned.errors import StoreError
-from attuned.key_files import read_key, sync_folder, write_key
+from attuned.key_files import read_key, write_key
 from attuned.nodes import noise
 
 

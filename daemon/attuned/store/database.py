@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 import sqlite_utils
+from attune_service import turns
 from sqlite_utils.migrations import Migrations
 
 from attuned.errors import StoreError
@@ -68,6 +69,10 @@ class Database:
         """
         return await self._on_thread(lambda: self._attempt(work, "read", "check the disk, or restore a backup"))
 
+    async def look(self) -> None:
+        """Returns when the database's thread has read the file. Raises StoreError."""
+        await self.read(lambda connection: connection.execute("SELECT count(*) FROM sqlite_schema").fetchone())
+
     async def rehearse(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Runs `work` in a transaction that is rolled back: what it returns is what it would do."""
         return await self._on_thread(lambda: self._transact(work, "ROLLBACK"))
@@ -90,7 +95,8 @@ class Database:
         Free pages alone are not enough: when SQLite moves rows between pages, copies stay in the gaps of the old ones,
         whatever secure_delete says.
         """
-        return await self._on_thread(lambda: self._attempt(_scrub, "written anew", _ROOM))
+        with turns.turn(turns.LONG_S, exclusive=True):
+            return await self._on_thread(lambda: self._attempt(_scrub, "written anew", _ROOM))
 
     async def close(self) -> None:
         await self._on_thread(self._close)

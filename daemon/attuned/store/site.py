@@ -102,6 +102,10 @@ class SiteStore:
     async def close(self) -> None:
         await self._database.close()
 
+    async def look(self) -> None:
+        """Returns when the store's thread has read the file. Raises StoreError."""
+        await self._database.look()
+
     async def add_label(self, label: LabelRow) -> LabelRow:
         """Stores a label under the next number, and marks those that it covers wholly as superseded.
 

@@ -52,6 +52,10 @@ class WindowStore:
     async def close(self) -> None:
         await self._database.close()
 
+    async def look(self) -> None:
+        """Returns when the store's thread has read the file. Raises StoreError."""
+        await self._database.look()
+
     async def commit(self, windows: Sequence[Window], said: Sequence[SaidRow]) -> None:
         """Puts windows, and what is about to be said because of them, on the disk."""
         records = [(pack(window),) for window in windows]

@@ -9,8 +9,8 @@ import os
 import struct
 from pathlib import Path
 
+from attuned.durable_files import write_durably
 from attuned.updates.envelope import AUDIENCE_SIZE, DIGEST_SIZE, Update
-from attuned.updates.files import write_durably
 
 _RECORD = struct.Struct(f"<{AUDIENCE_SIZE}sI{DIGEST_SIZE}s")
 

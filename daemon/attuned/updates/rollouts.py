@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from attune_service.turns import turn
+
 from attuned.clock import Clock
 from attuned.errors import AttuneError, NotFoundError, RequestError
 from attuned.learning.retraining import ready
@@ -119,7 +121,8 @@ class Rollouts:
         """Looks whenever something has changed, and from time to time, for ever."""
         while True:
             try:
-                await self.look()
+                with turn():
+                    await self.look()
             except AttuneError as error:
                 log.error("%s Rollouts go on when that is mended.", error)
             # What comes in a burst is looked at together.

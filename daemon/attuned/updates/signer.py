@@ -24,9 +24,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from systemd import daemon as systemd
 
+from attuned.durable_files import sync_folder, write_durably
 from attuned.errors import AttuneError
 from attuned.updates.envelope import LARGEST, EnvelopeError, read_message
-from attuned.updates.files import sync, write_durably
 from attuned.updates.numbers import Numbers
 from attuned.updates.statements import Chain, SigningKey, statement
 
@@ -113,7 +113,7 @@ def rotate(folder: Path) -> int:
     if not coming.exists() or not _fitting(read_key(coming), chain):
         raise SignerError(f"{folder} holds no key that its chain names; restore both from one backup.")
     coming.rename(folder / KEY_FILE)
-    sync(folder)
+    sync_folder(folder)
     return chain.number
 
 
@@ -183,18 +183,24 @@ def serve(desk: Desk, path: Path) -> None:
                     continue
 
 
-def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="attune-signer", description="Holds the key that signs updates for nodes.")
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="attune-signer", description="Holds the key that signs updates for nodes.")
+    commands = made.add_subparsers(dest="command", required=True)
     for name, told in (("create", "make the first signing key"), ("rotate", "make the next signing key")):
-        commands.add_parser(name, help=told).add_argument("folder", type=Path)
-    serving = commands.add_parser("serve", help="sign what the daemon asks for")
+        one = commands.add_parser(name, help=told, description=f"{told.capitalize()}.")
+        one.add_argument("folder", type=Path, help=f"where {KEY_FILE} and {CHAIN_FILE} lie")
+    serving = commands.add_parser("serve", help="sign what the daemon asks for", description="Sign what is asked for.")
     credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
-    serving.add_argument("--key", type=Path, default=credentials / KEY_FILE)
-    serving.add_argument("--chain", type=Path, required=True)
-    serving.add_argument("--numbers", type=Path, help=f"as a rule {NUMBERS_FILE} beside the chain")
-    serving.add_argument("--socket", type=Path, required=True)
-    return parser.parse_args(words)
+    serving.add_argument("--key", type=Path, default=credentials / KEY_FILE, help="the secret key; else a credential")
+    serving.add_argument("--chain", type=Path, required=True, help="the chain of keys, which ends with this one")
+    serving.add_argument("--numbers", type=Path, help=f"what was signed; else {NUMBERS_FILE} beside the chain")
+    serving.add_argument("--socket", type=Path, required=True, help="where the daemon asks")
+    return made
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    return parser().parse_args(words)
 
 
 def _trouble(asked: argparse.Namespace, error: OSError) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from attune_proto.v1.link_pb2 import Wish
+from attune_service.turns import turn
 
 from attune_gateway.ble.central import Advertisement, BleCentral, NodeFailedError, RadioError, RadioFullError
 from attune_gateway.ble.line import BleLine
@@ -69,22 +70,22 @@ class Radio:
                 await self._use()
             except* RadioError as group:
                 self._complain(str(group.exceptions[0]))
-            if self._clock() - began_s > self._backoff.longest_s:
-                self._backoff.reset()
-            await asyncio.sleep(self._backoff.next())
+            await asyncio.sleep(self._backoff.after(self._clock() - began_s))
 
     async def _use(self) -> None:
         """RadioError, alone or in a group."""
         central = self._central(self._radio)
         try:
-            await central.open(self._hear)
+            with turn():
+                await central.open(self._hear)
             _log.info("Listening for nodes with Bluetooth radio %s.", self._radio)
             self._away_s = None
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_watch(central), name="radio watch")
                 await self._steer(central, tasks)
         finally:
-            await central.close()
+            with turn():
+                await central.close()
             self._schedule.clear(self._clock())
 
     async def _steer(self, central: BleCentral, tasks: asyncio.TaskGroup) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def write_durably(path: Path, data: bytes, mode: int) -> None:
-    """Replaces a file wholly or not at all; it is on the disk when this returns."""
+    """Replaces a file wholly or not at all; it is on the disk when this returns. Raises OSError."""
     draft = path.with_name(f"{path.name}.draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
@@ -13,11 +13,11 @@ def write_durably(path: Path, data: bytes, mode: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)
-    sync(path.parent)
+    sync_folder(path.parent)
 
 
-def sync(folder: Path) -> None:
-    """The names in a folder are on the disk when this returns."""
+def sync_folder(folder: Path) -> None:
+    """The names in a folder are on the disk when this returns. Raises OSError."""
     held = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(held)
