@@ -27,7 +27,7 @@ BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(sh
 	-not -path '*/__pycache__*' -not -name '*.swp')
 
 PACKAGED_SOURCES := LICENSE README.md THIRD_PARTY_NOTICES.md requirements.lock $(BUILT_SOURCES) $(shell find daemon docs gateway mcu_firmware \
-	packaging -type f -not -path '*/__pycache__/*' -not -name '*.swp' -not -name '*.so')
+	packaging service -type f -not -path '*/__pycache__/*' -not -name '*.swp' -not -name '*.so')
 VM_PACKAGE := build/deb/attune_$(shell sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)+deb12_amd64.deb
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -67,5 +67,4 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, cargo_disk: Path, figures
         figures.note("installing it, emulated", f"{installed - begun:.0f} s")
         figures.note("cold start, emulated", f"{time.monotonic() - installed:.0f} s", "installed to first belief")
         machine.shut_down()
-        keep.mkdir()
     yield Prepared(machine.folder / "root.img", cargo_disk)

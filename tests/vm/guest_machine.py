@@ -180,7 +180,9 @@ class Machine:
         agent = f"socket,id=agent,path={self.folder / 'agent.sock'},server=on,wait=off"
         command += ["-chardev", agent, "-device", "virtio-serial-pci"]
         command += ["-device", f"virtserialport,chardev=agent,name={PORT}"]
-        command += self._cached.drive() if self._cached else ["-drive", f"file={self._disk},if=virtio,format=raw,cache=unsafe"]
+        # This machine's own disk need not sync for what dies with the folder.
+        plain = ["-drive", f"file={self._disk},if=virtio,format=raw,cache=unsafe"]
+        command += self._cached.drive() if self._cached else plain
         for disk in self._disks:
             command += ["-drive", f"file={disk},if=virtio,format=raw,readonly=on"]
         return command
