@@ -1,7 +1,6 @@
 """The package, installed once on a bare machine; files of tests go on with copies of its disk."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +46,8 @@ def cargo_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory, cargo_disk: Path, figures: Figures) -> Iterator[Prepared]:
+def prepared(tmp_path_factory: pytest.TempPathFactory, cargo_disk: Path, figures: Figures) -> Prepared:
     """As a first start of a site goes: the package, then rooms, then a node, then what it knows of a room."""
-
     folder = tmp_path_factory.mktemp("installed")
     figures.note("package attune", f"{package().stat().st_size / 2**20:.1f} MiB", "at most 60 MiB")
     with boot(folder, None, [cargo_disk]) as machine:
@@ -59,7 +57,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, cargo_disk: Path, figures
         site.install()
         installed = time.monotonic()
         site.sh("usermod --append --groups attune ann")
-        assert site.active(*SERVICES, *TIMERS), site.journal()
+        site.wait_active(*SERVICES, *TIMERS)
         site.until(lambda: site.json("status")["site"] == "site", "An answer to `attune status`")
         site.configure()
         site.add_node()
@@ -67,4 +65,4 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, cargo_disk: Path, figures
         figures.note("installing it, emulated", f"{installed - begun:.0f} s")
         figures.note("cold start, emulated", f"{time.monotonic() - installed:.0f} s", "installed to first belief")
         machine.shut_down()
-    yield Prepared(machine.folder / "root.img", cargo_disk)
+    return Prepared(machine.folder / "root.img", cargo_disk)
