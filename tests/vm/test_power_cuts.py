@@ -58,7 +58,7 @@ class Cuts:
     def label(self) -> None:
         """Somebody labels, and is told that it is kept."""
         choice = self.draw.choice(("free", "occupied"))
-        self.labels.append(self.site.json("label", "add", ROOM, choice, "-2m", "-1m")["number"])
+        self.labels.append(self.site.json("label", "add", ROOM, choice, "-2m", "-1m")["label"]["number"])
 
     def wait_for_reports(self, by: int = 1) -> None:
         """Returns once every node has had so many more acknowledgements."""
