@@ -48,6 +48,7 @@ def cargo_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, cargo_disk: Path, figures: Figures) -> Prepared:
     """As a first start of a site goes: the package, then rooms, then a node, then what it knows of a room."""
+
     folder = tmp_path_factory.mktemp("installed")
     figures.note("package attune", f"{package().stat().st_size / 2**20:.1f} MiB", "at most 60 MiB")
     with boot(folder, None, [cargo_disk]) as machine:

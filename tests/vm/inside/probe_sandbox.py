@@ -17,8 +17,6 @@ from pathlib import Path
 libc = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-PTRACE_ATTACH = 16
-SYS_KEXEC_LOAD, SYS_FINIT_MODULE, SYS_BPF, SYS_KEYCTL = 246, 313, 321, 250
 
 
 def call(result: int) -> None:
@@ -101,15 +99,6 @@ def signal_others() -> None:
     os.kill(1, signal.SIGCONT)
 
 
-def call_bpf() -> None:
-    call(libc.syscall(SYS_BPF, 0, None, 0))
-
-
-def use_keyring() -> None:
-    """Session keyring, asked for its number."""
-    call(libc.syscall(SYS_KEYCTL, 0, -3, 1))
-
-
 def _in_child(attempt: Callable[[], object]) -> None:
     child = os.fork()
     if child == 0:
@@ -148,7 +137,7 @@ def attempts() -> Iterator[tuple[str, Callable[[], None]]]:
     yield "move into another control group", write_pid
     for attempt in (
         run_what_was_written, open_packets, be_somebody_else, have_a_namespace, have_users, mount, set_clock, be_urgent,
-        leave_a_door, see_others, signal_others, call_bpf, use_keyring,
+        leave_a_door, see_others, signal_others,
     ):  # fmt: skip
         yield attempt.__name__.replace("_", " "), attempt
 
