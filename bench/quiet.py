@@ -19,8 +19,8 @@ from attuned.learning.replay.spec import TRAIN, load_spec
 from attuned.learning.replay.streams import NodeStream, RoomStream, load_splits
 from attuned.nodes.window import EVIDENCE_STEPS
 from attuned.presence.belief import RoomState
-from attuned.presence.holding import held_nats
 from attuned.presence.costs import DEFAULT_COST_RATIO
+from attuned.presence.holding import held_nats
 from attuned.presence.model import RoomModel, threshold
 from attuned.presence.timeline import RoomTimeline
 from rich.console import Console

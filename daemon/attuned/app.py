@@ -15,6 +15,7 @@ from attune_proto.v1 import (
     admin_pb2_grpc,
     drift_pb2_grpc,
     gateways_pb2_grpc,
+    health_pb2_grpc,
     link_pb2_grpc,
     nodes_pb2_grpc,
     rollouts_pb2_grpc,
@@ -27,11 +28,13 @@ from attuned import sockets
 from attuned.api.admin import AdminService
 from attuned.api.drift import DriftService
 from attuned.api.gateways import GatewaysService
+from attuned.api.health import DoctorService
 from attuned.api.nodes import NodesService
 from attuned.api.radios import Radios
 from attuned.api.rollouts import RolloutsService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
+from attuned.clock_watch import ClockWatch
 from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
 from attuned.errors import AttuneError, ConfigError
 from attuned.gateways import listening
@@ -91,9 +94,10 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
     links = LinkService(site.hub, site.gateways)
     port = site.settings.gateways.tls_port
     door = listening.Door(site.gateways, *port) if port else None
+    watch = ClockWatch()
     try:
-        async with _servers(site, links, door), asyncio.TaskGroup() as group:
-            works = _works(site)
+        async with _servers(site, links, door, watch), asyncio.TaskGroup() as group:
+            works = _works(site, watch)
             if door is not None:
                 works["door"] = door.run()
             if publisher is not None:
@@ -109,7 +113,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
         log.info("Site %s is down.", site.settings.site.name, extra=journal.about(message=journal.SITE_DOWN))
 
 
-def _works(site: Site) -> dict[str, Coroutine[None, None, None]]:
+def _works(site: Site, watch: ClockWatch) -> dict[str, Coroutine[None, None, None]]:
     """What is done for ever, by the names of its tasks."""
     return {
         "commits": site.commits.run(),
@@ -124,6 +128,7 @@ def _works(site: Site) -> dict[str, Coroutine[None, None, None]]:
         "triggers": site.retraining.watch(site.labels.in_force, site.drifting_rooms),
         "drift": site.detector.run(),
         "retention": site.retention.run(),
+        "clock": watch.run(),
     }
 
 
@@ -136,7 +141,9 @@ def status_line(site: Site, gateways: int) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _servers(site: Site, links: LinkService, door: listening.Door | None) -> AsyncIterator[None]:
+async def _servers(
+    site: Site, links: LinkService, door: listening.Door | None, watch: ClockWatch
+) -> AsyncIterator[None]:
     """The service for gateways and the one for the command line, each on its own sockets."""
     gateways, admin = grpc.aio.server(options=listening.OPTIONS), grpc.aio.server()
     link_pb2_grpc.add_NodeLinkServicer_to_server(links, gateways)
@@ -147,6 +154,7 @@ async def _servers(site: Site, links: LinkService, door: listening.Door | None) 
     gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door, radios), admin)
     gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
+    health_pb2_grpc.add_DoctorServicer_to_server(DoctorService(watch), admin)
     _listen(gateways, admin, site)
     await gateways.start()
     await admin.start()

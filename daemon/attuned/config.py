@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from attuned.errors import ConfigError
+from attuned.key_files import credential
 from attuned.presence.costs import DEFAULT_COST_RATIO
 
 # The longest path that the kernel takes for a Unix socket.
@@ -114,7 +115,8 @@ class StoreSettings(_Table):
 
     path: Path = Field(
         Path("/var/lib/attune"),
-        description='a folder, in which attune.db is precious and windows.db may be lost, such as path = "/var/lib/attune"',
+        description="a folder, in which attune.db is precious and windows.db may be lost, "
+        'such as path = "/var/lib/attune"',
     )
     windows_days: int = Field(
         28,
@@ -140,20 +142,22 @@ class MqttSettings(_Table):
     user: str | None = Field(None, description='a name, such as user = "attune"')
     password_file: Path | None = Field(
         None,
-        description='a file whose first line is the password, such as password_file = "/etc/attune/secrets/mqtt-password"',
+        description="a file whose first line is the password, "
+        'such as password_file = "/etc/attune/secrets/mqtt-password"',
     )
     ca_file: Path | None = Field(
         None,
-        description='a PEM file, with which the connection is encrypted, such as ca_file = "/etc/ssl/certs/ca-certificates.crt"',
+        description="a PEM file, with which the connection is encrypted, "
+        'such as ca_file = "/etc/ssl/certs/ca-certificates.crt"',
     )
 
     @property
     def password(self) -> str | None:
-        """The first line of the password file. Raises ConfigError if it cannot be read."""
+        """The first line of the password file, or of its copy for this service. Raises ConfigError."""
         if self.password_file is None:
             return None
         try:
-            return self.password_file.read_text(encoding="utf-8").partition("\n")[0]
+            return credential(self.password_file).read_text(encoding="utf-8").partition("\n")[0]
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"The password file {self.password_file} cannot be read ({error}): check its owner."

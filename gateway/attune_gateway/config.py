@@ -10,13 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic_core import ErrorDetails
 
 from attune_gateway.errors import GatewayError
+from attune_gateway.trouble import user
 
 DAEMON = "unix:/run/attune/gateway.sock"
+
+# What `enroll` writes unless it is told another folder.
+STATE = Path("/var/lib/attune-gateway")
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})")
 
 # An adapter of BlueZ, or a transport as Bumble names it.
-_RADIO = re.compile(r"hci[0-9]+|[a-z][a-z0-9-]*:\S+")
+_RADIO = re.compile(r"hci[0-9]+|(usb|pyusb|serial|hci-socket|vhci|unix|(tcp|ws|unix)-(client|server)):\S+")
 
 # Before the address of a daemon on another machine.
 TLS = "tls://"
@@ -54,6 +58,8 @@ _FLAGS = {
 
 class ConfigError(GatewayError):
     """Settings that cannot be used: a sentence a line, each with source, key and what is expected."""
+
+    exit_code = 2
 
 
 class HostPort(NamedTuple):
@@ -148,7 +154,8 @@ def load(path: Path) -> Settings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a file with --config.") from error
+        advice = f"let {user()} read it" if isinstance(error, PermissionError) else "name a file with --config"
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}; correct that line.") from error
     return _settings(str(path), values)

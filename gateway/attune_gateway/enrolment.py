@@ -19,14 +19,17 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from attune_gateway.config import parse_host_port
 from attune_gateway.errors import GatewayError
+from attune_gateway.trouble import user
 
 FILE = "enrolment.json"
-STATE = Path("/var/lib/attune-gateway")
 
 
 class EnrolmentError(GatewayError):
     """An enrolment that cannot be read, written or trusted."""
+
+    exit_code = 3
 
 
 class Enrolment(BaseModel):
@@ -44,6 +47,14 @@ class Enrolment(BaseModel):
     def ends(self) -> datetime:
         """When the certificate ends, UTC."""
         return x509.load_pem_x509_certificate(self.certificate.encode()).not_valid_after_utc
+
+    def check(self) -> None:
+        """ValueError or TypeError if it cannot be used."""
+        parse_host_port(self.daemon)
+        key = load_pem_private_key(self.key.encode(), None)
+        x509.load_pem_x509_certificate(self.authority.encode())
+        if x509.load_pem_x509_certificate(self.certificate.encode()).public_key() != key.public_key():
+            raise ValueError("another key")
 
     def has_ended(self) -> bool:
         """By the clock of this machine."""
@@ -88,15 +99,16 @@ def load(state: Path) -> Enrolment:
     path = state / FILE
     try:
         enrolment = Enrolment.model_validate_json(path.read_bytes())
-        load_pem_private_key(enrolment.key.encode(), None)
-        x509.load_pem_x509_certificates((enrolment.certificate + enrolment.authority).encode())
+        enrolment.check()
     except FileNotFoundError:
         raise EnrolmentError(
             f"{path} is not there: run `attune-gateway enroll INVITATION --state {state}` with an invitation of the "
             "daemon."
         ) from None
     except OSError as error:
-        raise EnrolmentError(f"{path} cannot be read ({error.strerror}): check its owner.") from error
+        raise EnrolmentError(
+            f"{path} cannot be read ({error.strerror}): it and its folder must belong to {user()}."
+        ) from error
     except (ValidationError, ValueError, TypeError):
         raise EnrolmentError(f"{path} holds no enrolment: enroll the gateway again.") from None
     return enrolment

@@ -15,7 +15,7 @@ from attune_service import journal
 from attune_service.watchdog import Watchdog, tell
 from systemd import daemon as systemd
 
-from attune_gateway import config, enrolling, enrolment
+from attune_gateway import config
 from attune_gateway.ble.radio import Radio
 from attune_gateway.config import ConfigError, Settings
 from attune_gateway.errors import GatewayError
@@ -24,7 +24,7 @@ from attune_gateway.pacing import Backoff
 from attune_gateway.serial import SerialPort
 from attune_gateway.tcp import TcpListener
 from attune_gateway.uplink import Uplink
-from attune_gateway.way import EnrolledWay, LocalWay, Way
+from attune_gateway.way import LocalWay, Way
 
 _PROGRAM = "attune-gateway"
 
@@ -79,6 +79,10 @@ def _way(settings: Settings) -> tuple[str, Way]:
     """The gateway's name, and how it reaches the daemon. EnrolmentError."""
     if settings.state is None:
         return settings.name, LocalWay(settings.daemon)
+    # Certificates cost 10 MB of memory, which a gateway on the daemon's machine need not spend.
+    from attune_gateway import enrolment
+    from attune_gateway.enrolled_way import EnrolledWay
+
     own = enrolment.load(settings.state)
     elsewhere = settings.daemon.removeprefix(config.TLS) if "daemon" in settings.model_fields_set else ""
     return own.name, EnrolledWay(settings.state, own, elsewhere)
@@ -95,9 +99,11 @@ def main() -> None:
 @app.command()
 def enroll(
     invitation: Annotated[str, typer.Argument(metavar="INVITATION", help="What `attune gateway invite` printed.")],
-    state: Annotated[Path, typer.Option(help="The folder for key and certificate.")] = enrolment.STATE,
+    state: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder for key and certificate.")] = config.STATE,
 ) -> None:
     """Makes this machine a gateway of a daemon on another one."""
+    from attune_gateway import enrolling
+
     try:
         made = enrolling.enroll(invitation, state)
     except GatewayError as error:
@@ -110,17 +116,28 @@ def enroll(
 def _command(
     ctx: typer.Context,
     *,
-    config_file: Annotated[Path | None, typer.Option("--config", help="Settings in TOML.")] = None,
-    daemon: Annotated[str | None, typer.Option(help=f"Address of the daemon, {config.DAEMON} by default.")] = None,
-    listen: Annotated[list[str] | None, typer.Option(help="HOST:PORT for nodes to dial in; may be repeated.")] = None,
-    serial: Annotated[
-        list[str] | None, typer.Option(help="Serial device or socket://HOST:PORT; may be repeated.")
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", readable=False, help="Settings in TOML.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the gateway in its site, by default the host's.")] = None,
+    daemon: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help=f"Address of the daemon, {config.DAEMON} by default.")
+    ] = None,
+    listen: Annotated[
+        list[str] | None, typer.Option(metavar="HOST:PORT", help="Where nodes dial in; may be repeated.")
+    ] = None,
+    serial: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEVICE", help="Serial line, or socket://HOST:PORT of a serial server; may be repeated."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the gateway in its site, by default the host's.")
+    ] = None,
     ble: Annotated[
         str | None, typer.Option(metavar="RADIO", help="Bluetooth radio: hci0, usb:0 or another controller.")
     ] = None,
-    state: Annotated[str | None, typer.Option(help="Folder of `enroll`, for a daemon on another machine.")] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Folder of `enroll`, for a daemon on another machine.")
+    ] = None,
 ) -> None:
     """Carries frames between nodes and the daemon.
 
@@ -137,7 +154,7 @@ def _command(
             settings = config.load(config_file)
     except ConfigError as error:
         journal.complain(_PROGRAM, str(error))
-        raise typer.Exit(2) from None
+        raise typer.Exit(error.exit_code) from None
     _serve(settings)
 
 
@@ -148,7 +165,7 @@ def _serve(settings: Settings) -> None:
         asyncio.run(_until_signal(settings))
     except GatewayError as error:
         journal.complain(_PROGRAM, str(error))
-        raise typer.Exit(1) from None
+        raise typer.Exit(error.exit_code) from None
 
 
 async def _until_signal(settings: Settings) -> None:

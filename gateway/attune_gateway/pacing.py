@@ -31,17 +31,23 @@ class Backoff:
         return self.next()
 
 
+# Seconds between two of a message that goes on and on, in the end: a night without a daemon is a dozen lines.
+RAREST_S = 3600.0
+
+
 class Sparingly:
-    """Lets one message of a kind pass in `every_s` seconds."""
+    """Lets one message of a kind pass in `every_s` seconds, and the same words ever less, up to once in RAREST_S."""
 
     def __init__(self, every_s: float = 60.0) -> None:
-        self._every_s = every_s
+        self._first_s = self._every_s = every_s
         self._last_s: float | None = None
         self._last = ""
 
     def allows(self, now_s: float, message: str = "") -> bool:
         """True if `message` differs from the last one that passed, or that one is old enough."""
-        if self._last_s is not None and message == self._last and now_s - self._last_s < self._every_s:
+        again = self._last_s is not None and message == self._last
+        if self._last_s is not None and again and now_s - self._last_s < self._every_s:
             return False
+        self._every_s = min(2 * self._every_s, RAREST_S) if again and message else self._first_s
         self._last_s, self._last = now_s, message
         return True

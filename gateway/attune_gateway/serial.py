@@ -13,6 +13,7 @@ from attune_gateway.config import SerialSettings, parse_host_port
 from attune_gateway.links import Links
 from attune_gateway.pacing import Backoff, Sparingly
 from attune_gateway.stream import StreamLine
+from attune_gateway.trouble import reason
 
 _log = logging.getLogger(__name__)
 
@@ -36,11 +37,11 @@ class SerialPort:
             try:
                 line = await self._open()
             except (OSError, TimeoutError, serial.SerialException) as error:
-                self._complain(f"cannot be opened ({error})")
+                self._complain(f"cannot be opened: {reason(error)}")
             else:
                 line.clear()
                 lost = await line.closed
-                self._complain(f"was lost ({lost or 'closed'})")
+                self._complain(f"was lost: {reason(lost) if lost else 'it was closed'}")
             await asyncio.sleep(self._backoff.after(time.monotonic() - began_s))
 
     async def _open(self) -> StreamLine:

@@ -1,19 +1,28 @@
 """Nodes that dial in over TCP."""
 
 import asyncio
+import errno
 import logging
+import os
+import socket
 import time
 
 from attune_gateway.config import HostPort
-from attune_gateway.errors import ListenError
+from attune_gateway.errors import ForbiddenAddressError, ListenError
 from attune_gateway.links import Links
 from attune_gateway.pacing import Sparingly
 from attune_gateway.stream import StreamLine
+from attune_gateway.trouble import user
 
 _log = logging.getLogger(__name__)
 
 # Nodes that all lost their gateway at once come back at once.
 _BACKLOG = 1024
+
+_ADVICE = {
+    errno.EADDRINUSE: "stop the program that does (`ss -ltnp`), or choose another port",
+    errno.EADDRNOTAVAIL: "this machine has no such address now; choose one of `ip address`",
+}
 
 
 class TcpListener:
@@ -34,8 +43,7 @@ class TcpListener:
             try:
                 server = await loop.create_server(self._answer, address.host, address.port, backlog=_BACKLOG)
             except OSError as error:
-                why = error.strerror or str(error)
-                raise ListenError(f"The gateway cannot listen on {address} ({why}); choose another address.") from error
+                raise _refused(address, error) from error
             self._servers.append(server)
             port = server.sockets[0].getsockname()[1]
             _log.info("Listening for nodes on %s.", HostPort(address.host, port))
@@ -62,6 +70,15 @@ class TcpListener:
         if self._refusals.allows(time.monotonic()):
             limit = self._max_connections
             _log.warning("Refused a connection: %d are open; raise tcp.max_connections or add a gateway.", limit)
+
+
+def _refused(address: HostPort, error: OSError) -> ListenError:
+    """asyncio keeps the number of an error of the system, and wraps its words; a name that is not known has its own."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ForbiddenAddressError(f"{user()} must not listen on {address}: choose a port from 1024 on.")
+    why = str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno or errno.EIO)
+    advice = _ADVICE.get(error.errno or 0, "choose another address")
+    return ListenError(f"The gateway cannot listen on {address} ({why}): {advice}.")
 
 
 class _Refusal(asyncio.Protocol):

@@ -1,33 +1,14 @@
-"""How the daemon is reached: over a socket of this machine, or over mutual TLS with an enrolment."""
+"""How the daemon is reached: what `Uplink` needs for it, and the way over a socket of this machine."""
 
-import asyncio
-import contextlib
-import logging
 import socket
-import ssl
-from pathlib import Path
 from typing import Protocol
 
 import grpc.aio
-from attune_proto.v1.gateways_pb2 import RenewRequest
-from attune_proto.v1.gateways_pb2_grpc import RenewalStub
 
-from attune_gateway.config import parse_host_port
-from attune_gateway.enrolling import DAEMON_NAME
-from attune_gateway.enrolment import Enrolment, EnrolmentError, load, new_key, request_of, save
-
-_log = logging.getLogger(__name__)
+from attune_gateway.trouble import user
 
 # Each attempt has a channel of its own, so that the waiting times are ours; no proxy has any business between.
-_OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
-
-# A daemon whose power failed is noticed after a minute and a half, as it notices us.
-_KEEPALIVE = (("grpc.keepalive_time_ms", 60_000), ("grpc.keepalive_timeout_ms", 30_000))
-
-_ANSWER_S = 10.0
-
-# What another certificate does not mend, so that nothing else is worth trying either.
-_FINAL = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAVAILABLE})
+OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
 
 
 class Way(Protocol):
@@ -58,86 +39,31 @@ class LocalWay:
         return self._target
 
     def channel(self) -> grpc.aio.Channel:
-        return grpc.aio.insecure_channel(self._target, options=_OPTIONS)
+        return grpc.aio.insecure_channel(self._target, options=OPTIONS)
 
     async def renew(self, channel: grpc.aio.Channel) -> bool:
         return False
 
     async def reason(self, error: grpc.aio.AioRpcError) -> str:
-        return "is not reachable" if error.code() is grpc.StatusCode.UNAVAILABLE else _refusal(error)
-
-
-class EnrolledWay:
-    """Over mutual TLS. `target` is HOST:PORT, if not that of the enrolment; certificates are kept in `state`.
-
-    Each channel goes by what stands there then, so that who is enrolled anew need not be restarted.
-    """
-
-    def __init__(self, state: Path, enrolment: Enrolment, target: str = "") -> None:
-        self._moved_to = target
-        self._state = state
-        self._enrolment = enrolment
-
-    @property
-    def target(self) -> str:
-        return self._moved_to or self._enrolment.daemon
-
-    def channel(self) -> grpc.aio.Channel:
-        with contextlib.suppress(EnrolmentError):
-            self._enrolment = load(self._state)
-        own = self._enrolment
-        credentials = grpc.ssl_channel_credentials(own.authority.encode(), own.key.encode(), own.certificate.encode())
-        options = (*_OPTIONS, *_KEEPALIVE, ("grpc.ssl_target_name_override", DAEMON_NAME))
-        return grpc.aio.secure_channel(self.target, credentials, options=options)
-
-    async def renew(self, channel: grpc.aio.Channel) -> bool:
-        key = new_key()
-        try:
-            reply = await RenewalStub(channel).Renew(RenewRequest(request=request_of(key)), timeout=_ANSWER_S)
-            if not reply.certificate:
-                return False
-            renewed = self._enrolment.renewed(reply.certificate, key)
-            await asyncio.to_thread(save, self._state, renewed)
-        except grpc.aio.AioRpcError as error:
-            if error.code() in _FINAL:
-                raise
-            _log.warning("The certificate is not renewed (%s); trying again in an hour.", error.details())
-            return False
-        except EnrolmentError as error:
-            _log.warning("The certificate is not renewed, trying again in an hour. %s", error)
-            return False
-        self._enrolment = renewed
-        _log.info("The certificate is renewed, until %s.", f"{renewed.ends:%Y-%m-%d}")
-        return True
-
-    async def reason(self, error: grpc.aio.AioRpcError) -> str:
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
-            return await asyncio.to_thread(self._look)
-        return _refusal(error)
+        return self._look() if error.code() is grpc.StatusCode.UNAVAILABLE else refusal(error)
 
     def _look(self) -> str:
         """Why there is no connection: gRPC says the same of most causes."""
-        context = ssl.create_default_context(cadata=self._enrolment.authority)
-        context.set_alpn_protocols(["h2"])
         try:
-            with (
-                socket.create_connection(parse_host_port(self.target), _ANSWER_S) as connection,
-                context.wrap_socket(connection, server_hostname=DAEMON_NAME),
-            ):
-                pass
-        except ssl.SSLCertVerificationError as error:
-            return (
-                f"is not the one that this gateway is enrolled with, or a clock is wrong ({error.verify_message}): set "
-                "the clocks, or enroll it again"
-            )
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(0)
+                connection.connect(self._target.removeprefix("unix:"))
+        except PermissionError:
+            return f"is not reachable: {user()} may not write to its socket; see [gateways] group of attuned.toml"
+        except (FileNotFoundError, ConnectionRefusedError):
+            return "is not reachable: start attuned.service"
         except OSError as error:
-            return f"is not reachable ({error.strerror or error})"
-        if self._enrolment.has_ended():
-            return f"takes no certificate that ended on {self._enrolment.ends:%Y-%m-%d}: enroll this gateway again"
-        return "closed the connection: unless it just started, enroll this gateway again"
+            return f"is not reachable ({error.strerror})"
+        return "is not reachable"
 
 
-def _refusal(error: grpc.aio.AioRpcError) -> str:
+def refusal(error: grpc.aio.AioRpcError) -> str:
+    """What a daemon said that answered."""
     if error.code() is grpc.StatusCode.PERMISSION_DENIED:
         return f"refuses this gateway ({error.details()})"
     if error.code() is grpc.StatusCode.ABORTED:

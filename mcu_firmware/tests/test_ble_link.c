@@ -543,6 +543,35 @@ static void the_controller_is_asked_whether_it_knows_the_connection(void **state
     assert_int_equal(attune_ble_part(&world.ble), 0);
 }
 
+/* The host counts milliseconds in 32 bits, which are over after seven weeks: at any time of what it waits for. */
+static void the_end_of_the_clock_is_a_moment_like_others(void **state) {
+    (void)state;
+    for (uint32_t before_ms = 0; before_ms < 80000; before_ms += 7010) {
+        ble_world_init(&world);
+        world.now_ms = UINT32_MAX - before_ms;
+        ble_world_connect(&world, HANDLE);
+        ble_world_run(&world, 29000);
+        assert_int_equal(world.controller.handle, HANDLE);
+        ble_world_run(&world, 2000);
+        expect_advertising();
+        assert_int_equal(world.controller.resets, 1);
+        listen(247);
+        ble_world_run(&world, 30000);
+        write_part(0, 244, 251);
+        expect_part(0, 244);
+        assert_true(notify(1, 244));
+        ble_world_run(&world, 100);
+        expect_notified(0, 1, 244);
+        ble_controller_disconnect(&world.controller, 0x13);
+        expect_advertising();
+        assert_int_equal(world.controller.resets, 1);
+        ble_world_run(&world, 59000);
+        assert_int_equal(world.controller.resets, 1);
+        ble_world_run(&world, 2000);
+        assert_int_equal(world.controller.resets, 2);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(notifies_in_pieces_of_any_buffer, begin),
@@ -573,6 +602,7 @@ int main(void) {
         cmocka_unit_test_setup(a_central_may_be_faster_than_an_answer, begin),
         cmocka_unit_test_setup(events_of_other_connections_are_harmless, begin),
         cmocka_unit_test_setup(the_controller_is_asked_whether_it_knows_the_connection, begin),
+        cmocka_unit_test_setup(the_end_of_the_clock_is_a_moment_like_others, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,8 @@ from attune_proto.v1 import (
     drift_pb2_grpc,
     gateways_pb2,
     gateways_pb2_grpc,
+    health_pb2,
+    health_pb2_grpc,
     nodes_pb2,
     nodes_pb2_grpc,
     rollouts_pb2_grpc,
@@ -50,6 +52,7 @@ class Site(
     drift_pb2_grpc.DriftServicer,
     nodes_pb2_grpc.NodesServicer,
     gateways_pb2_grpc.GatewaysServicer,
+    health_pb2_grpc.DoctorServicer,
     RolloutCalls,
 ):
     """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
@@ -76,6 +79,7 @@ class Site(
     changes: list[list[admin_pb2.Room]] = field(default_factory=list)
     watched: threading.Event = field(default_factory=threading.Event)
     proved: bool = True
+    health: health_pb2.SiteHealth = field(default_factory=lambda: health_pb2.SiteHealth(started_utc_ms=NOW - HOUR))
     end_watch: threading.Event = field(default_factory=threading.Event)
 
     def empty(self) -> None:
@@ -267,6 +271,10 @@ class Site(
         self._note(request, context, "RevokeGateway")
         return gateways_pb2.RevokeGatewayReply(connected=self.told)
 
+    def GetHealth(self, request: Any, context: Any) -> health_pb2.SiteHealth:
+        self._note(request, context, "GetHealth")
+        return self.health
+
     def Forget(self, request: Any, context: Any) -> admin_pb2.ForgetReply:
         self._note(request, context, "Forget")
         entry = a_forgetting()
@@ -314,6 +322,7 @@ def served(site: Site, socket: str) -> Iterator[Site]:
     drift_pb2_grpc.add_DriftServicer_to_server(site, server)
     nodes_pb2_grpc.add_NodesServicer_to_server(site, server)
     gateways_pb2_grpc.add_GatewaysServicer_to_server(site, server)
+    health_pb2_grpc.add_DoctorServicer_to_server(site, server)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(site, server)
     server.add_insecure_port(f"unix:{socket}")
     server.start()

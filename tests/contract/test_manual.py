@@ -167,7 +167,8 @@ def test_completion_is_quick(socket: Path) -> None:
 def test_bash_completes_by_the_file(folder: Path, socket: Path) -> None:
     """As it does at the key: the function is called with the words, and leaves answers in COMPREPLY."""
     script = (
-        f"PATH={Path(ATTUNE).parent}:$PATH; source {folder}/completion/attune; COMP_WORDS=(attune label l); COMP_CWORD=2; "
+        f"PATH={Path(ATTUNE).parent}:$PATH; source {folder}/completion/attune; "
+        "COMP_WORDS=(attune label l); COMP_CWORD=2; "
         '_attune_completion attune; echo "${COMPREPLY[@]}"; complete -p attune'
     )
     said = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, check=True).stdout

@@ -292,7 +292,9 @@ async def test_a_wrong_password_is_trouble_that_says_where_to_look(tmp_path: Pat
     async with running(wrong):
         await until(lambda: "cannot be reached" in wrong.trouble)
         assert "uthoriz" in wrong.trouble
-        assert wrong.trouble.endswith("check that it runs, and the address, user and password in the configuration.")
+        assert wrong.trouble.endswith(
+            "it does not take the user attune with this password; `sudo attune setup` asks for user and password."
+        )
         assert wrong.acknowledged == 0
     right = Publisher("s", Broker("127.0.0.1", broker.port, "attune", "right"))
     async with running(right):

@@ -551,3 +551,8 @@ ROLLOUTS: dict[str, dict[str, Any]] = {
     "RolloutNode": ROLLOUT_NODE,
     "RolloutAct": ROLLOUT_ACT,
 }
+
+HEALTH: dict[str, dict[str, Any]] = {
+    "GetHealthRequest": {},
+    "SiteHealth": {"started_utc_ms": START, "clock_jump_ms": -3_600_000, "clock_jumped_utc_ms": LATER},
+}

@@ -138,7 +138,7 @@ def test_mistakes_are_one_sentence_each(installation: Installation, tmp_path: Pa
         assert said in answer.stderr
     command = [program("attune-gateway"), "--state", str(tmp_path / "s"), "--listen", "127.0.0.1:0"]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert answer.returncode == 1
+    assert answer.returncode == 3
     assert "run `attune-gateway enroll INVITATION --state" in answer.stderr
     # The invitation is on disk, and the door opens again with the daemon.
     installation.start("daemon")

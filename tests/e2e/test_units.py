@@ -14,7 +14,7 @@ import pytest
 import stored
 from attune_proto.v1 import admin_pb2
 from dialled import DialledNode, dialled
-from installation import Installation, program
+from installation import Installation, program, wait_until
 from notices import Notices
 
 UNITS = Path(__file__).parents[2] / "packaging" / "systemd"
@@ -158,6 +158,9 @@ def test_a_site_works_under_the_filters(tmp_path: Path) -> None:
             assert [page.release.verdict for page in replies[-1].pages]
             again = admin.Retrain(admin_pb2.RetrainRequest(rooms=[ROOM], dry_run=True), timeout=60)
             children = wait_for_children(site.processes["daemon"].pid)
+            # Where memory runs out, it goes before the daemon.
+            score = Path(f"/proc/{children[0]}/oom_score_adj")
+            wait_until(lambda: score.read_text() == "1000\n", "The retraining process's readiness to go first")
             began = time.monotonic()
             assert site.terminate("daemon") == 0
             assert time.monotonic() - began < STOP_S

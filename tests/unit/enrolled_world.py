@@ -11,11 +11,11 @@ from typing import Any
 import grpc
 import pytest
 from attune_gateway import enrolling, enrolment
+from attune_gateway.enrolled_way import EnrolledWay
 from attune_gateway.enrolment import Enrolment, EnrolmentError, key_pem, new_key
 from attune_gateway.links import Links
 from attune_gateway.pacing import Backoff
 from attune_gateway.uplink import Uplink
-from attune_gateway.way import EnrolledWay
 from attune_proto.v1 import link_pb2, link_pb2_grpc
 from attuned.gateways.authority import Authority
 from cryptography.hazmat.primitives.serialization import Encoding

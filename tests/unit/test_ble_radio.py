@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 import pytest
@@ -36,6 +37,27 @@ async def test_reports_go_over_the_air_and_acknowledgements_come_back() -> None:
             assert (link.transport, link.hint, link.mtu) == ("ble", node.hint, 243)
             assert all(frame[1:5] == bytes(4) for frame in node.frames)
             assert north.daemon.sightings[node.hint].rssi_dbm == -50
+
+
+async def test_it_listens_half_of_the_time_and_asks_nobody() -> None:
+    async with site() as world, gateway(world):
+        await until(lambda: bool(world.port.radios) and world.port.radios[0].le_scan_enable, "the scan")
+        (controller,) = world.port.radios
+        # In units of 0.625 ms; type 0 is passive: it sends no requests.
+        assert (controller.le_scan_interval, controller.le_scan_window, controller.le_scan_type) == (160, 80, 0)
+
+
+async def test_a_controller_that_hangs_does_not_delay_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with site() as world:
+        nodes = [await world.add() for _ in range(3)]
+        async with gateway(world) as north:
+            await until(lambda: all(node.node.facts.timed for node in nodes), "the time")
+            for controller in world.port.radios:
+                monkeypatch.setattr(controller, "on_packet", lambda _: None)
+            began_s = time.monotonic()
+            north.tasks[1].cancel()
+            await asyncio.wait([north.tasks[1]])
+            assert time.monotonic() - began_s < 5.0
 
 
 async def test_no_need_ends_a_connection_at_once_and_begins_none() -> None:
@@ -194,7 +216,10 @@ async def test_two_gateways_hear_a_node_and_one_serves_it() -> None:
             assert not north.daemon.up
 
 
-async def test_a_controller_that_holds_fewer_connections_goes_on_with_those(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("full", [0x07, 0x09, 0x0D])
+async def test_a_controller_that_holds_fewer_connections_goes_on_with_those(
+    caplog: pytest.LogCaptureFixture, full: int
+) -> None:
     caplog.set_level(logging.INFO)
     async with site() as world:
         nodes = [await world.add() for _ in range(3)]
@@ -206,7 +231,7 @@ async def test_a_controller_that_holds_fewer_connections_goes_on_with_those(capl
             def limited(command: hci.HCI_LE_Create_Connection_Command) -> object:
                 if len(controller.le_connections) < 2:
                     return create(command)
-                controller._send_hci_command_status(hci.HCI_CONNECTION_LIMIT_EXCEEDED_ERROR, command.op_code)
+                controller._send_hci_command_status(hci.HCI_ErrorCode(full), command.op_code)
                 return None
 
             setattr(controller, create.__name__, limited)
@@ -218,8 +243,11 @@ async def test_a_controller_that_holds_fewer_connections_goes_on_with_those(capl
 @pytest.mark.parametrize(
     ("radio", "words"),
     [
-        ("nosuch:1", "Bluetooth radio nosuch:1 cannot be opened: unknown transport scheme; trying"),
-        ("serial:/dev/no-such-tty", "Bluetooth radio serial:/dev/no-such-tty cannot be opened: "),
+        (
+            "tcp-client:127.0.0.1:1",
+            "Bluetooth radio tcp-client:127.0.0.1:1 cannot be opened: Connection refused; ",
+        ),
+        ("serial:/dev/no-such-tty", "Bluetooth radio serial:/dev/no-such-tty cannot be opened: it is not there: plug"),
         ("hci99", "Bluetooth radio hci99 "),
     ],
 )

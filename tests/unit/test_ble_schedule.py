@@ -261,6 +261,23 @@ def test_a_new_stream_voids_wishes_keeps_connections_and_tells_anew() -> None:
     assert radio.wait(1, B) == [B]
 
 
+def test_a_connected_node_that_the_daemon_asks_for_anew_counts_by_its_new_need() -> None:
+    radio = Radio(slots=1)
+    radio.want(A)
+    radio.hear(A)
+    radio.turn()
+    # Who is connected does not advertise: by now a stranger would have been forgotten.
+    radio.wait(GONE_S + 10, busy=(A,))
+    radio.schedule.detach(radio.now_s)
+    radio.schedule.sightings(radio.now_s)
+    radio.schedule.attach()
+    radio.want(A, NEED_URGENT)
+    radio.want(B, NEED_BACKLOG)
+    assert radio.wait(LONGEST_S, B, busy=(A,)) == []
+    radio.want(A, NEED_NONE)
+    assert radio.wait(1, B) == [B]
+
+
 def test_without_a_daemon_connections_are_given_up_after_a_minute() -> None:
     radio = Radio()
     radio.want(A)

@@ -21,12 +21,15 @@ INSTALLED = Path(__file__).parents[2] / "packaging" / "default"
 
 SITE = '[site]\nname = "s"\n'
 NODE = "key rooms[0].nodes[0] is not right; write a list of node ids of 16 hex digits"
+NAME = 'write one word without / + #, a level of every MQTT topic, such as name = "townhall".'
+ID = 'write one word without / + #, a level of MQTT topics, such as id = "2.13".'
+PORT = "write a port from 1 to 65535, usually 8883 with a ca_file, such as port = 1883."
 
 BAD = [
     ("", 'key site is missing; write a table [site] with name = "townhall".'),
-    ("[site]", 'key site.name is missing; write one word without / + #, a level of every MQTT topic, such as name = "townhall".'),
+    ("[site]", f"key site.name is missing; {NAME}"),
     ('site = "s"', 'key site is not right; write a table [site] with name = "townhall".'),
-    ('[site]\nname = "a/b"', 'key site.name is not right; write one word without / + #, a level of every MQTT topic, such as name = "townhall".'),
+    ('[site]\nname = "a/b"', f"key site.name is not right; {NAME}"),
     ('[site]\nname = "two words"', "key site.name is not right; write one word"),
     ('[site]\nname = ""', "key site.name is not right; write one word"),
     (SITE + 'timezone = "Mars/Olympus"', "key site.timezone is not right; write an IANA name"),
@@ -42,7 +45,7 @@ BAD = [
         SITE + "[mqqt]",
         "key mqqt is unknown; leave it out, or write one of site, store, mqtt, gateways, retraining, updates, api",
     ),
-    (SITE + "[mqtt]\nport = 0", "key mqtt.port is not right; write a port from 1 to 65535, usually 8883 with a ca_file, such as port = 1883."),
+    (SITE + "[mqtt]\nport = 0", f"key mqtt.port is not right; {PORT}"),
     (SITE + '[mqtt]\nport = "many"', "key mqtt.port is not right; write a port from 1 to 65535"),
     (SITE + '[mqtt]\nhost = ""', 'key mqtt.host is not right; write a host, such as host = "127.0.0.1".'),
     (SITE + "[mqtt]\nuser = 7", 'key mqtt.user is not right; write a name, such as user = "attune".'),
@@ -81,7 +84,7 @@ BAD = [
         "key clock.rate is not right; write how much faster than real time",
     ),
     (SITE + "[clock]\nstart = 2026-03-02\nrate = nan", "key clock.rate is not right"),
-    (SITE + "[[rooms]]", 'key rooms[0].id is missing; write one word without / + #, a level of MQTT topics, such as id = "2.13".'),
+    (SITE + "[[rooms]]", f"key rooms[0].id is missing; {ID}"),
     (SITE + '[[rooms]]\nid = "a#"', "key rooms[0].id is not right; write one word"),
     (SITE + '[[rooms]]\nid = "a"\nnodes = ["x"]', NODE),
     (SITE + '[[rooms]]\nid = "a"\nnodes = [7]', NODE),
@@ -224,6 +227,14 @@ def test_the_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
         make_publisher("s", missing)
 
 
+def test_a_password_that_systemd_hands_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LoadCredential=secrets:/etc/attune/secrets/ names each file of the folder after both."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "secrets_mqtt-password").write_text("right horse\n")
+    secret = Path("/nowhere/secrets/mqtt-password")
+    assert MqttSettings(user="attune", password_file=secret).password == "right horse"
+
+
 def test_a_clock_may_run_faster_from_a_time_of_its_own() -> None:
     assert isinstance(make_clock(None), SystemClock)
     start = datetime(2026, 3, 2, 7, tzinfo=UTC)
@@ -243,7 +254,7 @@ def test_a_bad_configuration_ends_the_daemon_with_its_sentence(tmp_path: Path) -
     path.write_text(SITE + "[mqtt]\nport = 0\n")
     done = run_attuned("--config", str(path))
     assert (done.returncode, done.stdout) == (2, "")
-    sentence = "key mqtt.port is not right; write a port from 1 to 65535, usually 8883 with a ca_file, such as port = 1883."
+    sentence = f"key mqtt.port is not right; {PORT}"
     assert done.stderr == f"{path}: {sentence}\n"
 
 

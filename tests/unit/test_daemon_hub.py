@@ -113,6 +113,16 @@ def test_a_link_that_comes_up_is_asked_who_is_there() -> None:
     assert world.gateway.frames == [(3, b"\x05\0\0\0\0\0")]
 
 
+def test_a_number_that_is_said_again_is_of_another_link() -> None:
+    world = World()
+    world.greet()
+    conversation = world.hub.conversations[A]
+    assert world.hub.gateway_of(conversation) == "gw"
+    world.hub.link_up(world.gateway, 1)
+    assert world.hub.gateway_of(conversation) == ""
+    assert not world.hub.send(conversation, node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest()))
+
+
 def test_a_node_is_greeted_tied_and_heard() -> None:
     world = World()
     world.greet()

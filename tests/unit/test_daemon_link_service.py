@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from air_daemon import until
 from attune_proto.v1 import link_pb2, link_pb2_grpc, node_pb2
 from attuned.clock import Clock
 from attuned.errors import RequestError
@@ -183,3 +184,35 @@ async def test_frames_for_a_gateway_that_does_not_read_are_dropped_and_counted()
     assert set(sizes) == {BATCH_FRAMES}
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(gateway.next_batch(), 0.01)
+
+
+async def test_a_stream_that_is_cut_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    service = Service()
+    before = asyncio.all_tasks()
+    async with service.stub(tmp_path) as stub:
+        call = stub.Attach()
+        await call.write(batch("north", links_up=[link_pb2.LinkUp(link=1)]))
+        await call.read()
+        call.cancel()
+        await until(lambda: not service.links.gateways, "the end of the stream")
+        await asyncio.sleep(0.05)
+        left = [str(task.get_coro()) for task in asyncio.all_tasks() - before]
+        assert not [one for one in left if "next_batch" in one or "LinkService" in one]
+
+
+async def test_a_gateway_has_no_more_links_than_are_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(link_service, "LINKS_LIMIT", 3)
+    service = Service()
+    ups = [link_pb2.LinkUp(link=number) for number in range(1, 6)]
+    async with service.stub(tmp_path) as stub:
+        call = stub.Attach()
+        # The second batch makes room for one, and says one again.
+        await call.write(batch("north", links_up=ups))
+        await call.write(link_pb2.GatewayBatch(links_down=[1]))
+        await call.write(link_pb2.GatewayBatch(links_up=[ups[4], ups[1], ups[3]]))
+        called: list[int] = []
+        async with asyncio.timeout(10):
+            while len(called) < 5:
+                called += [frame.link for frame in (await call.read()).frames]
+        assert called == [1, 2, 3, 5, 2]
+        call.cancel()

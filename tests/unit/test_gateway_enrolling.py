@@ -10,8 +10,8 @@ from pathlib import Path
 import grpc
 import pytest
 from attune_gateway import enrolling, enrolment
+from attune_gateway.enrolled_way import EnrolledWay
 from attune_gateway.enrolment import EnrolmentError, key_pem, new_key
-from attune_gateway.way import EnrolledWay
 from attune_proto.v1 import gateways_pb2, gateways_pb2_grpc
 from attuned.clock import SystemClock
 from attuned.gateways import listening

@@ -1,6 +1,7 @@
 """Links, the outbox and their pacing, without a socket: lines that only write down what happens to them."""
 
 import asyncio
+import itertools
 import logging
 from dataclasses import dataclass, field
 
@@ -255,3 +256,23 @@ def test_sparing_words() -> None:
         sparingly.allows(now, text) for now, text in [(0, "a"), (59, "a"), (59, "b"), (60, "a"), (119, "a"), (120, "a")]
     ]
     assert passed == [True, False, True, True, False, True]
+
+
+def test_words_that_go_on_become_rarer_up_to_an_hour_and_others_pass_at_once() -> None:
+    sparingly = Sparingly(60)
+    passed = [second for second in range(0, 12 * 3600, 30) if sparingly.allows(second, "away")]
+    # 1, 2, 4, ... 32 minutes after the one before, then an hour.
+    assert [after - before for before, after in itertools.pairwise(passed)][:8] == [
+        60, 120, 240, 480, 960, 1920, 3600, 3600
+    ]  # fmt: skip
+    assert sparingly.allows(12 * 3600, "off")
+    assert sparingly.allows(12 * 3600 + 60, "off")
+    # What counts something, and is never the same, comes each minute.
+    assert [second for second in range(0, 301, 30) if sparingly.allows(13 * 3600 + second)] == [
+        0,
+        60,
+        120,
+        180,
+        240,
+        300,
+    ]

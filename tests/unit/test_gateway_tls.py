@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 from attune_gateway import enrolment, uplink
+from attune_gateway.enrolled_way import EnrolledWay
 from attune_gateway.enrolment import Enrolment, EnrolmentError, key_pem, new_key
-from attune_gateway.way import EnrolledWay
 from attune_proto.v1 import link_pb2_grpc
 from attuned.clock import SystemClock
 from attuned.gateways import listening
@@ -202,7 +202,7 @@ async def test_while_attached_and_the_old_one_counts_no_more(
 async def test_a_disk_that_is_full_changes_nothing(
     daemon: GatewayDaemon, state: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("attune_gateway.way.save", full_disk)
+    monkeypatch.setattr("attune_gateway.enrolled_way.save", full_disk)
     async with daemon.listening():
         daemon.clock.shift = -70 * DAYS
         own = await _enrolled_without_checking(daemon)

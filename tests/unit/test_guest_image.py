@@ -13,6 +13,7 @@ from guest_image import ImageError, Recipe
 
 RECIPE = Recipe(("bluez",), {"/etc/a": "b"}, 1024)
 
+
 def test_the_digest_names_all_that_goes_in() -> None:
     changed = [
         dataclasses.replace(RECIPE, packages=("bluez", "python3")),

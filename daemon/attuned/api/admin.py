@@ -47,7 +47,9 @@ class AdminService(LabelCalls, ReleaseCalls, ForgettingCalls):
             nodes=len(conversations),
             nodes_online=sum(site.hub.online(conversation) for conversation in conversations),
             gateways=sorted(self._links.gateways),
-            broker=publisher.trouble if publisher else "No broker is configured: add a table [mqtt] to publish.",
+            broker=publisher.trouble
+            if publisher
+            else "No broker is configured: `sudo attune setup` asks for one, or add a table [mqtt] to publish.",
             store=site.commits.trouble,
             updates=site.updating.trouble,
             windows=sum(conversation.windows for conversation in conversations),

@@ -10,7 +10,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 _NOT_US = frozenset({4, 5, 134, 135})
 
 # Ends of a connection that a side gives which expected encryption, or none.
-_CUT = (ConnectionResetError, BrokenPipeError)
+_CUT = (ssl.SSLError, ConnectionResetError, BrokenPipeError)
 
 
 def sentence(host: str, port: int, user: str | None, error: Exception) -> str:
@@ -25,7 +25,7 @@ def _advice(host: str, user: str | None, error: Exception) -> str:
         return f"it {who}; `sudo attune setup` asks for user and password."
     if isinstance(cause, ssl.SSLCertVerificationError):
         return "its certificate is not of the ca_file, or not of this host name; `sudo attune setup` asks for both."
-    if isinstance(cause, ssl.SSLError | _CUT):
+    if isinstance(cause, _CUT):
         return "see whether this port is the one for TLS, and whether a ca_file is configured: the two go together."
     if isinstance(cause, socket.gaierror):
         return "this name is not known here; check it, or write the broker's address with `sudo attune setup`."

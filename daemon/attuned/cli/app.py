@@ -11,6 +11,7 @@ import typer
 
 import attuned
 from attuned.cli import (
+    doctor,
     drift,
     forget,
     gateway,
@@ -25,6 +26,7 @@ from attuned.cli import (
     retrain,
     rollout,
     rooms,
+    setup,
     status,
 )
 from attuned.cli.errors import CliError
@@ -51,6 +53,8 @@ app.command("retrain")(retrain.retrain)
 app.add_typer(release.app, name="release")
 app.add_typer(rollout.app, name="rollout")
 app.command("forget")(forget.forget)
+app.command("setup")(setup.setup)
+app.command("doctor")(doctor.doctor)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

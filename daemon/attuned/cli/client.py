@@ -14,7 +14,7 @@ from attuned.cli.errors import CliError, NotReachableError
 
 if TYPE_CHECKING:
     import grpc
-    from attune_proto.v1 import admin_pb2, drift_pb2, gateways_pb2, nodes_pb2, rollouts_pb2
+    from attune_proto.v1 import admin_pb2, drift_pb2, gateways_pb2, health_pb2, nodes_pb2, rollouts_pb2
 
 DEFAULT_SOCKET = "/run/attune/attune.sock"
 # The daemon answers from memory in milliseconds; five seconds means that it hangs.
@@ -40,13 +40,21 @@ class Daemon:
     """The daemon's questions as methods. All of them raise NotReachableError or CliError and nothing of gRPC."""
 
     def __init__(self, channel: grpc.Channel, path: str) -> None:
-        from attune_proto.v1 import admin_pb2_grpc, drift_pb2_grpc, gateways_pb2_grpc, nodes_pb2_grpc, rollouts_pb2_grpc
+        from attune_proto.v1 import (
+            admin_pb2_grpc,
+            drift_pb2_grpc,
+            gateways_pb2_grpc,
+            health_pb2_grpc,
+            nodes_pb2_grpc,
+            rollouts_pb2_grpc,
+        )
 
         self._stub = admin_pb2_grpc.AdminStub(channel)
         self._drift = drift_pb2_grpc.DriftStub(channel)
         self._nodes = nodes_pb2_grpc.NodesStub(channel)
         self._gateways = gateways_pb2_grpc.GatewaysStub(channel)
         self._rollouts = rollouts_pb2_grpc.RolloutsStub(channel)
+        self._doctor = health_pb2_grpc.DoctorStub(channel)
         self._path = path
 
     def status(self) -> admin_pb2.SiteStatus:
@@ -246,6 +254,11 @@ class Daemon:
         from attune_proto.v1 import gateways_pb2
 
         return self._ask(self._gateways.ScanGateway, gateways_pb2.ScanGatewayRequest(name=name))
+
+    def health(self) -> health_pb2.SiteHealth:
+        from attune_proto.v1 import health_pb2
+
+        return self._ask(self._doctor.GetHealth, health_pb2.GetHealthRequest())
 
     def compare(self, number: str, other: str) -> admin_pb2.ReleasePage:
         from attune_proto.v1 import admin_pb2

@@ -74,7 +74,7 @@ class Telling:
         self._print(Text())
         self._print(Text.assemble((f"{when}  {self.real_s:5.1f} s  ", "dim"), (lines[0], "bold")))
         for line in lines[1:]:
-            self._print(Text(" " * _INDENT + line))
+            self._print(_below(line) if self.live else Text(" " * _INDENT + line))
 
     def tell_command(self, words: Sequence[str], answer: str) -> None:
         """A command as a person types it, and its answer."""
@@ -94,12 +94,22 @@ class Telling:
             (self.live.console if self.live else output.console()).print(line, soft_wrap=self.live is None)
 
 
+def _below(line: str) -> RenderableType:
+    """A line that stands in, also where it goes on below."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    return Padding(Text(line), (0, 0, 0, _INDENT), expand=False)
+
+
 Waiting = Generator[None, None, str]
 
 
 def command(socket: str, words: Sequence[str]) -> Waiting:
     """Runs a command of `attune`, yielding while it works; returns what it printed. Raises CliError if it failed."""
-    environment = os.environ | {"COLUMNS": str(_WIDTH - _INDENT), "NO_COLOR": "1"}
+    console = output.console()
+    width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
+    environment = os.environ | {"COLUMNS": str(width - _INDENT), "NO_COLOR": "1"}
     program = [sys.argv[0], "--socket", socket, *words[1:]]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     deadline = time.monotonic() + _COMMAND_S

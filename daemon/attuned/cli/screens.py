@@ -42,7 +42,7 @@ def status_screen(status: admin_pb2.SiteStatus, zone: tzinfo) -> RenderableType:
         "running": Text(running),
     }
     parts: list[RenderableType] = [title, Facts(facts)]
-    if hint := _next_step(status):
+    if hint := next_step(status):
         parts.append(Text(hint))
     return stacked(parts)
 
@@ -182,9 +182,12 @@ def _summarised(windows: int) -> Text:
     return _warning(f", {windows:,} only as hourly means") if windows else Text()
 
 
-def _next_step(status: admin_pb2.SiteStatus) -> str:
+def next_step(status: admin_pb2.SiteStatus) -> str:
+    """What a site lacks most, and the command for it; "" if it has everything."""
     if not status.rooms:
-        return "Next: write a table [[rooms]] for each room into /etc/attune/attuned.toml and restart attuned."
+        return "Next: `sudo attune setup` asks for the rooms."
+    if not status.nodes:
+        return "Next: bring a node with the code that is printed on it, as in: attune node add CODE --room ROOM"
     if not status.labels:
         return "Next: teach a room, for instance: attune label add ROOM free -20m now"
     return ""

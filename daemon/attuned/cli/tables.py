@@ -45,8 +45,8 @@ _LABEL_COLUMNS = (
     Column("", leave=2),
 )
 NO_ROOMS = (
-    "This site has no rooms yet. Write a table [[rooms]] for each into the daemon's configuration "
-    "(/etc/attune/attuned.toml), then run `systemctl restart attuned`."
+    "This site has no rooms yet. `sudo attune setup` asks for them, or takes them from a table; by hand, write a table "
+    "[[rooms]] for each into /etc/attune/attuned.toml, then run `sudo systemctl restart attuned`."
 )
 NO_NODES = (
     "No node has been added yet. Switch one on near a gateway, and give its code to `attune node add CODE --room ROOM`."

@@ -24,8 +24,8 @@ from attuned.labels.teaching import CLASSES
 from attuned.learning.from_labels import room_record, spans
 from attuned.learning.rooms import learn_room
 from attuned.nodes.window import EVIDENCE_STEPS, Window
-from attuned.presence.keeping import said_row
 from attuned.presence.costs import DEFAULT_COST_RATIO
+from attuned.presence.keeping import said_row
 from attuned.presence.model import RoomModel, threshold
 from attuned.presence.rooms import Rooms
 from attuned.store.beliefs import SaidRow

@@ -100,8 +100,8 @@ class Retraining:
             self._waiting.discard(room)
             try:
                 with turn(LONG_S):
-                    async for _ in self.retrain([room], trigger):
-                        pass
+                    async for done in self.retrain([room], trigger):
+                        _tell(done)
                 self._tried[room] = max(newest, self._tried.get(room, 0))
             except RequestError:
                 # Somebody retrains by hand: what he leaves out comes after.
@@ -216,6 +216,14 @@ async def _lines(process: asyncio.subprocess.Process, job: Job) -> AsyncGenerato
         yield answer
     if code := await process.wait():
         raise AttuneError(f"The retraining process ended with {code}; see `journalctl -u attuned` and try again.")
+
+
+def _tell(done: Retrained) -> None:
+    for row in done.rows:
+        told = about(room=row.room, node=row.node, release=row.id)
+        log.info(
+            "Room %s was retrained: release %s of node %s is %s.", row.room, row.id[:8], row.node, row.state, extra=told
+        )
 
 
 def due(settings: RetrainingSettings, new: int, age_ms: int, *, fresh: int, drifting: bool = False) -> str:

@@ -4,6 +4,7 @@ A process of its own, so that the daemon's event loop and its memory know nothin
 and what it has not said when it ends has not happened.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -24,12 +25,17 @@ from attuned.store.reading import Reader
 # Reports have the right of way.
 NICENESS = 10
 
+# Where memory runs out, this process goes and not the daemon (proc(5)): what it has not said can be asked for again.
+OOM_SCORE, EXPENDABLE = Path("/proc/self/oom_score_adj"), "1000"
+
 _NOTHING = Findings(0, 0, (), Flips(0, 0, 0, 0, 1.0))
 
 
 def main() -> int:
     """Runs the job on standard input. A reader that has gone away ends it."""
     os.nice(NICENESS)
+    with contextlib.suppress(OSError):
+        OOM_SCORE.write_text(EXPENDABLE)
     job = Job.model_validate_json(sys.stdin.readline())
     try:
         for answer in work(job, Reader(Path(job.store))):

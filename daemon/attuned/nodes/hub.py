@@ -109,6 +109,7 @@ class Hub:
 
     def link_up(self, gateway: Gateway, number: int, said: link_pb2.LinkUp | None = None) -> None:
         """A link came up: every node on it is asked for a handshake; over Bluetooth the one that it is of."""
+        self.link_down(gateway, number)  # A number that is said again is of another link.
         said = said or link_pb2.LinkUp()
         transport = BLUETOOTH if said.hint else said.transport
         link = Link(gateway, number, transport, part=said.mtu)

@@ -26,6 +26,9 @@ LAST_WORD_S = 1.0
 # Wishes that wait for one gateway; what ends links that nobody asked for is dropped beyond it.
 WISH_LIMIT = 8_192
 
+# Links that a gateway may say it has: more than one holds (tcp.max_connections), and few enough to be remembered.
+LINKS_LIMIT = 32_768
+
 # Frames in one batch to a gateway.
 BATCH_FRAMES = 512
 
@@ -75,6 +78,7 @@ class AttachedGateway:
         self.slots = slots
         self.heard_utc_ms = 0
         self.dropped = 0
+        self.links: set[int] = set()
         self.why_ended = ""
         self.expiry: asyncio.TimerHandle | None = None
         self._stream = asyncio.current_task()
@@ -205,12 +209,15 @@ class LinkService(link_pb2_grpc.NodeLinkServicer):
             return
         gateway.heard_utc_ms = self._doorkeeper.clock.utc_ms()
         for link in batch.links_up:
-            self._hub.link_up(gateway, link.link, link)
+            if len(gateway.links) < LINKS_LIMIT or link.link in gateway.links:
+                gateway.links.add(link.link)
+                self._hub.link_up(gateway, link.link, link)
         for frame in batch.frames:
             self._hub.frame(gateway, frame.link, frame.data)
         for stats in batch.stats:
             self._hub.link_stats(gateway, stats)
         for number in batch.links_down:
+            gateway.links.discard(number)
             self._hub.link_down(gateway, number)
         for sighting in batch.sightings:
             self._hub.air.sighted(gateway, sighting)
@@ -224,11 +231,12 @@ def certificate_of(context: grpc.aio.ServicerContext[Any, Any]) -> bytes | None:
 async def _until(end: asyncio.Task[None], gateway: AttachedGateway) -> AsyncIterator[link_pb2.DaemonBatch]:
     """Yields what the gateway's links are sent, until the task `end` is done or the stream is to end."""
     while not end.done():
-        waiting = asyncio.create_task(gateway.next_batch())
-        await asyncio.wait((waiting, end), return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():
+        waiting = asyncio.create_task(gateway.next_batch(), name=f"write {gateway.name}")
+        try:
+            await asyncio.wait((waiting, end), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # A stream that is cut off ends here, too. What is done is not changed.
             waiting.cancel()
-            return
-        if gateway.why_ended:
+        if waiting.cancelled() or not waiting.done() or gateway.why_ended:
             return
         yield waiting.result()

@@ -13,6 +13,10 @@ from attuned.config import MqttSettings
 TIMEOUT_S = 5.0
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_HERE_ONLY = (
+    "It listens for this machine only. For others, such as a building-management system, give mosquitto a `listener "
+    "{port}` with a password file in /etc/mosquitto/conf.d, then run this again with its user."
+)
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
@@ -39,10 +43,7 @@ def remarks(broker: MqttSettings, listening: frozenset[tuple[str, int]]) -> list
         return []
     here = {address for address, port in listening if port == broker.port}
     if here and all(address.startswith("127.") or address == "::1" for address in here):
-        return [
-            "It listens for this machine only. For others, such as a building-management system, give mosquitto a "
-            f"`listener {broker.port}` with a password file in /etc/mosquitto/conf.d, then run this again with its user."
-        ]
+        return [_HERE_ONLY.format(port=broker.port)]
     return []
 
 

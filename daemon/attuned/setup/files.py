@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from attuned.durable_files import sync_folder
 from attuned.errors import AttuneError, ConfigError
-from attuned.key_files import sync_folder
 
 COPY = ".before-setup"
 _DRAFT = ".setup-draft"

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
 from zoneinfo import available_timezones
 
 
@@ -41,4 +40,4 @@ def _timezone(root: Path) -> str:
     except (OSError, UnicodeDecodeError):
         pass
     known = available_timezones()
-    return next((name.removeprefix("posix/") for name in candidates if name in known), "UTC")
+    return next((name.removeprefix("Etc/") for name in candidates if name in known), "UTC")

@@ -37,6 +37,11 @@ class Present:
         return configured(self.daemon, self.gateway)
 
     @property
+    def first(self) -> bool:
+        """Nobody has run the setup yet."""
+        return self.daemon.site.name == UNNAMED
+
+    @property
     def backup_key(self) -> Path:
         return self.etc / "backup-key.toml"
 

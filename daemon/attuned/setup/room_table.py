@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -37,16 +38,24 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Table:
-    """What was read: rooms without nodes, in the table's order, and the lines that are none."""
+    """What was read: rooms without nodes, the lines that are none, and the order of the columns."""
 
     rooms: tuple[RoomSettings, ...]
     bad: tuple[BadRow, ...]
+    order: Sequence[str] = COLUMNS
+
+
+def file_bytes(path: Path) -> bytes:
+    """What a file holds, and no more than is taken, whatever somebody names. OSError, ConfigError."""
+    with path.open("rb") as file:
+        data = file.read(FILE_LIMIT + 1)
+    if len(data) > FILE_LIMIT:
+        raise ConfigError(f"{path} has more than {FILE_LIMIT >> 20} MiB: name a file with a line a room.")
+    return data
 
 
 def decoded(data: bytes) -> str:
     """The text of a file as spreadsheets save them: UTF-8, UTF-16 with its mark, else Windows-1252. ConfigError."""
-    if len(data) > FILE_LIMIT:
-        raise ConfigError(f"The table has more than {FILE_LIMIT >> 20} MiB: give one with a line a room.")
     for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
         try:
             return data.decode(encoding)
@@ -55,12 +64,11 @@ def decoded(data: bytes) -> str:
     raise ConfigError("The table is not text: save it as CSV in UTF-8.")
 
 
-def read(text: str) -> Table:
-    """Reads a table; a line with two mistakes says the first."""
+def read(text: str, order: Sequence[str] = COLUMNS) -> Table:
+    """Reads a table; its header, if it has one, says more of the order of columns than `order`."""
     lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
     separator = _separator([line for _, line in lines])
-    order: Sequence[str] = COLUMNS
-    if lines and (named := _header(_cells(lines[0][1], separator))):
+    if lines and (named := _header(lines[0][1], separator)):
         order, lines = named, lines[1:]
     rooms: dict[str, RoomSettings] = {}
     bad: list[BadRow] = []
@@ -74,7 +82,7 @@ def read(text: str) -> Table:
             rooms[room.id] = room
         except (ValueError, csv.Error) as error:
             bad.append(BadRow(number, line.strip(), str(error)))
-    return Table(tuple(rooms.values()), tuple(bad))
+    return Table(tuple(rooms.values()), tuple(bad), order)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -97,8 +105,12 @@ def _cells(line: str, separator: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _header(cells: Sequence[str]) -> list[str] | None:
+def _header(line: str, separator: str) -> list[str] | None:
     """The column that each cell names, "" for one that no room has; None if this is no header."""
+    try:
+        cells = _cells(line, separator)
+    except csv.Error:
+        return None
     bare = [re.sub(r"[\W_]", "", cell).casefold() for cell in cells]
     found = [next((column for column, names in _NAMES.items() if cell in names), "") for cell in bare]
     named = [column for column in found if column]

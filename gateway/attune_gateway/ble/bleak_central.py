@@ -33,6 +33,7 @@ from attune_gateway.ble.central import (
     RadioError,
     RadioFullError,
 )
+from attune_gateway.trouble import user
 
 _BLUEZ = "org.bluez"
 
@@ -42,10 +43,17 @@ _LOOK_S = 5.0
 # An answer of bluetoothd, where nothing has to go over the air.
 _ANSWER_S = 10.0
 
+# For all goodbyes together, since a gateway that is told to stop has five seconds. BlueZ ends what is left by itself
+# when this program has gone from the bus.
+_CLOSE_S = 4.0
+
 # What bleak says in the place of a strength that BlueZ did not give: this was no advertisement.
 _NO_RSSI = -127
 
 # At this edge any error of bleak, of D-Bus or of BlueZ is trouble with the radio or with the node.
+
+# What D-Bus says where its policy (/etc/dbus-1/system.d/bluetooth.conf) keeps a user from bluetoothd.
+_DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 
 # How BlueZ words HCI's "connection limit exceeded", by its age.
 _FULL = ("concurrent-connection-limit", "Too many links")
@@ -69,8 +77,9 @@ class BleakCentral:
             async with asyncio.timeout(_ANSWER_S):
                 self._bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
         except Exception as error:
-            why = f"there is no D-Bus ({_words(error)}); start dbus.service and bluetooth.service"
-            raise RadioError(f"Bluetooth radio {self._adapter} cannot be used: {why}") from error
+            why = f"there is no D-Bus ({getattr(error, 'strerror', None) or _words(error)})"
+            advice = "start dbus.service and bluetooth.service, or give a controller such as usb:0 as radio"
+            raise RadioError(f"Bluetooth radio {self._adapter} cannot be used: {why}; {advice}") from error
         try:
             await self._start_bluetoothd()
             self._owner = await self._look()
@@ -113,11 +122,11 @@ class BleakCentral:
         return connection
 
     async def close(self) -> None:
-        for connection in [one for one in self._connections.values() if one is not None]:
-            await connection.disconnect()
-        if self._scanner is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_ANSWER_S):
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_CLOSE_S):
+                ends = [one.disconnect() for one in self._connections.values() if one is not None]
+                await asyncio.gather(*ends)
+                if self._scanner is not None:
                     await self._scanner.stop()
         if self._bus is not None:
             self._bus.disconnect()
@@ -156,7 +165,8 @@ class BleakCentral:
         try:
             owner = await self._call(named)
         except Exception as error:
-            raise RadioError(f"{radio} cannot be used: bluetoothd does not run; start bluetooth.service") from error
+            what = "bluetoothd does not run; plug a radio in, or start bluetooth.service"
+            raise RadioError(f"{radio} cannot be used: {what}") from error
         powered = Message(
             destination=_BLUEZ,
             path=self._path,
@@ -168,7 +178,7 @@ class BleakCentral:
         try:
             on = (await self._call(powered)).value
         except Exception as error:
-            raise RadioError(f"{radio} is not there; plug it in, or name one of `bluetoothctl list`") from error
+            raise RadioError(f"{radio} {_why_silent(error)}") from error
         if not on:
             raise RadioError(f"{radio} is off; switch it on with `bluetoothctl power on`")
         return str(owner)
@@ -179,7 +189,8 @@ class BleakCentral:
         async with asyncio.timeout(_ANSWER_S):
             reply = await self._bus.call(message)
         if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
-            raise DBusError("org.bluez.Error.Failed", "no answer" if reply is None else str(reply.error_name))
+            name = str(reply.error_name) if reply is not None else "org.freedesktop.DBus.Error.NoReply"
+            raise DBusError(name, "no answer")
         return reply.body[0] if reply.body else None
 
     async def _forget(self, device: BLEDevice) -> None:
@@ -253,6 +264,17 @@ class _BluezConnection:
     def _end(self, _: BleakClient | None = None) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
+
+
+def _why_silent(error: Exception) -> str:
+    """Why bluetoothd does not tell of an adapter, and what to do."""
+    if isinstance(error, TimeoutError):
+        return "cannot be used: bluetoothd does not answer; restart bluetooth.service"
+    if isinstance(error, DBusError) and error.type == _DENIED:
+        who = user()
+        advice = f"add {who} to the group bluetooth, and restart the gateway"
+        return f"cannot be used: D-Bus keeps {who} from bluetoothd; {advice}"
+    return "is not there; plug it in, or name one of `bluetoothctl list`"
 
 
 def _words(error: BaseException) -> str:

@@ -28,6 +28,7 @@ from attune_gateway.ble.central import (
     RadioError,
     RadioFullError,
 )
+from attune_gateway.trouble import reason
 
 # Of the time, half: connections have the other half, and nodes advertise often enough to be heard in either.
 _SCAN_EVERY_MS = 100.0
@@ -35,6 +36,9 @@ _SCAN_MS = 50.0
 
 # An answer of the controller, where nothing has to go over the air. A dongle that is not answered in time hangs.
 _ANSWER_S = 5.0
+
+# For all goodbyes together, and then for the line: a gateway that is told to stop has five seconds.
+_CLOSE_S = 2.0
 
 # Resetting and asking some thirty questions; some sticks are given their firmware first.
 _BEGIN_S = 20.0
@@ -52,6 +56,21 @@ logging.getLogger("bumble").setLevel(logging.CRITICAL)
 
 _CONNECTABLE = hci.HCI_LE_Extended_Advertising_Report_Event.EventType.CONNECTABLE_ADVERTISING
 _RESPONSE = hci.HCI_LE_Extended_Advertising_Report_Event.EventType.SCAN_RESPONSE
+
+# What libusb and Bumble say of USB, and what it means.
+_USB = {
+    "LIBUSB_ERROR_ACCESS": "this user may not open it: take the package's rule for udev, and plug it in again",
+    "LIBUSB_ERROR_BUSY": "another program uses it: stop that one",
+    "LIBUSB_ERROR_OTHER": "this machine has no USB, or keeps it from the gateway",
+    "device not found": "it is not there: plug it in, or correct its name",
+}
+
+# What controllers say that hold no more connections: the error of that name, or, as Zephyr's, that of their memory.
+_FULL = (
+    hci.HCI_CONNECTION_LIMIT_EXCEEDED_ERROR,
+    hci.HCI_MEMORY_CAPACITY_EXCEEDED_ERROR,
+    hci.HCI_CONNECTION_REJECTED_DUE_TO_LIMITED_RESOURCES_ERROR,
+)
 
 # What HCI says for "not available", and what stands in its place: as weak as can just be heard.
 _NO_RSSI = 127
@@ -75,7 +94,7 @@ class BumbleCentral:
             async with asyncio.timeout(_ANSWER_S):
                 self._transport = await open_transport(self._name)
         except Exception as error:
-            raise RadioError(f"Bluetooth radio {self._name} cannot be opened: {_words(error)}") from error
+            raise RadioError(f"Bluetooth radio {self._name} cannot be opened: {_trouble(error)}") from error
         try:
             async with asyncio.timeout(_BEGIN_S), _Abortable():
                 await self._begin(self._transport)
@@ -102,7 +121,7 @@ class BumbleCentral:
             async with asyncio.timeout(CONNECT_S + _ANSWER_S), _Abortable():
                 made = await self._device.connect_le(hci.Address(address), timeout=CONNECT_S)
         except Exception as error:
-            if getattr(error, "error_code", None) == hci.HCI_CONNECTION_LIMIT_EXCEEDED_ERROR:
+            if getattr(error, "error_code", None) in _FULL:
                 raise RadioFullError(f"Bluetooth radio {self._name} holds no more connections.") from error
             raise NodeFailedError(_words(error)) from error
         connection = _HciConnection(made, self._is_cut_off)
@@ -125,14 +144,14 @@ class BumbleCentral:
             return
         if not self._is_cut_off():
             with contextlib.suppress(Exception):
-                async with asyncio.timeout(_ANSWER_S), _Abortable():
+                async with asyncio.timeout(_CLOSE_S), _Abortable():
                     await asyncio.gather(*[connection.disconnect() for connection in self._connections])
                     await self._device.stop_scanning()
                     await self._device.host.send_sync_command(hci.HCI_Reset_Command())
         for connection in list(self._connections):
             connection.end()
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(_CLOSE_S):
                 await self._transport.close()
 
     async def _begin(self, transport: Transport) -> None:
@@ -309,6 +328,11 @@ def _characteristic(service: gatt_client.ServiceProxy, uuid: str) -> Any:
     if not found:
         raise NodeFailedError("its Attune service is not complete")
     return found[0]
+
+
+def _trouble(error: BaseException) -> str:
+    """Why a transport cannot be opened, and what to do."""
+    return next((advice for said, advice in _USB.items() if said in str(error)), "") or reason(error)
 
 
 def _words(error: BaseException) -> str:

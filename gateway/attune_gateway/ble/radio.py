@@ -125,8 +125,9 @@ class Radio:
         self._lines[hint] = line
         try:
             await line.run(connection, address, node.rssi_dbm)
-        finally:
+            # Who is cancelled leaves it to the central, which ends all of them at once.
             await connection.disconnect()
+        finally:
             del self._lines[hint]
             self._schedule.ended(hint, self._clock())
             self._wake.set()

@@ -87,6 +87,8 @@ class Schedule:
                 continue
             self._near.want(wish.hint, wish.need, now_s)
             if (stay := self._stays.get(wish.hint)) is not None:
+                # Who is connected is not heard, and may have been forgotten while no daemon asked for it.
+                stay.node = self._near.find(wish.hint) or stay.node
                 stay.unwanted = wish.need == NEED_NONE
 
     def attach(self) -> None:

@@ -18,8 +18,8 @@ from attuned.learning.replay.streams import RoomStream
 from attuned.learning.rooms import learn_room
 from attuned.nodes.window import Window
 from attuned.presence.belief import RoomState
-from attuned.presence.history import HistoryPoint
 from attuned.presence.costs import DEFAULT_COST_RATIO
+from attuned.presence.history import HistoryPoint
 from attuned.presence.model import RoomModel, threshold
 from attuned.store.site import LabelRow
 

@@ -1,0 +1,90 @@
+"""Questions to a person: one a line, with what Enter stands for."""
+
+from __future__ import annotations
+
+import getpass
+import importlib
+import shutil
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from attuned.cli.errors import CliError
+
+_Answer = TypeVar("_Answer")
+
+# What says that there shall be none of a thing, where Enter stands for one.
+NONE = "-"
+
+
+class Terminal:
+    """The terminal that this process was started from."""
+
+    def say(self, text: str = "", *, indent: int = 2) -> None:
+        """Prints a paragraph in lines that fit."""
+        width = min(shutil.get_terminal_size().columns, 100)
+        margin = " " * indent
+        print(textwrap.fill(text, width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False))
+
+    def show(self, line: str) -> None:
+        """Prints a line as it is."""
+        print(line)
+
+    def show_changes(self, lines: Iterable[str]) -> None:
+        """Prints a unified diff, a line each: what does not fit is cut."""
+        from rich.text import Text
+
+        from attuned.cli.output import console
+
+        styles = {"+": "green", "-": "red"}
+        screen = console()
+        for line in lines:
+            text = Text(f"  {line}", style=styles.get(line[:1], ""))
+            screen.print(text, no_wrap=True, overflow="ellipsis")
+
+    def line(self, prompt: str) -> str:
+        """What was typed; lines that were pasted together come together.
+
+        CliError when the input ends.
+        """
+        try:
+            # With it arrow keys work, and what is pasted is one answer.
+            importlib.import_module("readline")
+        except ImportError:
+            pass
+        try:
+            return input(prompt)
+        except EOFError:
+            print()
+            raise CliError("The input has ended before the last question; nothing was changed.") from None
+        except UnicodeDecodeError:
+            return "\ufffd"
+
+    def secret(self, question: str) -> str:
+        """A line that is not shown."""
+        try:
+            return getpass.getpass(f"  {question}: ")
+        except EOFError:
+            print()
+            raise CliError("The input has ended before the last question; nothing was changed.") from None
+
+    def ask(self, question: str, default: str, read: Callable[[str], _Answer]) -> _Answer:
+        """Asks until `read` takes the answer; what it raises ValueError with is said."""
+        while True:
+            answer = self.line(f"  {question} [{default}]: ").strip() or default
+            try:
+                return read(answer)
+            except ValueError as error:
+                self.say(str(error), indent=4)
+
+    def agrees(self, question: str, *, default: bool) -> bool:
+        """Yes or no."""
+        return self.ask(f"{question} (y/n)", "y" if default else "n", _yes)
+
+
+def _yes(answer: str) -> bool:
+    if answer.casefold() in {"y", "yes"}:
+        return True
+    if answer.casefold() in {"n", "no"}:
+        return False
+    raise ValueError("Say y or n.")

@@ -1,0 +1,112 @@
+"""Where the doctor looks: programs and files that a test has put there."""
+
+import os
+from pathlib import Path
+
+import pytest
+from attuned.doctor import look
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of programs, which are found before those of the machine."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+def program(folder: Path, name: str, prints: str, code: int = 0) -> None:
+    (folder / f"{name}.txt").write_text(prints)
+    (folder / name).write_text(f"#!/bin/sh\ncat {folder}/{name}.txt\nexit {code}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_a_unit(programs: Path) -> None:
+    program(
+        programs,
+        "systemctl",
+        "LoadState=loaded\nUnitFileState=enabled\nActiveState=failed\nResult=exit-code\nNRestarts=3\n",
+    )
+    program(
+        programs,
+        "journalctl",
+        '{"MESSAGE":"The store /s is damaged: restore it.","_PID":"77"}\n'
+        '{"MESSAGE":"attuned.service: Failed with result exit-code.","_PID":"1"}\nno json\n[1]\n{"MESSAGE":[1,2]}\n',
+    )
+    unit = look.unit("attuned")
+    assert (unit.loaded, unit.enabled, unit.active, unit.result, unit.restarts) == (
+        True,
+        True,
+        "failed",
+        "exit-code",
+        3,
+    )
+    assert unit.words == "The store /s is damaged: restore it."
+
+
+def test_a_journal_that_may_not_be_read(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(programs, "journalctl", "")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert look.last_words("attuned") is None
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert look.last_words("attuned") == ""
+    program(programs, "journalctl", "", 1)
+    assert look.last_words("attuned") is None
+
+
+def test_without_any_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    unit = look.unit("attuned")
+    assert (unit.loaded, unit.words) == (False, None)
+    assert look.clock_synchronised() is None
+
+
+@pytest.mark.parametrize(("said", "meant"), [("yes\n", True), ("no\n", False), ("", None), ("Failed to connect", None)])
+def test_the_clock(programs: Path, said: str, meant: bool | None) -> None:
+    program(programs, "timedatectl", said)
+    assert look.clock_synchronised() is meant
+
+
+def test_the_disk(tmp_path: Path) -> None:
+    found = look.disk(tmp_path)
+    assert found is not None
+    assert 0 <= found.free <= found.size
+    assert look.disk(tmp_path / "none") is None
+
+
+def test_owners_and_modes(tmp_path: Path) -> None:
+    etc, store = tmp_path / "etc", tmp_path / "store"
+    (etc / "secrets").mkdir(parents=True, mode=0o700)
+    (etc / "secrets" / "mqtt-password").write_text("x")
+    (etc / "secrets" / "mqtt-password").chmod(0o644)
+    places, whole = look.places(etc, store, tmp_path, tmp_path / "backups")
+    found = {Path(place.path).name: place for place in places}
+    assert whole
+    assert (found["secrets"].mode, found["mqtt-password"].mode, found["mqtt-password"].wanted_mode) == (
+        0o700, 0o644, 0o600
+    )  # fmt: skip
+    assert (found["store"].owner, found["store"].needed, found["backups"].needed) == (None, True, False)
+
+
+def test_backups_and_what_was_kept(tmp_path: Path) -> None:
+    assert look.newest_age_s(tmp_path / "none") == (None, True)
+    assert look.newest_age_s(tmp_path) == (None, True)
+    (tmp_path / "old").write_text("")
+    os.utime(tmp_path / "old", (1, 1))
+    (tmp_path / "windows-damaged-20260101T000000Z.db").write_text("")
+    (tmp_path / "windows-damaged-20260101T000000Z.db-wal").write_text("")
+    age_s, readable = look.newest_age_s(tmp_path)
+    assert age_s is not None
+    assert readable
+    assert age_s < 60
+    assert look.newest_age_s(tmp_path / "old") == (None, False)
+    assert look.set_aside(tmp_path) == ["windows-damaged-20260101T000000Z.db"]
+    assert look.set_aside(tmp_path / "none") == []
+
+
+def test_files_that_have_changed(tmp_path: Path) -> None:
+    for name, second in (("a", 100), ("b", 300)):
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (second, second))
+    assert look.changed_since([tmp_path / "a", tmp_path / "b", tmp_path / "c"], 200_000) == [str(tmp_path / "b")]
