@@ -241,6 +241,14 @@ class Installed:
         self.until(arrived, f"{more} more windows of {node}")
 
 
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """Disks to boot from: `root` with the package installed and a node that reports; the machine is off."""
+
+    root: Path
+    cargo: Path
+
+
 def boot(folder: Path, root: Path | None, disks: Sequence[Path], **more: Any) -> Machine:
     """A machine with a copy of this root disk, the bare one's where none is given; not running yet."""
     image = bare_image()

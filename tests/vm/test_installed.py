@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from conftest import Prepared
 from figures import Figures
-from installed_machine import CARGO, NODE, ROOM, SERVICES, TIMERS, Installed, boot
+from installed_machine import CARGO, NODE, ROOM, SERVICES, TIMERS, Installed, Prepared, boot
+
+pytest_plugins = ["installed_site"]
 
 # Who has a loop that feeds systemd's watchdog; the signer does nothing unless it is asked.
 WATCHED = ("attuned", "attune-gateway")

@@ -20,6 +20,8 @@ from installed_machine import (
     version_of,
 )
 
+pytest_plugins = ["installed_site"]
+
 # A line of somebody who edited what came with the package.
 EDITED = "# Reviewed by the facility team.\n"
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
-from conftest import Prepared
 from figures import Figures
 from guest_disk import Lost
-from installed_machine import CARGO, NODE, ROOM, SERVICES, Installed, boot
+from installed_machine import CARGO, NODE, ROOM, SERVICES, Installed, Prepared, boot
 from serial_node import SerialNodes, all_more
+
+pytest_plugins = ["installed_site"]
 
 CUTS = 10
 SHARES = (1.0, 0.5, 0.0)

@@ -1,7 +1,9 @@
-"""The package, installed once on a bare machine; files of tests go on with copies of its disk."""
+"""The package, installed once on a bare machine; files of tests go on with copies of its disk.
+
+A plugin of theirs, so that they share it.
+"""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from installed_machine import (
     SERVICES,
     TIMERS,
     Installed,
+    Prepared,
     boot,
     cargo,
     package,
@@ -27,14 +30,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write(text)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Disks to boot from: `root` with the package installed and a node that reports; the machine is off."""
-
-    root: Path
-    cargo: Path
-
-
 @pytest.fixture(scope="session")
 def figures() -> Figures:
     return FIGURES
@@ -48,7 +43,6 @@ def cargo_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, cargo_disk: Path, figures: Figures) -> Prepared:
     """As a first start of a site goes: the package, then rooms, then a node, then what it knows of a room."""
-
     folder = tmp_path_factory.mktemp("installed")
     figures.note("package attune", f"{package().stat().st_size / 2**20:.1f} MiB", "at most 60 MiB")
     with boot(folder, None, [cargo_disk]) as machine:
