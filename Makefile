@@ -19,7 +19,7 @@ POWER_LOSS_BUILD := build/power_loss
 FUZZ_BUILD := build/fuzz
 COVERAGE_BUILD := build/coverage
 PYTHON_SOURCES := daemon gateway service tests bench packaging mcu_firmware/binding mcu_firmware/tests
-TYPED_SOURCES := daemon gateway service tests bench packaging mcu_firmware/tests
+TYPED_SOURCES := daemon gateway service tests bench packaging/deb packaging/debian mcu_firmware/tests
 C_FILES := $(shell find mcu_firmware -name '*.[ch]')
 # Folders stand in the list too: their time changes when a file is added or removed.
 BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(shell find cmake proto \
@@ -133,11 +133,11 @@ $(VM_PACKAGE): $(PACKAGED_SOURCES)
 
 # The Debian packages in build/deb, each with its size, for one release and architecture, or for all of them.
 deb: setup firmware manual
-	$(BIN)/python packaging/build_deb.py $(RELEASE) $(ARCH)
+	$(BIN)/python packaging/deb/build_deb.py $(RELEASE) $(ARCH)
 
 debs: setup firmware manual
 	@for release in bookworm trixie; do for arch in amd64 arm64; do \
-	  $(BIN)/python packaging/build_deb.py $$release $$arch || exit 1; done; done
+	  $(BIN)/python packaging/deb/build_deb.py $$release $$arch || exit 1; done; done
 
 # What Debian's own checker says of the packages in build/deb; no error is let through.
 lintian:
@@ -145,7 +145,7 @@ lintian:
 
 # As root: installs, removes and purges each package for this machine in a small system, and looks for what stays behind.
 piuparts: setup
-	$(BIN)/python packaging/try_deb.py $(RELEASE) $(wildcard build/deb/*+deb$(DEBIAN)_$(ARCH).deb build/deb/*+deb$(DEBIAN)_all.deb)
+	$(BIN)/python packaging/deb/try_deb.py $(RELEASE) $(wildcard build/deb/*+deb$(DEBIAN)_$(ARCH).deb build/deb/*+deb$(DEBIAN)_all.deb)
 
 bench: setup
 	$(BIN)/python -m bench.run $(BENCH)

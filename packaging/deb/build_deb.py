@@ -15,7 +15,7 @@ import check_deb
 from build_root import PYTHONS, BuildRoot
 from wheels import Target, fill
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "deb"
 
 DEBIAN_NUMBERS = {"bookworm": "12", "trixie": "13"}

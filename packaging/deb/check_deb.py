@@ -50,7 +50,7 @@ PLACES = re.compile(
 )
 
 # The folder of debian/rules in the root that it builds in, and this one.
-BUILD_PATHS = (b"/build/attune", str(Path(__file__).resolve().parents[1]).encode())
+BUILD_PATHS = (b"/build/attune", str(Path(__file__).resolve().parents[2]).encode())
 
 # A package is installed without a network, and installs nothing else.
 FOREIGN_COMMANDS = re.compile(r"\b(pip|curl|wget|apt|apt-get)\b")

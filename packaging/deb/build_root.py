@@ -12,7 +12,7 @@ from pathlib import Path
 
 from archives import debian_archives
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "deb" / "roots"
 
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}

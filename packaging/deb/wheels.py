@@ -21,7 +21,7 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 BUILD_TOOLS = frozenset({"packaging", "setuptools", "wheel"})
 """What packages without a wheel are built with; they have to be there before them."""
