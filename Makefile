@@ -26,6 +26,10 @@ BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(sh
 	mcu_firmware/CMakeLists.txt mcu_firmware/core mcu_firmware/binding mcu_firmware/ports/host $(wildcard mcu_firmware/ports/*.[ch]) \
 	-not -path '*/__pycache__*' -not -name '*.swp')
 
+PACKAGED_SOURCES := LICENSE README.md THIRD_PARTY_NOTICES.md requirements.lock $(BUILT_SOURCES) $(shell find daemon docs gateway mcu_firmware \
+	packaging service -type f -not -path '*/__pycache__/*' -not -name '*.swp' -not -name '*.so')
+VM_PACKAGE := build/deb/attune_$(shell sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)+deb12_amd64.deb
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of programs, and each would compile all of its modules first.
 unexport PYTHONDONTWRITEBYTECODE
@@ -82,8 +86,8 @@ test-power-loss: power-loss
 test-python: setup
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-# In a virtual machine with a kernel and a bluetoothd of its own, which the first run makes. SIGINT ends the machine as well.
-test-vm: setup
+# In virtual machines, which the first run makes: BlueZ, and the package in a Debian with systemd. SIGINT ends the machines as well.
+test-vm: setup $(VM_PACKAGE)
 	timeout --signal=INT --kill-after=60 $(VM_LIMIT) $(BIN)/python -m pytest -n 0 tests/vm $(PYTEST_ARGS)
 
 check: setup
@@ -121,6 +125,11 @@ fuzz: setup
 # Takes the check behind each claim of docs/security.md away, and sees that its test fails.
 security-checks: setup
 	$(BIN)/python tests/security/remove_checks.py
+
+# What a machine of the tests installs; the time of the file says whether sources have changed since.
+$(VM_PACKAGE): $(PACKAGED_SOURCES)
+	$(MAKE) --no-print-directory deb RELEASE=bookworm ARCH=amd64
+	@touch $@
 
 # The Debian packages in build/deb, each with its size, for one release and architecture, or for all of them.
 deb: setup firmware manual

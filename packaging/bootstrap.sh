@@ -23,7 +23,7 @@ case " $* " in
     *" test-vm "*) wanted="$wanted $machine" ;;
 esac
 case " $* " in
-    *" deb "* | *" debs "* | *" piuparts "*) wanted="$wanted $packages" ;;
+    *" deb "* | *" debs "* | *" piuparts "* | *" test-vm "*) wanted="$wanted $packages" ;;
 esac
 
 missing_packages() {

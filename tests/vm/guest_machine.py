@@ -3,6 +3,8 @@
 Software emulation: about ten times slower than the machine that it runs on.
 """
 
+import random
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from guest_agent import PORT, Done, GuestAgent, GuestError
+from guest_disk import CachedDisk, Lost
 from guest_image import Image
 
 # Seconds from power to an agent that answers: a quarter of a minute where nobody else works.
@@ -31,19 +34,27 @@ class Machine:
     """`folder` holds its disk, its console's text and its socket. `disks` are further images, read only: /dev/vdb...
 
     The disk is a copy of the image's that lives as long as the folder. `kill` is SIGKILL to the emulator: what the
-    system had handed to its disk by then is on it, what it still had in memory is gone.
+    system had handed to its disk by then is on it, what it still had in memory is gone. `lines` are serial lines,
+    /dev/ttyS1..., whose other ends are `line(0)`... With `forgetful` the disk has a cache of its own, for `cut_power`.
     """
 
-    def __init__(self, folder: Path, image: Image, disks: Sequence[Path] = ()) -> None:
-        self.folder, self._image, self._disks = folder, image, disks
+    def __init__(
+        self, folder: Path, image: Image, disks: Sequence[Path] = (), *, lines: int = 0, forgetful: bool = False
+    ) -> None:
+        self.folder, self._image, self._disks, self._lines = folder, image, disks, lines
         self._disk = folder / "root.img"
         self._process: subprocess.Popen[bytes] | None = None
         self._agent: GuestAgent | None = None
         if not self._disk.exists():
             subprocess.run(["cp", "--sparse=always", "--reflink=auto", image.root, self._disk], check=True)
+        self._cached = CachedDisk(self._disk) if forgetful else None
 
     def __enter__(self) -> Self:
-        self.boot()
+        try:
+            self.boot()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
@@ -116,6 +127,23 @@ class Machine:
             self._process.wait()
             self._process = None
 
+    def cut_power(self, draw: random.Random, share: float) -> Lost:
+        """`kill`, and what the disk was not told to flush is gone, each write with this chance."""
+        if self._cached is None:
+            raise GuestError("The disk has no cache; make the machine with forgetful=True.")
+        self.kill()
+        return self._cached.lose(draw, share)
+
+    def line(self, number: int) -> socket.socket:
+        """A connection to the other end of a serial line. Raises OSError where the machine is off."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(str(self._line(number)))
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
     def shut_down(self, seconds: float = SHUT_DOWN_S) -> None:
         """In order, by its own init system; returns when it is off."""
         if self._agent is None or self._process is None:
@@ -126,6 +154,8 @@ class Machine:
         except subprocess.TimeoutExpired:
             self._fail(f"The machine did not shut down within {seconds:g} s.")
         self.kill()
+        if self._cached is not None:
+            self._cached.keep()
 
     def _command(self) -> list[str]:
         command = ["nice", "-n", NICENESS, "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none"]
@@ -144,13 +174,21 @@ class Machine:
         command += ["-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd), "-append", _KERNEL]
         console = f"file,id=console,path={self.folder / 'console.log'},append=on"
         command += ["-chardev", console, "-serial", "chardev:console", "-device", "virtio-rng-pci"]
+        for number in range(self._lines):
+            end = f"socket,id=line{number},path={self._line(number)},server=on,wait=off"
+            command += ["-chardev", end, "-serial", f"chardev:line{number}"]
         agent = f"socket,id=agent,path={self.folder / 'agent.sock'},server=on,wait=off"
         command += ["-chardev", agent, "-device", "virtio-serial-pci"]
         command += ["-device", f"virtserialport,chardev=agent,name={PORT}"]
-        command += ["-drive", f"file={self._disk},if=virtio,format=raw"]
+        # This machine's own disk need not sync for what dies with the folder.
+        plain = ["-drive", f"file={self._disk},if=virtio,format=raw,cache=unsafe"]
+        command += self._cached.drive() if self._cached else plain
         for disk in self._disks:
             command += ["-drive", f"file={disk},if=virtio,format=raw,readonly=on"]
         return command
+
+    def _line(self, number: int) -> Path:
+        return self.folder / f"line{number}.sock"
 
     def _until(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
