@@ -44,7 +44,7 @@ async def live(site: Site, clock: FakeClock, hours: int) -> None:
     """The daemon runs for so many hours."""
     for _ in range(hours):
         clock.now += HOUR
-        await site.retention._noted()
+        await site.retention._note()
 
 
 async def ran_before(site: Site, clock: FakeClock) -> None:

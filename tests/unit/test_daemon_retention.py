@@ -10,6 +10,7 @@ import pytest
 from attuned.nodes.window import Window
 from attuned.presence.belief import RoomState
 from attuned.presence.rooms import Late
+from attuned.retention import Kept
 from attuned.site import Site
 from attuned.store.beliefs import BeliefHour, SaidRow
 from attuned.store.days import DayRow
@@ -240,7 +241,8 @@ async def test_commits_go_on_between_the_steps(tmp_path: Path, monkeypatch: pyte
     site = await old_site(tmp_path, [w for hour in range(5) for w in hour_of_windows(NOON - 60 * DAY + hour * HOUR)])
     new = hour_of_windows(NOON - HOUR, count=5)
     steps = 0
-    async for _ in site.retention._steps():
+    left = Kept(NOON - 28 * DAY, NOON - 5 * 365 * DAY)
+    async for _ in site.retention._steps(NOON, left):
         if steps < len(new):
             await site.window_store.commit([new[steps]], [])
         steps += 1
