@@ -82,6 +82,11 @@ class Site(
     changes: list[list[admin_pb2.Room]] = field(default_factory=list)
     watched: threading.Event = field(default_factory=threading.Event)
     proved: bool = True
+    kept: upkeep_pb2.RunRetentionReply = field(
+        default_factory=lambda: upkeep_pb2.RunRetentionReply(
+            windows_from_utc_ms=NOW - 672 * HOUR, history_from_utc_ms=NOW - 43_830 * HOUR
+        )
+    )
     health: health_pb2.SiteHealth = field(default_factory=lambda: health_pb2.SiteHealth(started_utc_ms=NOW - HOUR))
     end_watch: threading.Event = field(default_factory=threading.Event)
 
@@ -108,9 +113,7 @@ class Site(
 
     def RunRetention(self, request: Any, context: Any) -> upkeep_pb2.RunRetentionReply:
         self._note(request, context, "RunRetention")
-        return upkeep_pb2.RunRetentionReply(
-            windows_from_utc_ms=NOW - 672 * HOUR, history_from_utc_ms=NOW - 43_830 * HOUR
-        )
+        return self.kept
 
     def ListRooms(self, request: Any, context: Any) -> admin_pb2.ListRoomsReply:
         self._note(request, context, "ListRooms")

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from attune_proto.v1 import upkeep_pb2
 from attuned import backup_key
 from attuned.site import Site
 from cli_run import CommandLine, attune_process
@@ -133,3 +134,8 @@ class TestRetention:
         answer = attune.answer("retention")
         assert list(answer) == ["windows_from", "history_from"]
         assert answer["windows_from"].startswith("2026-10-24T")
+
+    def test_it_says_when_the_clock_is_not_believed_yet(self, attune: CommandLine) -> None:
+        attune.site.kept = upkeep_pb2.RunRetentionReply()
+        assert attune("retention", width=300)[1].startswith("Nothing was dropped")
+        assert attune.answer("retention") == {"windows_from": None, "history_from": None}
