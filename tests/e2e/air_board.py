@@ -12,7 +12,7 @@ from attune_core import advertising_key
 from attuned.nodes.codes import Code, read_code
 from daemon_double import DaemonDouble
 from firmware_build import firmware
-from qemu_board import Board, wait_until
+from qemu_board import Board, shows_code, wait_until
 
 from bench.daemon_side import DaemonSide
 
@@ -38,7 +38,7 @@ class AirBoard:
 
     def run(self) -> None:
         self.board.run()
-        wait_until(lambda: "Code: " in self.board.console(), "The board's code")
+        wait_until(lambda: shows_code(self.board.console()), "The board's code")
 
     @property
     def code(self) -> Code:

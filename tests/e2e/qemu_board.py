@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import socket
 import subprocess
 import termios
@@ -38,8 +39,13 @@ def dial(path: Path) -> socket.socket:
 
 
 def code_of(console: str) -> str:
-    """The code in what a board has said."""
-    return console.rpartition("Code: ")[2].split()[0]
+    """The newest code in what a board has said, once its line is whole: it is written character by character."""
+    return re.findall(r"Code: (\S+)\s", console)[-1]
+
+
+def shows_code(console: str) -> bool:
+    """Whether there is one."""
+    return re.search(r"Code: \S+\s", console) is not None
 
 
 class Board:

@@ -18,7 +18,7 @@ from bumble.controller import Controller
 from firmware_build import firmware
 from installation import GATEWAY, START_UTC_MS, Installation, program, wait_until
 from made_releases import make_release, store_releases
-from qemu_board import Board
+from qemu_board import Board, shows_code
 from test_qemu_node import ROOM_SENSOR, WINDOW_S
 from test_qemu_site import Feed
 from test_qemu_update import taught
@@ -52,7 +52,7 @@ class AirSite:
         self.controller: AirController = self.air.controller_of(self.board.link_path)
         self.installation.start()
         self.board.run()
-        wait_until(lambda: "Code: " in self.board.console(), "The board's code")
+        wait_until(lambda: shows_code(self.board.console()), "The board's code")
         self.feed = Feed(self.board, self.installation)
 
     def attune(self, *arguments: str) -> dict[str, Any]:

@@ -76,6 +76,17 @@ def test_a_node_of_another_daemon_says_so_and_can_be_taken_over_with_its_code() 
     assert not back.node.facts.ready
 
 
+def test_a_code_that_is_given_before_a_node_with_an_owner_comes_brings_it() -> None:
+    """It begins a session with its owner, which nobody answers: the daemon calls it by its code."""
+    before = owned()
+    daemon = Daemon(FakeClock(), b"e" * 32)
+    wire = Wire(daemon, before.node, node_ms=before.node_ms)
+    daemon.expect(wire.node.code, take_over=True)
+    wire.connect()
+    wire.live(60)
+    assert wire.node.facts.timed
+
+
 def test_a_node_that_is_taken_over_forgets_who_signs() -> None:
     """Else the daemon before could still sign for it, and the new one's signer could not."""
     before = owned()

@@ -12,9 +12,10 @@ from attuned.nodes.air import Air
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import EAGER_REPORTS, Conversation, Tie
 from attuned.nodes.facts import NodeFacts
-from attuned.nodes.frames import EVERY_NODE, HEADER_SIZE, SEALED, FrameError, call, check_frame, read_message
+from attuned.nodes.frames import EVERY_NODE, HEADER_SIZE, KK, SEALED, FrameError, call, check_frame, read_message
 from attuned.nodes.link import BLUETOOTH, Gateway, Link
 from attuned.nodes.press import Press
+from attuned.nodes.sealed import read_handshake
 from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.summary import NodeSummary
 from attuned.nodes.trust import Newcomer, Trust
@@ -225,7 +226,11 @@ class Hub:
         return conversation
 
     def _handshake(self, link: Link, frame: bytes) -> None:
-        step = self.trust.handshake(frame, self._clock.utc_ms())
+        try:
+            step = self.trust.handshake(frame, self._clock.utc_ms())
+        except FrameError:
+            self._call_awaited(link, frame)
+            raise
         if step.reply:
             link.send(step.reply)
         if step.newcomer is not None:
@@ -255,13 +260,25 @@ class Hub:
         elif not self._hear(conversation, message) and not self._hear_of_updates(conversation, message):
             self._complain(link, hint, "a message of a kind that this version does not know")
 
+    def _call_awaited(self, link: Link, frame: bytes) -> None:
+        """A node whose code was given before it came believes that it has an owner, and begins a session with that."""
+        handshake = read_handshake(frame)
+        if handshake.kind == KK and handshake.hint in self.trust.waiting and self._may_call(handshake.hint):
+            link.send(call(handshake.hint, commission=True))
+
     def _call_again(self, link: Link, hint: bytes) -> None:
         """A node goes on with a session that this daemon does not know, as after its restart."""
+        if self.trust.silent(hint) and self._may_call(hint):
+            link.send(call(hint))
+
+    def _may_call(self, hint: bytes) -> bool:
+        """Whether it is long enough since a node was called by what it sent."""
         now = self._clock.utc_ms()
         # A clock that went back is no reason to wait until it is where it was.
-        if self.trust.silent(hint) and abs(now - self._called_utc_ms.get(hint, 0)) >= CALL_MS:
+        due = abs(now - self._called_utc_ms.get(hint, 0)) >= CALL_MS
+        if due:
             self._called_utc_ms[hint] = now
-            link.send(call(hint))
+        return due
 
     def _hear(self, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
         """Whether it is a message of a kind that this version knows."""
