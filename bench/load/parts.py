@@ -2,13 +2,17 @@
 
 import json
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from attune_core import Schema
 from attune_proto.v1 import admin_pb2
@@ -114,6 +118,47 @@ def steady(seconds: int = 60, retrained: int = 0) -> Steady:
         time.sleep(1)
         ends_s, arrived = ear.delays_s(fleet, traffic, drive), stored(stage, start_utc_ms - SPARE_MS)
         return Steady(spent, delays, changes, published, ends_s, sent, arrived, drive.late_s, done)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    stop_s: float
+    missing: int
+    stored: int
+
+
+def stopped(seconds: int = 15) -> Stopped:
+    """1,000 nodes, a report a second each; then the daemon is asked to end, in the middle of it.
+
+    What nodes have had acknowledged they never send again, so a daemon that is started on the same store has every one
+    of their reports in the end, or it was missing.
+    """
+    rate = 10.0
+    fleet = Fleet(NODES, HOUR_MS, WINDOW_S)
+    traffic = draw(fleet, rate, 2 * seconds, DWELL)
+    with _running(fleet, traffic, ("--drain", "20", "--stats")) as (stage, _, drive):
+        time.sleep(seconds)
+        stop_s = _end(stage.pid("attuned"))
+        again = subprocess.Popen(
+            [str(Path(sys.executable).with_name("attuned")), "--config", str(stage.folder / "attuned.toml")],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            drive.finish(2 * seconds)
+            sent = int(json.loads(stage.end_feed(40))["reports"])
+        finally:
+            again.terminate()
+            again.wait()
+        arrived = stored(stage, HOUR_MS - SPARE_MS)
+        return Stopped(stop_s, sent - arrived, arrived)
+
+
+def _end(pid: int) -> float:
+    """Asks a process of this one to end; the seconds that it took. It is left for its parent to wait for."""
+    began = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return time.monotonic() - began
 
 
 def saturated(rate: float, seconds: int) -> tuple[Spent, float]:

@@ -19,10 +19,11 @@ from attune_proto.v1 import (
     link_pb2_grpc,
     nodes_pb2_grpc,
     rollouts_pb2_grpc,
+    upkeep_pb2_grpc,
 )
 from attune_service import journal
 from attune_service.watchdog import Watchdog, tell
-from systemd import daemon as systemd
+from systemd.daemon import notify
 
 from attuned import sockets
 from attuned.api.admin import AdminService
@@ -32,14 +33,16 @@ from attuned.api.health import DoctorService
 from attuned.api.nodes import NodesService
 from attuned.api.radios import Radios
 from attuned.api.rollouts import RolloutsService
+from attuned.api.upkeep import UpkeepService
 from attuned.bms.publisher import Broker, Publisher
 from attuned.clock import Clock, ScaledClock, SystemClock
 from attuned.clock_watch import ClockWatch
 from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
-from attuned.errors import AttuneError, ConfigError
+from attuned.errors import AttuneError, ConfigError, UnusableStoreError
 from attuned.gateways import listening
 from attuned.gateways.service import RenewalService
 from attuned.nodes.link_service import LinkService
+from attuned.opening import opened
 from attuned.site import Site
 
 log = logging.getLogger(__name__)
@@ -65,7 +68,11 @@ def run() -> None:
 
 
 def main(config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_CONFIG) -> None:
-    """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on."""
+    """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on.
+
+    Ends with 0 when asked to, 2 where its configuration cannot be used, 3 where its store cannot be used, which no
+    restart changes either, and 1 for what may pass, such as a full disk or an address that is taken.
+    """
     journal.begin(PROGRAM, "%(levelname)s %(name)s: %(message)s")
     try:
         settings = load(config)
@@ -73,6 +80,9 @@ def main(config: Annotated[Path, typer.Option(help="The configuration file.")] =
     except ConfigError as error:
         journal.complain(PROGRAM, str(error))
         raise typer.Exit(2) from error
+    except UnusableStoreError as error:
+        journal.complain(PROGRAM, str(error))
+        raise typer.Exit(3) from error
     except AttuneError as error:
         journal.complain(PROGRAM, str(error))
         raise typer.Exit(1) from error
@@ -82,8 +92,7 @@ async def serve(settings: Settings) -> None:
     """Runs the daemon until SIGTERM or SIGINT. Raises AttuneError if it cannot start."""
     clock = make_clock(settings.clock)
     publisher = make_publisher(settings.site.name, settings.mqtt) if settings.mqtt else None
-    site = Site(settings, clock, publisher)
-    await site.open()
+    site = await opened(lambda: Site(settings, clock, publisher))
     try:
         await _run(site, publisher)
     finally:
@@ -106,7 +115,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             watchdog = Watchdog(tasks, lambda: status_line(site, len(links.gateways)), site.look)
             group.create_task(watchdog.run(), name="watchdog")
             group.create_task(_until_signal(), name="signal")
-            systemd.notify("READY=1")
+            notify("READY=1")
             name, told = site.settings.site.name, journal.about(message=journal.SITE_UP)
             log.info("Site %s is up with %d rooms.", name, len(site.settings.rooms), extra=told)
     except* _StopRequested:
@@ -128,6 +137,7 @@ def _works(site: Site, watch: ClockWatch) -> dict[str, Coroutine[None, None, Non
         "triggers": site.retraining.watch(site.labels.in_force, site.drifting_rooms),
         "drift": site.detector.run(),
         "retention": site.retention.run(),
+        "check of windows.db": site.bulk_check.run(),
         "clock": watch.run(),
     }
 
@@ -154,6 +164,7 @@ async def _servers(
     gateways_pb2_grpc.add_GatewaysServicer_to_server(GatewaysService(site.gateways, links, door, radios), admin)
     gateways_pb2_grpc.add_RenewalServicer_to_server(RenewalService(site.gateways), gateways)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(RolloutsService(site), admin)
+    upkeep_pb2_grpc.add_UpkeepServicer_to_server(UpkeepService(site.retention), admin)
     health_pb2_grpc.add_DoctorServicer_to_server(DoctorService(watch), admin)
     _listen(gateways, admin, site)
     await gateways.start()

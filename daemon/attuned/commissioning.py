@@ -10,6 +10,7 @@ from attune_service.journal import NODE_COMMISSIONED, about
 from attuned.assignments import Assignments
 from attuned.clock import Clock
 from attuned.errors import NotFoundError, RequestError
+from attuned.gone import GoneBook, Removed
 from attuned.nodes.codes import read_code
 from attuned.nodes.hub import Hub
 from attuned.nodes.trust import Newcomer, Trust, Waiting
@@ -39,6 +40,7 @@ class Commissioning:
         trust: Trust,
         hub: Hub,
         store: KeyStore,
+        gone: GoneBook,
         placed: Callable[[str], None],
     ) -> None:
         self._clock = clock
@@ -46,6 +48,7 @@ class Commissioning:
         self._trust = trust
         self._hub = hub
         self._store = store
+        self._gone = gone
         self._placed = placed
         self._commands: dict[str, tuple[int, node_pb2.Command]] = {}
 
@@ -119,6 +122,7 @@ class Commissioning:
             return False
         self._known(node)
         told = self._tell(node, node_pb2.Command(disown=True))
+        await self._mark_gone(node)
         await self._store.forget(node)
         if hint in self._trust.waiting and self._trust.waiting[hint].node == node:
             del self._trust.waiting[hint]
@@ -181,6 +185,7 @@ class Commissioning:
         stands_for = " ".join([old, *before.stands_for.split(), *after.stands_for.split()])
         moved = replace(after, room=room, name=before.name or after.name, stands_for=stands_for)
         self._tell(old, node_pb2.Command(disown=True))
+        await self._mark_gone(old)
         await self._store.replace(old, moved)
         self._trust.remove(old)
         self._assignments.remove(old)
@@ -211,6 +216,9 @@ class Commissioning:
         if self._trust.own.announced and not self.old_key_users():
             self._trust.own.retire()
             log.info("Every node uses the daemon's new key; the old one is gone.")
+
+    async def _mark_gone(self, node: str) -> None:
+        await self._gone.add(nodes=[Removed(node=node, utc_ms=self._clock.utc_ms())])
 
     async def _keep(self, node: TrustedNode) -> None:
         await self._store.trust(node)

@@ -1,5 +1,7 @@
 """The daemon's exceptions. Every message is a sentence that says what to do next."""
 
+from pathlib import Path
+
 
 class AttuneError(Exception):
     """Base of all errors that a person should read."""
@@ -10,7 +12,19 @@ class ConfigError(AttuneError):
 
 
 class StoreError(AttuneError):
-    """The store cannot be opened or written."""
+    """The store cannot be opened or written; that may pass, as a full disk does."""
+
+
+class UnusableStoreError(StoreError):
+    """The store is not for this daemon as it is, and no restart changes that: of a newer version, somebody else's."""
+
+
+class DamagedStoreError(UnusableStoreError):
+    """A file of the store does not hold what was written into it."""
+
+    def __init__(self, path: Path, sentence: str) -> None:
+        super().__init__(sentence)
+        self.path = path
 
 
 class RequestError(AttuneError):

@@ -37,7 +37,10 @@ class Knowers:
 
 
 class Oblivion:
-    """Carries out what is to be forgotten. `writing` is held by commits of windows, `say_again` tells the broker."""
+    """Carries out what is to be forgotten. `writing` is held by commits of windows, `say_again` tells the broker.
+
+    `stop_readers` ends what reads the files by itself, and would keep them from being written anew.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Oblivion:
         commits: Commits,
         retraining: Retraining,
         say_again: Callable[[Collection[str]], None],
+        stop_readers: Callable[[], None],
     ) -> None:
         self._forgetting = forgetting
         self._knowers = knowers
@@ -57,6 +61,7 @@ class Oblivion:
         self._commits = commits
         self._retraining = retraining
         self._say_again = say_again
+        self._stop_readers = stop_readers
 
     async def forget(self, selection: Selection, author: str) -> AuditEntry:
         """Forgets all that is selected; returns when nothing of it is left on the disk or in memory.
@@ -72,6 +77,7 @@ class Oblivion:
                     entry, rooms = await self._forgetting.carry_out(entry)
                     await self._lose(entry, rooms)
                 await self._learn(entry, rooms)
+                self._stop_readers()
                 return await self._forgetting.finish(entry)
 
     def refuse(self, entries: Collection[AuditEntry]) -> None:
@@ -145,4 +151,5 @@ class Oblivion:
         if selection.takes_windows:
             await self._knowers.detector.count_again(selection.nodes, selection.from_utc_ms, selection.to_utc_ms)
         self._announce(entry, sorted({*selection.rooms} & self._knowers.rooms.rooms.keys()))
+        self._stop_readers()
         await self._forgetting.finish(entry)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from attuned.durable_files import write_durably
-from attuned.errors import StoreError
+from attuned.errors import StoreError, UnusableStoreError
 
 
 def write_key(path: Path, secret: bytes) -> None:
@@ -16,11 +16,11 @@ def write_key(path: Path, secret: bytes) -> None:
 
 
 def read_key(path: Path) -> bytes:
-    """Raises StoreError."""
+    """Raises UnusableStoreError."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise StoreError(f"The key {path} cannot be read ({error.strerror}): check its owner.") from error
+        raise UnusableStoreError(f"The key {path} cannot be read ({error.strerror}): check its owner.") from error
 
 
 def credential(path: Path) -> Path:

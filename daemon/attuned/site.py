@@ -1,17 +1,20 @@
 """The site at work: from a window that arrives to what is said of its room, and back to the nodes with labels."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from attune_core import Schema
 from attune_proto.v1 import node_pb2
 
+from attuned import gone
 from attuned.assignments import Assignments
 from attuned.bms.announcing import Announcing
 from attuned.bms.label_commands import LabelCommands
 from attuned.bms.label_topic import set_topics
 from attuned.bms.publisher import Publisher
+from attuned.bulk_check import BulkCheck
 from attuned.clock import Clock
 from attuned.commissioning import Commissioning
 from attuned.config import RoomSettings, Settings
@@ -19,9 +22,11 @@ from attuned.counted import Counted
 from attuned.drift.detector import Detector
 from attuned.drift.life import DriftEvent, State
 from attuned.errands import Errands
+from attuned.errors import StoreError
 from attuned.forgetting import Knowers, Oblivion
 from attuned.gate import Gate
 from attuned.gateways.enrolled import EnrolledGateways
+from attuned.gone import GoneBook
 from attuned.labels.labels import Labels
 from attuned.labels.presses import Presses
 from attuned.labels.questions import AROUND_MS, RoomNow
@@ -53,6 +58,8 @@ from attuned.store.windows import WindowStore
 from attuned.updates.wishes import Place
 from attuned.updating import Around, Updating
 from attuned.writing import Writing
+
+log = logging.getLogger(__name__)
 
 # How often silent rooms and offline nodes are looked for, in seconds of the daemon's clock.
 LOOK_ROUND_S = 10.0
@@ -88,6 +95,7 @@ class Site:
         self.started_utc_ms = clock.utc_ms()
         self.site_store = SiteStore(settings.store.path)
         self.window_store = WindowStore(settings.store.path)
+        self.bulk_check = BulkCheck(self.window_store.database.path, clock)
         self.accuracy = AccuracyBook(
             clock, site=self.site_store, beliefs=self.window_store.beliefs, step_ms=settings.site.step_s * 1000
         )
@@ -102,13 +110,15 @@ class Site:
         self.commits = Commits(clock, self)
         self.gate = Gate()
         self.errands = Errands(self.gate)
-        self.gateways = EnrolledGateways.of(settings, self.site_store.gateways, self.errands)
+        self.gone = GoneBook(settings.store.path / gone.FILE)
+        self.gateways = EnrolledGateways.of(settings, self.site_store.gateways, self.errands, self.gone)
         self.forgetting = Forgetting(
             clock,
             site=self.site_store,
             windows=self.window_store,
             nodes_of={room.id: room.nodes for room in settings.rooms},
             names={room.id: room.name for room in settings.rooms},
+            gone=self.gone,
         )
         self.announcing = Announcing(settings.site.name, publisher)
         self._noted: dict[str, str] = {}
@@ -117,6 +127,7 @@ class Site:
         """Opens the store and takes up where the last run stopped. Raises StoreError."""
         await self.site_store.open()
         await self.window_store.open()
+        await self.gone.open(self.site_store.database)
         unfinished = await self.forgetting.resume()
         await self._open_trust()
         await self.gateways.open()
@@ -131,6 +142,7 @@ class Site:
             trust=self.trust,
             hub=self.hub,
             store=self.site_store.keys,
+            gone=self.gone,
             placed=self._on_placed,
         )
         for node, reports in (await self.window_store.summaries.reports()).items():
@@ -254,6 +266,7 @@ class Site:
             commits=self.commits,
             retraining=self.retraining,
             say_again=self.writing.say_again,
+            stop_readers=self.bulk_check.stop,
         )
         self.oblivion.refuse(entries)
         for entry in unfinished:
@@ -290,10 +303,22 @@ class Site:
         while True:
             await asyncio.sleep(LOOK_ROUND_S / self.clock.rate)
             now = self.clock.utc_ms()
+            if ahead := self.rooms.ahead(now):
+                await self._take_up_again(ahead)
             if self.rooms.touch_silent(now) or self.keeping.due(now):
                 self.commits.hurry()
             self.announcing.changes(self.hub)
             self.updating.look()
+
+    async def _take_up_again(self, rooms: Collection[str]) -> None:
+        """Rooms that were judged by a clock that ran ahead: as the store knew them by now."""
+        log.warning("The clock went back: %d rooms are taken up where they were by then.", len(rooms))
+        try:
+            async with self.gate.shared(), self.writing.lock:
+                await self.keeping.forget(rooms, lambda: self.commits.waiting)
+        except StoreError as error:
+            log.error("%s They are taken up later.", error)
+        self.writing.say_again(rooms)
 
     # What the hub hears.
 

@@ -2,6 +2,7 @@
 
 import grp
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from attuned.errors import AttuneError, ConfigError
 MODE = 0o660
 FOLDER_MODE = 0o750
 _OTHERS = 0o177
+
+# The longest wait for whoever listens on a socket already.
+PROBE_S = 1.0
 
 
 def listen(server: grpc.aio.Server, path: Path, group: str | None, table: str) -> None:
@@ -29,6 +33,7 @@ def listen(server: grpc.aio.Server, path: Path, group: str | None, table: str) -
             f"`chmod o-w {path.parent}`."
         )
     number = _number_of(group, table) if group is not None else -1
+    _check_free(path)
     before = os.umask(_OTHERS)
     try:
         server.add_insecure_port(f"unix:{path}")
@@ -36,6 +41,14 @@ def listen(server: grpc.aio.Server, path: Path, group: str | None, table: str) -
         os.umask(before)
     _give(path, number, f"The group {group!r} of [{table}]")
     path.chmod(MODE)
+
+
+def _check_free(path: Path) -> None:
+    """gRPC takes a socket away from whoever listens on it. Raises OSError."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(PROBE_S)
+        if probe.connect_ex(str(path)) == 0:
+            raise OSError("somebody listens there")
 
 
 def _number_of(group: str, table: str) -> int:

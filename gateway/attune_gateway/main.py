@@ -13,11 +13,12 @@ import typer
 from attune_proto.v1.link_pb2 import GatewayHello
 from attune_service import journal
 from attune_service.watchdog import Watchdog, tell
-from systemd import daemon as systemd
+from systemd.daemon import notify
 
 from attune_gateway import config
 from attune_gateway.ble.radio import Radio
 from attune_gateway.config import ConfigError, Settings
+from attune_gateway.enrolment import EnrolmentError
 from attune_gateway.errors import GatewayError
 from attune_gateway.links import Links
 from attune_gateway.pacing import Backoff
@@ -60,7 +61,7 @@ async def run(settings: Settings) -> None:
                 watched.append(tasks.create_task(radio.run(), name=f"radio {settings.ble.radio}"))
             watchdog = Watchdog(watched, lambda: _status(name, links, uplink))
             tasks.create_task(watchdog.run(), name="watchdog")
-            systemd.notify("READY=1")
+            notify("READY=1")
     finally:
         tell("STOPPING=1")
         listener.close()
@@ -141,7 +142,8 @@ def _command(
 ) -> None:
     """Carries frames between nodes and the daemon.
 
-    Takes its settings from a file, or from the other options.
+    Takes its settings from a file, or from the other options. Ends with 0 when asked to, 2 where these cannot be used,
+    3 where the folder of --state cannot, which no restart changes either, and 1 for what may pass.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -163,6 +165,9 @@ def _serve(settings: Settings) -> None:
     _allow_files(settings.tcp.max_connections + _OTHER_FILES)
     try:
         asyncio.run(_until_signal(settings))
+    except EnrolmentError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(3) from None
     except GatewayError as error:
         journal.complain(_PROGRAM, str(error))
         raise typer.Exit(error.exit_code) from None

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from systemd import journal
+from systemd.journal import send
 
 # What happened, for those who wait for it (`journalctl MESSAGE_ID=...`, docs/operations.md). Each was made once by
 # `systemd-id128 new` and stays what it is.
@@ -53,7 +53,7 @@ def about(
 class JournalHandler(logging.Handler):
     """Sends to the journal a record's sentence, who said it where, and what it is about; and nothing else of it."""
 
-    def __init__(self, program: str, send: Send = journal.send) -> None:
+    def __init__(self, program: str, send: Send = send) -> None:
         super().__init__()
         self._program = program
         self._send = send
@@ -94,6 +94,6 @@ def begin(program: str, text: str) -> None:
 def complain(program: str, sentence: str) -> None:
     """Says on standard error, or in the journal as an error, why a program cannot start."""
     if is_journal():
-        journal.send(sentence, PRIORITY="3", SYSLOG_IDENTIFIER=program, MESSAGE_ID=CANNOT_START)
+        send(sentence, PRIORITY="3", SYSLOG_IDENTIFIER=program, MESSAGE_ID=CANNOT_START)
     else:
         print(sentence, file=sys.stderr)

@@ -26,6 +26,8 @@ from attune_proto.v1 import (
     nodes_pb2,
     nodes_pb2_grpc,
     rollouts_pb2_grpc,
+    upkeep_pb2,
+    upkeep_pb2_grpc,
 )
 from cli_data import (
     HOUR,
@@ -54,6 +56,7 @@ class Site(
     gateways_pb2_grpc.GatewaysServicer,
     health_pb2_grpc.DoctorServicer,
     RolloutCalls,
+    upkeep_pb2_grpc.UpkeepServicer,
 ):
     """What the daemon would hold, and what it was asked. `refuse` maps a method's name to a code and a sentence."""
 
@@ -79,6 +82,11 @@ class Site(
     changes: list[list[admin_pb2.Room]] = field(default_factory=list)
     watched: threading.Event = field(default_factory=threading.Event)
     proved: bool = True
+    kept: upkeep_pb2.RunRetentionReply = field(
+        default_factory=lambda: upkeep_pb2.RunRetentionReply(
+            windows_from_utc_ms=NOW - 672 * HOUR, history_from_utc_ms=NOW - 43_830 * HOUR
+        )
+    )
     health: health_pb2.SiteHealth = field(default_factory=lambda: health_pb2.SiteHealth(started_utc_ms=NOW - HOUR))
     end_watch: threading.Event = field(default_factory=threading.Event)
 
@@ -102,6 +110,10 @@ class Site(
             mqtt_messages=512 if self.nodes else 0, commit_delay_ms=2.5, publish_delay_ms=41.0,
             accuracy=self.accuracy, rooms_judged=3 if self.accuracy.days else 0,
         )  # fmt: skip
+
+    def RunRetention(self, request: Any, context: Any) -> upkeep_pb2.RunRetentionReply:
+        self._note(request, context, "RunRetention")
+        return self.kept
 
     def ListRooms(self, request: Any, context: Any) -> admin_pb2.ListRoomsReply:
         self._note(request, context, "ListRooms")
@@ -322,6 +334,7 @@ def served(site: Site, socket: str) -> Iterator[Site]:
     drift_pb2_grpc.add_DriftServicer_to_server(site, server)
     nodes_pb2_grpc.add_NodesServicer_to_server(site, server)
     gateways_pb2_grpc.add_GatewaysServicer_to_server(site, server)
+    upkeep_pb2_grpc.add_UpkeepServicer_to_server(site, server)
     health_pb2_grpc.add_DoctorServicer_to_server(site, server)
     rollouts_pb2_grpc.add_RolloutsServicer_to_server(site, server)
     server.add_insecure_port(f"unix:{socket}")

@@ -126,6 +126,8 @@ class TestJson:
             "broker": None,
             "store": None,
             "updates": None,
+            "windows_check": None,
+            "windows_checked": None,
             "windows": 81893,
             "windows_lost": 12,
             "windows_summarised": 48,

@@ -10,10 +10,20 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from attune_proto.v1 import admin_pb2, drift_pb2, gateways_pb2, health_pb2, link_pb2, node_pb2, nodes_pb2, rollouts_pb2
+from attune_proto.v1 import (
+    admin_pb2,
+    drift_pb2,
+    gateways_pb2,
+    health_pb2,
+    link_pb2,
+    node_pb2,
+    nodes_pb2,
+    rollouts_pb2,
+    upkeep_pb2,
+)
 from google.protobuf import text_format
 from google.protobuf.message import Message
-from vector_values import ADMIN, DRIFT, GATEWAYS, HEALTH, LINK, NODE, NODES, ROLLOUTS
+from vector_values import ADMIN, DRIFT, GATEWAYS, HEALTH, LINK, NODE, NODES, ROLLOUTS, UPKEEP
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors"
@@ -25,6 +35,7 @@ CONTRACTS: list[tuple[ModuleType, dict[str, dict[str, Any]]]] = [
     (nodes_pb2, NODES),
     (gateways_pb2, GATEWAYS),
     (rollouts_pb2, ROLLOUTS),
+    (upkeep_pb2, UPKEEP),
     (health_pb2, HEALTH),
 ]
 CASES = [

@@ -185,6 +185,8 @@ ADMIN: dict[str, dict[str, Any]] = {
         "publish_delay_ms": 12.0,
         "accuracy": {"days": 9, "balanced_accuracy": 0.0},
         "rooms_judged": 5,
+        "windows_check": "damaged",
+        "windows_checked_utc_ms": START,
     },
     "Accuracy": {
         "release": "0f",
@@ -550,6 +552,11 @@ ROLLOUTS: dict[str, dict[str, Any]] = {
     "RolloutStage": ROLLOUT_STAGE,
     "RolloutNode": ROLLOUT_NODE,
     "RolloutAct": ROLLOUT_ACT,
+}
+
+UPKEEP: dict[str, dict[str, Any]] = {
+    "RunRetentionRequest": {},
+    "RunRetentionReply": {"windows_from_utc_ms": START, "history_from_utc_ms": LATER},
 }
 
 HEALTH: dict[str, dict[str, Any]] = {

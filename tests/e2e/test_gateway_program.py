@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
+from attune_gateway.enrolment import FILE
 from attune_gateway.framing import encode
 from attune_proto.v1.link_pb2 import DaemonBatch, Frame
 from attune_proto.v1.link_pb2_grpc import NodeLinkServicer, add_NodeLinkServicer_to_server
@@ -146,6 +147,17 @@ def test_wrong_usage(arguments: list[str], expected: str) -> None:
     assert result.returncode == 2
     assert expected in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xa5" * 200])
+def test_a_state_that_cannot_be_used_has_an_exit_code_of_its_own(tmp_path: Path, content: bytes | None) -> None:
+    """Which tells systemd that starting it again would not help."""
+    if content is not None:
+        (tmp_path / FILE).write_bytes(content)
+    result = attempt("--listen", "127.0.0.1:0", "--state", str(tmp_path))
+    assert result.returncode == 3
+    assert result.stderr.startswith(f"{tmp_path / FILE} ")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_address_in_use() -> None:

@@ -1,6 +1,7 @@
-"""Every check of docs/security.md that can be taken away; those of updates stand in a file of their own."""
+"""Every check of docs/security.md that can be taken away; those of updates and backups stand in files of their own."""
 
 from removal import C_TESTS, CORE, NODES, Removal
+from removals_of_backups import BACKUPS
 from removals_of_updates import RUNNING_UPDATES, UPDATES
 
 SESSIONS = [
@@ -277,4 +278,4 @@ RADIOS = [
     ),
 ]
 
-REMOVALS = [*UPDATES, *RUNNING_UPDATES, *SESSIONS, *NODES_AND_LABELS, *GATEWAYS, *RADIOS]
+REMOVALS = [*BACKUPS, *UPDATES, *RUNNING_UPDATES, *SESSIONS, *NODES_AND_LABELS, *GATEWAYS, *RADIOS]

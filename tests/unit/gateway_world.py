@@ -17,6 +17,7 @@ from attuned.gateways.enrolled import EnrolledGateways
 from attuned.gateways.invitations import text_of
 from attuned.gateways.listening import OPTIONS, Door, OwnCertificate
 from attuned.gateways.service import RenewalService
+from attuned.gone import FILE, GoneBook
 from attuned.nodes.hub import Hub
 from attuned.nodes.link_service import LinkService
 from attuned.store.site import SiteStore
@@ -52,7 +53,11 @@ class GatewayDaemon:
         self.errands = Errands(Gate())
         authority = Authority(self.folder, self.clock)
         self.gateways = EnrolledGateways(
-            self.clock, store=self.store.gateways, authority=authority, errands=self.errands
+            self.clock,
+            store=self.store.gateways,
+            authority=authority,
+            errands=self.errands,
+            gone=GoneBook(self.folder / FILE),
         )
         await self.gateways.open()
         self.hub = Hub(FakeClock(), {}, {}, {}, Listener(), trust=trust_of())

@@ -263,6 +263,6 @@ def test_a_store_that_cannot_be_opened_ends_the_daemon_with_its_sentence(tmp_pat
     path = tmp_path / "attuned.toml"
     path.write_text(SITE + f'[store]\npath = "{tmp_path}/file"\n')
     done = run_attuned("--config", str(path))
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"The store {tmp_path}/file/attune.db cannot be opened")
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"The store's folder {tmp_path}/file is a file: move it away")
     assert len(done.stderr.splitlines()) == 1

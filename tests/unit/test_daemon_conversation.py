@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from attune_proto.v1 import node_pb2
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import FUTURE_MS, PAST_MS, SOON_MS, TICK_LIMIT_MS, Conversation
+from attuned.nodes.conversation import TICK_LIMIT_MS, Conversation
+from attuned.nodes.dating import FUTURE_MS, PAST_MS, SOON_MS
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.window import Window, pack, unpack_all
@@ -22,6 +23,13 @@ def greeted(room: str = "r", **more: Any) -> Conversation:
     conversation.hello(hello(**more), NOON)
     conversation.time_ack(node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000), NOON)
     return conversation
+
+
+def compare_clocks(conversation: Conversation, end_s: int, tick_ms: int, now_utc_ms: int) -> None:
+    """What follows a report that ended then by its ticks: the daemon asks for the node's tick, and hears it at once."""
+    (question,) = conversation.retie(end_s, now_utc_ms)
+    ack = node_pb2.TimeAck(echo_tick_ms=question.time.echo_tick_ms, tick_ms=tick_ms)
+    conversation.time_ack(ack, now_utc_ms)
 
 
 def test_a_hello_is_answered_with_the_time() -> None:
@@ -102,6 +110,10 @@ REFUSED = [
 def test_a_report_that_cannot_be_used_is_refused_counted_and_acknowledged(bad: node_pb2.Report, reason: str) -> None:
     """Its identity is kept, so that the node does not send it for ever."""
     conversation = greeted()
+    if "future" in reason:
+        # Either its ticks are wrong or the daemon's clock went back: it comes again when they have been compared.
+        assert conversation.report(bad, NOON) is None
+        compare_clocks(conversation, bad.end_s, 100_000, NOON)
     window = conversation.report(bad, NOON)
     assert window is not None
     assert window.refused
@@ -134,6 +146,8 @@ def test_a_window_of_last_year_is_refused() -> None:
     conversation = greeted(tick_ms=100_000 + PAST_MS + 60_000)
     conversation.time_ack(node_pb2.TimeAck(echo_tick_ms=100_000 + PAST_MS + 60_000, tick_ms=100_000 + PAST_MS), NOON)
     assert conversation.boot.ties.ticks_ms
+    assert conversation.report(report(1, 60), NOON) is None
+    compare_clocks(conversation, 60, 100_000 + PAST_MS, NOON)
     window = conversation.report(report(1, 60), NOON)
     assert window is not None
     assert window.refused

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from attune_proto.v1 import node_pb2
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import PAST_MS, STRANGE_BOOTS, Conversation
+from attuned.nodes.conversation import STRANGE_BOOTS, Conversation
+from attuned.nodes.dating import PAST_MS
 from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.summary import NodeSummary
 from attuned.nodes.ties import Ties
@@ -223,7 +224,8 @@ async def test_a_report_of_an_earlier_start_is_acknowledged_for_that_start(world
     assert (window.boot, window.end_utc_ms) == (EARLIER, BEGAN + MINUTE)
 
 
-async def test_summaries_are_kept_as_long_as_hours(world: World) -> None:
+async def test_summaries_are_kept_as_long_as_hours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.retention.AWAKE_HOURS", 1)
     await world.say(summary())
     await world.site.retention.sweep()
     assert await world.kept()

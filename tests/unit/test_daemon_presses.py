@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from attune_proto.v1 import node_pb2
-from attuned.nodes.conversation import PAST_MS, Conversation
+from attuned.nodes.conversation import Conversation
+from attuned.nodes.dating import PAST_MS
 from attuned.site import Site
 from attuned.store.site import LabelRow
 from daemon_world import HOUR, MINUTE, NOON, A, FakeClock, commit, errands, hello, opened_site, trust_all, window

@@ -7,7 +7,7 @@ import pytest
 from attune_core import Sketch
 from attune_proto.v1 import node_pb2
 from attuned.config import Settings
-from attuned.nodes.conversation import PAST_MS
+from attuned.nodes.dating import PAST_MS
 from attuned.presence.belief import RoomState
 from attuned.presence.holding import LEAST_NATS, held_nats
 from attuned.presence.model import Calibration, RoomModel
@@ -254,7 +254,8 @@ def test_a_node_that_is_told_something_has_one_table(tmp_path: Path, nodes: list
     assert Settings.model_validate({"site": {"name": "s"}}).quiet_nodes == frozenset()
 
 
-async def test_sketches_are_kept_as_long_as_windows(world: World) -> None:
+async def test_sketches_are_kept_as_long_as_windows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.retention.AWAKE_HOURS", 1)
     await greet(world)
     world.clock.now = NOON + 2 * HOUR
     for number in (1, 2):

@@ -10,6 +10,7 @@ import pytest
 from attuned.nodes.window import Window
 from attuned.presence.belief import RoomState
 from attuned.presence.rooms import Late
+from attuned.retention import Kept
 from attuned.site import Site
 from attuned.store.beliefs import BeliefHour, SaidRow
 from attuned.store.days import DayRow
@@ -20,6 +21,14 @@ from daemon_world import HOUR, MINUTE, NOON, A, B, FakeClock, opened_site, site_
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 DAY = 24 * HOUR
+
+
+@pytest.fixture(autouse=True)
+def _no_doubt_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/unit/test_daemon_clock_jumps.py has what is doubted."""
+    monkeypatch.setattr("attuned.retention.AWAKE_HOURS", 1)
+
+
 YEAR = round(365.25 * DAY)
 
 
@@ -232,7 +241,8 @@ async def test_commits_go_on_between_the_steps(tmp_path: Path, monkeypatch: pyte
     site = await old_site(tmp_path, [w for hour in range(5) for w in hour_of_windows(NOON - 60 * DAY + hour * HOUR)])
     new = hour_of_windows(NOON - HOUR, count=5)
     steps = 0
-    async for _ in site.retention._steps():
+    left = Kept(NOON - 28 * DAY, NOON - 5 * 365 * DAY)
+    async for _ in site.retention._steps(NOON, left):
         if steps < len(new):
             await site.window_store.commit([new[steps]], [])
         steps += 1
@@ -249,6 +259,7 @@ async def test_settings_say_for_how_long(tmp_path: Path) -> None:
 async def test_a_sweep_that_fails_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     site = await old_site(tmp_path, hour_of_windows(NOON - 60 * DAY))
     await site.site_store.close()
-    assert not await site.retention._tried()
+    await site.retention._try()
+    assert site.retention._due
     assert "What is old is dropped later." in caplog.text
     await site.window_store.close()

@@ -88,32 +88,6 @@ async def test_a_newer_store_is_refused(tmp_path: Path, name: str) -> None:
     await store.close()
 
 
-async def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "windows.db").write_bytes(b"This is no database, but it is long enough for one. " * 100)
-    store = WindowStore(tmp_path)
-    with pytest.raises(StoreError, match=r"cannot be opened .*restore a backup\.$"):
-        await store.open()
-    await store.close()
-
-
-async def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
-    store = await opened(tmp_path)
-    for hour in range(20):
-        await store.commit([window(seq, NOON + hour * HOUR + seq) for seq in range(1, 200)], [])
-    await store.pack({}, [])
-    await store.close()
-    data = bytearray((tmp_path / "windows.db").read_bytes())
-    for page in range(8, len(data) // 4096):
-        data[page * 4096 : page * 4096 + 64] = b"\xa5" * 64
-    (tmp_path / "windows.db").write_bytes(data)
-    damaged = WindowStore(tmp_path)
-    with pytest.raises(
-        StoreError, match=r"(is damaged .*restore a backup, or move|cannot be opened .*restore a backup)"
-    ):
-        await damaged.open()
-    await damaged.close()
-
-
 async def test_a_store_in_use_is_refused_until_it_is_closed(tmp_path: Path) -> None:
     store, other = await opened(tmp_path), WindowStore(tmp_path)
     with pytest.raises(StoreError, match=r"is in use by another daemon: stop that one first\.$"):
@@ -126,7 +100,7 @@ async def test_a_store_in_use_is_refused_until_it_is_closed(tmp_path: Path) -> N
 async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = WindowStore(tmp_path / "file" / "store")
-    with pytest.raises(StoreError, match="cannot be opened"):
+    with pytest.raises(StoreError, match=r"is a file: move it away|cannot be opened"):
         await store.open()
     await store.close()
 
@@ -200,7 +174,7 @@ async def check_store_1(folder: Path) -> None:
     }
     hour = make_store.KNOWN
     assert await store.beliefs.known("r", 0, 1 << 31) == [(hour.hour, hour.known)]
-    assert await store.beliefs.checkpoints() == {"r": hour.checkpoint}
+    assert await store.beliefs.checkpoints(2 * NOON) == {"r": hour.checkpoint}
     assert await store.beliefs.said("r", 0, 2 * NOON) == make_store.SAID
     numbers = [(label.number, label.superseded_by) for label in await site.labels("r")]
     assert numbers == [(2, 0), (1, 2)]
@@ -410,7 +384,7 @@ async def test_the_checkpoint_of_the_newest_hour(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     hours = [BeliefHour("r", hour, b"\0\0", f"at {hour}") for hour in (5, 7, 6)]
     await store.beliefs.write([*hours, BeliefHour("s", 1, b"\0\0", "s at 1")])
-    assert await store.beliefs.checkpoints() == {"r": "at 7", "s": "s at 1"}
+    assert await store.beliefs.checkpoints(2 * NOON) == {"r": "at 7", "s": "s at 1"}
     assert await store.beliefs.checkpoint_before("r", 7) == "at 6"
     assert await store.beliefs.checkpoint_before("r", 5) is None
     await store.beliefs.write([BeliefHour("r", 6, b"\1\0", "again")])

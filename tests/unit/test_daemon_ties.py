@@ -35,7 +35,7 @@ def test_a_tie_never_changes_how_earlier_ticks_are_dated(offers: list[tuple[int,
         assert all(ties.utc_ms(tick) == utc for tick, utc in before.items() if tick < tick_ms)
         if kept:
             assert ties.utc_ms(tick_ms) == utc_ms
-    assert ties.ticks_ms == sorted(set(ties.ticks_ms))
+    assert list(ties.ticks_ms) == sorted(set(ties.ticks_ms))
 
 
 def test_a_tie_is_kept_when_the_last_is_an_hour_old_or_two_seconds_off() -> None:

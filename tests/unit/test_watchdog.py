@@ -264,6 +264,8 @@ def test_late_is_never_who_is_within_his_time(patiences: list[tuple[float, bool]
         ("-5", "", 0.0),
         ("soon", "", 0.0),
     ],
+    # Workers have to agree on the names of tests, and each has a pid of its own.
+    ids=["own", "anybody", "other", "none", "negative", "word"],
 )
 def test_the_time_is_systemds(monkeypatch: pytest.MonkeyPatch, usec: str, pid: str, allowed_s: float) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", usec)

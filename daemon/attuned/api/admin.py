@@ -64,6 +64,8 @@ class AdminService(LabelCalls, ReleaseCalls, ForgettingCalls):
             publish_delay_worst_ms=1000 * max(published, default=0.0),
             accuracy=messages.accuracy(await site.accuracy.whole(site.room_settings)),
             rooms_judged=site.accuracy.labelled(site.room_settings),
+            windows_check=site.bulk_check.trouble,
+            windows_checked_utc_ms=site.bulk_check.checked_utc_ms,
         )
 
     @answers

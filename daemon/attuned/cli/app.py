@@ -11,6 +11,7 @@ import typer
 
 import attuned
 from attuned.cli import (
+    backup,
     doctor,
     drift,
     forget,
@@ -23,6 +24,8 @@ from attuned.cli import (
     nodes,
     output,
     release,
+    restore,
+    retention,
     retrain,
     rollout,
     rooms,
@@ -53,6 +56,9 @@ app.command("retrain")(retrain.retrain)
 app.add_typer(release.app, name="release")
 app.add_typer(rollout.app, name="rollout")
 app.command("forget")(forget.forget)
+app.command("backup")(backup.backup)
+app.command("restore")(restore.restore)
+app.command("retention")(retention.retention)
 app.command("setup")(setup.setup)
 app.command("doctor")(doctor.doctor)
 

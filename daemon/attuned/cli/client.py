@@ -14,7 +14,7 @@ from attuned.cli.errors import CliError, NotReachableError
 
 if TYPE_CHECKING:
     import grpc
-    from attune_proto.v1 import admin_pb2, drift_pb2, gateways_pb2, health_pb2, nodes_pb2, rollouts_pb2
+    from attune_proto.v1 import admin_pb2, drift_pb2, gateways_pb2, health_pb2, nodes_pb2, rollouts_pb2, upkeep_pb2
 
 DEFAULT_SOCKET = "/run/attune/attune.sock"
 # The daemon answers from memory in milliseconds; five seconds means that it hangs.
@@ -27,6 +27,8 @@ CHECK_S = 300.0
 WORK_S = 60.0
 # Files are written anew, and rooms learned anew: seconds for a floor, minutes for a campus on a slow card.
 FORGET_S = 1800.0
+# A year's backlog in steps with rests: ten million windows are half an hour.
+RETENTION_S = 3600.0
 # A list of a hundred thousand labels, the most that is asked for at a time, is 30 MB where names are as long as may be.
 REPLY_BYTES = 64 << 20
 # A node with a link unlearns within a second or two, even where it has many labels.
@@ -47,6 +49,7 @@ class Daemon:
             health_pb2_grpc,
             nodes_pb2_grpc,
             rollouts_pb2_grpc,
+            upkeep_pb2_grpc,
         )
 
         self._stub = admin_pb2_grpc.AdminStub(channel)
@@ -54,6 +57,7 @@ class Daemon:
         self._nodes = nodes_pb2_grpc.NodesStub(channel)
         self._gateways = gateways_pb2_grpc.GatewaysStub(channel)
         self._rollouts = rollouts_pb2_grpc.RolloutsStub(channel)
+        self._upkeep = upkeep_pb2_grpc.UpkeepStub(channel)
         self._doctor = health_pb2_grpc.DoctorStub(channel)
         self._path = path
 
@@ -249,6 +253,11 @@ class Daemon:
         from attune_proto.v1 import gateways_pb2
 
         return self._ask(self._gateways.RevokeGateway, gateways_pb2.RevokeGatewayRequest(name=name))
+
+    def run_retention(self) -> upkeep_pb2.RunRetentionReply:
+        from attune_proto.v1 import upkeep_pb2
+
+        return self._ask(self._upkeep.RunRetention, upkeep_pb2.RunRetentionRequest(), RETENTION_S)
 
     def scan_gateway(self, name: str) -> gateways_pb2.ScanGatewayReply:
         from attune_proto.v1 import gateways_pb2

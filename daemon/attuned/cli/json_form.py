@@ -28,7 +28,9 @@ _FIGURES = (
 
 
 def status(reply: admin_pb2.SiteStatus, zone: tzinfo) -> dict[str, Any]:
-    """`attune status --json`. `broker`, `store` and `updates` are null when well, else a sentence.
+    """`attune status --json`. `broker`, `store`, `updates` and `windows_check` are null when well, else a sentence.
+
+    `windows_checked` is null until windows.db has been checked, which begins some seconds after the start.
 
     The delays are those that 99 % of the last windows did not exceed: to the disk, and to the broker's acknowledgement.
     """
@@ -48,6 +50,8 @@ def status(reply: admin_pb2.SiteStatus, zone: tzinfo) -> dict[str, Any]:
         "broker": reply.broker or None,
         "store": reply.store or None,
         "updates": reply.updates or None,
+        "windows_check": reply.windows_check or None,
+        "windows_checked": clock.iso(reply.windows_checked_utc_ms, zone),
         "windows": reply.windows,
         "windows_lost": reply.windows_lost,
         "windows_summarised": reply.windows_summarised,

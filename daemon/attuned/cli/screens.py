@@ -33,7 +33,7 @@ def status_screen(status: admin_pb2.SiteStatus, zone: tzinfo) -> RenderableType:
         "nodes": _part_of(status.nodes_online, status.nodes, "online"),
         "gateways": gateways,
         "broker": _well(status.broker, "connected"),
-        "store": _well(status.store, "well"),
+        "store": _well(status.store or status.windows_check, "well"),
         "updates": _well(status.updates, "well"),
         "windows": _kept(status),
         "refused": Text(look.count(status.refused, "message"), style="yellow" if status.refused else ""),

@@ -85,6 +85,7 @@ class Detector:
     async def look(self) -> None:
         """Judges every complete day that was not looked at yet; at the very first time, the last one only."""
         complete = self._today(self._clock.utc_ms() - GRACE_MS) - timedelta(days=1)
+        await self._windows.days.doubt_after(complete.isoformat())
         last = await self._windows.days.last()
         first = complete - timedelta(days=KEPT_DAYS) if last is None else date.fromisoformat(last) + timedelta(days=1)
         first = max(first, complete - timedelta(days=KEPT_DAYS))

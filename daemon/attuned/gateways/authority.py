@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from attuned.clock import Clock
-from attuned.errors import RequestError, StoreError
+from attuned.errors import RequestError, UnusableStoreError
 from attuned.key_files import read_key, write_key
 
 KEY_FILE = "gateway-authority.key"
@@ -185,7 +185,7 @@ def _load(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(read_key(path), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise StoreError(f"{path} holds no key of an authority: restore it from a backup.") from error
+        raise UnusableStoreError(f"{path} holds no key of an authority: restore it from a backup.") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise StoreError(f"The key {path} is not one of P-256: restore it from a backup.")
+        raise UnusableStoreError(f"The key {path} is not one of P-256: restore it from a backup.")
     return key

@@ -19,6 +19,7 @@ from attuned.errands import Errands
 from attuned.errors import NotFoundError, RequestError
 from attuned.gateways.authority import Authority, GatewayCertificate, read_certificate, read_request
 from attuned.gateways.invitations import TOKEN_SIZE, fingerprint
+from attuned.gone import GoneBook, Revoked
 from attuned.store.gateways import GatewayRow, GatewayStore, InvitationRow
 
 # Seconds: shorter ones nobody can use, longer ones lie about.
@@ -70,6 +71,7 @@ class EnrolledGateways:
         store: GatewayStore,
         authority: Authority | None,
         errands: Errands,
+        gone: GoneBook,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.clock = clock
@@ -78,16 +80,17 @@ class EnrolledGateways:
         self.invitations: dict[bytes, InvitationRow] = {}
         self._store = store
         self._errands = errands
+        self._gone = gone
         self._entropy = entropy
         # An invitation that two use at once is used by one of them.
         self._changing = asyncio.Lock()
 
     @classmethod
-    def of(cls, settings: Settings, store: GatewayStore, errands: Errands) -> "EnrolledGateways":
+    def of(cls, settings: Settings, store: GatewayStore, errands: Errands, gone: GoneBook) -> "EnrolledGateways":
         """As the configuration has it."""
         clock = SystemClock()
         authority = Authority(settings.store.path, clock) if settings.gateways.tls_port else None
-        return cls(clock, store=store, authority=authority, errands=errands)
+        return cls(clock, store=store, authority=authority, errands=errands, gone=gone)
 
     async def open(self) -> None:
         """Reads the store and the authority's key, which is made the first time. Raises StoreError."""
@@ -192,6 +195,7 @@ class EnrolledGateways:
                 raise NotFoundError(f"There is no enrolled gateway {name!r}: `attune gateway list` names them.")
             if row is not None:
                 row = replace(row, revoked_utc_ms=row.revoked_utc_ms or self.clock.utc_ms())
+                await self._gone.add(gateways=[Revoked(name=name, enrolment=row.enrolment, utc_ms=row.revoked_utc_ms)])
                 await self._store.revoke(row)
                 self.rows[name] = row
             else:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from attuned.clock import Clock
 from attuned.drift.judge import REFERENCE_DAYS
 from attuned.errors import NotFoundError, RequestError, StoreError
+from attuned.gone import GoneBook
 from attuned.labels.names import no_room
 from attuned.learning.stripping import strip
 from attuned.store.audit import DONE, RUNNING, AuditEntry, Selection
+from attuned.store.copies import drop_old_states
 from attuned.store.forgetting import WindowForgetting
 from attuned.store.forgetting_site import SiteForgetting, Task
 from attuned.store.site import SiteStore
@@ -55,12 +57,14 @@ class Forgetting:
         windows: WindowStore,
         nodes_of: Mapping[str, Sequence[str]],
         names: Mapping[str, str],
+        gone: GoneBook,
     ) -> None:
         self._clock = clock
         self._site = site
         self._windows = windows
         self._nodes_of = nodes_of
         self._names = names
+        self._gone = gone
         self._rows = WindowForgetting(windows.database)
         self._knowledge = SiteForgetting(site.database)
 
@@ -117,10 +121,11 @@ class Forgetting:
         return await self._knowledge.counts(self._task(entry)) | await self._rows.counts(entry)
 
     async def begin(self, selection: Selection, author: str) -> AuditEntry:
-        """Writes down in both files what is about to be forgotten."""
+        """Writes down in both files, and beside them, what is about to be forgotten."""
         author = author[:NAME_LIMIT]
         through = await self._site.through_label()
         entry = AuditEntry(secrets.token_hex(8), self._clock.utc_ms(), author, selection, through)
+        await self._gone.add(forgotten=[entry])
         await self._site.audit.write(entry)
         await self._windows.audit.write(entry)
         return entry
@@ -133,9 +138,14 @@ class Forgetting:
         return task.entry.with_counts(counts), task.rooms
 
     async def finish(self, entry: AuditEntry) -> AuditEntry:
-        """Frees the pages of both files and closes the entry. Raises StoreError if somebody reads them all the time."""
+        """Frees the pages of both files, removes older copies of them, and closes the entry.
+
+        Raises StoreError if somebody reads the files all the time, or if a copy cannot be removed.
+        """
         for scrub in (self._rows.scrub, self._knowledge.scrub):
             await _until_done(scrub)
+        for name in await asyncio.to_thread(drop_old_states, self._windows.database.path.parent):
+            log.info("%s is removed, which may have held what was forgotten.", name)
         done = replace(entry, state=DONE)
         await self._site.audit.write(done)
         return done

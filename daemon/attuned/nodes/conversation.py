@@ -7,6 +7,7 @@ from attune_core import Sketch
 from attune_proto.v1 import node_pb2
 
 from attuned.nodes.boot import BootRecord
+from attuned.nodes.dating import FUTURE_MS, PAST_MS, Doubts, dated, is_about, is_soon
 from attuned.nodes.facts import CLASS_LIMIT, NodeFacts
 from attuned.nodes.press import Press
 from attuned.nodes.running import RELEASE_SIZE, Running
@@ -14,16 +15,6 @@ from attuned.nodes.sketch import NodeSketch
 from attuned.nodes.summary import NodeSummary
 from attuned.nodes.ties import TieAttempt, Ties
 from attuned.nodes.window import Window
-
-# How far ahead of the daemon's clock a window may end: the error of a tie, and some air.
-FUTURE_MS = 60_000
-
-# Further ahead than that, and up to here, a window waits at its node until it can be dated: its tie was made late, or
-# the daemon's clock has been set back. Time mends both, and the node sends it again.
-SOON_MS = 600_000
-
-# How long ago it may have ended: windows are kept for 28 days.
-PAST_MS = 31 * 24 * 3_600_000
 
 # Ticks are milliseconds and windows end at whole seconds that fit 32 bits, 136 years.
 TICK_LIMIT_MS = (1 << 32) * 1000
@@ -70,6 +61,7 @@ class Conversation:
         self.boots = boots
         self.kinds: Sequence[str] = ()
         self.health = node_pb2.Health()
+        self._doubts = Doubts()
         self._windows_then = 0  # committed by the time of that health
         self.last_heard_utc_ms = 0
         self.last_window_utc_ms = 0
@@ -172,6 +164,7 @@ class Conversation:
         if found is None:
             return [self._time(ack.tick_ms, now_utc_ms)], None
         self._attempt = TieAttempt()
+        self._doubts.settle()
         tick_ms, utc_ms = found
         if not self._boot.ties.add(tick_ms, utc_ms):
             return [], None
@@ -181,7 +174,7 @@ class Conversation:
     def retie(self, end_s: int, now_utc_ms: int) -> list[node_pb2.DaemonMessage]:
         """Asks for the node's tick again if its ticks may have drifted from UTC, or plainly have."""
         ties, end_ms = self._boot.ties, end_s * 1000
-        doubtful = ties.old_at(end_ms) or ties.utc_ms(end_ms) > now_utc_ms + FUTURE_MS
+        doubtful = ties.old_at(end_ms) or not is_about(ties.newest_utc_ms(end_ms), now_utc_ms)
         if not doubtful or self._attempt.waiting(now_utc_ms):
             return []
         return [self._time(end_ms, now_utc_ms)]
@@ -210,17 +203,17 @@ class Conversation:
         seq = report.seq
         if report.first_seq <= seq:
             self._give_up_below(boot, record, report.first_seq)
-        end_utc_ms = record.ties.utc_ms(report.end_s * 1000) if record.ties.ticks_ms else 0
-        is_here = seq in record.sequence or (boot, seq) in self.pending
-        if is_here or FUTURE_MS < end_utc_ms - now_utc_ms <= SOON_MS:
-            return None
         if not record.sequence.accepts(seq):
             self.refuse(f"report number {seq} is far beyond the last one")
             return None
+        ties, end_ms = record.ties, report.end_s * 1000
+        doubtful = not self.is_earlier(boot) and not is_about(ties.newest_utc_ms(end_ms), now_utc_ms)
+        end_utc_ms = dated(ties, end_ms, now_utc_ms)
+        is_here = seq in record.sequence or (boot, seq) in self.pending
+        if is_here or is_soon(end_utc_ms, now_utc_ms) or (doubtful and self._doubts.holds(seq)):
+            return None
         self.pending.add((boot, seq))
-        reason = (
-            self._objection(report, end_utc_ms, now_utc_ms) if end_utc_ms else "a window of a start without a clock"
-        )
+        reason = self._objection(report) or self._time_objection(ties, end_ms, now_utc_ms)
         if reason:
             self.refuse(reason)
             return Window(self.node, boot, seq, report.end_s, now_utc_ms, 0, b"", b"")
@@ -258,7 +251,7 @@ class Conversation:
         elif not ties.ticks_ms:
             self.refuse("a press of its button before its clock was known: it comes again")
             return [], None
-        elif not now_utc_ms - PAST_MS <= utc_ms <= now_utc_ms + FUTURE_MS:
+        elif not is_about(utc_ms, now_utc_ms):
             self.refuse("a press of its button long ago or in the future: it counts for nothing")
         else:
             return [], press
@@ -371,7 +364,7 @@ class Conversation:
         self.features_size = 2 * len(schema.features)
         return True
 
-    def _objection(self, report: node_pb2.Report, end_utc_ms: int, now_utc_ms: int) -> str:
+    def _objection(self, report: node_pb2.Report) -> str:
         if len(report.features) != self.features_size:
             return f"a report with {len(report.features)} bytes of features instead of {self.features_size}"
         capacity = self.facts.class_capacity if self.facts else CLASS_LIMIT
@@ -379,9 +372,12 @@ class Conversation:
             return f"a report with {len(report.evidence)} bytes of evidence"
         if report.state > 0xFF:
             return f"a report with the state {report.state}, which is more than a byte"
-        return self._time_objection(end_utc_ms, now_utc_ms)
+        return ""
 
-    def _time_objection(self, end_utc_ms: int, now_utc_ms: int) -> str:
+    def _time_objection(self, ties: Ties, end_ms: int, now_utc_ms: int) -> str:
+        if not ties.ticks_ms:
+            return "a window of a start without a clock"
+        end_utc_ms = dated(ties, end_ms, now_utc_ms)
         if self.has_forgotten(end_utc_ms - 1, end_utc_ms):
             return "a window of a time that was forgotten"
         if end_utc_ms > now_utc_ms + FUTURE_MS:

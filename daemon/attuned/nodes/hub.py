@@ -258,7 +258,8 @@ class Hub:
     def _call_again(self, link: Link, hint: bytes) -> None:
         """A node goes on with a session that this daemon does not know, as after its restart."""
         now = self._clock.utc_ms()
-        if self.trust.silent(hint) and now - self._called_utc_ms.get(hint, 0) >= CALL_MS:
+        # A clock that went back is no reason to wait until it is where it was.
+        if self.trust.silent(hint) and abs(now - self._called_utc_ms.get(hint, 0)) >= CALL_MS:
             self._called_utc_ms[hint] = now
             link.send(call(hint))
 
@@ -388,7 +389,7 @@ class Hub:
         conversation = link.conversations.get(hint)
         sender = f"Node {conversation.node}" if conversation else "Somebody"
         now = self._clock.utc_ms()
-        if now - self._complained_utc_ms.get(sender, 0) >= COMPLAINT_MS:
+        if abs(now - self._complained_utc_ms.get(sender, 0)) >= COMPLAINT_MS:
             self._complained_utc_ms[sender] = now
             place = f"link {link.number} of gateway {link.gateway.name}"
             what = about(node=conversation.node if conversation else "", gateway=link.gateway.name)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attuned.durable_files import sync_folder
-from attuned.errors import StoreError
+from attuned.errors import StoreError, UnusableStoreError
 from attuned.key_files import read_key, write_key
 from attuned.nodes import noise
 
@@ -52,7 +52,9 @@ class OwnKeys:
     def _read(self, path: Path) -> bytes:
         secret = read_key(path)
         if len(secret) != noise.KEY_SIZE:
-            raise StoreError(f"The key {path} has {len(secret)} bytes instead of 32: restore it from a backup.")
+            raise UnusableStoreError(
+                f"The key {path} has {len(secret)} bytes instead of 32: restore a backup with `attune restore FILE`."
+            )
         return secret
 
     def _write(self, path: Path) -> None:

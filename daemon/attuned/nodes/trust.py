@@ -171,7 +171,7 @@ class Trust:
         if hint not in self._by_hint and hint not in self.waiting:
             return True  # answered without any work
         begun, count = self._tries.get(hint, (now_utc_ms, 0))
-        if now_utc_ms - begun >= TRIES_MS:
+        if abs(now_utc_ms - begun) >= TRIES_MS:
             begun, count = now_utc_ms, 0
         self._tries[hint] = begun, count + 1
         return count < TRIES

@@ -8,7 +8,7 @@ from attuned.clock import Clock
 from attuned.config import RoomSettings
 from attuned.errands import Errands
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import FUTURE_MS
+from attuned.nodes.dating import FUTURE_MS
 from attuned.nodes.window import Window
 from attuned.presence.belief import Belief, RoomState, unknown_after_steps
 from attuned.presence.correction import correct
@@ -52,7 +52,8 @@ class Keeping:
 
     def due(self, now_utc_ms: int) -> bool:
         """Whether a full hour has passed since the last pack, and the windows of its end have come in."""
-        return (now_utc_ms - PACK_AFTER_MS) // HOUR_MS > (self._packed_utc_ms - PACK_AFTER_MS) // HOUR_MS
+        # Also after a clock that went back, or nothing would be packed until it is where it was.
+        return (now_utc_ms - PACK_AFTER_MS) // HOUR_MS != (self._packed_utc_ms - PACK_AFTER_MS) // HOUR_MS
 
     async def pack(self, now_utc_ms: int, boots: Mapping[tuple[str, int], BootRecord]) -> None:
         """Packs windows and what has settled; a part at a time, with commits between, until little is left to do."""
@@ -99,7 +100,7 @@ class Keeping:
         """
         now, beliefs = self._clock.utc_ms(), self._store.beliefs
         step_ms = self._rooms.step_ms
-        stored, said = await beliefs.checkpoints(), await beliefs.last_said()
+        stored, said = await beliefs.checkpoints(now), await self._last_said(now)
         self._unsaved = [hour for hour in self._unsaved if hour.room not in names]
         for room in [room for room in self._settings if room in names]:
             checkpoint = checkpoint_from_json(stored[room]) if room in stored else None
@@ -116,11 +117,11 @@ class Keeping:
         """Takes the rooms up where the last run stopped."""
         now, beliefs = self._clock.utc_ms(), self._store.beliefs
         step_ms = self._rooms.step_ms
-        checkpoints = {room: checkpoint_from_json(text) for room, text in (await beliefs.checkpoints()).items()}
+        checkpoints = {room: checkpoint_from_json(text) for room, text in (await beliefs.checkpoints(now)).items()}
         settled = {room: checkpoint.index * step_ms for room, checkpoint in checkpoints.items()}
         late = await self._late_before_the_end(settled)
         await self._store.pack({}, [])
-        said = await beliefs.last_said()
+        said = await self._last_said(now)
         for room, settings in self._settings.items():
             row = said.get(room)
             self._rooms.restore(room, checkpoints.get(room), _belief(row, step_ms) if row else None)
@@ -131,6 +132,11 @@ class Keeping:
         for room, utc_ms in late.items():
             self._rooms.note_late(room, Late(utc_ms, settled[room]))
         self.correct_late()
+
+    async def _last_said(self, now_utc_ms: int) -> dict[str, SaidRow]:
+        """What still stands: not what was said of a time to come, by a clock that was wrong."""
+        said = await self._store.beliefs.last_said()
+        return {room: row for room, row in said.items() if row.utc_ms <= now_utc_ms + FUTURE_MS}
 
     async def _late_before_the_end(self, settled: Mapping[str, int]) -> dict[str, int]:
         """Windows that the last run may not have got round to correcting: not packed, and before what is settled."""

@@ -10,7 +10,7 @@ from attuned.nodes.window import EVIDENCE_STEPS, Window
 from attuned.presence.belief import NOTHING, Belief, RoomState, Share, occupied_evidence
 from attuned.presence.holding import HOLD_MS, held_nats
 from attuned.presence.model import RoomModel
-from attuned.presence.timeline import Arrival, Checkpoint, RoomTimeline, Step
+from attuned.presence.timeline import HORIZON_MS, Arrival, Checkpoint, RoomTimeline, Step
 from attuned.store.beliefs import HOUR_MS, BeliefHour
 
 # A change of probability that is worth a message although the state stays.
@@ -167,10 +167,15 @@ class Rooms:
         """Sets a room back to what the store holds of it; its windows since then follow through `take`."""
         found = self.rooms[room]
         found.timeline = self.new_timeline(room, checkpoint)
+        found.heard_utc_ms.update(dict.fromkeys(found.heard_utc_ms, 0))
         for node, _, until in checkpoint.held if checkpoint else ():
             found.heard_utc_ms[node] = until * self.step_ms - HOLD_MS
         found.said = said or NOTHING
         found.settling.clear()
+
+    def ahead(self, now_utc_ms: int) -> list[str]:
+        """Rooms whose newest step lies in the future: the clock went back, and what comes now would be late to them."""
+        return [room.room for room in self.rooms.values() if room.timeline.newest_utc_ms > now_utc_ms + HORIZON_MS]
 
     def take(self, window: Window) -> bool:
         """Takes a window of an assigned node; True if the state of its room differs from what was said."""

@@ -8,6 +8,20 @@ from attuned.store.database import Database
 
 HOUR_MS = 3_600_000
 
+# Rows of `said`, the newest, in which the last thing of each room is looked for: it has no index. A room that has said
+# nothing for so long says what it has to say once more.
+LAST_SAID_ROWS = 400_000
+
+# The newest checkpoint of each room before an hour, with a look or two into the table a room, which has years of hours.
+_CHECKPOINTS = """
+WITH RECURSIVE names(room) AS (
+  SELECT min(room) FROM beliefs
+  UNION ALL SELECT (SELECT min(room) FROM beliefs WHERE room > names.room) FROM names WHERE names.room IS NOT NULL
+)
+SELECT room, (SELECT checkpoint FROM beliefs WHERE room = names.room AND hour < :hour ORDER BY hour DESC LIMIT 1)
+FROM names WHERE room IS NOT NULL
+"""
+
 _SAID = "room, utc_ms, state, probability, since_utc_ms, spoken_utc_ms"
 
 
@@ -46,14 +60,11 @@ class BeliefStore:
         """Writes or rewrites what is known of rooms."""
         await self._database.run(lambda connection: write_hours(connection, hours))
 
-    async def checkpoints(self) -> dict[str, str]:
-        """The checkpoint at which each room's settled history ends."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT room, max(hour), checkpoint FROM beliefs GROUP BY room"
-            ).fetchall()
-        )
-        return {room: checkpoint for room, _, checkpoint in rows}
+    async def checkpoints(self, until_utc_ms: int) -> dict[str, str]:
+        """The checkpoint at which each room's settled history ends, of hours that are over by then."""
+        values = {"hour": until_utc_ms // HOUR_MS}
+        rows = await self._database.read(lambda connection: connection.execute(_CHECKPOINTS, values).fetchall())
+        return {room: checkpoint for room, checkpoint in rows if checkpoint is not None}
 
     async def checkpoint_before(self, room: str, hour: int) -> str | None:
         """The checkpoint after the newest stored hour before `hour`."""
@@ -93,10 +104,12 @@ class BeliefStore:
         return await self._database.read(work)
 
     async def last_said(self) -> dict[str, SaidRow]:
-        """The last thing that was said of each room."""
+        """The last thing that was said of each room, among the newest LAST_SAID_ROWS."""
         rows = await self._database.read(
             lambda connection: connection.execute(
-                f"SELECT {_SAID}, max(id) FROM said GROUP BY room"  # noqa: S608
+                f"SELECT {_SAID}, max(id) FROM said"  # noqa: S608
+                " WHERE id > (SELECT max(id) FROM said) - ? GROUP BY room",
+                (LAST_SAID_ROWS,),
             ).fetchall()
         )
         return {row[0]: SaidRow(*row[:-1]) for row in rows}

@@ -14,7 +14,10 @@ import sqlite_utils
 from attune_service import turns
 from sqlite_utils.migrations import Migrations
 
-from attuned.errors import StoreError
+from attuned.errors import StoreError, UnusableStoreError
+from attuned.store.copies import keep_copy
+from attuned.store.ownership import PRIVATE, check_file, check_folder
+from attuned.store.trouble import damaged, lost, opening_error, running_error
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +32,6 @@ CHECKPOINT_PAGES = 1000
 # How long a statement waits for a file that somebody else holds.
 BUSY_MS = 5_000
 
-# The mode of the file: presence is personal data.
-PRIVATE = 0o600
-
-_ROOM = "make room on the disk"
-
 
 class Database:
     """A connection that only its own thread touches.
@@ -42,19 +40,26 @@ class Database:
     connection inside a transaction, which is committed when the work returns and rolled back when it raises.
     """
 
-    def __init__(self, path: Path, migrations: Migrations, version: int) -> None:
-        """`version` is the number of migrations that this version of Attune knows for the file."""
+    def __init__(self, path: Path, migrations: Migrations, version: int, *, witness: Path | None = None) -> None:
+        """`version` is the number of migrations that this version of Attune knows for the file.
+
+        A file with a `witness`, which is there once the store has been used, is precious: it is checked whenever it is
+        opened, copied before it is migrated, and never begun anew in silence.
+        """
         self._path = path
         self._migrations = migrations
         self._version = version
+        self._witness = witness
+        self._precious = witness is not None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=path.stem)
         self._connection: sqlite3.Connection | None = None
         self._lock: TextIO | None = None
 
     async def open(self) -> None:
-        """Opens the file, checks it, and brings its tables up to date.
+        """Opens the file, checks it if it is precious, and brings its tables up to date.
 
-        Raises StoreError if the file is damaged, is newer than this version, or cannot be opened.
+        Raises DamagedStoreError, UnusableStoreError if it is newer than this version or not this user's, and StoreError
+        if it cannot be opened now.
         """
         await self._on_thread(self._open)
 
@@ -67,7 +72,7 @@ class Database:
 
         It needs no transaction, since only that thread writes.
         """
-        return await self._on_thread(lambda: self._attempt(work, "read", "check the disk, or restore a backup"))
+        return await self._on_thread(lambda: self._attempt(work, "read"))
 
     async def look(self) -> None:
         """Returns when the database's thread has read the file. Raises StoreError."""
@@ -81,11 +86,11 @@ class Database:
         """As `run`, and what is deleted is overwritten wherever it lies."""
 
         def call() -> T:
-            self._attempt(lambda connection: connection.execute("PRAGMA secure_delete=ON"), "written", _ROOM)
+            self._attempt(lambda connection: connection.execute("PRAGMA secure_delete=ON"), "written")
             try:
                 return self._transact(work)
             finally:
-                self._attempt(lambda connection: connection.execute("PRAGMA secure_delete=FAST"), "written", _ROOM)
+                self._attempt(lambda connection: connection.execute("PRAGMA secure_delete=FAST"), "written")
 
         return await self._on_thread(call)
 
@@ -96,7 +101,7 @@ class Database:
         whatever secure_delete says.
         """
         with turns.turn(turns.LONG_S, exclusive=True):
-            return await self._on_thread(lambda: self._attempt(_scrub, "written anew", _ROOM))
+            return await self._on_thread(lambda: self._attempt(_scrub, "written anew"))
 
     async def close(self) -> None:
         await self._on_thread(self._close)
@@ -112,58 +117,87 @@ class Database:
     def _closed(self) -> StoreError:
         return StoreError(f"The store {self._path} is closed: start the daemon again.")
 
+    @property
+    def path(self) -> Path:
+        return self._path
+
     def _open(self) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            check_folder(self._path.parent)
             self._take_lock()
+            check_file(self._path)
+            self._check_there()
             self._make_private()
-            connection = sqlite3.connect(
-                self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-            )
+            self._connection = self._connect()
+        except (sqlite3.Error, OSError) as error:
+            raise opening_error(self._path, error, precious=self._precious) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+        try:
+            self._check_version(connection)
+            if self._precious:
+                self._check(connection)
             # Before anything is written: what is free shall be given back in steps, and hold nothing that was deleted
             # where that costs no further page.
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            if not connection.execute("PRAGMA page_count").fetchone()[0]:
+                connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute("PRAGMA secure_delete=FAST")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-            self._check(connection)
             self._migrate(connection)
             _make_shrinkable(connection)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"The store {self._path} cannot be opened ({error}): check the folder's owner and free space, "
-                "or restore a backup."
-            ) from error
-        self._connection = connection
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _take_lock(self) -> None:
         """Two daemons on one store would each count reports of which the other knows nothing."""
-        self._lock = self._path.with_suffix(".lock").open("a")
+        # To append, since whoever holds it may be writing.
+        descriptor = os.open(self._path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE)
+        self._lock = os.fdopen(descriptor, "a")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StoreError(f"The store {self._path} is in use by another daemon: stop that one first.") from error
 
+    def _check_there(self) -> None:
+        begun = self._path.exists() and self._path.stat().st_size
+        if not begun and self._witness is not None and self._witness.exists():
+            raise lost(self._path, self._witness)
+
     def _make_private(self) -> None:
         """Nobody but the daemon's user reads who was where, and the keys of nodes. SQLite's log gets the same mode."""
-        os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, PRIVATE))
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE))
         for path in (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm"))):
             if path.exists():
                 path.chmod(PRIVATE)
 
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        """The first thing that is read: a newer file is not even given another journal mode."""
+        if connection.execute("PRAGMA user_version").fetchone()[0] > self._version:
+            raise UnusableStoreError(
+                f"The store {self._path} was written by a newer version of Attune: install that version."
+            )
+
     def _check(self, connection: sqlite3.Connection) -> None:
         answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if answer != "ok":
-            answer = " ".join(answer.split())
-            raise StoreError(f"The store {self._path} is damaged ({answer}): restore a backup, or move the file away.")
+            raise damaged(self._path, answer, precious=True)
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > self._version:
-            raise StoreError(f"The store {self._path} was written by a newer version of Attune: install that version.")
-        self._migrations.apply(sqlite_utils.Database(connection))
-        connection.execute(f"PRAGMA user_version={self._version}")
+        """All pending migrations in one transaction: what fails on the way leaves the file of the old version."""
+        database = sqlite_utils.Database(connection)
+        applied = len(self._migrations.applied(database))
+        if not self._migrations.pending(database):
+            return
+        if self._precious and applied:
+            keep_copy(connection, self._path, applied)
+        with database.atomic():
+            self._migrations.apply(database)
+            connection.execute(f"PRAGMA user_version={self._version}")
 
     def _transact(self, work: Callable[[sqlite3.Connection], T], ending: str = "COMMIT") -> T:
         def whole(connection: sqlite3.Connection) -> T:
@@ -177,15 +211,15 @@ class Database:
                 raise
             return result
 
-        return self._attempt(whole, "written", _ROOM)
+        return self._attempt(whole, "written")
 
-    def _attempt(self, work: Callable[[sqlite3.Connection], T], done: str, advice: str) -> T:
+    def _attempt(self, work: Callable[[sqlite3.Connection], T], done: str) -> T:
         if self._connection is None:
             raise self._closed()
         try:
             return work(self._connection)
         except sqlite3.Error as error:
-            raise StoreError(f"The store {self._path} cannot be {done} ({error}): {advice}.") from error
+            raise running_error(self._path, done, error, precious=self._precious) from error
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -46,6 +46,10 @@ class DayStore:
         )
         return None if row[0] is None else str(row[0])
 
+    async def doubt_after(self, day: str) -> None:
+        """Days after this one, which is over, were looked at by a clock that was wrong: they are looked at again."""
+        await self._database.run(lambda connection: connection.execute("DELETE FROM judged_days WHERE day > ?", (day,)))
+
     async def since(self, node: str, day: str) -> list[DayRow]:
         """A node's days from a day on, in order."""
         rows = await self._database.read(

@@ -4,7 +4,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 windows = Migrations("windows")
-WINDOWS_VERSION = 7
+WINDOWS_VERSION = 8
 
 attune = Migrations("attune")
 ATTUNE_VERSION = 14
@@ -110,6 +110,12 @@ def _windows_7(database: sqlite_utils.Database) -> None:
         " class_reports BLOB NOT NULL, features BLOB NOT NULL, PRIMARY KEY (node, to_utc_ms, boot, number))"
         " WITHOUT ROWID",
     )
+
+
+@windows(name="8_hours_awake")
+def _windows_8(database: sqlite_utils.Database) -> None:
+    # The newest hours since 1970, by the daemon's clock, in which it ran: retention believes no clock but these.
+    _run(database, "CREATE TABLE awake (hour INTEGER PRIMARY KEY)")
 
 
 @attune(name="1_first_tables")

@@ -26,6 +26,27 @@ class RetentionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def awake(self, now_utc_ms: int, count: int) -> list[int]:
+        """Notes that the daemon runs in this hour; the newest `count` hours of which that is known, the latest first.
+
+        Hours after this one were noted by a clock that was wrong.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            hour = now_utc_ms // HOUR_MS
+            connection.execute("INSERT OR IGNORE INTO awake VALUES (?)", (hour,))
+            newest = connection.execute(
+                "SELECT hour FROM awake WHERE hour <= ? ORDER BY hour DESC LIMIT ?", (hour, count)
+            ).fetchall()
+            connection.execute("DELETE FROM awake WHERE hour < ? OR hour > ?", (newest[-1][0], hour))
+            return [found for (found,) in newest]
+
+        return await self._database.run(work)
+
+    async def drop_ties(self, after: str, until_utc_ms: int) -> str | None:
+        """Drops the ties before `until` of the first node after `after`, but for the last of each boot; likewise."""
+        return await self._database.run(lambda connection: _drop_ties(connection, after, until_utc_ms))
+
     async def drop_windows(self, after: int, until_utc_ms: int, spans: Mapping[str, Spans]) -> int | None:
         """Drops windows of whole hours before `until`, but for those that end in one of their node's spans.
 
@@ -96,6 +117,18 @@ def _drop_of_next(
     since = 0 if isinstance(until, int) else ""
     dropped = drop_times(connection, columns, str(found), (since, until), STEP_ROWS)
     return after if dropped == STEP_ROWS else str(found)
+
+
+def _drop_ties(connection: sqlite3.Connection, after: str, until_utc_ms: int) -> str | None:
+    found = connection.execute("SELECT min(node) FROM ties WHERE node > ?", (after,)).fetchone()[0]
+    if found is None:
+        return None
+    connection.execute(
+        "DELETE FROM ties WHERE node = ? AND EXISTS (SELECT 1 FROM ties AS later WHERE later.node = ties.node"
+        " AND later.boot = ties.boot AND later.tick_ms > ties.tick_ms AND later.utc_ms < ?)",
+        (found, until_utc_ms),
+    )
+    return str(found)
 
 
 def _drop_said(connection: sqlite3.Connection, until_utc_ms: int) -> bool:

@@ -81,7 +81,9 @@ class SiteStore:
     """Labels, rooms' models, nodes, and releases."""
 
     def __init__(self, folder: Path) -> None:
-        self._database = Database(folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION)
+        self._database = Database(
+            folder / "attune.db", migrations.attune, migrations.ATTUNE_VERSION, witness=folder / "daemon.key"
+        )
         self.audit = AuditStore(self._database)
         self.drift = DriftStore(self._database)
         self.accuracy = AccuracyStore(self._database)

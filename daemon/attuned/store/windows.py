@@ -145,7 +145,7 @@ def _boots(connection: sqlite3.Connection) -> dict[BootKey, BootRecord]:
     boots: dict[BootKey, BootRecord] = defaultdict(BootRecord)
     for row in connection.execute("SELECT * FROM boots"):
         boots[row[0], row[1]] = _boot_record(row)
-    for node, boot, tick_ms, utc_ms in connection.execute("SELECT * FROM ties ORDER BY tick_ms"):
+    for node, boot, tick_ms, utc_ms in connection.execute("SELECT * FROM ties ORDER BY node, boot, tick_ms"):
         boots[node, boot].ties.append(tick_ms, utc_ms)
     for window in _inbox(connection):
         boots[window.node, window.boot].count(window)
@@ -252,3 +252,9 @@ def _write_boots(connection: sqlite3.Connection, boots: Mapping[BootKey, BootRec
             for (node, boot), r in boots.items()
         ],
     )
+
+
+def forget_all_windows(connection: sqlite3.Connection) -> None:
+    """Empties the inbox of a copy in which no window stays; that they came is written down."""
+    count_in_boots(connection, _inbox(connection))
+    connection.execute("DELETE FROM inbox")

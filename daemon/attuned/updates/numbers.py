@@ -20,13 +20,8 @@ class Numbers:
 
     def __init__(self, path: Path) -> None:
         """Reads the file, if there is one. OSError if it cannot be read or written."""
-        self._last: dict[bytes, tuple[int, bytes]] = {}
-        data = path.read_bytes() if path.exists() else b""
-        # A record whose writing was cut off was never signed.
-        for at in range(0, len(data) - _RECORD.size + 1, _RECORD.size):
-            audience, sequence, digest = _RECORD.unpack_from(data, at)
-            self._last[audience] = sequence, digest
-        write_durably(path, b"".join(_RECORD.pack(audience, *last) for audience, last in self._last.items()), 0o600)
+        self._last = _read(path.read_bytes() if path.exists() else b"")
+        write_durably(path, _bytes(self._last), 0o600)
         self._file = path.open("ab", buffering=0)
 
     def take(self, update: Update) -> int:
@@ -54,3 +49,22 @@ class Numbers:
         except OSError:
             self._file.truncate(end)
             raise
+
+
+def merged(first: bytes, second: bytes) -> bytes:
+    """Of two files of records, as one: of each audience the higher number counts, in doubt that of the first."""
+    both = _read(second)
+    for audience, last in _read(first).items():
+        if last[0] >= both.get(audience, last)[0]:
+            both[audience] = last
+    return _bytes(both)
+
+
+def _read(data: bytes) -> dict[bytes, tuple[int, bytes]]:
+    """A record whose writing was cut off was never signed."""
+    whole = len(data) // _RECORD.size * _RECORD.size
+    return {audience: (sequence, digest) for audience, sequence, digest in _RECORD.iter_unpack(data[:whole])}
+
+
+def _bytes(records: dict[bytes, tuple[int, bytes]]) -> bytes:
+    return b"".join(_RECORD.pack(audience, *last) for audience, last in records.items())

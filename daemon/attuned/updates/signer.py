@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from systemd import daemon as systemd
+from systemd.daemon import notify
 
 from attuned.durable_files import sync_folder, write_durably
 from attuned.errors import AttuneError
@@ -174,7 +174,7 @@ def serve(desk: Desk, path: Path) -> None:
         listening.bind(str(path))
         os.umask(before)
         listening.listen()
-        systemd.notify("READY=1")
+        notify("READY=1")
         while True:
             with listening.accept()[0] as connection:
                 try:

@@ -1,0 +1,1 @@
+"""Sealed copies of a whole site, made beside a running daemon, and how they are put back."""

@@ -1,0 +1,173 @@
+"""Making a backup: copy, list, seal; whatever goes wrong, what there was before is as it was."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import attuned
+from attuned import gone
+from attuned.backup.copying import copy
+from attuned.backup.keeping import kept_in, name_of, to_drop
+from attuned.backup.manifest import File, Folder, Header, Manifest, place_of
+from attuned.backup.places import BACKUPS, SITE_DB, WINDOWS_DB, Places
+from attuned.backup.sealing import PIECE, seal
+from attuned.backup_key import BackupKey
+from attuned.config import load
+from attuned.durable_files import sync_folder
+from attuned.errors import RequestError, StoreError
+
+_DAY_S = 86_400.0
+
+_PART, _COPY, _LOCK = ".attune-backup.part", ".attune-backup-", ".attune-backup.lock"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A new backup. `older_utc_ms`: when the newest before it was made, 0 if there is none; `dropped`: old ones."""
+
+    path: Path
+    size: int
+    seconds: float
+    older_utc_ms: int
+    dropped: tuple[Path, ...]
+
+
+def make(places: Places, key: BackupKey, to: Path, *, windows: bool = True, backups: Path = BACKUPS) -> Made:
+    """Makes a backup in a folder, or as a file that there is not yet. In the folder `backups` old ones are dropped.
+
+    Raises RequestError, StoreError.
+    """
+    began, now_utc_ms = time.monotonic(), time.time_ns() // 1_000_000
+    folder, path = (to, to / name_of(now_utc_ms)) if to.is_dir() or to == backups else (to.parent, to)
+    header = Header(made_utc_ms=now_utc_ms, version=attuned.__version__, key=asdict(key))
+    with _sentences(folder), _alone(folder):
+        if path.exists():
+            raise RequestError(f"{path} exists: name a folder, or a file that there is not yet.")
+        _check_room(places, folder, windows=windows)
+        older = max((each.header.made_utc_ms for each in kept_in(folder)), default=0)
+        _copy_gone(places.state, folder)
+        work = folder if folder == backups else places.state
+        # Another backup to another folder may be under way there.
+        _clear(work, _DAY_S)
+        _write(places, header, path, work, windows=windows)
+        dropped = _prune(folder) if folder == backups else ()
+        size = path.stat().st_size
+    return Made(path, size, time.monotonic() - began, older, dropped)
+
+
+@contextlib.contextmanager
+def _sentences(folder: Path) -> Iterator[None]:
+    """What the disk and SQLite say, for people."""
+    full = f"The disk is full, and no backup was made: make room in {folder} and where the store lies."
+    try:
+        yield
+    except sqlite3.Error as error:
+        if "full" in str(error):
+            raise StoreError(full) from error
+        raise StoreError(
+            f"The store cannot be copied ({error}): run this as root; `attune doctor` says more."
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError(full) from error
+        where = error.filename or folder
+        raise StoreError(f"No backup was made: {where}: {error.strerror or error}. Run this as root.") from error
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One backup at a time in a folder; what one that was cut off has left there goes."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / _LOCK).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RequestError(f"Another backup is being made in {folder}: wait until it is there.") from error
+        (folder / _PART).unlink(missing_ok=True)
+        _clear(folder, 0)
+        yield
+
+
+def _clear(folder: Path, older_s: float) -> None:
+    for left in folder.glob(f"{_COPY}*"):
+        if left.is_dir() and left.stat().st_mtime <= time.time() - older_s:
+            shutil.rmtree(left)
+
+
+def _check_room(places: Places, folder: Path, *, windows: bool) -> None:
+    """Twice what is to be copied, as the copy and the sealed one are there at once."""
+    names = (SITE_DB, WINDOWS_DB) if windows else (SITE_DB,)
+    size = sum((places.state / name).stat().st_size for name in names)
+    if shutil.disk_usage(folder).free < 2 * size:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _copy_gone(state: Path, folder: Path) -> None:
+    """What must stay gone lies beside the backups, too: also what went after the newest of them."""
+    beside = folder / gone.FILE
+    here, there = gone.read(state / gone.FILE), gone.read(beside)
+    if here | there != there:
+        gone.write(beside, here | there)
+
+
+def _write(places: Places, header: Header, path: Path, work: Path, *, windows: bool) -> None:
+    """Copies never lie where the backup goes, unless that is the backups' own folder: it may be carried away."""
+    part = path.parent / _PART
+    try:
+        with tempfile.TemporaryDirectory(prefix=_COPY, dir=work) as name:
+            copied = Path(name)
+            originals = copy(places, copied, windows=windows)
+            manifest = _manifest(places, header, copied, originals, windows=windows)
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                seal(out, manifest, copied)
+                out.flush()
+                os.fsync(out.fileno())
+        part.rename(path)
+        sync_folder(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _manifest(places: Places, header: Header, copied: Path, originals: dict[str, Path], *, windows: bool) -> Manifest:
+    folders = [Folder(**place_of(name, path)) for name, path in originals.items() if path.is_dir()]
+    files = [_file(name, path, copied / name) for name, path in originals.items() if not path.is_dir()]
+    schemas = {name: _version(copied / "state" / f"{name}.db") for name in ("attune", "windows")}
+    return Manifest(
+        header=header,
+        site=load(copied / "etc" / places.config.name).site.name,
+        config=places.config.name,
+        schemas=schemas,
+        windows=windows,
+        folders=tuple(folders),
+        files=tuple(files),
+    )
+
+
+def _file(name: str, original: Path, copied: Path) -> File:
+    digest = hashlib.sha256()
+    with copied.open("rb") as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            digest.update(piece)
+    return File(**place_of(name, original), size=copied.stat().st_size, sha256=digest.hexdigest())
+
+
+def _version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as database:
+        return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _prune(folder: Path) -> tuple[Path, ...]:
+    dropped = [each.path for each in to_drop(kept_in(folder))]
+    for path in dropped:
+        path.unlink()
+    return tuple(dropped)

@@ -1,0 +1,276 @@
+"""Putting a backup back: everything is looked at and made ready beside what is there, then takes its place."""
+
+import contextlib
+import errno
+import fcntl
+import grp
+import io
+import os
+import pwd
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import pyrage
+
+from attuned import gone
+from attuned.backup.copying import is_whole
+from attuned.backup.manifest import File, Manifest, Place
+from attuned.backup.numbers import add_numbers, keep_used_keys, prepare_site
+from attuned.backup.places import NUMBERS, SITE_DB, SMALL, WINDOWS_DB, Places
+from attuned.backup.sealing import Opened, opened
+from attuned.backup.swapping import MARK, Slot, tidy
+from attuned.config import load
+from attuned.durable_files import sync_folder
+from attuned.errors import ConfigError, RequestError, StoreError
+from attuned.store.migrations import ATTUNE_VERSION, WINDOWS_VERSION
+
+_DATABASES = (SITE_DB, WINDOWS_DB)
+
+# A record of 52 bytes a node.
+_NUMBERS_LIMIT = 16 << 20
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was put back, and where the state and the configuration of before lie now."""
+
+    manifest: Manifest
+    aside: tuple[Path, ...]
+    gone: gone.Gone
+
+
+def restore(path: Path, private: pyrage.x25519.Identity, config: Path, signer: Path) -> Restored:
+    """Puts a backup in the place of what is there; `config` is the daemon's configuration, beside which all else lies.
+
+    Raises RequestError, StoreError, ConfigError: then what was there is there.
+    """
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    etc = Slot(config.parent)
+    with _sentences(), ExitStack() as held, opened(path, private) as backup:
+        _check(backup.manifest, config)
+        _tidy(etc, config, name)
+        with _prepared(etc, name) as staged_etc:
+            numbers = _unpack_configuration(backup, staged_etc)
+            places = Places(config, load(staged_etc / config.name).store.path, signer)
+            state = Slot(places.state)
+            _hold(held, places.state)
+            with _prepared(state, name) as staged:
+                _unpack_state(backup, staged)
+                backup.end()
+                said = _gone(path.parent, places.state, staged)
+                _make_ready(backup.manifest, staged, staged_etc, places, said)
+                _hold(held, staged)
+                aside = _take(etc, state, places, numbers, name)
+        return Restored(backup.manifest, tuple(aside), said)
+
+
+@contextlib.contextmanager
+def _sentences() -> Iterator[None]:
+    """What the disk and SQLite say, for people."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError("The disk is full, and nothing was changed: make room, and restore once more.") from error
+        where = error.filename or "The backup"
+        raise StoreError(f"Nothing was changed: {where}: {error.strerror or error}. Run this as root.") from error
+    except sqlite3.Error as error:
+        raise StoreError(f"The store of this backup cannot be used ({error}): take another backup.") from error
+
+
+def _check(manifest: Manifest, config: Path) -> None:
+    known = {"attune": ATTUNE_VERSION, "windows": WINDOWS_VERSION}
+    if any(number > known[name] for name, number in manifest.schemas.items()):
+        raise RequestError(
+            f"This backup was made by a newer Attune ({manifest.header.version}): install that version first."
+        )
+    if manifest.config != config.name:
+        raise RequestError(f"The configuration of this backup is {manifest.config}: name that with --config.")
+
+
+def _hold(held: ExitStack, folder: Path) -> None:
+    """Keeps daemons away from a store until the end. RequestError if one has it."""
+    if not folder.exists():
+        return
+    owner = folder.stat()
+    for name in _DATABASES:
+        path = (folder / name).with_suffix(".lock")
+        lock = held.enter_context(path.open("ab"))
+        os.fchown(lock.fileno(), owner.st_uid, owner.st_gid)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RequestError(
+                f"The daemon runs on {folder}: stop it with `systemctl stop attuned attune-signer`, or use --stop."
+            ) from error
+
+
+def _tidy(etc: Slot, config: Path, name: str) -> None:
+    """What an earlier restore that was cut off has left is ended or undone first."""
+    try:
+        state = Slot(load(config).store.path)
+    except ConfigError:
+        return
+    with ExitStack() as meanwhile:
+        _hold(meanwhile, state.live)
+        tidy(etc, state, name)
+
+
+@contextlib.contextmanager
+def _prepared(slot: Slot, name: str) -> Iterator[Path]:
+    """A folder beside the live one, which goes again unless it was taken."""
+    slot.drop()
+    slot.end(name)
+    folder = slot.prepare()
+    try:
+        yield folder
+    finally:
+        slot.drop()
+
+
+def _unpack_configuration(backup: Opened, staged: Path) -> bytes:
+    """Everything before the state; what was signed last, of the signing process."""
+    numbers = b""
+    for folder in backup.manifest.folders:
+        if folder.name.startswith("etc/"):
+            (staged / folder.name.removeprefix("etc/")).mkdir(mode=0o700)
+    for entry in _area(backup, "etc/"):
+        _check_small(entry.size, SMALL)
+        with _new(staged / entry.name.removeprefix("etc/")) as out:
+            backup.unpack(entry, out)
+    for entry in _area(backup, "signer/"):
+        _check_small(entry.size, _NUMBERS_LIMIT)
+        buffer = io.BytesIO()
+        backup.unpack(entry, buffer)
+        numbers = buffer.getvalue()
+    return numbers
+
+
+def _unpack_state(backup: Opened, staged: Path) -> None:
+    entries = _area(backup, "state/")
+    if shutil.disk_usage(staged).free < sum(entry.size for entry in entries):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    for entry in entries:
+        with _new(staged / entry.name.removeprefix("state/")) as out:
+            backup.unpack(entry, out)
+
+
+def _area(backup: Opened, area: str) -> list[File]:
+    """Files of one part. They come in the order in which they are asked for."""
+    return [entry for entry in backup.manifest.files if entry.name.startswith(area)]
+
+
+def _check_small(size: int, limit: int) -> None:
+    if size > limit:
+        raise RequestError("This backup holds what no backup of this version does: it is refused.")
+
+
+def _new(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _gone(backups: Path, present: Path, staged: Path) -> gone.Gone:
+    """What must stay gone, as this machine, the backup's folder, and the backup know it."""
+    return gone.read(present / gone.FILE) | gone.read(backups / gone.FILE) | gone.read(staged / gone.FILE)
+
+
+def _make_ready(manifest: Manifest, staged: Path, staged_etc: Path, places: Places, said: gone.Gone) -> None:
+    for name in _DATABASES:
+        if not is_whole(staged / name):
+            raise RequestError(f"{name} of this backup is damaged: take another backup.")
+    prepare_site(staged / SITE_DB)
+    keep_used_keys(places.state, staged)
+    gone.write(staged / gone.FILE, said)
+    for folder, area, live in ((staged_etc, "etc", places.etc), (staged, "state", places.state)):
+        _give(manifest, folder, area, live)
+        _sync(folder)
+    _make_signer(manifest, places.signer)
+
+
+def _make_signer(manifest: Manifest, folder: Path) -> None:
+    """A folder for the signing process where it has not run yet."""
+    for place in manifest.folders:
+        if place.name == "signer" and not folder.exists():
+            owner = _ids(place, folder)
+            folder.mkdir(mode=0o700, parents=True)
+            os.chown(folder, *owner)
+
+
+def _give(manifest: Manifest, folder: Path, area: str, live: Path) -> None:
+    """Owners and modes; what the backup does not name, and users that there are not, are as the folder."""
+    places = {place.name: place for place in (*manifest.folders, *manifest.files)}
+    first = _ids(places[area], live)
+    for path in [*sorted(folder.rglob("*"), reverse=True), folder]:
+        place = places.get(area if path == folder else f"{area}/{path.relative_to(folder)}")
+        owner, group = _ids(place, live, first) if place else first
+        os.chown(path, owner, group)
+        path.chmod(place.mode if place else 0o600)
+
+
+def _ids(place: Place, live: Path, otherwise: tuple[int, int] | None = None) -> tuple[int, int]:
+    try:
+        return _number(place.owner, lambda: pwd.getpwnam(place.owner).pw_uid), _number(
+            place.group, lambda: grp.getgrnam(place.group).gr_gid
+        )
+    except KeyError:
+        if otherwise is not None:
+            return otherwise
+        if live.exists():
+            return live.stat().st_uid, live.stat().st_gid
+        raise RequestError(f"There is no user {place.owner} here: install Attune first, and restore then.") from None
+
+
+def _number(name: str, look: Callable[[], int]) -> int:
+    return int(name) if name.isdigit() else look()
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        else:
+            sync_folder(path)
+    sync_folder(folder)
+
+
+def _take(etc: Slot, state: Slot, places: Places, numbers: bytes, name: str) -> list[Path]:
+    """The one moment at which the restored state counts is the swap of its folder; all before it is undone."""
+    add_numbers(places.signer / NUMBERS, numbers)
+    try:
+        if _same(etc.live, etc.beside):
+            etc.drop()
+        else:
+            etc.swap()
+        state.swap()
+    except BaseException:
+        if not state.taken:
+            if etc.taken:
+                etc.undo()
+            raise
+    aside: list[Path] = []
+    # What does not work here is done by the next restore: the restored state counts already.
+    with contextlib.suppress(OSError):
+        for slot in (etc, state):
+            found = slot.end(name)
+            aside += [found] if found else []
+    return aside
+
+
+def _same(first: Path, second: Path) -> bool:
+    """Whether two folders hold the same, but for the mark."""
+    return _content(first) == _content(second)
+
+
+def _content(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mode, b"" if path.is_dir() else path.read_bytes())
+        for path in folder.rglob("*")
+        if path.name != MARK
+    }

@@ -1,0 +1,207 @@
+"""What must stay gone though an older store comes back: what was forgotten, gateways revoked, nodes removed.
+
+A small file beside the store, which holds nothing of what went. An entry is on the disk before what it names goes;
+copies of the file lie beside backups, and a restore brings all of them together.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from attuned.durable_files import write_durably
+from attuned.errors import StoreError
+from attuned.store.audit import RUNNING, AuditEntry, Selection, read_entries, write_entry
+from attuned.store.database import Database
+
+log = logging.getLogger(__name__)
+
+FILE = "gone.json"
+
+# Larger than any site will have, small enough to be read whole.
+SIZE_LIMIT = 16 << 20
+
+# What names, ids and times may be at most.
+_Name = Annotated[str, Field(max_length=256)]
+_Utc = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+def _selection(text: str) -> str:
+    try:
+        Selection.from_json(text)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError("no selection") from error
+    return text
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Forgotten(_Row):
+    """An entry of the audit; `selection` is JSON, as there."""
+
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{1,32}$")]
+    utc_ms: _Utc
+    author: _Name
+    selection: Annotated[str, AfterValidator(_selection)]
+    through_label: Annotated[int, Field(ge=0, lt=1 << 32)]
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> "Forgotten":
+        return cls(
+            id=entry.id,
+            utc_ms=entry.utc_ms,
+            author=entry.author,
+            selection=entry.selection.to_json(),
+            through_label=entry.through_label,
+        )
+
+    @property
+    def entry(self) -> AuditEntry:
+        return AuditEntry(
+            self.id, self.utc_ms, self.author, Selection.from_json(self.selection), self.through_label, state=RUNNING
+        )
+
+
+class Revoked(_Row):
+    """An enrolment of a gateway that counts no more."""
+
+    name: _Name
+    enrolment: Annotated[str, Field(pattern=r"^[0-9a-f]{0,64}$")]
+    utc_ms: _Utc
+
+
+class Removed(_Row):
+    """A node that nobody trusts any more, unless it was added again afterwards."""
+
+    node: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    utc_ms: _Utc
+
+
+class Gone(_Row):
+    """All of it; each list has what happened first at its beginning."""
+
+    format: Literal[1] = 1
+    forgotten: tuple[Forgotten, ...] = ()
+    gateways: tuple[Revoked, ...] = ()
+    nodes: tuple[Removed, ...] = ()
+
+    def __or__(self, other: "Gone") -> "Gone":
+        """What either says, once."""
+        forgotten = {row.id: row for row in (*self.forgotten, *other.forgotten)}
+        gateways = {(row.name, row.enrolment): row for row in (*self.gateways, *other.gateways)}
+        nodes: dict[str, Removed] = {}
+        for row in (*self.nodes, *other.nodes):
+            if row.node not in nodes or nodes[row.node].utc_ms < row.utc_ms:
+                nodes[row.node] = row
+        return Gone(
+            forgotten=tuple(sorted(forgotten.values(), key=lambda row: (row.utc_ms, row.id))),
+            gateways=tuple(sorted(gateways.values(), key=lambda row: (row.utc_ms, row.name, row.enrolment))),
+            nodes=tuple(sorted(nodes.values(), key=lambda row: (row.utc_ms, row.node))),
+        )
+
+
+def read(path: Path) -> Gone:
+    """What a file says; nothing if there is none. Raises StoreError for one that is damaged."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+        if len(data) > SIZE_LIMIT:
+            raise ValueError("too large")
+        return Gone.model_validate_json(data)
+    except FileNotFoundError:
+        return Gone()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror}): check its owner.") from error
+    except (ValidationError, ValueError) as error:
+        raise StoreError(
+            f"{path}, which says what must stay gone, is damaged: take a copy from beside the backups."
+        ) from error
+
+
+def write(path: Path, gone: Gone) -> None:
+    """Replaces the file; it is on the disk when this returns. Raises StoreError."""
+    try:
+        write_durably(path, gone.model_dump_json(indent=1).encode() + b"\n", 0o600)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror}): make room on the disk.") from error
+
+
+@dataclass
+class GoneBook:
+    """The file of a running daemon."""
+
+    path: Path
+    now: Gone = field(default_factory=Gone)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def open(self, site: Database) -> None:
+        """Brings file and store together, before anything is read. Raises StoreError.
+
+        What the store does not know of is marked there to be forgotten, is revoked, and is removed.
+        """
+        known = await site.read(_known)
+        try:
+            said = await asyncio.to_thread(read, self.path)
+        except StoreError as error:
+            log.error("%s The daemon goes on with what its store says, and the file lies beside it.", error)
+            self.path.replace(self.path.with_suffix(".damaged"))
+            said = Gone()
+        self.now = said
+        missing = set(said.forgotten) - set(known.forgotten)
+        await site.run(lambda connection: _carry_out(connection, said, missing))
+        await self._keep(known)
+
+    async def add(
+        self,
+        *,
+        forgotten: Iterable[AuditEntry] = (),
+        gateways: Iterable[Revoked] = (),
+        nodes: Iterable[Removed] = (),
+    ) -> None:
+        """Writes down what is about to go. Raises StoreError: then it may not go."""
+        more = Gone(forgotten=tuple(map(Forgotten.of, forgotten)), gateways=tuple(gateways), nodes=tuple(nodes))
+        await self._keep(more)
+
+    async def _keep(self, more: Gone) -> None:
+        async with self._writing:
+            gone = self.now | more
+            if gone != self.now:
+                await asyncio.to_thread(write, self.path, gone)
+            self.now = gone
+
+
+def _known(connection: sqlite3.Connection) -> Gone:
+    revoked = connection.execute("SELECT name, enrolment, revoked_utc_ms FROM gateways WHERE revoked_utc_ms > 0")
+    return Gone(
+        forgotten=tuple(map(Forgotten.of, read_entries(connection))),
+        gateways=tuple(Revoked(name=name, enrolment=each, utc_ms=utc_ms) for name, each, utc_ms in revoked),
+    )
+
+
+def _carry_out(connection: sqlite3.Connection, said: Gone, missing: Iterable[Forgotten]) -> None:
+    """In a store from before; in one that knows all of it nothing changes."""
+    for row in missing:
+        write_entry(connection, row.entry)
+    for gateway in said.gateways:
+        connection.execute(
+            "UPDATE gateways SET revoked_utc_ms = ? WHERE name = ? AND enrolment = ? AND revoked_utc_ms = 0",
+            (gateway.utc_ms, gateway.name, gateway.enrolment),
+        )
+    for node in said.nodes:
+        _remove(connection, node)
+
+
+def _remove(connection: sqlite3.Connection, row: Removed) -> None:
+    """As the command does, with the code by which the node could come back unasked."""
+    gone = connection.execute("DELETE FROM trusted_nodes WHERE node = ? AND since_utc_ms <= ?", (row.node, row.utc_ms))
+    if gone.rowcount:
+        connection.execute("DELETE FROM deliveries WHERE node = ?", (row.node,))
+        log.info("Node %s, which had been removed, is not trusted again.", row.node)
+    connection.execute("DELETE FROM node_codes WHERE hint = ? AND told_utc_ms <= ?", (row.node[:8], row.utc_ms))

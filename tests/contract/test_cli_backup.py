@@ -1,0 +1,141 @@
+"""`attune backup`, `attune restore` and `attune retention` as people and programs meet them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from attune_proto.v1 import upkeep_pb2
+from attuned import backup_key
+from attuned.site import Site
+from cli_run import CommandLine, attune_process
+from daemon_world import FakeClock, site_settings
+
+WORDS = "seven lamps over the ford"
+
+
+@pytest.fixture(scope="module")
+def key() -> backup_key.BackupKey:
+    return backup_key.make(WORDS)
+
+
+@pytest.fixture
+async def installed(tmp_path: Path, key: backup_key.BackupKey) -> Path:
+    """A folder with a configuration, a store and the passphrase."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "words").write_text(WORDS + "\n")
+    (tmp_path / "etc" / "attuned.toml").write_text(
+        f'[site]\nname = "hall"\n[store]\npath = "{tmp_path}/state"\n[[rooms]]\nid = "r"\n'
+    )
+    key.save(tmp_path / "etc" / "backup-key.toml")
+    site = Site(site_settings(tmp_path / "state"), FakeClock(), None)
+    await site.open()
+    await site.close()
+    return tmp_path
+
+
+def places(folder: Path) -> list[str]:
+    return ["--config", str(folder / "etc" / "attuned.toml"), "--signer-state", str(folder / "signer")]
+
+
+class TestBackup:
+    def test_it_says_size_time_and_the_one_before(self, attune: CommandLine, installed: Path) -> None:
+        first = installed / "backups" / "first.backup"
+        code, out, err = attune("backup", "--to", str(first), *places(installed), width=400)
+        assert (code, err) == (0, "")
+        assert out.startswith(f"{first}: ")
+        assert out.endswith(" s. It is the first one here.\n")
+        answer = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
+        assert answer["bytes"] == Path(answer["path"]).stat().st_size
+        assert answer["dropped"] == []
+
+    def test_the_list(self, attune: CommandLine, installed: Path) -> None:
+        to = ["--to", str(installed / "backups")]
+        assert "There is no backup in" in attune("backup", "--list", *to)[1]
+        made = attune.answer("backup", *to, *places(installed))
+        (row,) = attune.answer("backup", "--list", *to)["backups"]
+        assert (row["path"], row["bytes"], row["version"]) == (made["path"], made["bytes"], "0.1.0")
+        out = attune("backup", "--list", *to, width=300)[1]
+        assert made["path"] in out
+        assert out.endswith("The newest is 0 min old.\n")
+
+    def test_what_is_missing_is_a_sentence(self, attune: CommandLine, installed: Path) -> None:
+        (installed / "etc" / "backup-key.toml").unlink()
+        code, out, err = attune("backup", "--to", str(installed / "backups"), *places(installed))
+        assert (code, out) == (1, "")
+        assert "`attune setup` asks for a passphrase" in err
+        code, _, err = attune("backup", "--list", "--to", str(installed / "nowhere"))
+        assert code == 1
+        assert "name a folder with backups" in err
+
+
+class TestRestore:
+    def test_there_and_back(self, attune: CommandLine, installed: Path) -> None:
+        made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
+        secret = (installed / "state" / "daemon.key").read_bytes()
+        (installed / "state" / "daemon.key").write_bytes(bytes(32))
+        words = ["--passphrase-file", str(installed / "words")]
+        code, out, err = attune("restore", made["path"], *words, *places(installed), width=400)
+        assert (code, err) == (0, "")
+        assert out.startswith("Site hall is as it was 0 min ago.\nWhat was there before lies in ")
+        assert "systemctl start attune-signer attuned" in out
+        assert (installed / "state" / "daemon.key").read_bytes() == secret
+        (aside,) = attune.answer("restore", made["path"], *words, *places(installed))["set_aside"]
+        assert (Path(aside) / "daemon.key").read_bytes() == secret
+
+    def test_another_passphrase(self, attune: CommandLine, installed: Path) -> None:
+        made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
+        (installed / "words").write_text("another one, and a long one")
+        words = ["--passphrase-file", str(installed / "words")]
+        code, _, err = attune("restore", made["path"], *words, *places(installed))
+        assert code == 1
+        assert err == "attune: That is not the passphrase of this backup: try again, or look for the right one.\n"
+
+    def test_nobody_is_asked_where_nobody_is(self, installed: Path) -> None:
+        made = attune_process("backup", "--json", "--to", str(installed / "backups"), *places(installed))
+        run = attune_process("restore", json.loads(made.stdout)["path"], *places(installed))
+        assert run.returncode == 1
+        assert "--passphrase-file" in run.stderr
+
+    def test_stop_without_systemd(self, attune: CommandLine, installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
+        words = ["--passphrase-file", str(installed / "words"), "--stop"]
+        monkeypatch.setenv("PATH", str(installed))
+        code, _, err = attune("restore", made["path"], *words, *places(installed))
+        assert code == 1
+        assert "There is no systemd here" in err
+
+    def test_services_that_ran_go_on(
+        self, attune: CommandLine, installed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
+        asked: list[list[str]] = []
+
+        def systemctl(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+            asked.append(command[1:])
+            return subprocess.CompletedProcess(command, 0)
+
+        monkeypatch.setattr("attuned.cli.restore.subprocess.run", systemctl)
+        words = ["--passphrase-file", str(installed / "words"), "--stop"]
+        Path(made["path"]).write_bytes(Path(made["path"]).read_bytes()[:-1])
+        assert attune("restore", made["path"], *words, *places(installed))[0] == 1
+        signer, daemon = "attune-signer.service", "attuned.service"
+        assert asked[2:] == [["stop", daemon], ["stop", signer], ["start", signer], ["start", daemon]]
+
+
+class TestRetention:
+    def test_it_says_what_is_gone(self, attune: CommandLine) -> None:
+        code, out, err = attune("retention", width=300)
+        assert (code, err) == (0, "")
+        assert out.startswith("What nodes measured before ")
+        answer = attune.answer("retention")
+        assert list(answer) == ["windows_from", "history_from"]
+        assert answer["windows_from"].startswith("2026-10-24T")
+
+    def test_it_says_when_the_clock_is_not_believed_yet(self, attune: CommandLine) -> None:
+        attune.site.kept = upkeep_pb2.RunRetentionReply()
+        assert attune("retention", width=300)[1].startswith("Nothing was dropped")
+        assert attune.answer("retention") == {"windows_from": None, "history_from": None}

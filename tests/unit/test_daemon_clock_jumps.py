@@ -1,0 +1,313 @@
+"""A clock that jumps: no window is lost to it, retention does not follow it, and rooms go on when it is right again."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from attune_proto.v1 import node_pb2
+from attuned.nodes.boot import BootRecord
+from attuned.nodes.conversation import Conversation
+from attuned.nodes.ties import KEPT_MS, Ties
+from attuned.presence.belief import RoomState
+from attuned.retention import AWAKE_HOURS
+from attuned.site import Site
+from attuned.store.windows import WindowStore
+from daemon_world import HOUR, MINUTE, NOON, A, FakeClock, hello, opened_site, report, window
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+DAY = 24 * HOUR
+YEAR = 365 * DAY
+
+
+# Retention.
+
+
+async def site_with_hours(folder: Path, hours: Sequence[int], clock: FakeClock) -> Site:
+    """A site with a window in the middle of each of these hours before noon."""
+    store = WindowStore(folder)
+    await store.open()
+    await store.commit([window(i + 1, NOON - hour * HOUR + 30 * MINUTE) for i, hour in enumerate(hours)], [])
+    await store.pack({}, [])
+    await store.close()
+    return await opened_site(folder, clock, {"r": [A]})
+
+
+async def kept(site: Site) -> list[int]:
+    """Hours before noon of the windows that are left."""
+    found = await site.window_store.windows_between([A], 0, 2 * NOON)
+    return [-((w.end_utc_ms - NOON) // HOUR) for w in found]
+
+
+async def live(site: Site, clock: FakeClock, hours: int) -> None:
+    """The daemon runs for so many hours."""
+    for _ in range(hours):
+        clock.now += HOUR
+        await site.retention._note()
+
+
+async def ran_before(site: Site, clock: FakeClock) -> None:
+    """The daemon has run for long enough to be believed, and it is noon."""
+    clock.now = NOON - AWAKE_HOURS * HOUR
+    await live(site, clock, AWAKE_HOURS)
+
+
+OLD = [40 * 24, 29 * 24, 28 * 24 + 5, 28 * 24 - 5, 24, 1]
+
+
+async def test_what_is_old_goes_by_a_clock_that_is_right(tmp_path: Path) -> None:
+    clock = FakeClock()
+    site = await site_with_hours(tmp_path, OLD, clock)
+    await ran_before(site, clock)
+    await site.retention.sweep()
+    assert await kept(site) == [28 * 24 - 5, 24, 1]
+    await site.close()
+
+
+@pytest.mark.parametrize("wrong_hours", [0, 1, 70])
+async def test_a_year_ahead_for_hours_costs_as_many_hours(tmp_path: Path, wrong_hours: int) -> None:
+    clock = FakeClock()
+    hours = list(range(28 * 24 + 5, 0, -1))
+    site = await site_with_hours(tmp_path, hours, clock)
+    await ran_before(site, clock)
+    clock.now += YEAR
+    await site.retention.sweep()
+    await live(site, clock, wrong_hours)
+    await site.retention.sweep()
+    # Two more than it was wrong: the hours in which it jumped count as well.
+    assert await kept(site) == [hour for hour in hours if hour < 28 * 24 - 1 - wrong_hours]
+    # And nothing more when it is right again, three hours later.
+    clock.now = NOON + wrong_hours * HOUR
+    await live(site, clock, 3)
+    await site.retention.sweep()
+    assert {hour for hour in hours if hour < 28 * 24 - 2 - wrong_hours} <= set(await kept(site))
+    await site.close()
+
+
+async def test_a_clock_that_stays_is_believed(tmp_path: Path) -> None:
+    clock = FakeClock()
+    site = await site_with_hours(tmp_path, OLD, clock)
+    await ran_before(site, clock)
+    clock.now += YEAR
+    await live(site, clock, AWAKE_HOURS)
+    await site.retention.sweep()
+    assert await kept(site) == []
+    await site.close()
+
+
+@pytest.mark.parametrize("back", [DAY, 50 * YEAR])
+async def test_a_clock_that_went_back_drops_nothing(tmp_path: Path, back: int) -> None:
+    clock = FakeClock()
+    site = await site_with_hours(tmp_path, OLD, clock)
+    await ran_before(site, clock)
+    clock.now -= back
+    await live(site, clock, 1)
+    await site.retention.sweep()
+    assert await kept(site) == OLD
+    # Hours of a time that has not come are forgotten, and so it takes a while until it is right again.
+    clock.now = NOON
+    await site.retention.sweep()
+    assert await kept(site) == OLD
+    await live(site, clock, AWAKE_HOURS)
+    await site.retention.sweep()
+    assert await kept(site) == [24, 1]
+    await site.close()
+
+
+async def test_a_jump_over_a_restart_is_not_believed_either(tmp_path: Path) -> None:
+    clock = FakeClock()
+    site = await site_with_hours(tmp_path, OLD, clock)
+    await ran_before(site, clock)
+    await site.close()
+    again = await opened_site(tmp_path, FakeClock(NOON + YEAR), {"r": [A]})
+    await again.retention.sweep()
+    assert await kept(again) == [28 * 24 - 5, 24, 1]
+    await again.close()
+
+
+async def test_a_machine_that_is_off_at_night_keeps_a_few_days_more(tmp_path: Path) -> None:
+    """Ten hours a day: the 72 hours that have to agree take seven days and two hours."""
+    clock = FakeClock()
+    site = await site_with_hours(tmp_path, [40 * 24, 33 * 24, 30 * 24], clock)
+    clock.now = NOON - 20 * DAY
+    while clock.now < NOON:
+        await live(site, clock, 10)
+        clock.now += 14 * HOUR
+    await site.retention.sweep()
+    # The newest hour is that of 22:00 the day before; 72 hours of running before it lie 7 days and 2 hours back.
+    assert await kept(site) == [30 * 24]
+    await site.close()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(-2 * YEAR, 2 * YEAR), st.integers(0, 40)), max_size=4))
+async def test_whatever_jumps_no_more_goes_than_was_run(jumps: list[tuple[int, int]]) -> None:
+    """Jumps for fewer than AWAKE_HOURS together: what is younger than the limit by their hours is still there."""
+    total = 1 + sum(hours + 1 for _, hours in jumps)
+    if total >= AWAKE_HOURS:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        clock = FakeClock()
+        hours = [28 * 24 + 1, *(28 * 24 - total - i for i in (-1, 1, 2)), 1]
+        site = await site_with_hours(Path(folder), sorted(set(hours), reverse=True), clock)
+        await ran_before(site, clock)
+        for jump, length in jumps:
+            clock.now = NOON + jump
+            await live(site, clock, length)
+            await site.retention.sweep()
+        assert {28 * 24 - total - 1, 28 * 24 - total - 2, 1} <= set(await kept(site))
+        await site.close()
+
+
+async def test_ties_go_but_for_the_last_of_each_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attuned.retention.AWAKE_HOURS", 1)
+    site = await opened_site(tmp_path, FakeClock(), {"r": [A]})
+    old = NOON - KEPT_MS
+    for boot, utcs in ((1, [old - 3 * HOUR, old - 2 * HOUR]), (2, [old - HOUR, old - 1, old, NOON])):
+        for utc_ms in utcs:
+            await site.window_store.add_tie(A, boot, utc_ms - utcs[0], utc_ms)
+    await site.retention.sweep()
+    boots = await site.window_store.boots()
+    assert boots == {
+        (A, 1): BootRecord(ties=Ties([HOUR], [old - 2 * HOUR])),
+        (A, 2): BootRecord(ties=Ties([HOUR, HOUR + KEPT_MS], [old, NOON])),
+    }
+    await site.close()
+
+
+def test_a_boot_keeps_no_more_ties_than_a_month_needs() -> None:
+    ties = Ties()
+    for hour in range(5 * 365 * 24):
+        ties.append(hour * HOUR, NOON + hour * HOUR)
+    newest = (5 * 365 * 24 - 1) * HOUR
+    assert len(ties.ticks_ms) == 32 * 24 + 1
+    assert ties.utc_ms(newest - 31 * DAY) == NOON + newest - 31 * DAY
+
+
+# Windows of a node whose clock was told by a clock that jumped.
+
+
+class Told:
+    """A node that was tied at noon, 100 s after its start; the daemon's clock is `ahead` of what it was then."""
+
+    def __init__(self) -> None:
+        self.conversation = Conversation(A, "r", None, {})
+        self.ahead = 0
+        self.conversation.hello(hello(), NOON)
+        self.conversation.time_ack(node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000), NOON)
+
+    def now(self, tick_ms: int) -> int:
+        return NOON + tick_ms - 100_000 + self.ahead
+
+    def said(self, seq: int, end_s: int, late_ms: int = 100) -> int | None:
+        """The node reports a window that ended `late_ms` ago; its date, None if it has to come again, 0 if refused."""
+        tick_ms = end_s * 1000 + late_ms
+        for question in self.conversation.retie(end_s, self.now(tick_ms)):
+            ack = node_pb2.TimeAck(echo_tick_ms=question.time.echo_tick_ms, tick_ms=tick_ms)
+            held = self.conversation.report(report(seq, end_s), self.now(tick_ms))
+            self.conversation.time_ack(ack, self.now(tick_ms))
+            if held is not None:
+                return self._date(held.refused, held.end_utc_ms)
+        window = self.conversation.report(report(seq, end_s), self.now(tick_ms))
+        return None if window is None else self._date(window.refused, window.end_utc_ms)
+
+    def _date(self, refused: bool, utc_ms: int) -> int:
+        return 0 if refused else utc_ms - NOON + 100_000
+
+
+@pytest.mark.parametrize("jump", [YEAR, 40 * DAY, -DAY, -YEAR])
+def test_no_window_is_lost_to_a_jump(jump: int) -> None:
+    node = Told()
+    assert node.said(1, 160) == 160_000
+    node.ahead = jump
+    # Nobody knows whether the clock is right now or was then: the ticks say how old a window is.
+    assert [node.said(2, 220), node.said(3, 280)] == [220_000 + jump, 280_000 + jump]
+    node.ahead = 0
+    # A day may have gone by: until the ticks are compared again, within the hour, the tie of then counts.
+    still = jump if jump == -DAY else 0
+    assert [node.said(4, 340), node.said(5, 400)] == [340_000 + still, 400_000 + still]
+    assert node.conversation.refused == 0
+
+
+def test_a_backlog_from_before_a_jump_keeps_its_age() -> None:
+    node = Told()
+    node.ahead = YEAR
+    dates = [node.said(seq, 100 + 60 * seq, 3_600_000 - 60_000 * seq) for seq in (1, 2, 3)]
+    assert dates == [YEAR + 160_000, YEAR + 220_000, YEAR + 280_000]
+
+
+def test_the_question_for_the_tick_is_not_waited_for_until_the_clock_is_where_it_was() -> None:
+    node = Told()
+    assert node.conversation.retie(4000, node.now(4_000_000))  # its answer is lost
+    node.ahead = -DAY
+    assert node.conversation.retie(4060, node.now(4_060_000))
+
+
+# Rooms, packing, days.
+
+
+async def test_rooms_go_on_when_the_clock_is_right_again(tmp_path: Path) -> None:
+    clock = FakeClock()
+    site = await opened_site(tmp_path, clock, {"r": [A]})
+    for minute in range(1, 6):
+        clock.now = NOON + minute * MINUTE
+        site.rooms.take(window(minute, clock.now, nats=4.0))
+    await site.write([window(minute, NOON + minute * MINUTE, nats=4.0) for minute in range(1, 6)])
+    assert site.rooms.rooms["r"].said.state is RoomState.OCCUPIED
+    clock.now += YEAR
+    ahead = window(6, clock.now, nats=4.0)
+    site.rooms.take(ahead)
+    await site.write([ahead])
+    clock.now = NOON + 6 * MINUTE
+    assert site.rooms.ahead(clock.now) == ["r"]
+    await site._take_up_again(["r"])
+    assert site.rooms.ahead(clock.now) == []
+    for minute in range(7, 20):
+        clock.now = NOON + minute * MINUTE
+        site.rooms.take(window(minute, clock.now, nats=-4.0))
+    await site.write([])
+    assert int(site.rooms.rooms["r"].said.state) == RoomState.FREE
+    assert site.rooms.late == {}
+    await site.close()
+
+
+async def test_a_start_takes_no_notice_of_hours_that_have_not_come(tmp_path: Path) -> None:
+    clock = FakeClock(NOON + YEAR)
+    site = await opened_site(tmp_path, clock, {"r": [A]})
+    ahead = [window(i, clock.now - (180 - i) * MINUTE, nats=4.0) for i in range(1, 181)]
+    for each in ahead:
+        site.rooms.take(each)
+    await site.write(ahead)
+    await site.keeping.pack(clock.now, {})
+    await site.close()
+    again = await opened_site(tmp_path, FakeClock(NOON), {"r": [A]})
+    assert again.rooms.rooms["r"].said.state is RoomState.UNKNOWN
+    assert again.rooms.take(window(200, NOON, nats=4.0))
+    await again.close()
+
+
+async def test_packing_goes_on_after_a_clock_that_went_back(tmp_path: Path) -> None:
+    clock = FakeClock()
+    site = await opened_site(tmp_path, clock, {"r": [A]})
+    assert not site.keeping.due(NOON)
+    assert site.keeping.due(NOON - DAY)
+    await site.keeping.pack(NOON - DAY, {})
+    assert not site.keeping.due(NOON - DAY)
+    await site.close()
+
+
+async def test_days_that_have_not_come_are_looked_at_when_they_come(tmp_path: Path) -> None:
+    clock = FakeClock(NOON + YEAR)
+    site = await opened_site(tmp_path, clock, {"r": [A]})
+    days = site.window_store.days
+    await site.detector.look()
+    assert await days.last() == "2027-09-20"
+    clock.now = NOON
+    await site.detector.look()
+    # The day before the noon of 21 September 2026.
+    assert await days.last() == "2026-09-20"
+    clock.now = NOON + DAY
+    await site.detector.look()
+    assert await days.last() == "2026-09-21"
+    await site.close()
