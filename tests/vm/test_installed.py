@@ -91,16 +91,19 @@ def test_exposure(site: Installed, figures: Figures) -> None:
         assert score <= EXPOSURE, said
 
 
-def probe_in(site: Installed, unit: str) -> dict[str, str]:
-    """What the probe could do as a service's own first program, by its next start."""
+def probed_in_services(site: Installed) -> dict[str, dict[str, str]]:
+    """What the probe could do as each service's own first program, by its next start."""
     probe = f"/usr/lib/attune/bin/python {CARGO}/probe_sandbox.py"
-    drop_in = f"[Service]\nEnvironment=PROBE_STATE={STATE[unit]}\nExecStartPre={probe}\n"
-    site.machine.write(f"/etc/systemd/system/{unit}.service.d/probe.conf", drop_in.encode())
-    site.sh(f"systemctl daemon-reload; systemctl restart {unit}")
-    said = site.sh(f"journalctl --boot --output=cat --unit={unit} | grep '^{{' | tail -n 1")
-    site.sh(f"rm -r /etc/systemd/system/{unit}.service.d; systemctl daemon-reload; systemctl restart {unit}")
-    found: dict[str, str] = json.loads(said)
-    return found
+    for unit in SERVICES:
+        drop_in = f"[Service]\nEnvironment=PROBE_STATE={STATE[unit]}\nExecStartPre={probe}\n"
+        site.machine.write(f"/etc/systemd/system/{unit}.service.d/probe.conf", drop_in.encode())
+    restart = f"systemctl daemon-reload; systemctl restart {' '.join(SERVICES)}"
+    site.sh(restart)
+    said = {
+        unit: site.sh(f"journalctl --boot --output=cat --unit={unit} | grep '^{{' | tail -n 1") for unit in SERVICES
+    }
+    site.sh(f"rm -r /etc/systemd/system/attune*.service.d; {restart}")
+    return {unit: json.loads(line) for unit, line in said.items()}
 
 
 def test_what_the_sandbox_forbids(site: Installed) -> None:
@@ -108,8 +111,7 @@ def test_what_the_sandbox_forbids(site: Installed) -> None:
     site.sh("echo x > /etc/attune/secrets/probe; echo x > /home/ann/secret; chmod 644 /home/ann/secret")
     outside = json.loads(site.sh(f"PROBE_STATE=/var/lib/attune python3.11 {CARGO}/probe_sandbox.py"))
     assert {name for name, what in outside.items() if what != "done"} == set()
-    for unit in SERVICES:
-        inside = probe_in(site, unit)
+    for unit, inside in probed_in_services(site).items():
         # A state of its own is one attempt less: all others are the same.
         assert len(inside) == len(outside), unit
         assert {name for name, what in inside.items() if what == "done"} == {MAY}, unit
