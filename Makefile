@@ -6,7 +6,7 @@ BENCH ?=
 BUG ?=
 PYTEST_ARGS ?=
 FUZZ_S ?= 60
-VM_LIMIT ?= 40m
+VM_LIMIT ?= 60m
 # What packages are built for: a Debian release and an architecture; without a word, this machine's.
 RELEASE ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
 DEBIAN = $(if $(filter trixie,$(RELEASE)),13,12)

@@ -78,7 +78,9 @@ class Machine:
             self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def wait_ready(self, seconds: float = BOOT_S) -> None:
-        """Returns once commands can be run."""
+        """Returns once commands can be run, at once where they can be already."""
+        if self._agent is not None:
+            return
         deadline = time.monotonic() + seconds
         socket = self.folder / "agent.sock"
         self._until(socket.exists, "The start of the emulator", seconds)

@@ -3,6 +3,7 @@
 A node lets go of what was acknowledged, and so its count of acknowledgements is the record that a store is held to.
 """
 
+import binascii
 import contextlib
 import os
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from attune_core import Keeper, Node
+from cobs import cobs
 from dialled import Line
 from guest_machine import Machine
 
@@ -24,12 +26,34 @@ BEAT_S = 0.02
 
 
 class Wire(Line):
-    """The outer end of a serial line."""
+    """The outer end of a serial line: what is damaged is dropped, and so is what nobody takes at the other end."""
 
     def __init__(self, machine: Machine, number: int) -> None:
         self._socket = machine.line(number)
         self._socket.setblocking(False)
         self._rest = b""
+
+    def send_raw(self, data: bytes) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._socket.sendall(data)
+
+    def frames(self) -> list[bytes]:
+        with contextlib.suppress(BlockingIOError):
+            while data := self._socket.recv(65536):
+                self._rest += data
+            raise ConnectionError("The machine is off.")
+        *pieces, self._rest = self._rest.split(b"\0")
+        return [frame for piece in pieces if (frame := whole(piece))]
+
+
+def whole(piece: bytes) -> bytes:
+    """The frame of a piece between two zeros; nothing if it is damaged. A terminal echoes until somebody opens it."""
+    try:
+        found = bytes(cobs.decode(piece))
+    except cobs.DecodeError:
+        return b""
+    frame, crc = found[:-2], found[-2:]
+    return frame if crc == binascii.crc_hqx(frame, 0xFFFF).to_bytes(2, "little") else b""
 
 
 class SerialNode:
@@ -103,6 +127,7 @@ class SerialNodes:
             node.hang_up()
 
     def acknowledged(self) -> list[int]:
+        assert self._thread.is_alive()
         with self._lock:
             return [node.acknowledged for node in self.nodes]
 
