@@ -40,7 +40,8 @@ def dial(path: Path) -> socket.socket:
 
 def code_of(console: str) -> str:
     """The newest code in what a board has said, once its line is whole: it is written character by character."""
-    return re.findall(r"Code: (\S+)\s", console)[-1]
+    codes: list[str] = re.findall(r"Code: (\S+)\s", console)
+    return codes[-1]
 
 
 def shows_code(console: str) -> bool:
