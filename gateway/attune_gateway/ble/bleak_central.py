@@ -82,7 +82,8 @@ class BleakCentral:
             raise RadioError(f"Bluetooth radio {self._adapter} cannot be used: {why}; {advice}") from error
         try:
             await self._start_bluetoothd()
-            self._owner = await self._look()
+            self._owner = await self._find_bluetoothd()
+            await self._check_on()
             # DuplicateData: without it BlueZ says of a node that stays only that it came. Nothing is filtered by
             # service, since BlueZ does not look for it in service data.
             scanner = BleakScanner(self._take, bluez={"adapter": self._adapter, "filters": {"DuplicateData": True}})
@@ -98,8 +99,10 @@ class BleakCentral:
         while True:
             await asyncio.sleep(_LOOK_S)
             try:
-                if await self._look() != self._owner:
+                # A new bluetoothd has no adapter yet for a moment, or has it off, which is no news.
+                if await self._find_bluetoothd() != self._owner:
                     return f"Bluetooth radio {self._adapter} was lost: bluetoothd has been restarted"
+                await self._check_on()
             except RadioError as error:
                 return str(error)
 
@@ -151,9 +154,8 @@ class BleakCentral:
         with contextlib.suppress(Exception):
             await self._call(start)
 
-    async def _look(self) -> str:
-        """The name on the bus of the bluetoothd that has this adapter, switched on; RadioError."""
-        radio = f"Bluetooth radio {self._adapter}"
+    async def _find_bluetoothd(self) -> str:
+        """The name on the bus of the bluetoothd that runs now; RadioError."""
         named = Message(
             destination="org.freedesktop.DBus",
             path="/org/freedesktop/DBus",
@@ -163,10 +165,14 @@ class BleakCentral:
             body=[_BLUEZ],
         )
         try:
-            owner = await self._call(named)
+            return str(await self._call(named))
         except Exception as error:
             what = "bluetoothd does not run; plug a radio in, or start bluetooth.service"
-            raise RadioError(f"{radio} cannot be used: {what}") from error
+            raise RadioError(f"Bluetooth radio {self._adapter} cannot be used: {what}") from error
+
+    async def _check_on(self) -> None:
+        """RadioError unless bluetoothd has this adapter, switched on."""
+        radio = f"Bluetooth radio {self._adapter}"
         powered = Message(
             destination=_BLUEZ,
             path=self._path,
@@ -181,7 +187,6 @@ class BleakCentral:
             raise RadioError(f"{radio} {_why_silent(error)}") from error
         if not on:
             raise RadioError(f"{radio} is off; switch it on with `bluetoothctl power on`")
-        return str(owner)
 
     async def _call(self, message: Message) -> Any:
         if self._bus is None:
