@@ -46,6 +46,12 @@ def everything(site: Installed) -> set[str]:
     return {*kept, *site.sh("cat /etc/passwd /etc/group").splitlines()}
 
 
+def in_store(site: Installed, statement: str) -> None:
+    """Changes attune.db behind the daemon's back."""
+    change = "import sqlite3, sys; sqlite3.connect(sys.argv[1], isolation_level=None).execute(sys.argv[2])"
+    site.machine.run("/usr/lib/attune/bin/python", "-c", change, "/var/lib/attune/attune.db", statement)
+
+
 def database(site: Installed) -> str:
     return site.sh("dpkg-query --show --showformat '${db:Status-Abbrev} ${Version}' attune", check=False).strip()
 
@@ -106,26 +112,24 @@ def test_a_downgrade_is_refused_with_a_sentence(site: Installed) -> None:
 def test_a_store_of_an_older_version_is_taken_up(site: Installed) -> None:
     """With a copy of it as it was; the site's own store is back afterwards."""
     site.sh("systemctl stop attuned; mv /var/lib/attune /var/lib/attune.kept; mkdir -m 700 /var/lib/attune")
-    site.sh(f"cp {CARGO}/fixtures/{OLD_STORE}/*.db /var/lib/attune; chown -R attuned:attuned /var/lib/attune")
-    site.sh("chmod 600 /var/lib/attune/*; systemctl start attuned")
     try:
+        site.sh(f"cp {CARGO}/fixtures/{OLD_STORE}/*.db /var/lib/attune; chmod 600 /var/lib/attune/*")
+        # What it knows of its node is a stub, which no daemon has ever written.
+        in_store(site, "DELETE FROM nodes")
+        site.sh("chown -R attuned:attuned /var/lib/attune; systemctl start attuned")
         site.until(lambda: site.json("status")["labels"] >= OLD_LABELS, "The labels of the old store")
         number = OLD_STORE.removeprefix("store-")
         assert site.sh("ls /var/lib/attune").split().count(f"attune-{number}.db") == 1
     finally:
         site.sh("systemctl stop attuned; rm -r /var/lib/attune; mv /var/lib/attune.kept /var/lib/attune")
-        site.sh("systemctl start attuned")
+        site.sh("systemctl reset-failed attuned; systemctl start attuned")
     site.report_on(1)
 
 
 def test_a_newer_store_is_refused_and_not_tried_again(site: Installed) -> None:
-    def set_version(number: str) -> None:
-        script = f"import sqlite3; sqlite3.connect('/var/lib/attune/attune.db').execute('PRAGMA user_version={number}')"
-        site.machine.run("/usr/lib/attune/bin/python", "-c", script)
-
     version = f"{CARGO}/probe_store.py /var/lib/attune version"
     known = site.sh(f"systemctl stop attuned; /usr/lib/attune/bin/python {version}").strip()
-    set_version("10000")
+    in_store(site, "PRAGMA user_version=10000")
     site.sh("systemctl start attuned", check=False)
     try:
         site.until(lambda: site.show("attuned", "ActiveState")["ActiveState"] == "failed", "The refusal")
@@ -133,7 +137,7 @@ def test_a_newer_store_is_refused_and_not_tried_again(site: Installed) -> None:
         assert site.show("attuned", "ExecMainStatus", "NRestarts") == {"ExecMainStatus": "3", "NRestarts": "0"}
         assert "was written by a newer version of Attune: install that version." in site.journal("attuned")
     finally:
-        set_version(known)
+        in_store(site, f"PRAGMA user_version={known}")
         site.sh("systemctl reset-failed attuned; systemctl start attuned")
     site.report_on(1)
 
