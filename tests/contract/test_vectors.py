@@ -23,7 +23,9 @@ from attune_proto.v1 import (
 )
 from google.protobuf import text_format
 from google.protobuf.message import Message
-from vector_values import ADMIN, DRIFT, GATEWAYS, HEALTH, LINK, NODE, NODES, ROLLOUTS, UPKEEP
+from vector_values import ADMIN, DRIFT
+from vector_values_nodes import LINK, NODE
+from vector_values_services import GATEWAYS, HEALTH, NODES, ROLLOUTS, UPKEEP
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors"
