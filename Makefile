@@ -36,7 +36,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-build-isolation
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware manual fuzz security-checks deb debs lintian piuparts bench clean
+.PHONY: setup demo test test-c power-loss test-power-loss test-python test-vm check firmware manual fuzz security-checks deb debs deb-alone debs-alone lintian piuparts bench clean
 
 setup: $(VENV)/.project
 	@:
@@ -88,7 +88,9 @@ test-python: setup
 
 # In virtual machines, which the first run makes: BlueZ, and the package in a Debian with systemd. SIGINT ends the machines as well.
 test-vm: setup $(VM_PACKAGE)
-	timeout --signal=INT --kill-after=60 $(VM_LIMIT) $(BIN)/python -m pytest -n 0 tests/vm $(PYTEST_ARGS)
+	@rm -f build/vm/figures.txt
+	timeout --signal=INT --kill-after=60 $(VM_LIMIT) $(BIN)/python -m pytest tests/vm $(PYTEST_ARGS); \
+	  ended=$$?; cat build/vm/figures.txt 2>/dev/null; exit $$ended
 
 check: setup
 	$(BIN)/ruff check $(PYTHON_SOURCES)
@@ -99,7 +101,8 @@ check: setup
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppress=missingIncludeSystem -I mcu_firmware/core -I mcu_firmware/binding mcu_firmware
 	shellcheck dev packaging/bootstrap.sh .ci/run packaging/debian/*.preinst packaging/debian/*.postinst \
-	  packaging/debian/*.prerm packaging/debian/*.postrm packaging/debian/tests/daemon packaging/debian/tests/gateway
+	  packaging/debian/*.prerm packaging/debian/*.postrm packaging/debian/tests/daemon packaging/debian/tests/gateway \
+	  packaging/deb/trials.sh
 
 # Prints a line a module (name, flash bytes, RAM bytes) and a total.
 firmware: setup
@@ -131,11 +134,19 @@ $(VM_PACKAGE): $(PACKAGED_SOURCES)
 	$(MAKE) --no-print-directory deb RELEASE=bookworm ARCH=amd64
 	@touch $@
 
-# The Debian packages in build/deb, each with its size, for one release and architecture, or for all of them.
-deb: setup firmware manual
+# The Debian packages in build/deb, each with its size, for one release and architecture, or for all of them. One build at
+# a time: it has its tree, and what goes into it, to itself.
+deb debs:
+	@mkdir -p build/deb; flock --nonblock build/deb true || echo "Another build of packages is at work here; this one waits for its end."; \
+	  flock build/deb $(MAKE) --no-print-directory $@-alone
+
+# Pages have the date of the version, like all else in a package.
+deb-alone debs-alone: export SOURCE_DATE_EPOCH = $(shell date --date="$$(sed -n 's/^ -- .*>  //p;T;q' packaging/debian/changelog)" +%s)
+
+deb-alone: setup firmware manual
 	$(BIN)/python packaging/deb/build_deb.py $(RELEASE) $(ARCH)
 
-debs: setup firmware manual
+debs-alone: setup firmware manual
 	@for release in bookworm trixie; do for arch in amd64 arm64; do \
 	  $(BIN)/python packaging/deb/build_deb.py $$release $$arch || exit 1; done; done
 
@@ -143,7 +154,7 @@ debs: setup firmware manual
 lintian:
 	lintian --no-cfg --fail-on error $(wildcard build/deb/*.deb)
 
-# As root: installs, removes and purges each package for this machine in a small system, and looks for what stays behind.
+# As root, in small systems: piuparts, autopkgtest, a full disk, and packages in each other's place.
 piuparts: setup
 	$(BIN)/python packaging/deb/try_deb.py $(RELEASE) $(wildcard build/deb/*+deb$(DEBIAN)_$(ARCH).deb build/deb/*+deb$(DEBIAN)_all.deb)
 

@@ -17,13 +17,13 @@ second_noise="golang-go golang-github-flynn-noise-dev"
 # A virtual machine with a whole Debian in it: only for the target that boots one.
 machine="e2fsprogs mmdebstrap qemu-system-x86"
 # Debian packages are built in a root of their release, and looked at on this machine.
-packages="lintian mmdebstrap piuparts"
+packages="autopkgtest iproute2 lintian mmdebstrap piuparts"
 wanted="$build $firmware $broker $checks $second_noise"
 case " $* " in
     *" test-vm "*) wanted="$wanted $machine" ;;
 esac
 case " $* " in
-    *" deb "* | *" debs "* | *" piuparts "* | *" test-vm "*) wanted="$wanted $packages" ;;
+    *" deb "* | *" debs "* | *" lintian "* | *" piuparts "* | *" test-vm "*) wanted="$wanted $packages" ;;
 esac
 
 missing_packages() {

@@ -365,6 +365,7 @@ const struct attune_head *core_node_head(const struct attune_node *node) { retur
 
 void core_node_describe(const struct attune_node *node, struct core_node_facts *facts) {
     facts->next_seq = node->backlog.next_seq;
+    facts->through = node->through;
     facts->waiting = attune_backlog_waiting(&node->backlog);
     facts->dropped = node->backlog.dropped;
     facts->label_windows = node->log.count;

@@ -158,7 +158,7 @@ const struct attune_head *core_node_head(const struct attune_node *node);
 
 /* What a node can be asked for. */
 struct core_node_facts {
-    uint32_t next_seq, waiting, dropped, label_windows;
+    uint32_t next_seq, through, waiting, dropped, label_windows;
     uint32_t bad_frames, refused_samples, refused_labels;
     uint32_t highest, trial, signing_key; /* attune_v1_Running */
     uint8_t classes, state, link_up, timed, ready, blinks;

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import check_deb
-from build_root import PYTHONS, BuildRoot
+from build_root import PYTHONS, building, own_architecture
 from wheels import Target, fill
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,18 +71,18 @@ def make_images(folder: Path) -> None:
         copy = ["arm-none-eabi-objcopy", str(FIRMWARE / f"{name}.elf")]
         subprocess.run([*copy, "--strip-debug", str(folder / f"{name}.elf")], check=True)
         subprocess.run([*copy, "--output-target=binary", str(folder / f"{name}.bin")], check=True)
-        for image in folder.iterdir():
-            image.chmod(0o644)
+    for image in folder.iterdir():
+        image.chmod(0o644)
 
 
 def build(release: str, arch: str) -> list[Path]:
     """The packages of a release for an architecture; those for all only where nothing is cross-built."""
-    root = BuildRoot(release, arch)
+    root = building(release, arch)
     root.provide()
     place = BUILD / f"{release}-{arch}"
     tree = place / "attune"
     stage(tree, release, Target(PYTHONS[release], MACHINES[arch]))
-    kind = "--build=binary" if root.native else "--build=any"
+    kind = "--build=binary" if arch == own_architecture() else "--build=any"
     command = ["dpkg-buildpackage", "--unsigned-changes", kind, f"--host-arch={arch}"]
     root.run(["env", "-C", "/build/attune", "HOME=/root", *command], place, BUILD / f"{release}-{arch}.layer")
     return [Path(shutil.move(found, BUILD / found.name)) for found in sorted(place.glob("*.deb"))]

@@ -1,6 +1,6 @@
-"""A Debian release's root file system with what the packages are built with, and commands run in it.
+"""Root file systems of Debian releases, for packages to be built and tried in, and commands run in them.
 
-A root is made once and never written to again: each build writes to a layer of its own, and has no network.
+A root is made once and never written to again: each command writes to a layer of its own, and has no network.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _TOOLS = ("cmake", "debhelper", "nanopb", "ninja-build", "pkg-config", "protobuf
 # Beside these, of the machine that packages are for: headers, and libraries that wheels ask for.
 _LIBRARIES = ("libatomic1", "libpython3-dev", "libstdc++6", "libsystemd-dev")
 
-# Layers over the root, with the build tree at /build; no network, and processes that end with it.
+# Layers over the root, with a folder of the caller's at /build; no network, and processes that end with it.
 _ENTER = """
 set -e
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
@@ -31,52 +31,48 @@ mkdir -p "$2/root/build"
 mount --bind "$3" "$2/root/build"
 mount -t proc proc "$2/root/proc"
 mount --rbind /dev "$2/root/dev"
-root="$2/root"
+ip link set lo up
 shift 3
-exec chroot "$root" "$@"
+exec "$@"
 """
 
 
 @dataclass(frozen=True)
-class BuildRoot:
-    """The root for packages of a release that are for a machine of an architecture, as Debian names them."""
+class Root:
+    """A release with some packages in it: those named, and what mmdebstrap's variant comes with."""
 
     release: str
-    arch: str
+    name: str
+    variant: str
+    architectures: tuple[str, ...]
+    packages: tuple[str, ...]
 
     @property
     def folder(self) -> Path:
-        return CACHE / f"{self.release}-{self.arch}-{self._digest()}"
-
-    @property
-    def native(self) -> bool:
-        return self.arch == _own_architecture()
-
-    def _packages(self) -> list[str]:
-        if self.native:
-            return [*_TOOLS, *_LIBRARIES]
-        return [*_TOOLS, f"crossbuild-essential-{self.arch}", *(f"{name}:{self.arch}" for name in _LIBRARIES)]
-
-    def _digest(self) -> str:
-        text = "\n".join([*self._packages(), *debian_archives(self.release)])
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+        text = "\n".join([*self.packages, *debian_archives(self.release)])
+        return CACHE / f"{self.release}-{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def provide(self) -> None:
         """Makes the root where it is not there yet."""
-        if self.folder.exists():
-            return
-        CACHE.mkdir(parents=True, exist_ok=True)
-        fresh = self.folder.with_suffix(".new")
-        run_as_root(["rm", "-rf", str(fresh)])
-        command = ["mmdebstrap", "--quiet", "--variant=buildd", "--format=directory"]
-        own = _own_architecture()
-        command.append(f"--architectures={own if self.native else f'{own},{self.arch}'}")
-        command += [f"--include={','.join(self._packages())}", "--aptopt=Acquire::Retries 3", self.release, str(fresh)]
-        run_as_root([*command, *debian_archives(self.release)])
-        fresh.rename(self.folder)
+        if not self.folder.exists():
+            CACHE.mkdir(parents=True, exist_ok=True)
+            fresh = self.folder.with_suffix(".new")
+            run_as_root(["rm", "-rf", str(fresh)])
+            self.make(fresh)
+            fresh.rename(self.folder)
+
+    def make(self, target: Path) -> None:
+        """Makes it of the archives, as a folder, or as the archive that the target's name asks for."""
+        command = ["mmdebstrap", "--quiet", f"--variant={self.variant}", "--aptopt=Acquire::Retries 3"]
+        command += [f"--architectures={','.join(self.architectures)}", f"--include={','.join(self.packages)}"]
+        run_as_root([*command, self.release, str(target), *debian_archives(self.release)])
 
     def run(self, command: Sequence[str], tree: Path, work: Path) -> None:
         """Runs a command in the root, where the folder `tree` is /build; `work` is a folder for its layer."""
+        self.run_beside(["chroot", str(work / "root"), *command], tree, work)
+
+    def run_beside(self, command: Sequence[str], tree: Path, work: Path) -> None:
+        """Runs a command of this machine that finds the root, as `run` has it, at `work`/root."""
         run_as_root(["rm", "-rf", str(work)])
         for name in ("upper", "work", "root"):
             (work / name).mkdir(parents=True)
@@ -89,11 +85,25 @@ class BuildRoot:
             run_as_root(["chown", "--recursive", f"{os.getuid()}:{os.getgid()}", str(tree)])
 
 
+def building(release: str, arch: str) -> Root:
+    """The root in which packages of a release are built, for machines of an architecture, as Debian names it."""
+    if arch == own_architecture():
+        return Root(release, arch, "buildd", (arch,), (*_TOOLS, *_LIBRARIES))
+    packages = (*_TOOLS, f"crossbuild-essential-{arch}", *(f"{name}:{arch}" for name in _LIBRARIES))
+    return Root(release, arch, "buildd", (own_architecture(), arch), packages)
+
+
+def trying(release: str, *more: str) -> Root:
+    """A small system of this machine's architecture, in which packages are tried, with more packages in it."""
+    # systemd comes with any machine that the packages are for, and leaves folders of its own behind.
+    return Root(release, "try", "minbase", (own_architecture(),), ("systemd", "systemd-sysv", *more))
+
+
 def run_as_root(command: Sequence[str]) -> None:
     """Mounts, and files of a root file system, are root's alone."""
     subprocess.run([*([] if os.geteuid() == 0 else ["sudo"]), *command], check=True)
 
 
-def _own_architecture() -> str:
+def own_architecture() -> str:
     command = ["dpkg", "--print-architecture"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

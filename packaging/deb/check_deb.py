@@ -4,8 +4,9 @@
 
 Every compiled file is for the package's machine, and finds each library that it needs in the package or in a package
 that this one depends on; no file lies where it has no business, belongs to anybody but root or may be written by
-others; programs run in the environment that came with them; no installer and no path of the machine that built the
-package is in it; its copyright file names each wheel that it holds; and it is no larger than it may be.
+others, or has a time of its own; modules are for the Python that the package depends on, and programs run in the
+environment that came with them; no installer and no path of the machine that built the package is in it; its copyright
+file names each wheel that it holds; and it is no larger than it may be.
 """
 
 import re
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
@@ -135,6 +137,16 @@ def _within(package: Package, path: str, compiled: Compiled, library: str) -> bo
     return False
 
 
+def wrong_pythons(package: Package) -> Iterator[str]:
+    """Modules for another Python than the one that the package depends on: they would not be found by it."""
+    depended = re.findall(r"\bpython3\.(\d+)", package.fields.get("Depends", ""))
+    for path in package.files():
+        for version in re.findall(r"/python3\.(\d+)/|\.cpython-3(\d+)-", path):
+            if ["".join(version)] != depended:
+                yield f"{path} is not for the Python that the package depends on"
+                break
+
+
 def wrong_places(package: Package) -> Iterator[str]:
     for path, member in package.members.items():
         if not member.isdir() and not PLACES.fullmatch(path):
@@ -147,6 +159,14 @@ def wrong_places(package: Package) -> Iterator[str]:
             yield f"{path} links to {member.linkname}, an absolute path"
         if re.search(r"/(pip|ensurepip)(/|-[0-9])", path):
             yield f"{path} belongs to an installer"
+
+
+def wrong_times(package: Package) -> Iterator[str]:
+    """Two builds of one version are the same only if no file tells when it was made or checked out."""
+    (common, _), *_ = Counter(member.mtime for member in package.members.values()).most_common(1)
+    for path, member in package.members.items():
+        if member.mtime != common:
+            yield f"{path} has a time of its own"
 
 
 def wrong_programs(package: Package) -> Iterator[str]:
@@ -178,7 +198,15 @@ def faults(deb: Path) -> list[str]:
     """All that is wrong with a package, a sentence each."""
     with tempfile.TemporaryDirectory() as work:
         package = opened(deb, Path(work))
-        checks = (wrong_libraries, wrong_places, wrong_programs, wrong_scripts, unnamed_works)
+        checks = (
+            wrong_libraries,
+            wrong_pythons,
+            wrong_places,
+            wrong_times,
+            wrong_programs,
+            wrong_scripts,
+            unnamed_works,
+        )
         found = [fault for check in checks for fault in check(package)]
         return found + list(wrong_size(package, deb))
 

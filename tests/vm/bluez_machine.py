@@ -19,6 +19,11 @@ RECIPE = Recipe(
 )
 
 
+def project_disk() -> Path:
+    """The project with what its tests need, for a machine that mounts it at PLACE."""
+    return made_disk(CACHE, ["pytest", "pytest-asyncio"])
+
+
 def bluez_machine(folder: Path) -> Machine:
     """With its files in a folder; it is not running yet."""
-    return Machine(folder, made(RECIPE, CACHE), [made_disk(CACHE, ["pytest", "pytest-asyncio"])])
+    return Machine(folder, made(RECIPE, CACHE), [project_disk()])

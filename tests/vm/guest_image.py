@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from archives import debian_archives
+from build_lock import building_in
 
 SUITE = "bookworm"
 
@@ -78,13 +79,13 @@ def made(recipe: Recipe, cache: Path) -> Image:
     """The image of a recipe, from the cache where it is there: two minutes for a new one. ImageError."""
     archives = debian_archives(SUITE)
     folder = cache / f"image-{recipe.digest(archives)}"
-    if not folder.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            fresh = Path(work) / "image"
-            fresh.mkdir()
-            _make(recipe, archives, Path(work), fresh)
-            fresh.rename(folder)
+    with building_in(folder):
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=cache) as work:
+                fresh = Path(work) / "image"
+                fresh.mkdir()
+                _make(recipe, archives, Path(work), fresh)
+                fresh.rename(folder)
     return Image(folder / "root.img", folder / "vmlinuz", folder / "initrd.img")
 
 

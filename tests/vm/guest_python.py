@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from build_lock import building_in
 from guest_image import ImageError, make_disk
 from wheels import BUILD_TOOLS, locked, needed
 
@@ -47,15 +48,21 @@ def made_disk(cache: Path, tools: Sequence[str] = ()) -> Path:
     """The disk, from the cache where it is there; `tools` are installed beside the project. ImageError."""
     entries = locked((ROOT / "requirements.lock").read_text(), needed(["attune", *tools, *BUILD_TOOLS]) - {"attune"})
     disk = cache / f"python-{_digest(entries)}.img"
-    if not disk.exists():
-        packages = _packages(cache, entries)
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            _fill(Path(work) / "disk", packages)
-            make_disk(Path(work) / "disk", Path(work) / "made.img", LABEL)
-            for old in cache.glob("python-*.img"):
-                old.unlink()
-            (Path(work) / "made.img").rename(disk)
+    with building_in(cache / "python"):
+        if not disk.exists():
+            _make_disk(disk, _packages(cache, entries))
     return disk
+
+
+def _make_disk(disk: Path, packages: Path) -> None:
+    """In the place of those before it."""
+    cache = disk.parent
+    with tempfile.TemporaryDirectory(dir=cache) as work:
+        _fill(Path(work) / "disk", packages)
+        make_disk(Path(work) / "disk", Path(work) / "made.img", LABEL)
+        for old in cache.glob("python-*.img"):
+            old.unlink()
+        (Path(work) / "made.img").rename(disk)
 
 
 def _packages(cache: Path, entries: str) -> Path:

@@ -6,6 +6,7 @@ What its first disk has not (packages, node programs, probes) lies on a second, 
 import dataclasses
 import json
 import random
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,15 +27,21 @@ PACKAGES = ROOT / "build" / "deb"
 CARGO = "/mnt/cargo"
 """Where the machine has the disk with packages and node programs."""
 
-PREVIOUS = "0.0.9+deb12"
-"""The version of the package that an upgrade begins with: the one that was built, with a number of its own."""
+NEWER = ".1"
+"""What the number of the package has at its end that an upgrade brings: the one that was built, but for its number."""
 
 SERVICES = ("attuned", "attune-gateway", "attune-signer")
 TIMERS = ("attune-backup.timer", "attune-retention.timer")
 
+# Whose words say why something failed, with what they run on.
+TOLD = ("attune*", "bluetooth", "dbus", "mosquitto", "node*")
+
 # A program of Python takes ten times as long as on the machine outside, and the cores are somebody else's too.
 PATIENCE_S = 240.0
 INSTALL_S = 900.0
+
+# What an installation is called until somebody names it.
+SITE = "site"
 
 ROOM = "2.13"
 NODE = "00a1b2c3d4e50213"
@@ -47,6 +54,13 @@ id = "{ROOM}"
 name = "Meeting room"
 """
 STEP = "step_s = 10"
+
+# What a machine writes of its own accord, and what the tests and their node write.
+NOT_OURS = (
+    "/dev", "/home/ann", "/home/bob", "/mnt", "/proc", "/run", "/srv", "/sys", "/tmp", "/var/cache", "/var/lib/apt",
+    "/var/lib/dpkg", "/var/lib/mosquitto", "/var/lib/systemd/random-seed", "/var/log", "/var/tmp",
+    f"/etc/systemd/system/multi-user.target.wants/node@{NODE}.service",
+)  # fmt: skip
 
 # A node program in the machine, in a room where people come and go: it dials in for as long as it is started.
 _NODE_UNIT = f"""
@@ -62,8 +76,11 @@ WantedBy=multi-user.target
 """
 
 RECIPE = Recipe(
-    # What the package depends on, for the machine has no network; and the broker.
-    packages=("libatomic1", "libstdc++6", "libsystemd0", "mosquitto", "mosquitto-clients", "procps", "python3.11"),
+    # What the package depends on, for the machine has no network; the broker; and bluez, of which nothing runs yet.
+    packages=(
+        *("libatomic1", "libstdc++6", "libsystemd0", "mosquitto", "mosquitto-clients", "procps", "python3.11"),
+        "bluez",
+    ),
     files={
         "/etc/fstab": f"/dev/vda / ext4 defaults 0 1\nLABEL=cargo {CARGO} ext4 ro,nofail 0 0\n",
         "/etc/systemd/system/node@.service": _NODE_UNIT,
@@ -89,13 +106,12 @@ def bare_image() -> Image:
 
 
 def cargo(folder: Path) -> Path:
-    """A disk with the package, the one before it, stores of old versions, node programs with samples, and probes."""
+    """A disk with the package, the one after it, node programs with samples, and probes."""
     disk, deb = folder / "cargo", package()
     disk.mkdir()
     shutil.copy(deb, disk / "attune.deb")
-    _previous(deb, disk / "previous.deb")
+    _newer(deb, disk / "newer.deb")
     shutil.copy(program("attune-node"), disk)
-    shutil.copytree(ROOT / "tests" / "fixtures", disk / "fixtures")
     for script in (Path(__file__).parent / "inside").glob("probe_*.py"):
         shutil.copy(script, disk)
     (disk / "samples").write_text("".join(samples(hours=6)))
@@ -116,8 +132,8 @@ def samples(hours: int) -> list[str]:
     return lines
 
 
-def _previous(deb: Path, previous: Path) -> None:
-    """The same package with a lower version; not compressed, for it is read once, by an emulated machine."""
+def _newer(deb: Path, newer: Path) -> None:
+    """The same package with a higher version; not compressed, for it is read by an emulated machine."""
     with tempfile.TemporaryDirectory() as work:
         tree = Path(work) / "tree"
         _run("dpkg-deb", "--raw-extract", str(deb), str(tree))
@@ -125,8 +141,8 @@ def _previous(deb: Path, previous: Path) -> None:
         for path in (tree / "DEBIAN").iterdir():
             text = path.read_bytes()
             if path.name in ("control", "preinst"):
-                path.write_bytes(text.replace(version.encode(), PREVIOUS.encode()))
-        _run("dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(previous))
+                path.write_bytes(text.replace(version.encode(), (version + NEWER).encode()))
+        _run("dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(newer))
 
 
 def _run(*command: str) -> str:
@@ -145,6 +161,14 @@ class Installed:
     def sh(self, script: str, *, seconds: float = PATIENCE_S, check: bool = True) -> str:
         """What a shell of root says."""
         return self.machine.run("sh", "-c", script, seconds=seconds, check=check).stdout
+
+    def everything(self) -> frozenset[str]:
+        """Every file, folder, link, user and group of the machine, each in a line with owner and mode."""
+        prune = " -o ".join(f"-path {path}" for path in NOT_OURS)
+        files = self.sh(f"find / \\( {prune} \\) -prune -o -printf '%M %u %g %p\\n'").splitlines()
+        # Backups of lists that others wrote before.
+        kept = [line for line in files if not re.search(r" /etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$", line)]
+        return frozenset([*kept, *self.sh("cat /etc/passwd /etc/group").splitlines()])
 
     def install(self, deb: str = "attune.deb", *, check: bool = True) -> Done:
         """With apt, which has no network here and no packages but those that are installed."""
@@ -205,21 +229,34 @@ class Installed:
 
     def journal(self, *units: str) -> str:
         """The last of what services have said in this boot."""
-        chosen = [f"--unit={unit}" for unit in units or SERVICES]
-        return self.machine.run("journalctl", "--no-pager", "--boot", "--lines=60", *chosen, check=False).stdout
+        chosen = [f"--unit={unit}" for unit in units or TOLD]
+        return self.machine.run("journalctl", "--no-pager", "--boot", "--lines=80", *chosen, check=False).stdout
 
-    def retained(self, topic: str) -> Any:
+    def retained(self, topic: str, site: str = SITE) -> Any:
         """What the system's own broker keeps under a topic of the site. GuestError where there is nothing."""
-        return json.loads(self.sh(f"mosquitto_sub -t 'attune/site/{topic}' -C 1 -W 5"))
+        return json.loads(self.sh(f"mosquitto_sub -t 'attune/{site}/{topic}' -C 1 -W 5"))
 
-    def state(self, room: str = ROOM) -> str:
+    def state(self, room: str = ROOM, site: str = SITE) -> str:
         """Of a room, as the building's systems see it."""
-        found: str = self.retained(f"rooms/{room}")["state"]
+        found: str = self.retained(f"rooms/{room}", site)["state"]
         return found
+
+    def change(self, database: str, statements: str) -> None:
+        """Has SQLite change attune.db or windows.db behind the daemon's back."""
+        change = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 30).executescript(sys.argv[2])"
+        self.machine.run("/usr/lib/attune/bin/python", "-c", change, f"/var/lib/attune/{database}", statements)
+
+    def stored(self, store: str = "/var/lib/attune") -> Any:
+        """What is in a store, as inside/probe_store.py prints it."""
+        return json.loads(self.sh(f"/usr/lib/attune/bin/python {CARGO}/probe_store.py {store}"))
 
     def add_node(self, node: str = NODE, room: str = ROOM) -> None:
         """Starts a node program that outlives reboots, and commissions it by its code."""
         self.sh(f"systemctl enable --now node@{node}")
+        self.commission(node, room)
+
+    def commission(self, node: str, room: str) -> None:
+        """Adds a node that is there by the code that it has printed."""
         self.until(lambda: "Code: " in self.sh(f"cat /srv/{node}.code"), "The node's code")
         code = self.sh(f"cat /srv/{node}.code").split("Code: ")[1].split()[0]
         self.attune("node", "add", code, "--room", room)
@@ -243,10 +280,14 @@ class Installed:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """Disks to boot from: `root` with the package installed and a node that reports; the machine is off."""
+    """Disks to boot from: `root` with the package installed and a node that reports; the machine is off.
+
+    `bare`: all that was on it without the package, as `everything` has it.
+    """
 
     root: Path
     cargo: Path
+    bare: frozenset[str]
 
 
 def boot(folder: Path, root: Path | None, disks: Sequence[Path], **more: Any) -> Machine:

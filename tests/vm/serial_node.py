@@ -69,9 +69,8 @@ class SerialNode:
 
     @property
     def acknowledged(self) -> int:
-        """Reports that the daemon has acknowledged."""
-        facts = self.core.facts
-        return facts.next_seq - 1 - facts.waiting - facts.dropped
+        """Reports that the daemon has acknowledged; those that only moved to the node's flash do not count."""
+        return self.core.facts.through
 
     def turn(self, *, measures: bool) -> None:
         """Takes what has come and sends what is due; time stands still for one that does not measure."""

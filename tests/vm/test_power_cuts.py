@@ -4,7 +4,6 @@ Nodes live outside, on serial lines, so no cut is theirs. The disk has a cache o
 is gone, all of it, half of it at random, or none.
 """
 
-import json
 import random
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 from figures import Figures
 from guest_disk import Lost
-from installed_machine import CARGO, NODE, ROOM, SERVICES, Installed, Prepared, boot
+from installed_machine import NODE, ROOM, SERVICES, Installed, Prepared, boot
 from serial_node import SerialNodes, all_more
 
 pytest_plugins = ["installed_site"]
@@ -34,6 +33,16 @@ LONGEST_S = 6.0
 BACK_S = 300.0
 
 SEED = 20_260_302
+
+# Writes what nobody flushes: on a slow machine a cut would else find little to take.
+SCRIBBLER = """
+[Service]
+ExecStart=sh -c 'while dd if=/dev/urandom of=/srv/scribble bs=4k count=4 oflag=direct conv=notrunc status=none; \
+do sleep 0.3; done'
+
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 def configuration() -> str:
@@ -75,8 +84,7 @@ class Cuts:
 
     def stored(self) -> dict[str, dict[int, int]]:
         """How often each report of each node is in the store; labels and SQLite's own checks are looked at here."""
-        probe = f"/usr/lib/attune/bin/python {CARGO}/probe_store.py /var/lib/attune"
-        found = json.loads(self.site.sh(probe))
+        found = self.site.stored()
         assert found["checks"] == ["ok", "ok"]
         times = Counter(found["labels"])
         assert {number: times[number] for number in self.labels} == dict.fromkeys(self.labels, 1)
@@ -104,7 +112,8 @@ def cuts(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         site.sh(f"systemctl disable --now node@{NODE}")
         machine.run("sh", "-c", "cat >> /etc/attune/attuned.toml", stdin=configuration().encode())
         machine.run("sh", "-c", "cat >> /etc/attune/gateway.toml", stdin=serial().encode())
-        site.sh("systemctl restart attuned attune-gateway")
+        machine.write("/etc/systemd/system/scribbler.service", SCRIBBLER.encode())
+        site.sh("systemctl daemon-reload; systemctl enable --now scribbler; systemctl restart attuned attune-gateway")
         for node in nodes.nodes:
             site.attune("node", "add", node.core.code, "--room", ROOM)
         yield Cuts(site, nodes)

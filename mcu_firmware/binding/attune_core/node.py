@@ -24,7 +24,10 @@ class NodeFacts:
     """What a node can be asked for; counts are since its start."""
 
     next_seq: int
+    through: int
+    """The daemon has acknowledged all reports up to this one."""
     waiting: int
+    """Reports in RAM without acknowledgement; others may wait in flash."""
     dropped: int
     label_windows: int
     bad_frames: int
@@ -142,6 +145,7 @@ class Node:
         self._core.lib.core_node_describe(self._pointer, facts)
         return NodeFacts(
             next_seq=facts.next_seq,
+            through=facts.through,
             waiting=facts.waiting,
             dropped=facts.dropped,
             label_windows=facts.label_windows,
