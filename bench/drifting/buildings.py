@@ -4,7 +4,6 @@ A building lives DAYS days without a change. Beside it stand two other ends of t
 which rooms have changed their people (`use`), and one three months later (`season`).
 """
 
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -117,10 +116,3 @@ def _column(minute: npt.NDArray[np.int64], value: Values, *, mean: bool) -> Valu
     count = np.bincount(minute, minlength=PERIOD)
     total = np.bincount(minute, weights=value, minlength=PERIOD)
     return np.where(count > 0, total / np.where(mean, np.maximum(count, 1), 1), np.nan)
-
-
-def simulate_all(lives: Sequence[Life] = LIVES) -> None:
-    """Fills the cache."""
-    for life in lives:
-        for end in ("", "use", "season"):
-            recorded(life, end)

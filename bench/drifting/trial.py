@@ -1,13 +1,13 @@
 """A building's drift events, day by day, with the daemon's own modules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from attune_core import Schema
 from attuned.drift.day import NodeDay
 from attuned.drift.judge import History, judge
-from attuned.drift.life import DriftEvent, State, next_events, spans
+from attuned.drift.life import DriftEvent, next_events, spans
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,6 @@ def _put(events: list[DriftEvent], event: DriftEvent) -> None:
         events.append(replace(event, number=len(events) + 1))
     else:
         events[event.number - 1] = event
-
-
-def open_on(events: Sequence[DriftEvent], node: str) -> DriftEvent | None:
-    """The node's event that is not resolved."""
-    return next((event for event in events if event.node == node and event.state is not State.RESOLVED), None)
 
 
 def with_days(history: History, days: Iterable[NodeDay]) -> History:

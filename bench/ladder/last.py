@@ -5,15 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from bench.ladder import ours
-from bench.ladder.answers import HOLD
 from bench.ladder.cache import FOLDER
 from bench.ladder.days import Interval
 from bench.ladder.figures import Figures
 from bench.ladder.judged import Judged, Outcome
 
 PATH = FOLDER / "last.json"
-OURS = {ours.DEFAULT, *ours.HEADS, HOLD}
 
 
 def keep(outcomes: Sequence[Outcome]) -> None:

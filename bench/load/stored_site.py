@@ -1,4 +1,4 @@
-"""A site with weeks behind it, written into a store as the daemon would have left it: windows, hours, sayings, boots.
+"""A site with weeks behind it, written into a store as the daemon would have left it: windows, hours, days, sayings.
 
 Each node reports a window of 24 features a minute. Its hours of windows are the same noise again and again: what is in
 a window makes no difference to a start, where it lies does.
@@ -9,10 +9,13 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 from attune_core import Schema
+from attuned.drift.day import Windows, node_day
+from attuned.drift.rows import day_row
 from attuned.nodes.facts import NodeFacts
 from attuned.store.dropping import HOUR_BITS
 from attuned.store.reading import record_type
@@ -76,6 +79,9 @@ class StoredSite:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 self._said(),
             )
+            rows = list(self._days(schema))
+            connection.executemany("INSERT INTO node_days VALUES (?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT INTO judged_days VALUES (?)", [(day,) for day in {row[1] for row in rows}])
         return self.hours * self.nodes * 60
 
     async def _open(self, folder: Path) -> None:
@@ -138,6 +144,26 @@ class StoredSite:
             utc_ms = self.end_utc_ms - (self.history_days * SAYINGS_A_DAY - number) * DAY_MS // SAYINGS_A_DAY
             for room in self.rooms:
                 yield room, utc_ms, 1 + number % 2, 0.25, utc_ms, utc_ms
+
+    def _days(self, schema: Schema) -> Iterator[tuple[str, str, int, int, str, str]]:
+        """Statistics of each node's days that are over: those of one day of noise."""
+        random, end = np.random.default_rng(SEED), self.end_utc_ms // DAY_MS
+        ends = (end - 1) * DAY_MS + np.arange(1, DAY_MS // MINUTE_MS + 1) * MINUTE_MS
+        features = random.integers(-3000, 3000, (len(ends), len(schema)), np.int16)
+        noise = Windows(ends, features, random.normal(size=len(ends)))
+        made = node_day(self.node(0), _date(end - 1), UTC, schema, noise)
+        if made is None:
+            raise ValueError("A whole day has statistics.")
+        row = day_row(made)
+        for day in range(end - self.hours // 24, end):
+            stretch = day * DAY_MS, (day + 1) * DAY_MS
+            for index in range(self.nodes):
+                yield self.node(index), _date(day).isoformat(), *stretch, row.schema, row.statistics
+
+
+def _date(day: int) -> date:
+    """By days since 1970."""
+    return datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date()
 
 
 def _checkpoint(hour: int) -> str:
