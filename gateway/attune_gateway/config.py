@@ -14,6 +14,9 @@ from attune_gateway.trouble import user
 
 DAEMON = "unix:/run/attune/gateway.sock"
 
+# The settings of the installed gateway.
+FILE = Path("/etc/attune/gateway.toml")
+
 # What `enroll` writes unless it is told another folder.
 STATE = Path("/var/lib/attune-gateway")
 

@@ -5,6 +5,7 @@ says nothing until it has found that it was signed by this key; then it speaks t
 """
 
 import contextlib
+import os
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from attune_gateway.enrolment import (
     write_secret,
 )
 from attune_gateway.invitation import read_invitation
+from attune_gateway.trouble import user
 
 # The name in the daemon's own certificates, wherever it runs.
 DAEMON_NAME = "attuned"
@@ -42,6 +44,23 @@ _PATIENCE_S = 10.0
 _PENDING = "enrolling.key"
 
 _CLOCK = "see that the clocks of both machines are right"
+
+
+def become_owner(state: Path) -> None:
+    """Has root go on as the user of the folder, who has to read what is written there. EnrolmentError for others.
+
+    Root itself would follow whatever links that user has laid there.
+    """
+    try:
+        owner = state.stat()
+    except OSError:
+        return
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+    elif not os.access(state, os.W_OK):
+        raise EnrolmentError(f"{user()} may not write to {state}: run the same command with sudo.")
 
 
 def enroll(text: str, state: Path) -> Enrolment:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from attune_gateway.config import parse_host_port
+from attune_gateway.config import STATE, parse_host_port
 from attune_gateway.errors import GatewayError
 from attune_gateway.trouble import user
 
@@ -28,8 +28,6 @@ FILE = "enrolment.json"
 
 class EnrolmentError(GatewayError):
     """An enrolment that cannot be read, written or trusted."""
-
-    exit_code = 3
 
 
 class Enrolment(BaseModel):
@@ -101,9 +99,9 @@ def load(state: Path) -> Enrolment:
         enrolment = Enrolment.model_validate_json(path.read_bytes())
         enrolment.check()
     except FileNotFoundError:
+        more = "" if state == STATE else f", with --state {state}"
         raise EnrolmentError(
-            f"{path} is not there: run `attune-gateway enroll INVITATION --state {state}` with an invitation of the "
-            "daemon."
+            f"{path} is not there: run here what `attune gateway invite NAME` prints on the daemon's machine{more}."
         ) from None
     except OSError as error:
         raise EnrolmentError(

@@ -4,8 +4,8 @@
 class GatewayError(Exception):
     """Base of the gateway's errors; the message is a sentence that says what to do next.
 
-    exit_code: of a process that ends with it: 1 for what may pass, 2 for settings and 3 for files that somebody has to
-    mend first, so that a restart is of no use.
+    exit_code: of a process that ends with it: 1 for what may pass, 2 for settings that somebody has to mend first, so
+    that a restart is of no use.
     """
 
     exit_code = 1

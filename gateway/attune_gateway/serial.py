@@ -22,13 +22,17 @@ _CONNECT_S = 10.0
 
 
 class SerialPort:
-    """Keeps one serial line open: whenever it is lost, it is opened again."""
+    """Keeps one serial line open: whenever it is lost, it is opened again.
+
+    `trouble` is a sentence on what keeps it closed; empty while it is open.
+    """
 
     def __init__(self, links: Links, settings: SerialSettings, backoff: Backoff) -> None:
         self._links = links
         self._settings = settings
         self._backoff = backoff
         self._complaints = Sparingly()
+        self.trouble = ""
 
     async def run(self) -> None:
         """Runs until it is cancelled."""
@@ -39,6 +43,7 @@ class SerialPort:
             except (OSError, TimeoutError, serial.SerialException) as error:
                 self._complain(f"cannot be opened: {reason(error)}")
             else:
+                self.trouble = ""
                 line.clear()
                 lost = await line.closed
                 self._complain(f"was lost: {reason(lost) if lost else 'it was closed'}")
@@ -55,7 +60,7 @@ class SerialPort:
         return line
 
     def _complain(self, what: str) -> None:
-        sentence = f"Serial line {self._settings.device} {what}; trying again until it answers."
+        self.trouble = sentence = f"Serial line {self._settings.device} {what}; trying again until it answers."
         if self._complaints.allows(time.monotonic(), sentence):
             _log.warning(sentence)
 

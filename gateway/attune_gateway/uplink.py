@@ -34,7 +34,8 @@ class _RenewedError(Exception):
 class Uplink:
     """Attaches to the daemon by its `way`, again and again, and carries batches both ways.
 
-    The flow control of the stream holds the outbox back, and the outbox the links.
+    The flow control of the stream holds the outbox back, and the outbox the links. `trouble` is a sentence on why the
+    last attempt has ended; empty while it is attached.
     """
 
     def __init__(self, links: Links, way: Way, hello: GatewayHello, backoff: Backoff) -> None:
@@ -44,6 +45,7 @@ class Uplink:
         self._backoff = backoff
         self._complaints = Sparingly()
         self.attached = False
+        self.trouble = ""
 
     @property
     def target(self) -> str:
@@ -83,7 +85,7 @@ class Uplink:
         with contextlib.suppress(asyncio.InvalidStateError):
             await call.write(GatewayBatch(hello=self._hello))
             _log.info("Attached to the daemon at %s.", self._way.target)
-            self.attached = True
+            self.attached, self.trouble = True, ""
             self._links.restart()
 
     async def _carry(self, channel: grpc.aio.Channel, call: Call) -> None:
@@ -114,6 +116,6 @@ class Uplink:
             return
 
     def _complain(self, what: str) -> None:
-        sentence = f"The daemon at {self._way.target} {what}; trying again until it answers."
+        self.trouble = sentence = f"The daemon at {self._way.target} {what}; trying again until it answers."
         if self._complaints.allows(time.monotonic(), sentence):
             _log.warning(sentence)

@@ -19,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from hostile_bus import Bus
+from installation import wait_until
+from notices import Notices
 
 PROGRAM = [sys.executable, "-c", "from attune_gateway.main import main; main()"]
 
@@ -85,26 +87,6 @@ def test_settings_that_this_user_may_not_read(machine: Machine) -> None:
 )
 def test_settings_that_cannot_be_used(machine: Machine, settings: str, expected: str) -> None:
     expect_end(machine, settings, 2, re.compile(expected))
-
-
-def test_a_state_that_is_not_there(machine: Machine) -> None:
-    settings = f'state = "{machine.folder}"\n{LISTEN}'
-    expect_end(machine, settings, 3, re.compile(rf".*{FILE} is not there: run `attune-gateway enroll INVITATION.*\."))
-
-
-def test_a_state_of_somebody_else(machine: Machine) -> None:
-    (machine.folder / "state").mkdir()
-    (machine.folder / "state").chmod(0)
-    settings = f'state = "{machine.folder}/state"\n{LISTEN}'
-    expected = rf".*{FILE} cannot be read \(Permission denied\): it and its folder must belong to \w+\."
-    expect_end(machine, settings, 3, re.compile(expected))
-
-
-@pytest.mark.parametrize("content", ["", "{}", "{", '{"name": "north", "daemon": "x", "authority": "", "key": ""}'])
-def test_a_state_that_is_broken(machine: Machine, content: str) -> None:
-    (machine.folder / FILE).write_text(content)
-    settings = f'state = "{machine.folder}"\n{LISTEN}'
-    expect_end(machine, settings, 3, re.compile(rf".*{FILE} holds no enrolment: enroll the gateway again\."))
 
 
 def test_a_port_that_is_taken(machine: Machine) -> None:
@@ -180,6 +162,42 @@ def test_a_daemon_whose_socket_this_user_may_not_use(machine: Machine) -> None:
         expect_patience(machine, LISTEN, expected)
 
 
+def test_a_state_that_is_not_there(machine: Machine) -> None:
+    expected = rf"{FILE} is not there: run here what `attune gateway invite NAME` .*, with --state {machine.folder}\. "
+    expect_patience(machine, f'state = "{machine.folder}"\n{LISTEN}', expected)
+
+
+def test_a_state_of_somebody_else(machine: Machine) -> None:
+    (machine.folder / "state").mkdir()
+    (machine.folder / "state").chmod(0)
+    expected = rf"{FILE} cannot be read \(Permission denied\): it and its folder must belong to \w+\. "
+    expect_patience(machine, f'state = "{machine.folder}/state"\n{LISTEN}', expected)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "{", '{"name": "north", "daemon": "x", "authority": "", "key": ""}'])
+def test_a_state_that_is_broken(machine: Machine, content: str) -> None:
+    (machine.folder / FILE).write_text(content)
+    expected = rf"{FILE} holds no enrolment: enroll the gateway again\. "
+    expect_patience(machine, f'state = "{machine.folder}"\n{LISTEN}', expected)
+
+
+def test_an_enrolment_that_comes_while_it_is_waited_for(machine: Machine) -> None:
+    """systemd counts the gateway as started, and fed, long before; nodes are taken from then on."""
+    with Notices() as systemd:
+        process = machine.start(f'state = "{machine.folder}/state"\n{LISTEN}')
+        try:
+            for _ in range(2):
+                ready, fed, status = systemd.next(20)
+                assert (ready, fed) == ("READY=1", "WATCHDOG=1")
+                assert status.startswith(f"STATUS=Gateway without an enrolment. {machine.folder}/state/{FILE} is not")
+            enrol(machine.folder / "state")
+            waited = _lines_until(process, lambda line: line.startswith("Listening for nodes on 127.0.0.1:"))
+        finally:
+            process.terminate()
+            process.communicate(timeout=10)
+    assert [line.partition(",")[0] for line in waited[1:-1]] == ["Enrolled as north with the daemon at 127.0.0.1:1"]
+
+
 def test_a_state_that_this_user_may_not_write(machine: Machine) -> None:
     state = machine.folder / "state"
     enrol(state)
@@ -218,6 +236,33 @@ def test_what_bluetoothd_lacks(tmp_path: Path, policy: str, has: str | None, exp
             bus.serve(adapter="hci0" if has == "off" else "hci7")
         machine = Machine(tmp_path, bus.address)
         expect_patience(machine, f'{LISTEN}[ble]\nradio = "hci0"\n', f"Bluetooth radio hci0 {expected}")
+
+
+def test_what_it_waits_for_is_what_systemd_shows(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`attune doctor` repeats it: no daemon, no such line, a radio without a bus; nothing of the line that is there."""
+    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    with taken() as address, Notices() as systemd:
+        there = f'[[serial]]\ndevice = "socket://{address}"\n'
+        away = '[[serial]]\ndevice = "/dev/no-such-tty"\n[ble]\nradio = "hci0"\n'
+        process = machine.start(f'name = "north"\n{LISTEN}{there}{away}')
+        try:
+            shown: list[str] = []
+
+            def all_is_said() -> bool:
+                shown[:] = [*shown, *systemd.heard()][-1:]
+                return all(word in "".join(shown) for word in ("links 1", "/no.sock is not", "no-such-tty", "hci0"))
+
+            wait_until(all_is_said, "A status with everything that is missing")
+        finally:
+            process.terminate()
+            process.communicate(timeout=10)
+    (line,) = shown
+    expected = f"STATUS=Gateway north: links 1, without the daemon at unix:{machine.folder}/no.sock. The daemon at "
+    assert line.startswith(expected)
+    assert "Serial line /dev/no-such-tty cannot be opened: it is not there: plug it in" in line
+    assert "Bluetooth radio hci0 cannot be used: there is no D-Bus" in line
+    assert address not in line
 
 
 def expect_patience(machine: Machine, settings: str, expected: str) -> None:

@@ -111,16 +111,21 @@ async def talk(gateway: Gateway, node: NodeSide, link: int = 1) -> None:
         assert node.open(await answer(4)).HasField("time")
 
 
+async def begin_at(north: Gateway, south: Gateway, service: AirService, hint: bytes) -> None:
+    """Both gateways hear the node; north, which hears it better, serves it."""
+    await north.start()
+    await south.start()
+    await north.hear(hint, -50)
+    await north.until(hint, link_pb2.NEED_AGE)
+    await service.walk(2, {north: -50, south: -80}, hint)
+    await north.say(links_up=up(hint))
+    await talk(north, service.node)
+
+
 async def test_a_node_that_walks_is_served_by_one_gateway_after_the_other(tmp_path: Path) -> None:
     service, hint = AirService(), advertised(KEY, b"one")
     async with service.gateways(tmp_path) as (north, south):
-        await north.start()
-        await south.start()
-        await north.hear(hint, -50)
-        await north.until(hint, link_pb2.NEED_AGE)
-        await service.walk(2, {north: -50, south: -80}, hint)
-        await north.say(links_up=up(hint))
-        await talk(north, service.node)
+        await begin_at(north, south, service, hint)
         assert service.hub.gateway_of(service.hub.conversations[A]) == "north"
         # It is carried to the other gateway, while it is connected to the first one.
         await north.say(stats=[link_pb2.LinkStats(link=1, rssi_dbm=-90)])
@@ -140,13 +145,7 @@ async def test_a_node_that_walks_is_served_by_one_gateway_after_the_other(tmp_pa
 async def test_a_gateway_that_goes_away_is_followed_by_the_other(tmp_path: Path) -> None:
     service, hint = AirService(), advertised(KEY, b"one")
     async with service.gateways(tmp_path) as (north, south):
-        await north.start()
-        await south.start()
-        await north.hear(hint, -50)
-        await north.until(hint, link_pb2.NEED_AGE)
-        await service.walk(2, {north: -50, south: -80}, hint)
-        await north.say(links_up=up(hint))
-        await talk(north, service.node)
+        await begin_at(north, south, service, hint)
         assert south.wishes == {}
         north.call.cancel()
         await south.until(hint, link_pb2.NEED_AGE)

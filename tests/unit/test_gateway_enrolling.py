@@ -9,9 +9,10 @@ from pathlib import Path
 
 import grpc
 import pytest
-from attune_gateway import enrolling, enrolment
+from attune_gateway import config, enrolling, enrolment
 from attune_gateway.enrolled_way import EnrolledWay
 from attune_gateway.enrolment import EnrolmentError, key_pem, new_key
+from attune_gateway.main import app
 from attune_proto.v1 import gateways_pb2, gateways_pb2_grpc
 from attuned.clock import SystemClock
 from attuned.gateways import listening
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from enrolled_world import DAYS, attach, enrolled, full_disk, refused, until
 from gateway_world import GatewayDaemon, gateway_daemon
+from typer.testing import CliRunner
 
 
 @pytest.fixture
@@ -161,7 +163,8 @@ async def test_the_door_is_open_only_while_somebody_is_invited(daemon: GatewayDa
     daemon.clock.shift = timedelta(seconds=59.7)
     await daemon.door.open()
     await until(lambda: daemon.door._server is None, 2)
-    with pytest.raises(ConnectionRefusedError):
+    # Refused, or reset where the kernel is just closing it.
+    with pytest.raises(ConnectionError):
         await asyncio.open_connection("127.0.0.1", daemon.door.port)
     await daemon.invite("north", 60)
     await asyncio.open_connection("127.0.0.1", daemon.door.port)
@@ -185,7 +188,10 @@ async def _shout(daemon: GatewayDaemon) -> None:
 
 
 def test_one_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(EnrolmentError, match="run `attune-gateway enroll INVITATION --state"):
+    with pytest.raises(
+        EnrolmentError,
+        match="is not there: run here what `attune gateway invite NAME` prints on the daemon's machine, with --state",
+    ):
         enrolment.load(tmp_path)
 
 
@@ -196,6 +202,38 @@ def test_one_that_holds_none(tmp_path: Path, content: str) -> None:
     (tmp_path / enrolment.FILE).write_text(content)
     with pytest.raises(EnrolmentError, match="holds no enrolment: enroll the gateway again"):
         enrolment.load(tmp_path)
+
+
+def test_somebody_else_is_told_to_use_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attune_gateway.enrolling.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("attune_gateway.enrolling.os.access", lambda *_: False)
+    with pytest.raises(EnrolmentError, match=f"may not write to {tmp_path}: run the same command with sudo"):
+        enrolling.become_owner(tmp_path)
+    # A folder that is not there is for who makes it.
+    enrolling.become_owner(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ('state = "{state}"', "Nothing more is to be done: the gateway of this machine takes it up by itself."),
+        ('daemon = "unix:/run/attune/gateway.sock"', 'Now write state = "{state}" in the place of daemon into {file}'),
+        ('state = "/elsewhere"', 'Now write state = "{state}" in the place of daemon into {file}'),
+        ("state = 7", 'Now write state = "{state}" in the place of daemon into {file}'),
+    ],
+)
+def test_what_comes_next_depends_on_the_machines_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, said: str
+) -> None:
+    file, state = tmp_path / "gateway.toml", tmp_path / "state"
+    file.write_text(settings.format(state=state) + '\ntcp.listen = ["127.0.0.1:0"]\n')
+    made = enrolment.Enrolment(name="north", daemon="d:1", authority="", certificate="", key="")
+    monkeypatch.setattr(config, "FILE", file)
+    monkeypatch.setattr(enrolling, "enroll", lambda *_: made)
+    answer = CliRunner().invoke(app, ["enroll", "INVITATION", "--state", str(state)])
+    assert answer.exit_code == 0
+    expected = "Enrolled as north with the daemon at d:1. " + said.format(state=state, file=file)
+    assert answer.output.startswith(expected)
 
 
 def test_a_write_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,29 +143,13 @@ class BleakCentral:
 
     async def _start_bluetoothd(self) -> None:
         """It crashes now and then where connections end, and Debian's unit does not start it again; D-Bus does."""
-        start = Message(
-            destination="org.freedesktop.DBus",
-            path="/org/freedesktop/DBus",
-            interface="org.freedesktop.DBus",
-            member="StartServiceByName",
-            signature="su",
-            body=[_BLUEZ, 0],
-        )
         with contextlib.suppress(Exception):
-            await self._call(start)
+            await self._call(_to_the_bus("StartServiceByName", "su", _BLUEZ, 0))
 
     async def _find_bluetoothd(self) -> str:
         """The name on the bus of the bluetoothd that runs now; RadioError."""
-        named = Message(
-            destination="org.freedesktop.DBus",
-            path="/org/freedesktop/DBus",
-            interface="org.freedesktop.DBus",
-            member="GetNameOwner",
-            signature="s",
-            body=[_BLUEZ],
-        )
         try:
-            return str(await self._call(named))
+            return str(await self._call(_to_the_bus("GetNameOwner", "s", _BLUEZ)))
         except Exception as error:
             what = "bluetoothd does not run; plug a radio in, or start bluetooth.service"
             raise RadioError(f"Bluetooth radio {self._adapter} cannot be used: {what}") from error
@@ -269,6 +253,12 @@ class _BluezConnection:
     def _end(self, _: BleakClient | None = None) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
+
+
+def _to_the_bus(member: str, signature: str, *body: object) -> Message:
+    """A call of the bus itself, for which bluetoothd need not run."""
+    bus = "org.freedesktop.DBus"
+    return Message(bus, "/org/freedesktop/DBus", bus, member, signature=signature, body=list(body))
 
 
 def _why_silent(error: Exception) -> str:

@@ -28,7 +28,7 @@ _RETURN_S = 30.0
 class Radio:
     """Keeps one radio in use: whenever it is lost, it is opened again, by a new central.
 
-    clock: monotonic seconds.
+    clock: monotonic seconds. `trouble` is a sentence on what keeps it away; empty while it is in use.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Radio:
         self._wake = asyncio.Event()
         self._complaints = Sparingly()
         self._away_s: float | None = None
+        self.trouble = ""
         links.follow(self)
 
     def wish(self, wishes: Iterable[Wish]) -> None:
@@ -79,7 +80,7 @@ class Radio:
             with turn():
                 await central.open(self._hear)
             _log.info("Listening for nodes with Bluetooth radio %s.", self._radio)
-            self._away_s = None
+            self._away_s, self.trouble = None, ""
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_watch(central), name="radio watch")
                 await self._steer(central, tasks)
@@ -141,7 +142,7 @@ class Radio:
             self._away_s = now_s
         elif now_s - self._away_s < _RETURN_S:
             return
-        sentence = f"{what}; trying again until it answers."
+        self.trouble = sentence = f"{what}; trying again until it answers."
         if self._complaints.allows(now_s, sentence):
             _log.warning(sentence)
 
