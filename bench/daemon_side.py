@@ -30,7 +30,7 @@ class DaemonSide:
         self.handshakes = 0
         self._psk = psk
         self._sessions: NodeSessions | None = None
-        self._begun: noise.Commissioning | None = None
+        self._begun: noise.FirstHandshake | None = None
         self._last = b""
         self._hint = EVERY_NODE
 

@@ -21,10 +21,12 @@ from typing import Any, get_origin
 import typer
 from attune_gateway import config as gateway_config
 from attune_gateway import main as gateway
-from attuned import __version__, app, config
+from attuned import app, config
 from attuned.cli import app as cli
 from attuned.cli import completing
+from attuned.cli.plain import usage_of
 from attuned.updates import signer
+from attuned.version import VERSION
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -38,10 +40,35 @@ _ZSH_FIRST = '[ "$funcstack[1]" = _attune ] && _attune_completion "$@"\n'
 
 _EXIT_CODES = {
     "attune": ("done", "refused or failed", "wrong usage", "the daemon is not reachable"),
-    "attuned": ("asked to end", "what may pass", "its configuration cannot be used", "its store cannot be used"),
-    "attune-gateway": ("asked to end", "what may pass", "its configuration cannot be used"),
+    "attuned": (
+        "asked to end",
+        "what may pass, such as a full disk",
+        "its configuration cannot be used",
+        "its store cannot be used",
+    ),
+    "attune-gateway": (
+        "asked to end",
+        "what may pass, such as an address that is taken",
+        "its settings cannot be used",
+    ),
     "attune-signer": ("done", "refused or failed", "wrong usage"),
 }
+
+_FIRST_DAY = {
+    "sudo attune setup": "Name, rooms, broker, radios, and the passphrase for backups.",
+    "sudo adduser $USER attune": "You may use the command line without sudo, from your next login on.",
+    "attune node add CODE --room 2.13": "A node, with the code that is printed on it.",
+    "sudo attune doctor": "Is everything well, and what is to be done?",
+    "attune rooms": "Which rooms are in use?",
+    "attune label add 2.13 free now": "Teach: the room has been empty for the last ten minutes.",
+}
+
+_DOCS = [
+    ".SH FILES",
+    ".TP",
+    "\\fI/usr/share/doc/attune\\fR",
+    "What people who look after a building read: operations.md.",
+]
 
 _SEE = {
     "attune": "attuned(8), attuned.toml(5)",
@@ -100,19 +127,14 @@ def paragraphs(words: str) -> str:
 def of_typer(command: Any, name: str) -> Part:
     shown = [each for each in command.params if not each.hidden]
     options = [Entry(_option(each), each.help or "") for each in shown if each.param_type_name == "option"]
-    arguments = [Entry(italic(_metavar(each)), each.help or "") for each in shown if each.param_type_name == "argument"]
-    words = [italic(_metavar(each)) for each in shown if each.param_type_name == "argument"]
+    arguments = [Entry(italic(usage_of(each)), each.help or "") for each in shown if each.param_type_name == "argument"]
+    words = [entry.term for entry in arguments]
     if getattr(command, "commands", {}):
         words.append(f"{italic('COMMAND')} ...")
     options.append(Entry(bold("--help"), "Say what there is."))
     return Part(
         name, " ".join([f"{bold(name)} [{italic('OPTION')}]...", *words]), command.help or "", arguments, options
     )
-
-
-def _metavar(parameter: Any) -> str:
-    named = str(parameter.metavar or parameter.name.upper())
-    return f"{named}..." if parameter.nargs == -1 else named
 
 
 def _option(parameter: Any) -> str:
@@ -151,9 +173,10 @@ def parts_of_argparse(parser: argparse.ArgumentParser) -> Iterator[Part]:
 def page(name: str, section: int, summary: str, body: Sequence[str]) -> str:
     """`body` are lines of roff, from the synopsis on."""
     made = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())), UTC)
-    head = f'.TH {text(name.upper())} {section} {made:%Y-%m-%d} "Attune {text(__version__)}" Attune'
+    head = f'.TH {text(name.upper())} {section} {made:%Y-%m-%d} "Attune {text(VERSION)}" Attune'
     brief = summary.strip().split("\n\n")[0].rstrip(".")
-    lines = [head, ".SH NAME", f"{text(name)} \\- {text(' '.join(brief.split()))}", *body]
+    # Paths and commands are copied from here: nothing is hyphenated, and no line is stretched.
+    lines = [head, ".nh", ".ad l", ".SH NAME", f"{text(name)} \\- {text(' '.join(brief.split()))}", *body]
     return "\n".join(lines) + "\n"
 
 
@@ -201,9 +224,12 @@ def attune_pages() -> Iterator[tuple[str, str]]:
             f"{bold(f'attune {name}')}, see \\fBattune\\-{text(name)}\\fR(1)",
             paragraphs(command.commands[name].help),
         ]
+    first = [".SH EXAMPLES", "The first day of a site:"]
+    for example, meaning in _FIRST_DAY.items():
+        first += [".TP", bold(example), text(meaning)]
     environment = [".SH ENVIRONMENT", ".TP", bold("ATTUNE_SOCKET"), "The socket of the daemon, where none is named."]
     pages = [f"attune-{name}(1)" for name in names]
-    more = [*listed, *environment, *_endings("attune"), *_see(*_SEE["attune"].split(", "), *pages)]
+    more = [*listed, *first, *environment, *_DOCS, *_endings("attune"), *_see(*_SEE["attune"].split(", "), *pages)]
     yield "attune.1", command_page("attune", USER, [of_typer(command, "attune")], more)
     for name in names:
         parts = list(parts_of_typer(command.commands[name], f"attune {name}"))

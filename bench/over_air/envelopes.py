@@ -14,7 +14,7 @@ from attuned.updates import delivery
 from attuned.updates.chunks import LEAST_ROOM
 from attuned.updates.delivery import Course, Signed, Step
 from attuned.updates.envelope import LARGEST, Audience, Kind, Update
-from attuned.updates.payloads import make_update
+from update_payloads import make_update
 from update_world import base, payload, signed, signing_key
 
 SEQUENCE = 300
@@ -89,7 +89,7 @@ async def send(site: Site, node: bytes, envelope: Envelope) -> None:
     """Sends to a node, named by its id, until its verdict is there. AssertionError if that is not what it should be."""
     data = for_node(node, envelope.kind) if envelope.kind else envelope.data
     sender = Sender(site, site.hub.conversations[node.hex()], data)
-    site.hub.updates = sender
+    site.hub.dispatch.updates = sender
     key = (1).to_bytes(4, "little") + signing_key().public
     site.hub.send(sender.conversation, node_pb2.DaemonMessage(command=node_pb2.Command(signing_key=key)))
     await asyncio.wait_for(sender.key_known.wait(), 10)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,11 +21,12 @@ from attune_proto.v1 import (
     rollouts_pb2_grpc,
     upkeep_pb2_grpc,
 )
-from attune_service import journal
+from attune_service import journal, usage
 from attune_service.watchdog import Watchdog, tell
 from systemd.daemon import notify
 
 from attuned import sockets
+from attuned.addresses import check_port, said
 from attuned.api.admin import AdminService
 from attuned.api.drift import DriftService
 from attuned.api.gateways import GatewaysService
@@ -41,8 +42,9 @@ from attuned.config import TLS, ClockSettings, MqttSettings, Settings, load
 from attuned.errors import AttuneError, ConfigError, UnusableStoreError
 from attuned.gateways import listening
 from attuned.gateways.service import RenewalService
+from attuned.half_restored import refuse_half
 from attuned.nodes.link_service import LinkService
-from attuned.opening import opened
+from attuned.opening import explain, opened
 from attuned.site import Site
 
 log = logging.getLogger(__name__)
@@ -61,13 +63,17 @@ class _StopRequested(Exception):  # noqa: N818 (it is no error)
 
 def run() -> None:
     """Entry point of `attuned`."""
-    # A plain traceback: it goes to the journal, and may not show what variables hold.
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    # Plain words and tracebacks: they go to the journal, and may not show what variables hold.
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
     app.command()(main)
-    app()
+    usage.run(app, PROGRAM)
 
 
-def main(config: Annotated[Path, typer.Option(help="The configuration file.")] = DEFAULT_CONFIG) -> None:
+# Whether it can be read is said by who reads it, in a sentence.
+_Config = Annotated[Path, typer.Option(metavar="FILE", help="The configuration file.", readable=False)]
+
+
+def main(config: _Config = DEFAULT_CONFIG) -> None:
     """Attune's daemon: gathers what nodes know, says which rooms are in use, and passes labels on.
 
     Ends with 0 when asked to, 2 where its configuration cannot be used, 3 where its store cannot be used, which no
@@ -75,6 +81,7 @@ def main(config: Annotated[Path, typer.Option(help="The configuration file.")] =
     """
     journal.begin(PROGRAM, "%(levelname)s %(name)s: %(message)s")
     try:
+        refuse_half(config.parent)
         settings = load(config)
         asyncio.run(serve(settings))
     except ConfigError as error:
@@ -94,9 +101,13 @@ async def serve(settings: Settings) -> None:
     publisher = make_publisher(settings.site.name, settings.mqtt) if settings.mqtt else None
     site = await opened(lambda: Site(settings, clock, publisher))
     try:
-        await _run(site, publisher)
-    finally:
-        await site.close()
+        try:
+            await _run(site, publisher)
+        finally:
+            await site.close()
+    except Exception as error:
+        await explain(error, settings.store.path)
+        raise
 
 
 async def _run(site: Site, publisher: Publisher | None) -> None:
@@ -104,6 +115,8 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
     port = site.settings.gateways.tls_port
     door = listening.Door(site.gateways, *port) if port else None
     watch = ClockWatch()
+    # From before anybody can be answered: whoever ends it afterwards finds everything acknowledged on the disk.
+    stopped = _heed_signals()
     try:
         async with _servers(site, links, door, watch), asyncio.TaskGroup() as group:
             works = _works(site, watch)
@@ -114,7 +127,7 @@ async def _run(site: Site, publisher: Publisher | None) -> None:
             tasks = [group.create_task(work, name=name) for name, work in works.items()]
             watchdog = Watchdog(tasks, lambda: status_line(site, len(links.gateways)), site.look)
             group.create_task(watchdog.run(), name="watchdog")
-            group.create_task(_until_signal(), name="signal")
+            group.create_task(_until(stopped, site), name="signal")
             notify("READY=1")
             name, told = site.settings.site.name, journal.about(message=journal.SITE_UP)
             log.info("Site %s is up with %d rooms.", name, len(site.settings.rooms), extra=told)
@@ -178,32 +191,31 @@ async def _servers(
 def _listen(gateways: grpc.aio.Server, admin: grpc.aio.Server, site: Site) -> None:
     """Where the configuration says. Nobody is answered before the servers start."""
     settings, authority = site.settings, site.gateways.authority
+    port = settings.gateways.tls_port
     for address in settings.gateways.listen:
-        with _said(address):
-            if authority is not None and address.startswith(TLS):
+        with said(address):
+            if authority is not None and port is not None and address.startswith(TLS):
+                check_port(*port)
                 gateways.add_secure_port(address.removeprefix(TLS), listening.OwnCertificate(authority).credentials())
             else:
                 sockets.listen(gateways, Path(address.removeprefix("unix:")), settings.gateways.group, "gateways")
-    with _said(f"unix:{settings.api.socket}"):
+    with said(f"unix:{settings.api.socket}"):
         sockets.listen(admin, settings.api.socket, settings.api.group, "api")
 
 
-@contextlib.contextmanager
-def _said(address: str) -> Iterator[None]:
-    """Raises AttuneError, which names the address, where it cannot be listened on."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        raise AttuneError(f"Cannot listen on {address} ({error}): see whether another daemon runs there.") from error
-
-
-async def _until_signal() -> None:
+def _heed_signals() -> asyncio.Event:
+    """Set when somebody asks the daemon to end."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    return stopped
+
+
+async def _until(stopped: asyncio.Event, site: Site) -> None:
     await stopped.wait()
     tell("STOPPING=1")
+    site.break_off()
     raise _StopRequested
 
 

@@ -92,12 +92,12 @@ def load(path: Path = KEY_FILE) -> BackupKey:
         return read(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise ConfigError(
-            f"There is no key for backups ({path}): `attune setup` asks for a passphrase and makes one."
+            f"There is no key for backups ({path}): `sudo attune setup` asks for a passphrase and makes one."
         ) from error
     except OSError as error:
         raise ConfigError(f"The key for backups {path} cannot be read ({error.strerror}): run this as root.") from error
     except ValueError as error:
-        raise ConfigError(f"{path} holds no key for backups: make a new one with `attune setup`.") from error
+        raise ConfigError(f"{path} holds no key for backups: make a new one with `sudo attune setup`.") from error
 
 
 def read(values: Any) -> BackupKey:

@@ -13,8 +13,10 @@ from attuned.store.trouble import damaged
 
 log = logging.getLogger(__name__)
 
-# The check begins when the rush of the start is over, and again so long after it was broken off, in real seconds.
+# The check begins when the rush of the start is over, and again so long after it was broken off, in real seconds. Where
+# it fails, it is each time twice as long until the next one: it may read a gigabyte before it does.
 WAIT_S = 15.0
+LONGEST_S = 3600.0
 
 
 class BulkCheck:
@@ -24,6 +26,7 @@ class BulkCheck:
         self._path = path
         self._clock = clock
         self._found = ""
+        self._stopped = False
         self._process: asyncio.subprocess.Process | None = None
         self.checked_utc_ms = 0
 
@@ -47,16 +50,26 @@ class BulkCheck:
 
     async def check(self) -> None:
         """Checks the file once; tries again for as long as that is not possible."""
+        wait_s = WAIT_S
         while not self.checked_utc_ms:
-            await asyncio.sleep(WAIT_S)
+            await asyncio.sleep(wait_s)
+            self._stopped = False
             code, answer = await self._answer()
             if code == 0:
                 self._conclude(answer)
-            elif code == 1:
-                log.warning("windows.db could not be checked (%s); it is tried again.", answer)
+            elif self._stopped:
+                wait_s = WAIT_S
+            else:
+                wait_s = min(2 * wait_s, LONGEST_S)
+                why = answer or f"it ended with {code}"
+                log.warning("windows.db could not be checked (%s); it is tried again in %.0f s.", why, wait_s)
 
     def stop(self) -> None:
         """Ends a check that is under way, which begins anew later: nobody may read what is to be forgotten."""
+        self._stopped = True
+        self._kill()
+
+    def _kill(self) -> None:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
@@ -79,7 +92,7 @@ class BulkCheck:
         try:
             said, _ = await self._process.communicate()
         finally:
-            self.stop()
+            self._kill()
             # On cancellation the process is not left behind.
             await asyncio.shield(self._process.wait())
         code = self._process.returncode

@@ -158,9 +158,12 @@ class MqttSettings(_Table):
             return None
         try:
             return credential(self.password_file).read_text(encoding="utf-8").partition("\n")[0]
-        except (OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"The password file {self.password_file} is no text: write the password anew.") from error
+        except OSError as error:
             raise ConfigError(
-                f"The password file {self.password_file} cannot be read ({error}): check its owner."
+                f"The password file {self.password_file} cannot be read ({error.strerror}): `sudo attune setup` asks "
+                "for the password and puts it where the service finds it."
             ) from error
 
 
@@ -313,7 +316,8 @@ def load(path: Path) -> Settings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a configuration with --config.") from error
+        advice = f"`chmod a+r {path}`" if isinstance(error, PermissionError) else "name a configuration with --config"
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}; correct that line.") from error
     try:

@@ -20,11 +20,12 @@ class UnusableStoreError(StoreError):
 
 
 class DamagedStoreError(UnusableStoreError):
-    """A file of the store does not hold what was written into it."""
+    """A file of the store does not hold what was written into it: what was found, and what to do about it."""
 
-    def __init__(self, path: Path, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, path: Path, found: str, advice: str) -> None:
+        super().__init__(f"The store {path} {found}: {advice}.")
         self.path = path
+        self.found = found
 
 
 class RequestError(AttuneError):

@@ -18,7 +18,7 @@ from attuned.nodes.conversation import Conversation
 from attuned.presence.keeping import Keeping
 from attuned.presence.rooms import Late, Rooms
 from attuned.store.audit import AuditEntry, Selection
-from attuned.updating import Updating
+from attuned.updates.updating import Updating
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class Oblivion:
                 self._refuse(entry)
                 await self._commits.flush()
                 async with self._writing:
+                    entry = await self._forgetting.close_sayings(entry)
                     entry, rooms = await self._forgetting.carry_out(entry)
                     await self._lose(entry, rooms)
                 await self._learn(entry, rooms)

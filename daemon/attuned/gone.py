@@ -5,9 +5,11 @@ copies of the file lie beside backups, and a restore brings all of them together
 """
 
 import asyncio
+import contextlib
+import itertools
 import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from attuned.durable_files import write_durably
-from attuned.errors import StoreError
+from attuned.errors import DamagedStoreError, StoreError, UnusableStoreError
 from attuned.store.audit import RUNNING, AuditEntry, Selection, read_entries, write_entry
 from attuned.store.database import Database
 
@@ -34,7 +36,7 @@ _Utc = Annotated[int, Field(ge=0, lt=1 << 53)]
 def _selection(text: str) -> str:
     try:
         Selection.from_json(text)
-    except (ValueError, TypeError, KeyError) as error:
+    except ValueError as error:
         raise ValueError("no selection") from error
     return text
 
@@ -108,8 +110,13 @@ class Gone(_Row):
 
 
 def read(path: Path) -> Gone:
-    """What a file says; nothing if there is none. Raises StoreError for one that is damaged."""
+    """What a file says; nothing if there is none.
+
+    Raises DamagedStoreError for one that is damaged, and another StoreError for one that cannot be read now.
+    """
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("no plain file")
         with path.open("rb") as file:
             data = file.read(SIZE_LIMIT + 1)
         if len(data) > SIZE_LIMIT:
@@ -118,11 +125,33 @@ def read(path: Path) -> Gone:
     except FileNotFoundError:
         return Gone()
     except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror}): check its owner.") from error
+        raise _unreadable(path, error) from error
     except (ValidationError, ValueError) as error:
-        raise StoreError(
-            f"{path}, which says what must stay gone, is damaged: take a copy from beside the backups."
-        ) from error
+        advice = "move it away, and put another copy of it in its place"
+        raise DamagedStoreError(path, "is damaged and does not say what must stay gone", advice) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    """It may be whole: without it what must stay gone would come back."""
+    if isinstance(error, PermissionError):
+        return UnusableStoreError(
+            f"The store {path} cannot be read ({error.strerror}): give it to the user that runs the daemon "
+            f"(`ls -la {path.parent}`) with the mode 0600."
+        )
+    return StoreError(f"The store {path} cannot be read ({error.strerror}): check the disk (`dmesg`).")
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a damaged file, and gives its new name: none that is aside already is overwritten. Raises StoreError."""
+    names = itertools.chain(
+        [f"{path.stem}.damaged"], (f"{path.stem}-{number}.damaged" for number in itertools.count(2))
+    )
+    there = next(each for each in map(path.with_name, names) if not each.exists())
+    try:
+        path.replace(there)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be set aside ({error.strerror}): check the disk (`dmesg`).") from error
+    return there
 
 
 def write(path: Path, gone: Gone) -> None:
@@ -149,9 +178,9 @@ class GoneBook:
         known = await site.read(_known)
         try:
             said = await asyncio.to_thread(read, self.path)
-        except StoreError as error:
-            log.error("%s The daemon goes on with what its store says, and the file lies beside it.", error)
-            self.path.replace(self.path.with_suffix(".damaged"))
+        except DamagedStoreError as error:
+            there = set_aside(self.path)
+            log.error("%s The daemon goes on with what its store says; the file is now %s.", error, there)
             said = Gone()
         self.now = said
         missing = set(said.forgotten) - set(known.forgotten)
@@ -168,6 +197,20 @@ class GoneBook:
         """Writes down what is about to go. Raises StoreError: then it may not go."""
         more = Gone(forgotten=tuple(map(Forgotten.of, forgotten)), gateways=tuple(gateways), nodes=tuple(nodes))
         await self._keep(more)
+
+    @contextlib.contextmanager
+    def committing(self, what: str) -> Iterator[None]:
+        """Round the commit that follows: who hears that it failed hears also that `what` is on the list all the same.
+
+        It stays there: to take it off might fail as well, and what somebody wants gone had better go.
+        """
+        try:
+            yield
+        except StoreError as error:
+            raise StoreError(
+                f"{error} That {what} goes is written down in {self.path.name} all the same: ask again, or it happens "
+                "when the daemon starts next."
+            ) from error
 
     async def _keep(self, more: Gone) -> None:
         async with self._writing:

@@ -9,10 +9,10 @@ ahead; only one that stays there for AWAKE_HOURS is believed. A clock that went 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from attune_service.turns import LONG_S, turn
+from attune_service.turns import turn
 
 from attuned.clock import Clock
 from attuned.config import StoreSettings
@@ -51,7 +51,10 @@ class Kept:
 
 
 class Retention:
-    """Drops windows, hours, days and what was said when their time has come. `room_of` gives a node's room."""
+    """Drops windows, hours, days and what was said when their time has come. `room_of` gives a node's room.
+
+    `drop_boots` lets go of each node's starts that ended before a time.
+    """
 
     def __init__(
         self,
@@ -61,8 +64,10 @@ class Retention:
         site: SiteStore,
         store: RetentionStore,
         room_of: Mapping[str, str],
+        drop_boots: Callable[[int], Mapping[str, Sequence[int]]],
     ) -> None:
         self._clock = clock
+        self._drop_boots = drop_boots
         self._settings = settings
         self._site = site
         self._store = store
@@ -105,22 +110,25 @@ class Retention:
 
     async def _try(self) -> None:
         try:
-            with turn(LONG_S):
-                await self.sweep()
+            await self.sweep()
         except StoreError as error:
             log.error("%s What is old is dropped later.", error)
 
     async def sweep(self) -> Kept | None:
         """Drops all that is old now; what is left, or None if no time can be believed yet. Raises StoreError."""
         async with self._sweeping:
-            now = await self._believed()
-            settings = self._settings
-            kept = Kept(now - settings.windows_days * DAY_MS, now - settings.history_years * YEAR_MS) if now else None
-            if now and kept:
-                async for _ in self._steps(now, kept):
-                    await asyncio.sleep(REST_S)
-            self._swept_utc_ms = self._clock.utc_ms()
-            return kept
+            with turn():
+                return await self._swept()
+
+    async def _swept(self) -> Kept | None:
+        now = await self._believed()
+        settings = self._settings
+        kept = Kept(now - settings.windows_days * DAY_MS, now - settings.history_years * YEAR_MS) if now else None
+        if now and kept:
+            async for _ in self._steps(now, kept):
+                await asyncio.sleep(REST_S)
+        self._swept_utc_ms = self._clock.utc_ms()
+        return kept
 
     async def _steps(self, now: int, kept: Kept) -> AsyncIterator[None]:
         """Goes on with the next step whenever it is asked to."""
@@ -143,6 +151,9 @@ class Retention:
             while name is not None:
                 yield
                 name = await drop(name, before)
+        for node, boots in self._drop_boots(now - KEPT_MS).items():
+            await store.drop_boots(node, boots)
+            yield
         while await self._store.drop_said(history_until):
             yield
         while await self._store.return_pages():

@@ -5,20 +5,14 @@ import logging
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from attune_core import Schema
-from attune_proto.v1 import node_pb2
-
 from attuned import gone
-from attuned.assignments import Assignments
 from attuned.bms.announcing import Announcing
 from attuned.bms.label_commands import LabelCommands
 from attuned.bms.label_topic import set_topics
 from attuned.bms.publisher import Publisher
 from attuned.bulk_check import BulkCheck
 from attuned.clock import Clock
-from attuned.commissioning import Commissioning
 from attuned.config import RoomSettings, Settings
-from attuned.counted import Counted
 from attuned.drift.detector import Detector
 from attuned.drift.life import DriftEvent, State
 from attuned.errands import Errands
@@ -29,34 +23,33 @@ from attuned.gateways.enrolled import EnrolledGateways
 from attuned.gone import GoneBook
 from attuned.labels.labels import Labels
 from attuned.labels.presses import Presses
-from attuned.labels.questions import AROUND_MS, RoomNow
 from attuned.labels.teaching import Teaching
 from attuned.learning.accuracy import AccuracyBook
 from attuned.learning.forgetting import Forgetting
 from attuned.learning.lessons import Lessons
 from attuned.learning.retraining import Retraining
-from attuned.needs import Needs
+from attuned.nodes.assignments import Assignments
+from attuned.nodes.commissioning import Commissioning
 from attuned.nodes.commits import Commits
-from attuned.nodes.conversation import Conversation, Tie
+from attuned.nodes.conversation import Conversation
+from attuned.nodes.counted import Counted
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.hub import Hub
+from attuned.nodes.needs import Needs
 from attuned.nodes.own_keys import OwnKeys
-from attuned.nodes.press import Press
-from attuned.nodes.sketch import NodeSketch
-from attuned.nodes.summary import NodeSummary
-from attuned.nodes.trust import Newcomer, Trust
+from attuned.nodes.roster import Roster
+from attuned.nodes.trust import Trust
 from attuned.nodes.window import Window
-from attuned.presence.history import history
 from attuned.presence.keeping import Keeping
 from attuned.presence.model import RoomModel, threshold
 from attuned.presence.rooms import Rooms
+from attuned.reactions import Reactions
 from attuned.retention import Retention
 from attuned.store.audit import AuditEntry
 from attuned.store.site import LabelRow, SiteStore
-from attuned.store.spans import merged
 from attuned.store.windows import WindowStore
+from attuned.updates.updating import Around, Updating
 from attuned.updates.wishes import Place
-from attuned.updating import Around, Updating
 from attuned.writing import Writing
 
 log = logging.getLogger(__name__)
@@ -72,19 +65,18 @@ class Site:
     """Owns the state of the running daemon. Methods run in the event loop; whatever waits for a disk is awaited."""
 
     hub: Hub
+    roster: Roster
     trust: Trust
     commissioning: Commissioning
     updating: Updating
     rooms: Rooms
     labels: Labels
-    retraining: Retraining
     teaching: Teaching
-    presses: Presses
     detector: Detector
+    retraining: Retraining
     lessons: Lessons
     oblivion: Oblivion
     keeping: Keeping
-    counted: Counted
     writing: Writing
 
     def __init__(self, settings: Settings, clock: Clock, publisher: Publisher | None) -> None:
@@ -105,6 +97,7 @@ class Site:
             site=self.site_store,
             store=self.window_store.retention,
             room_of=self.assignments.room_of,
+            drop_boots=lambda before_utc_ms: self.hub.drop_boots(before_utc_ms),  # noqa: PLW0108 (the hub comes later)
         )
         self.room_settings: dict[str, RoomSettings] = self.assignments.rooms
         self.commits = Commits(clock, self)
@@ -121,7 +114,6 @@ class Site:
             gone=self.gone,
         )
         self.announcing = Announcing(settings.site.name, publisher)
-        self._noted: dict[str, str] = {}
 
     async def open(self) -> None:
         """Opens the store and takes up where the last run stopped. Raises StoreError."""
@@ -131,76 +123,16 @@ class Site:
         unfinished = await self.forgetting.resume()
         await self._open_trust()
         await self.gateways.open()
-        room_of = self.assignments.room_of
-        facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
-        boots = await self.window_store.boots()
-        self.hub = Hub(self.clock, room_of, facts, boots, self, trust=self.trust, quiet=self.settings.quiet_nodes)
-        self.counted = Counted(self.window_store, self.hub, self.errands)
-        self.commissioning = Commissioning(
-            self.clock,
-            assignments=self.assignments,
-            trust=self.trust,
-            hub=self.hub,
-            store=self.site_store.keys,
-            gone=self.gone,
-            placed=self._on_placed,
-        )
-        for node, reports in (await self.window_store.summaries.reports()).items():
-            if node in self.hub.conversations:
-                self.hub.conversations[node].summarised = reports
-        self.updating = Updating(
-            self.clock,
-            self.settings.updates,
-            hub=self.hub,
-            store=self.site_store,
-            gate=self.gate,
-            around=Around(self.window_store, self._labels_of, self._place_of),
-        )
-        await self.updating.open()
-        texts = await self.site_store.models() | await self.site_store.releases.room_models()
-        models = {room: RoomModel.model_validate_json(text) for room, text in texts.items()}
-        self.rooms = Rooms(
-            self.room_settings,
-            self.settings.site.step_s * 1000,
-            room_of,
-            self._sensors_of,
-            threshold=threshold(self.settings.site.cost_ratio),
-            models=models,
-            quiet=self.settings.quiet_nodes,
-        )
-        self.keeping = Keeping(
-            self.clock,
-            self.rooms,
-            self.room_settings,
-            room_of=room_of,
-            store=self.window_store,
-            errands=self.errands,
-            kept_from=lambda: self.retention.windows_from_utc_ms,
-        )
-        self.retraining = Retraining(self.settings, self.clock, self.site_store.releases, self.commits.flush)
-        self.detector = Detector(
-            self.clock,
-            self.settings.site.zone,
-            windows=self.window_store,
-            store=self.site_store.drift,
-            schemas=self._schemas,
-            changed=self._on_drift,
-            gate=self.gate,
-        )
-        await self.detector.open()
-        await self._open_labels()
-        self.writing = Writing(
-            self.clock,
-            store=self.window_store,
-            hub=self.hub,
-            rooms=self.rooms,
-            keeping=self.keeping,
-            labels=self.labels,
-            announcing=self.announcing,
-            releases=self.releases,
-        )
+        await self._open_nodes()
+        await self._open_updates()
+        modelled = await self._open_rooms()
+        await self._open_drift()
+        self._open_labels()
+        self._open_lessons()
+        await self.labels.load()
+        self._open_writing()
         for room in self.room_settings:
-            if self.labels.taught(room) and room not in models:
+            if self.labels.taught(room) and room not in modelled:
                 self.lessons.learn(room)
         await self.lessons.load()
         await self.keeping.restore()
@@ -211,12 +143,79 @@ class Site:
 
     async def _open_trust(self) -> None:
         own, keys = OwnKeys(self.settings.store.path), self.site_store.keys
-        own.open()
         nodes = await keys.nodes()
+        own.open(used=bool(nodes))
         self.trust = Trust(own, nodes, await keys.codes(), test_nodes=self.settings.site.test_nodes)
         self.assignments.take(nodes)
 
-    async def _open_labels(self) -> None:
+    async def _open_nodes(self) -> None:
+        room_of, quiet = self.assignments.room_of, self.settings.quiet_nodes
+        facts = {node: NodeFacts.from_json(text) for node, text in (await self.site_store.facts()).items()}
+        boots = await self.window_store.boots()
+        self.hub = Hub(self.clock, room_of, facts, boots, trust=self.trust, quiet=quiet)
+        self.roster = Roster(self.assignments, self.hub.conversations)
+        for node, reports in (await self.window_store.summaries.reports()).items():
+            if node in self.hub.conversations:
+                self.hub.conversations[node].summarised = reports
+        self.commissioning = Commissioning(
+            self.clock,
+            assignments=self.assignments,
+            trust=self.trust,
+            hub=self.hub,
+            store=self.site_store.keys,
+            gone=self.gone,
+            placed=self._on_placed,
+        )
+
+    async def _open_updates(self) -> None:
+        self.updating = Updating(
+            self.clock,
+            self.settings.updates,
+            hub=self.hub,
+            store=self.site_store,
+            gate=self.gate,
+            around=Around(self.window_store, self._labels_of, self._place_of),
+        )
+        await self.updating.open()
+
+    async def _open_rooms(self) -> Collection[str]:
+        """The rooms that have learned something, or run releases that did."""
+        texts = await self.site_store.models() | await self.site_store.releases.room_models()
+        self.rooms = Rooms(
+            self.room_settings,
+            self.settings.site.step_s * 1000,
+            self.assignments.room_of,
+            self.roster.sensors_of,
+            threshold=threshold(self.settings.site.cost_ratio),
+            models={room: RoomModel.model_validate_json(text) for room, text in texts.items()},
+            quiet=self.settings.quiet_nodes,
+        )
+        self.keeping = Keeping(
+            self.clock,
+            self.rooms,
+            self.room_settings,
+            room_of=self.assignments.room_of,
+            store=self.window_store,
+            errands=self.errands,
+            kept_from=lambda: self.retention.windows_from_utc_ms,
+        )
+        return texts.keys()
+
+    async def _open_drift(self) -> None:
+        """What finds drift, and what it has rooms retrained by."""
+        self.retraining = Retraining(self.settings, self.clock, self.site_store.releases, self.commits.flush)
+        self.detector = Detector(
+            self.clock,
+            self.settings.site.zone,
+            windows=self.window_store,
+            store=self.site_store.drift,
+            schemas=self.roster.schemas,
+            changed=self._on_drift,
+            gate=self.gate,
+        )
+        await self.detector.open()
+
+    def _open_labels(self) -> None:
         self.teaching = Teaching(self.clock, self.hub.send)
         self.labels = Labels(
             self.clock,
@@ -224,11 +223,15 @@ class Site:
             windows=self.window_store,
             teaching=self.teaching,
             names={room.id: room.name for room in self.room_settings.values()},
-            nodes_of={room: self._conversations(room) for room in self.room_settings},
+            nodes_of={room: self.roster.conversations(room) for room in self.room_settings},
             flush=self.commits.flush,
             changed=self._on_labels,
         )
-        self.presses = Presses(self.labels, self.hub.send)
+        if self.publisher is not None:
+            commands = LabelCommands(self.settings.site.name, self.clock, self.labels)
+            self.publisher.listen(set_topics(self.settings.site.name), commands.answer)
+
+    def _open_lessons(self) -> None:
         self.lessons = Lessons(
             self.clock,
             self.rooms,
@@ -237,14 +240,41 @@ class Site:
             accuracy=self.accuracy,
             site=self.site_store,
             windows=self.window_store,
-            sensors_of=self._sensors_of,
+            sensors_of=self.roster.sensors_of,
             adopted=self.commits.hurry,
             gate=self.gate,
         )
-        await self.labels.load()
-        if self.publisher is not None:
-            commands = LabelCommands(self.settings.site.name, self.clock, self.labels)
-            self.publisher.listen(set_topics(self.settings.site.name), commands.answer)
+
+    def _open_writing(self) -> None:
+        self.writing = Writing(
+            self.clock,
+            store=self.window_store,
+            hub=self.hub,
+            rooms=self.rooms,
+            keeping=self.keeping,
+            labels=self.labels,
+            announcing=self.announcing,
+            releases=self.roster.releases,
+        )
+        self.hub.dispatch.listener = Reactions(
+            hub=self.hub,
+            roster=self.roster,
+            errands=self.errands,
+            commissioning=self.commissioning,
+            rooms=self.rooms,
+            writing=self.writing,
+            commits=self.commits,
+            counted=Counted(self.window_store, self.hub, self.errands),
+            labels=self.labels,
+            teaching=self.teaching,
+            presses=Presses(self.labels, self.hub.send),
+            updating=self.updating,
+            lessons=self.lessons,
+            accuracy=self.accuracy,
+            announcing=self.announcing,
+            site_store=self.site_store,
+            window_store=self.window_store,
+        )
 
     def _open_oblivion(self, entries: Sequence[AuditEntry], unfinished: Sequence[AuditEntry]) -> None:
         knowers = Knowers(
@@ -276,10 +306,8 @@ class Site:
         needs = Needs(
             self.clock,
             self.hub.conversations,
-            commissioning=self.commissioning,
-            deliveries=self.updating.deliveries,
-            labels=self.labels,
-            teaching=self.teaching,
+            waits=[self.commissioning.waits_for, self.updating.deliveries.waits_for, self.teaching.waits_for],
+            greeted=lambda node: node in self.labels.to_unlearn,
         )
         self.hub.air.need_of, self.hub.air.busy = needs.of, self.updating.deliveries.is_sending
         self.hub.look()
@@ -293,6 +321,11 @@ class Site:
     async def look(self) -> None:
         """Returns when both files of the store have been read, each on its own thread. Raises StoreError."""
         await asyncio.gather(self.site_store.look(), self.window_store.look())
+
+    def break_off(self) -> None:
+        """The daemon is to end: what would keep commits waiting for minutes is done after the next start."""
+        for database in (self.site_store.database, self.window_store.database):
+            database.break_off()
 
     async def close(self) -> None:
         await self.window_store.close()
@@ -320,41 +353,6 @@ class Site:
             log.error("%s They are taken up later.", error)
         self.writing.say_again(rooms)
 
-    # What the hub hears.
-
-    def on_window(self, conversation: Conversation, window: Window, *, eager: bool) -> None:
-        changes = False
-        if not window.refused:
-            changes = self.rooms.take(window)
-            if changes:
-                self.writing.changed(conversation.room)
-        self.commits.add(conversation, window, urgent=changes or eager)
-
-    def on_repeat(self, conversation: Conversation, boot: int) -> None:
-        self.hub.send(conversation, conversation.acknowledgement(boot))
-
-    def on_hello(self, conversation: Conversation) -> None:
-        if conversation.facts is None or not conversation.room:
-            return
-        self.commissioning.tell_key(conversation.node)
-        self.commissioning.tell_commands(conversation.node)
-        # A node may say hello as often as it likes.
-        self.errands.put(partial(self._greet, conversation), once=conversation.node)
-
-    def on_running(self, conversation: Conversation, *, fresh: bool) -> None:
-        self.updating.on_running(conversation, fresh=fresh)
-        facts = conversation.facts
-        if not fresh and facts is not None and facts.release != self._noted.get(conversation.node):
-            self.errands.put(partial(self._note_release, conversation), once=f"release {conversation.node}")
-
-    def on_newcomer(self, newcomer: Newcomer) -> None:
-        if not self.commissioning.takes_again(newcomer):
-            self.errands.put(partial(self.commissioning.take, newcomer))
-
-    def on_confirmed(self, node: str) -> None:
-        if self.commissioning.needs_confirming(node):
-            self.errands.put(partial(self.commissioning.confirm, node), once=f"confirm {node}")
-
     def _on_placed(self, node: str) -> None:
         """A node stands in another room than before, or is new, or gone."""
         room = self.assignments.room_of.get(node, "")
@@ -368,14 +366,10 @@ class Site:
             self.updating.deliveries.gone(node)
         self.rooms.place(node, room)
         for name in self.room_settings:
-            self.labels.place(name, self._conversations(name))
+            self.labels.place(name, self.roster.conversations(name))
         if conversation is not None:
             self.errands.put(partial(self.labels.moved, conversation, before))
             self.hub.greet_again(conversation)
-
-    def _conversations(self, room: str) -> dict[str, Conversation]:
-        nodes = self.room_settings[room].nodes
-        return {node: self.hub.conversations[node] for node in nodes if node in self.hub.conversations}
 
     def _on_drift(self, event: DriftEvent) -> None:
         """A new event has its room retrained."""
@@ -387,31 +381,6 @@ class Site:
     def _on_labels(self, room: str) -> None:
         self.lessons.learn(room)
 
-    def on_tie(self, conversation: Conversation, tie: Tie) -> None:
-        node = conversation.node
-        self.errands.put(lambda: self.window_store.add_tie(node, tie.boot, tie.tick_ms, tie.utc_ms))
-
-    def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None:
-        self.teaching.answer(conversation, ack)
-        if self.labels.has_unlearned(conversation.node):
-            self.errands.put(
-                partial(self.labels.note_unlearned, conversation.node), once=f"unlearned {conversation.node}"
-            )
-
-    def on_press(self, conversation: Conversation, press: Press) -> None:
-        # The node sends it until it is answered.
-        once = f"press {press.node} {press.boot} {press.number}"
-        self.errands.put(partial(self.presses.take, conversation, press), once=once)
-
-    def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None:
-        self.counted.take_sketch(conversation, sketch)
-
-    def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None:
-        self.counted.take_summary(conversation, summary)
-
-    def on_health(self, conversation: Conversation) -> None:
-        self.announcing.health(conversation, online=self.hub.online(conversation))
-
     # What commits ask for.
 
     async def write(self, windows: Sequence[Window]) -> None:
@@ -420,50 +389,11 @@ class Site:
     def acknowledge(self, conversations: Sequence[Conversation], windows: Sequence[Window]) -> None:
         self.writing.acknowledge(conversations, windows)
 
-    async def _greet(self, conversation: Conversation) -> None:
-        await self._note_release(conversation)
-        # Meanwhile the node may have said something that makes no sense.
-        if conversation.facts is not None:
-            await self.labels.greet(conversation)
-
-    async def _note_release(self, conversation: Conversation) -> None:
-        """Writes down what a node has said of itself, and what it runs."""
-        facts, room = conversation.facts, conversation.room
-        if facts is None or not room:
-            return
-        await self.site_store.save_facts({conversation.node: facts.to_json()})
-        await self.accuracy.note_release(room, self.releases(room).values())
-        if await self.site_store.releases.note_running(conversation.node, facts.release):
-            self.lessons.learn(room)
-        self._noted[conversation.node] = facts.release
-
-    async def room_now(self, room: str, from_utc_ms: int, to_utc_ms: int) -> RoomNow:
-        """What questions about a stretch of a room's time are chosen from."""
-        nodes, labels = self.room_settings[room].nodes, self.labels.in_force(room)
-        around = (from_utc_ms - AROUND_MS, to_utc_ms)
-        return RoomNow(
-            room,
-            windows=await self.window_store.windows_between(nodes, *around),
-            history=await history(self.window_store.beliefs, self.rooms.rooms[room], *around),
-            labels=labels,
-            labelled=await self.window_store.windows_in(nodes, merged((r.from_utc_ms, r.to_utc_ms) for r in labels)),
-            schemas=self.labels.schemas(room),
-        )
-
     def drifting_rooms(self) -> frozenset[str]:
         """The rooms of which a node has an open event."""
         room_of = self.settings.room_of
         nodes = {event.node for event in self.detector.events.values() if event.state is State.OPEN}
         return frozenset(room_of[node] for node in nodes if node in room_of)
-
-    def nodes_of(self, room: str) -> frozenset[str]:
-        """The nodes of a room; none where it is not in the configuration any more."""
-        return frozenset(self.room_settings[room].nodes if room in self.room_settings else ())
-
-    def releases(self, room: str) -> dict[str, str]:
-        """The release that each node of a room runs."""
-        conversations = self._conversations(room).values()
-        return {c.node: c.facts.release for c in conversations if c.facts is not None}
 
     def _labels_of(self, room: str) -> Sequence[LabelRow]:
         return self.labels.in_force(room)
@@ -471,12 +401,3 @@ class Site:
     def _place_of(self, node: str) -> Place | None:
         room = self.room_settings.get(self.assignments.room_of.get(node, ""))
         return Place(room.id, room.floor, room.building) if room else None
-
-    def _sensors_of(self, node: str) -> Sequence[str]:
-        conversation = self.hub.conversations.get(node)
-        return conversation.kinds if conversation else ()
-
-    def _schemas(self) -> dict[str, Schema]:
-        """Of the nodes that measure in rooms."""
-        known = [c for c in self.hub.conversations.values() if c.facts is not None and c.room]
-        return {c.node: c.facts.make_schema() for c in known if c.facts is not None}

@@ -1,5 +1,6 @@
 """Sockets of this machine: who may use one is who may write to it, which is a group's business from the beginning."""
 
+import errno
 import grp
 import os
 import socket
@@ -33,6 +34,8 @@ def listen(server: grpc.aio.Server, path: Path, group: str | None, table: str) -
             f"`chmod o-w {path.parent}`."
         )
     number = _number_of(group, table) if group is not None else -1
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "Permission denied")
     _check_free(path)
     before = os.umask(_OTHERS)
     try:
@@ -44,11 +47,13 @@ def listen(server: grpc.aio.Server, path: Path, group: str | None, table: str) -
 
 
 def _check_free(path: Path) -> None:
-    """gRPC takes a socket away from whoever listens on it. Raises OSError."""
+    """gRPC takes a socket away from whoever listens on it, and nothing else. Raises OSError."""
+    if path.exists() and not path.is_socket():
+        raise FileExistsError(errno.EEXIST, "something else than a socket lies there")
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(PROBE_S)
         if probe.connect_ex(str(path)) == 0:
-            raise OSError("somebody listens there")
+            raise OSError(errno.EADDRINUSE, "somebody listens there")
 
 
 def _number_of(group: str, table: str) -> int:

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from attune_service.turns import turn
+
 from attuned.bms.announcing import Announcing
 from attuned.clock import Clock
 from attuned.errors import StoreError
@@ -56,7 +58,8 @@ class Writing:
     async def write(self, windows: Sequence[Window]) -> None:
         """Packs when it is time, then commits windows and what is about to be said, and says it."""
         async with self.lock:
-            await self._write(windows)
+            with turn():
+                await self._write(windows)
 
     async def _write(self, windows: Sequence[Window]) -> None:
         now = self._clock.utc_ms()

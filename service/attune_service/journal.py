@@ -4,6 +4,7 @@ Fields are those of systemd.journal-fields(7), and ATTUNE_ROOM, ATTUNE_NODE, ATT
 a sentence speaks of (`about`). What stands in neither the sentence nor a field does not reach the journal.
 """
 
+import faulthandler
 import logging
 import os
 import sys
@@ -84,7 +85,12 @@ def is_journal() -> bool:
 
 
 def begin(program: str, text: str) -> None:
-    """Has the log written: to the journal where there is one, else as lines of this format on standard error."""
+    """Has the log written: to the journal where there is one, else as lines of this format on standard error.
+
+    Where the process is ended by a signal such as that of the watchdog, what each thread was at is written after it:
+    files, lines and functions, and nothing that variables hold.
+    """
+    faulthandler.enable(2)
     if is_journal():
         logging.basicConfig(level=logging.INFO, handlers=[JournalHandler(program)], format="%(message)s")
     else:

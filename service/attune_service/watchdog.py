@@ -1,8 +1,9 @@
 """The watchdog of systemd (sd_notify(3), `WatchdogSec=`): fed by a loop that has just seen everything at work.
 
 A turn of the loop reads the store on the store's own thread, if there is one, then looks at the tasks: none may have
-ended, and none may be at one turn for longer than it said (`turns`). Where that fails, systemd is told nothing but the
-reason, and ends and restarts the process when its time is over.
+ended, and none may be at one turn without a step for longer than it said (`turns`). Where that fails, systemd is told
+nothing but the reason, and ends and restarts the process when its time is over: at once where a task still hangs after
+further looks, since the store, which may be slow, has answered then.
 """
 
 import asyncio
@@ -24,6 +25,10 @@ LOOK_S = 10.0
 
 # Of the time that systemd allows, the part between two looks: one may be missed, and another be slow.
 PART = 4
+
+# Looks in a row at which a task has to hang until that is certain: whoever was kept from working, as in a machine that
+# stood still, works on after one.
+CERTAIN = 3
 
 # When a store that does not answer is spoken of where systemd sets no time, in seconds.
 LATE_S = 60.0
@@ -52,17 +57,22 @@ class Watchdog:
         self._widened_s = self._allowed_s
         self._every_s = min(LOOK_S, self._allowed_s / PART) if self._allowed_s else LOOK_S
         self._told = ""
+        self._hung = 0
 
     async def run(self) -> None:
         """Looks and feeds, for ever."""
         while True:
             self._widen()
-            trouble = await self._reading() or self._hanging()
-            if trouble:
+            unread = await self._reading()
+            hangs = "" if unread else self._hanging()
+            self._hung = self._hung + 1 if hangs else 0
+            if trouble := unread or hangs:
                 self._complain(trouble)
             else:
                 self._told = ""
                 tell(f"WATCHDOG=1\nSTATUS={self._status()}")
+            if self._hung >= CERTAIN:
+                tell("WATCHDOG=trigger")
             await asyncio.sleep(self._every_s)
 
     def _widen(self) -> None:
@@ -90,8 +100,9 @@ class Watchdog:
         if ended := [task.get_name() for task in self._tasks if task.done()]:
             return f"The task {ended[0]} has ended, which it never should."
         now_s = time.monotonic()
-        if late := sorted(turns.late(now_s), key=lambda turn: turn.since_s):
-            return f"The task {late[0].task} is at one turn for {late[0].age_s(now_s):.0f} s."
+        if late := turns.late(now_s):
+            stillest = max(late, key=lambda turn: turn.still_s(now_s))
+            return f"The task {stillest.task} has made no step for {stillest.still_s(now_s):.0f} s."
         return ""
 
     def _complain(self, trouble: str) -> None:

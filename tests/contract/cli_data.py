@@ -10,6 +10,8 @@ from attune_proto.v1 import admin_pb2, drift_pb2, gateways_pb2
 
 MINUTE, HOUR = 60_000, 3_600_000
 # Saturday 21 November 2026, 14:32:10 in Brussels, which is at UTC+1 then.
+# Ids have 32 digits; people are shown eight.
+RELEASE = "5f3a09c1" * 4
 NOW = int(datetime(2026, 11, 21, 13, 32, 10, tzinfo=UTC).timestamp()) * 1000
 
 UNKNOWN, FREE, OCCUPIED = (
@@ -35,7 +37,7 @@ def room(name: str, title: str, floor: str, log_odds: float, minutes: int, **mor
         "log_odds": log_odds,
         "shares": [
             admin_pb2.Share(source="before", log_odds=log_odds * 0.7),
-            admin_pb2.Share(source=node, log_odds=log_odds * 0.3, release="5f3a09c1"),
+            admin_pb2.Share(source=node, log_odds=log_odds * 0.3, release=RELEASE),
         ],
         "taught": True,
         "nodes": [node],
@@ -43,7 +45,7 @@ def room(name: str, title: str, floor: str, log_odds: float, minutes: int, **mor
     return admin_pb2.Room(**(facts | more))
 
 
-def accuracy(release: str = "5f3a09c1", **more: Any) -> admin_pb2.Accuracy:
+def accuracy(release: str = RELEASE, **more: Any) -> admin_pb2.Accuracy:
     """A release that is right in most of 41 labelled hours on nine days."""
     figures: dict[str, Any] = {
         "days": 9,
@@ -64,12 +66,12 @@ def few_rooms() -> list[admin_pb2.Room]:
     """Five rooms on two floors in every state, one with two nodes that disagree."""
     shares = [
         admin_pb2.Share(source="before", log_odds=2.104),
-        admin_pb2.Share(source="00a1b2c3d4e50213", log_odds=1.354, release="5f3a09c1"),
-        admin_pb2.Share(source="00a1b2c3d4e51213", log_odds=-0.654, release="5f3a09c1", note="stuck: counts half"),
+        admin_pb2.Share(source="00a1b2c3d4e50213", log_odds=1.354, release=RELEASE),
+        admin_pb2.Share(source="00a1b2c3d4e51213", log_odds=-0.654, release=RELEASE, note="stuck: counts half"),
     ]
     nodes = ["00a1b2c3d4e50213", "00a1b2c3d4e51213"]
     few: dict[str, Any] = {"days": 3, "least": None, "most": None, "unknown_share": 0.125}
-    right = [accuracy(), accuracy("00ab", **few)]
+    right = [accuracy(), accuracy("00ab" * 8, **few)]
     nothing: dict[str, Any] = {"state": UNKNOWN, "since_utc_ms": 0, "as_of_utc_ms": 0, "shares": [], "taught": False}
     return [
         room("0.01", "Reception", "Ground floor", 3.1, 393),
@@ -96,7 +98,7 @@ def some_nodes() -> list[admin_pb2.Node]:
     """A node in order, one that is refused and has lost windows, one that is offline and without a room."""
     sound: dict[str, Any] = {
         "sensors": ["temperature", "humidity", "co2", "pir"],
-        "release": "5f3a09c1",
+        "release": RELEASE,
         "firmware": "0.1.0",
     }
     here: dict[str, Any] = {"online": True, "commissioned": True, "gateway": "gw-north", "window_seconds": 60}

@@ -64,10 +64,11 @@ class Session:
             self._until_it_reads()
             self.type(f"{line}\n")
 
-    def interrupt(self) -> None:
-        """Ctrl-C, by somebody who has read the question: in the instant before it reads, Python keeps it for later."""
+    def press(self, key: str) -> None:
+        """Ctrl-C or so, by somebody who has read the question: in the instant before, Python keeps it for later."""
         time.sleep(0.1)
-        self.type("\x03")
+        self._until_it_reads()
+        self.type(key)
 
     def end(self) -> int:
         """Waits for the end, and returns the exit code; a signal's is negative."""
@@ -108,10 +109,10 @@ def first_answers(broker_port: int, rooms: Sequence[str]) -> list[tuple[str, str
         ("CA file for TLS (- for no TLS) [-]: ", ""),
         ("User (- for none) [-]: ", "hall"),
         ("Password: ", "right horse"),
-        ("Keep this broker? Attune tries it again by itself (y/n) [y]: ", "y"),
+        ("Keep this broker? It is tried again (y/n) [y]: ", "y"),
         ("Bluetooth adapter (", "-"),
         ("Serial lines with nodes (", "/dev/ttyACM0"),
-        ("Listen for nodes over TCP at (- for none) [127.0.0.1:7011]: ", "0.0.0.0:7011"),
+        ("TCP for nodes (- for none) [127.0.0.1:7011]: ", "0.0.0.0:7011"),
         ("Port for them, such as 7443 (- for none) [-]: ", "7443"),
         ("Passphrase (Enter for no backups): ", "correct horse battery"),
         ("The same again: ", "correct horse battery"),

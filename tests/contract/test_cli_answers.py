@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from attune_proto.v1 import admin_pb2
-from cli_data import MINUTE, NOW
+from cli_data import MINUTE, NOW, RELEASE
 from cli_run import CommandLine, environment
 from cli_site import served
 
@@ -163,14 +163,14 @@ class TestJson:
             "accuracy": [],
         }
         meeting = answer["rooms"][3]
-        assert [found["release"] for found in meeting["accuracy"]] == ["5f3a09c1", "00ab"]
+        assert [found["release"] for found in meeting["accuracy"]] == [RELEASE, "00ab" * 8]
         assert meeting["accuracy"][1]["least"] is None
         assert meeting["since"] == "2026-11-21T13:59:10.000+01:00"
         assert sum(share["log_odds"] for share in meeting["shares"]) == pytest.approx(meeting["log_odds"])
         assert meeting["shares"][2] == {
             "source": "00a1b2c3d4e51213",
             "log_odds": -0.654,
-            "release": "5f3a09c1",
+            "release": RELEASE,
             "note": "stuck: counts half",
         }
 
@@ -192,7 +192,7 @@ class TestJson:
                 "online": True,
                 "gateway": "gw-north",
                 "sensors": ["temperature", "humidity", "co2", "pir"],
-                "release": "5f3a09c1",
+                "release": RELEASE,
                 "firmware": "0.1.0",
                 "last_window": "2026-11-21T14:31:00.000+01:00",
                 "last_heard": "2026-11-21T14:32:01.000+01:00",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from attune_proto.v1 import upkeep_pb2
 from attuned import backup_key
+from attuned.backup import intent
+from attuned.backup.swapping import Slot
+from attuned.half_restored import path_of
 from attuned.site import Site
 from cli_run import CommandLine, attune_process
 from daemon_world import FakeClock, site_settings
@@ -66,7 +71,7 @@ class TestBackup:
         (installed / "etc" / "backup-key.toml").unlink()
         code, out, err = attune("backup", "--to", str(installed / "backups"), *places(installed))
         assert (code, out) == (1, "")
-        assert "`attune setup` asks for a passphrase" in err
+        assert "`sudo attune setup` asks for a passphrase" in err
         code, _, err = attune("backup", "--list", "--to", str(installed / "nowhere"))
         assert code == 1
         assert "name a folder with backups" in err
@@ -80,8 +85,10 @@ class TestRestore:
         words = ["--passphrase-file", str(installed / "words")]
         code, out, err = attune("restore", made["path"], *words, *places(installed), width=400)
         assert (code, err) == (0, "")
-        assert out.startswith("Site hall is as it was 0 min ago.\nWhat was there before lies in ")
-        assert "systemctl start attune-signer attuned" in out
+        assert re.match(
+            r"Site hall is as it was on \S+ at \d\d:\d\d UTC, 0 min ago.\nWhat was there before lies in ", out
+        )
+        assert out.endswith("Now start the daemon.\n")
         assert (installed / "state" / "daemon.key").read_bytes() == secret
         (aside,) = attune.answer("restore", made["path"], *words, *places(installed))["set_aside"]
         assert (Path(aside) / "daemon.key").read_bytes() == secret
@@ -100,30 +107,88 @@ class TestRestore:
         assert run.returncode == 1
         assert "--passphrase-file" in run.stderr
 
-    def test_stop_without_systemd(self, attune: CommandLine, installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
-        words = ["--passphrase-file", str(installed / "words"), "--stop"]
-        monkeypatch.setenv("PATH", str(installed))
-        code, _, err = attune("restore", made["path"], *words, *places(installed))
-        assert code == 1
-        assert "There is no systemd here" in err
-
-    def test_services_that_ran_go_on(
+    def test_who_mistypes_is_asked_again(
         self, attune: CommandLine, installed: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
+        typed = ["seven lamps", "seven lamps on the ford", WORDS]
+        monkeypatch.setattr("attuned.cli.restore.sys.stdin.isatty", lambda: True)
+        monkeypatch.setattr("attuned.cli.restore.getpass.getpass", lambda _: typed.pop(0))
+        code, out, err = attune("restore", made["path"], *places(installed), width=400)
+        assert (code, err.count("That is not the passphrase of this backup")) == (0, 2)
+        assert out.endswith("Now start the daemon.\n")
+        typed[:] = ["a", "b", "c", WORDS]
+        assert attune("restore", made["path"], *places(installed))[0] == 1
+        assert typed == [WORDS]
+
+    def test_what_a_windows_editor_writes_is_the_passphrase(self, attune: CommandLine, installed: Path) -> None:
+        made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
+        (installed / "words").write_bytes(WORDS.encode() + b"\r\n")
+        assert attune.answer("restore", made["path"], "--passphrase-file", str(installed / "words"), *places(installed))
+
+    def test_without_a_backup_the_newest_is_named(
+        self, attune: CommandLine, installed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("attuned.cli.restore.BACKUPS", str(installed / "backups"))
+        assert "none is in" in attune("restore", *places(installed), width=300)[2]
+        made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
+        assert f"the newest is {made['path']}." in attune("restore", *places(installed), width=300)[2]
+
+    def test_what_was_cut_off_is_ended(self, attune: CommandLine, installed: Path) -> None:
+        assert attune("restore", "--finish", *places(installed))[:2] == (0, "No restore is half-way.\n")
+        (installed / "state.restoring").mkdir()
+        ready = intent.Intent.of("20261122T024500Z", [Slot(installed / "state")])
+        intent.write(installed / "etc", ready)
+        code, _, err = attune("backup", "--to", str(installed / "backups"), *places(installed), width=300)
+        assert (code, "`sudo attune restore --finish` ends it" in err) == (1, True)
+        code, out, err = attune("restore", "--finish", *places(installed), width=300)
+        assert (code, err) == (0, "")
+        aside = installed / "state.before-20261122T024500Z"
+        assert out.startswith(f"The restore that was cut off is done.\nWhat was there before lies in {aside}")
+        assert (aside / "daemon.key").exists()
+
+    def test_the_daemon_does_not_start_on_half_a_restore(self, installed: Path) -> None:
+        path_of(installed / "etc").write_text("{}")
+        command = [sys.executable, "-c", "from attuned.app import run; run()", *places(installed)[:2]]
+        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        assert run.returncode == 3
+        assert "`sudo attune restore --finish` ends it" in run.stderr
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_services_stop_and_go_on(
+        self, attune: CommandLine, installed: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+    ) -> None:
+        """The daemon has failed before, for want of a store: only after a restore is it started."""
         made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
         asked: list[list[str]] = []
 
         def systemctl(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
-            asked.append(command[1:])
-            return subprocess.CompletedProcess(command, 0)
+            asked.append(command[2:])
+            stopped = command[2:] == ["is-active", "--quiet", "attuned.service"]
+            return subprocess.CompletedProcess(command, 3 if stopped else 0)
 
         monkeypatch.setattr("attuned.cli.restore.subprocess.run", systemctl)
-        words = ["--passphrase-file", str(installed / "words"), "--stop"]
-        Path(made["path"]).write_bytes(Path(made["path"]).read_bytes()[:-1])
-        assert attune("restore", made["path"], *words, *places(installed))[0] == 1
-        signer, daemon = "attune-signer.service", "attuned.service"
-        assert asked[2:] == [["stop", daemon], ["stop", signer], ["start", signer], ["start", daemon]]
+        monkeypatch.setattr("attuned.cli.restore.CONFIG", str(installed / "etc" / "attuned.toml"))
+        monkeypatch.setattr("attuned.doctor.look.under_systemd", lambda: True)
+        words = ["--passphrase-file", str(installed / "words")]
+        if fails:
+            Path(made["path"]).write_bytes(Path(made["path"]).read_bytes()[:-1])
+        code, out, _ = attune("restore", made["path"], *words, *places(installed), width=300)
+        assert (code, "The services run again" in out) == ((1, False) if fails else (0, True))
+        all_three = ["attune-signer.service", "attuned.service", "attune-gateway.service"]
+        did = [command for command in asked if not command[0].startswith("is-")]
+        assert did == [["stop", *all_three], ["start", *(all_three[::2] if fails else all_three)]]
+
+    def test_services_that_may_not_be_stopped(
+        self, attune: CommandLine, installed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = attune.answer("backup", "--to", str(installed / "backups"), *places(installed))
+        monkeypatch.setattr("attuned.cli.restore.CONFIG", str(installed / "etc" / "attuned.toml"))
+        monkeypatch.setattr("attuned.doctor.look.under_systemd", lambda: True)
+        monkeypatch.setattr("attuned.cli.restore._systemctl", lambda *words: words[0] != "stop")
+        words = ["--passphrase-file", str(installed / "words")]
+        code, _, err = attune("restore", made["path"], *words, *places(installed))
+        assert (code, err) == (1, "attune: The services cannot be stopped: run this as root.\n")
 
 
 class TestRetention:

@@ -16,7 +16,8 @@ import pytest
 import typer
 from cli_site import Site, served
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("operations.md", "replay.md"))
 EXAMPLES = [line.split("#")[0].strip() for line in PAGE.splitlines() if line.startswith("attune ")]
 
 
@@ -43,7 +44,9 @@ def _of(command: Any, path: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("command", "option"), sorted(set(documented())))
 def test_is_documented(command: str, option: str) -> None:
     words = re.escape(option or command)
-    assert re.search(rf"(?<![\w-]){words}(?![\w-])", PAGE), f"docs/operations.md says nothing of {command} {option}"
+    assert re.search(rf"(?<![\w-]){words}(?![\w-])", PAGE), (
+        f"docs/operations.md and docs/replay.md say nothing of {command} {option}"
+    )
 
 
 def test_there_are_examples_of_every_command_that_asks_the_daemon() -> None:

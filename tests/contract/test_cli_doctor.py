@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,34 @@ def test_what_the_daemon_knows_is_asked(attune: CommandLine, etc: Path) -> None:
     text = " ".join(out.split())
     assert "✗ broker The broker at h:1 cannot be reached (x) Start it." in text
     assert "! clock jumps the clock was set forward by 5 s while the daemon ran" in text
-    assert "changed after the daemon started" in text
+    assert "changed after attuned started" in text
     assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("seconds", "found"),
+    [
+        ((50, 50, 100), []),
+        ((50, 150, 100), ["gateway.toml changed after attune-gateway started"]),
+        ((150, 50, 100), ["attuned.toml changed after attuned started"]),
+        # The setup restarts only those whose file it has changed.
+        ((50, 250, 300), []),
+    ],
+)
+def test_a_file_that_its_reader_has_not_taken_up(
+    attune: CommandLine, etc: Path, monkeypatch: pytest.MonkeyPatch, seconds: tuple[int, int, int], found: list[str]
+) -> None:
+    """`seconds`: when the two files were written, and when the gateway started; the daemon did in the 100th."""
+    *written, gateway_s = seconds
+    monkeypatch.setattr(look, "under_systemd", lambda: True)
+    monkeypatch.setattr(look, "unit", lambda name: Unit(name, True, True, "active", "success", 0, ""))
+    monkeypatch.setattr(look, "unit_started_utc_ms", {"attune-gateway": 1000 * gateway_s}.get)
+    attune.site.health = health_pb2.SiteHealth(started_utc_ms=100_000)
+    for name, second in zip(("attuned.toml", "gateway.toml"), written, strict=True):
+        os.utime(etc / name, (second, second))
+    findings = attune.answer("doctor", "--etc", str(etc))["findings"]
+    said = [row["found"] for row in findings if row["check"] == "configuration"]
+    assert said == [f"{etc}/{sentence}" for sentence in found]
 
 
 def test_without_a_daemon_it_says_why(
@@ -74,6 +101,7 @@ def test_without_a_daemon_it_says_why(
     assert (code, err) == (1, "")
     text = " ".join(out.split())
     assert "✗ daemon No daemon is listening at" in text
+    assert "What its service says stands below." in text
     assert "✗ attuned.toml" in text
     assert "key site is missing" in text
     assert f"✗ attuned has failed (exit-code): {words}" in text

@@ -17,13 +17,13 @@ class TestExitCodes:
             run = attune_process("status", "--socket", path)
             assert run.returncode == 3
             assert run.stdout == ""
-            assert run.stderr.startswith(f"attune: No daemon is listening at {path}; start it with")
+            assert run.stderr.startswith(f"attune: No daemon is listening at {path}; `sudo attune doctor` says why")
 
     def test_daemon_that_dies_between(self, attune: CommandLine) -> None:
         attune.site.refuse["ListRooms"] = (grpc.StatusCode.UNAVAILABLE, "")
         code, out, err = attune("rooms")
         assert (code, out) == (3, "")
-        assert "does not answer; see `systemctl status attuned`." in err
+        assert "does not answer; `sudo attune doctor` says why." in err
 
     def test_daemon_that_hangs(self, attune: CommandLine) -> None:
         attune.site.refuse["GetStatus"] = (grpc.StatusCode.DEADLINE_EXCEEDED, "")
@@ -44,7 +44,7 @@ class TestExitCodes:
 
     def test_failures_of_the_daemon(self, attune: CommandLine) -> None:
         attune.site.refuse["ListNodes"] = (grpc.StatusCode.UNKNOWN, "KeyError:\n  'x'")
-        said = "attune: The daemon failed at this (KeyError: 'x'); see `journalctl -u attuned`.\n"
+        said = "attune: The daemon failed at this (KeyError: 'x'); see `sudo journalctl -u attuned`.\n"
         assert attune("nodes") == (1, "", said)
 
     @pytest.mark.parametrize("words", [["rooms", "9.99"], ["rooms", "9.99", "--json"], ["rooms", "9.99", "--watch"]])
@@ -55,15 +55,19 @@ class TestExitCodes:
     @pytest.mark.parametrize(
         ("words", "part_of_message"),
         [
-            (["romos"], "No such command 'romos'"),
+            (["romos"], "No such command 'romos'; did you mean 'rooms'; see `attune --help`."),
+            (["rooms", "--jsn"], "No such option: --jsn; did you mean --json; see"),
             (["rooms", "--jsn"], "see `attune rooms --help`."),
-            (["rooms", "1", "2"], "see `attune rooms --help`."),
+            (["rooms", "1", "2"], "Nothing is expected where `2` stands; see `attune rooms --help`."),
             (["label", "add"], "Missing argument 'ROOM'; see `attune label add --help`."),
             (["label", "add", "2.13", "free"], "Missing argument"),
             (["label", "add", "2.13", "busy", "now"], "`busy` cannot be said of a room; write free or occupied."),
             (["label", "add", "2.13", "free", "noon"], "`noon` is not a time that can be read"),
-            (["label", "list", "--limit", "0"], "--limit"),
-            (["label", "list", "--limit", "many"], "--limit"),
+            (["label", "list", "--limit", "0"], "Invalid value for '--limit': write 1 or more; see"),
+            (["label", "list", "--limit", "many"], "Invalid value for '--limit': write a whole number; see"),
+            (["rollout", "start", "--all", "--wait", "x"], "Invalid value for '--wait': write a number; see"),
+            (["replay", "--mode", "x", "a.toml"], "Invalid value for '--mode': 'x' is not one of 'frozen', 'online'"),
+            (["label", "undo", "x"], "Invalid value for 'NUMBER': "),
             (["label", "undo", "x"], "`x` is none of the numbers that the list shows"),
             (["drift", "show", "0"], "`0` is none of the numbers that the list shows"),
             (["drift", "ack", "-1"], "see `attune drift ack --help`."),

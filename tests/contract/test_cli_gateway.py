@@ -21,7 +21,7 @@ class TestInvite:
     def test_the_invitation_is_whole_on_one_line(self, attune: CommandLine) -> None:
         code, out, err = attune("gateway", "invite", "south", "--host", "attune.lan", width=40)
         assert (code, err) == (0, "")
-        assert f"\n  attune-gateway enroll {'A2' * 53}\n" in out
+        assert f"\n  sudo attune-gateway enroll {'A2' * 53}\n" in out
         assert "15:32" in out.partition("attune-gateway")[0]
         assert "counts no more" not in out
         assert invited(attune) == [gateways_pb2.InviteGatewayRequest(name="south", valid_s=3600, host="attune.lan")]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from attuned.cli import setup
 from attuned.config import load
-from attuned.setup import services
+from attuned.setup import broker, services
 from cli_run import CommandLine, environment
 from cli_terminal import Session, first_answers
 
@@ -24,7 +24,7 @@ ROOMS = ["Room;Name;Floor", "2.13;Big room;2", "2 14;Small;2", "0.01;Hall;0"]
 @pytest.fixture
 def etc(tmp_path: Path) -> Path:
     folder = tmp_path / "etc"
-    shutil.copytree(DEFAULT, folder)
+    shutil.copytree(DEFAULT, folder, ignore=shutil.ignore_patterns("further"))
     return folder
 
 
@@ -73,7 +73,16 @@ def test_a_first_setup(etc: Path, nobody_listens: int) -> None:
     assert "nothing listens; start a broker here" in " ".join(screen.split())
     assert "horse" not in screen
     assert "Restart attuned and attune-gateway to have it taken up." in screen
-    assert max(len(line) for line in screen.splitlines() if not line.startswith(("  +", "  -", "   "))) <= 80
+    changes = " ".join(screen.partition("This changes:")[2].split())
+    assert changes.startswith(
+        "name site → townhall time zone UTC → Europe/Brussels "
+        f"broker 127.0.0.1:1883 → 127.0.0.1:{nobody_listens} as hall serial lines none → /dev/ttyACM0 "
+        "TCP for nodes 127.0.0.1:7011 → 0.0.0.0:7011 gateways at none → tls://0.0.0.0:7443 "
+        "new rooms 2.13, 0.01, 2.14 password of the broker: new backups a new passphrase"
+    )
+    for name in ("attuned.toml", "gateway.toml", "secrets/mqtt-password", "backup-key.toml"):
+        assert f"file {etc / name}" in changes
+    assert max(map(len, screen.splitlines())) <= 80 + len(str(etc))
 
 
 def test_run_again_every_answer_is_there_already(etc: Path, nobody_listens: int) -> None:
@@ -102,46 +111,60 @@ def test_run_again_every_answer_is_there_already(etc: Path, nobody_listens: int)
 
 
 @pytest.mark.slow
-def test_ctrl_c_at_any_question_leaves_everything_as_it_is(etc: Path, nobody_listens: int) -> None:
+@pytest.mark.parametrize(("key", "said"), [("\x03", "Stopped before it was done"), ("\x04", "The input has ended")])
+def test_an_end_at_any_question_leaves_everything_as_it_is(etc: Path, nobody_listens: int, key: str, said: str) -> None:
     before = contents(etc)
     answers = [pair for pair in whole(nobody_listens) if pair[0] != "Type these again"]
     for count in range(len(answers)):
         with Session("setup", "--etc", str(etc), folder=etc) as session:
             session.answer(*answers[:count])
             session.until(answers[count][0])
-            session.interrupt()
+            session.press(key)
             assert session.end() == 1, session.screen
-            assert "attune: Stopped before it was done" in session.screen
+            assert f"\nattune: {said}" in session.screen
             assert "Traceback" not in session.screen
         assert contents(etc) == before, answers[count]
 
 
-def test_an_end_of_the_input_is_no_answer(etc: Path) -> None:
-    before = contents(etc)
-    with Session("setup", "--etc", str(etc), folder=etc) as session:
-        session.until("Name, one word [site]: ")
-        session.type("\x04")
-        assert session.end() == 1
-        assert "The input has ended before the last question; nothing was changed." in session.screen
-    assert contents(etc) == before
+# What is answered to a question, and what is said to it.
+WRONG = {
+    "Name, one word": dict.fromkeys(["two words", "a/b", "x" * 65, "a\u200bb"], "A name is one word"),
+    "Time zone": {
+        "brusels": "did you mean Europe/Brussels",
+        **dict.fromkeys(["Mars", "../../etc/passwd", ";"], "There is no such time zone"),
+    },
+    "Host (": {"mqtt://lan": "Write the host alone", "lan:1883": "Write the host alone", "a b": "not one word"},
+    "Port, usually": dict.fromkeys(["x", "0", "65536", "\u0661", "9" * 99], "A port is a number from 1 to 65535."),
+    "CA file": {"ca.pem": "There is no file ca.pem; write its whole path", "/etc": "There is no file /etc"},
+    "User (": {"a b": "not one word"},
+    "Keep this broker?": {"perhaps": "Say y or n."},
+    "Bluetooth adapter": {"hci": "An adapter has a name such as hci0."},
+    "Serial lines": {"77": "77 is none of the numbers", "ttyACM0": "no device such as /dev/ttyACM0"},
+    "TCP for nodes": dict.fromkeys(["7011", "::", "x:99999"], "An address is 0.0.0.0:7011"),
+    "Port for them": {"65535": "take one from 1 to 65534", "-1": "A port is a number"},
+    "Passphrase": {"horse": "take at least 12 characters"},
+    "The same again": {"another one": "These were two different ones"},
+    "Write this?": {"why": "Say y or n."},
+}
 
 
-@pytest.mark.parametrize(
-    ("question", "answers", "said"),
-    [
-        ("Name, one word", ["two words", "a/b", "x" * 65, "a\u200bb"], "A name is one word"),
-        ("Time zone", ["brusels"], "did you mean Europe/Brussels"),
-        ("Time zone", ["Mars", "../../etc/passwd", ";"], "There is no such time zone"),
-    ],
-)
-def test_bad_answers_are_asked_again(etc: Path, question: str, answers: list[str], said: str) -> None:
+def test_wrong_answers_are_said_to_be_so_and_asked_again(etc: Path, nobody_listens: int) -> None:
     with Session("setup", "--etc", str(etc), folder=etc) as session:
-        if question != "Name, one word":
-            session.answer(("Name, one word", "hall"))
-        for answer in answers:
+        for question, answer in first_answers(nobody_listens, ["2.13;North"]):
+            for wrong, said in WRONG.get(next((key for key in WRONG if question.startswith(key)), ""), {}).items():
+                session.answer((question, wrong))
+                session.until(said)
+                if question.startswith("The same"):
+                    session.answer(("Passphrase", answer))
             session.answer((question, answer))
-            session.until(said)
-        session.until(question)
+        assert session.end() == 0, session.screen
+    assert [room.name for room in load(etc / "attuned.toml").rooms] == ["North"]
+
+
+def test_a_city_is_a_time_zone_and_an_address_a_host(etc: Path) -> None:
+    with Session("setup", "--etc", str(etc), folder=etc) as session:
+        session.answer(("Name", "hall"), ("Time zone", "new york"), ("  > ", ""), ("Host", "::1"))
+        session.until("Port, usually")
 
 
 def test_a_site_that_cannot_be_written_is_said_at_once(tmp_path: Path, attune: CommandLine) -> None:
@@ -207,6 +230,13 @@ class TestAnswers:
             None,
         )
 
+    def test_files_that_are_gone_are_written_as_they_were_shipped(self, etc: Path, attune: CommandLine) -> None:
+        shipped = load(etc / "attuned.toml")
+        for path in etc.iterdir():
+            path.unlink()
+        assert self.run(attune, etc, 'timezone = "UTC"\n[radios]\nbluetooth = ""')[0] == 0
+        assert load(etc / "attuned.toml") == shipped
+
     def test_a_dry_run_writes_nothing(self, etc: Path, attune: CommandLine) -> None:
         before = contents(etc)
         code, out, err = self.run(attune, etc, 'name = "townhall"', "--dry-run")
@@ -218,7 +248,7 @@ class TestAnswers:
         ("text", "said"),
         [
             ("name = ", "answers.toml: is not TOML: "),
-            ('nam = "x"', "answers.toml: nam cannot be used (extra inputs are not permitted); see docs/operations.md."),
+            ('nam = "x"', "answers.toml: nam is no answer; correct its name, or leave it out."),
             ('name = "a/b"', "key site.name is not right; write one word"),
             ('timezone = "Mars"', "key site.timezone is not right"),
             ('rooms_file = "/none"', "/none: cannot be read (No such file or directory): name"),
@@ -277,6 +307,8 @@ class TestStarting:
         monkeypatch.setattr(setup, "SETTLES_S", 0.0)
         monkeypatch.setattr(services, "under_systemd", lambda: True)
         monkeypatch.setattr(services, "restart", restart)
+        # Not with whatever broker runs on this machine.
+        monkeypatch.setattr(broker, "take_back", lambda settings, password, site: 0)
         return units
 
     def run(self, attune: CommandLine, etc: Path, text: str) -> tuple[int, str, str]:
@@ -294,6 +326,22 @@ class TestStarting:
         restarted.clear()
         self.run(attune, etc, 'name = "house"\n[radios]\nbluetooth = ""')
         assert restarted == ["attuned", "attune-gateway"]
+
+    def test_the_broker_is_rid_of_a_name_that_is_gone(
+        self, etc: Path, attune: CommandLine, restarted: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+
+        def take_back(settings: object, password: str | None, site: str) -> int:
+            asked.append(site)
+            return 3
+
+        monkeypatch.setattr(broker, "take_back", take_back)
+        _, out, _ = self.run(attune, etc, 'name = "hall"')
+        assert (restarted, asked) == (["attuned"], ["site"])
+        assert "What the broker kept under the name site is taken back, 3 messages." in out
+        self.run(attune, etc, "gateway_port = 7443")
+        assert asked == ["site"]
 
     def test_a_passphrase_restarts_nothing(self, etc: Path, attune: CommandLine, restarted: list[str]) -> None:
         (etc.parent / "words").write_text("correct horse battery\n")

@@ -68,7 +68,9 @@ def test_every_setting_stands_on_its_page(folder: Path) -> None:
         ("attuned.8", ["--config", "/etc/attune/attuned.toml"]),
         ("attune-gateway.8", ["--ble", "--serial", "attune-gateway enroll", "tcp.listen", "ble.radio"]),
         ("attune-signer.8", ["attune-signer create", "attune-signer rotate", "attune-signer serve", "--chain"]),
-        ("attune.1", ["ATTUNE_SOCKET", "the daemon is not reachable"]),
+        ("attune.1", ["ATTUNE_SOCKET", "the daemon is not reachable", "sudo attune setup", "/usr/share/doc/attune"]),
+        ("attune-label.1", ["attune label undo [OPTION]... [NUMBER]", "ROOM free|occupied FROM [TO]"]),
+        ("attune-gateway.8", ["Waits for what is not there yet"]),
     ],
 )
 def test_programs_have_pages(folder: Path, page: str, words: list[str]) -> None:

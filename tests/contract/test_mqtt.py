@@ -1,4 +1,4 @@
-"""What a building-management system gets over MQTT: topics, payloads, retention, the will, and coming back."""
+"""What a building-management system gets from a real broker: retention, the will, and coming back."""
 
 import asyncio
 import contextlib
@@ -15,73 +15,9 @@ from attuned.bms import publisher as module
 from attuned.bms import topics
 from attuned.bms.announcing import Announcing
 from attuned.bms.publisher import Answer, Broker, Command, Publisher
-from attuned.presence.belief import BEFORE, NOTHING, Belief, RoomState, Share
+from attuned.config import MqttSettings
+from attuned.setup.broker import take_back
 from processes import Mosquitto, program
-
-# Saturday 21 November 2026, 13:32:10 UTC.
-NOW = 1_795_267_930_000
-BELIEF = Belief(
-    RoomState.OCCUPIED,
-    2.5,
-    NOW - 3_600_000,
-    NOW,
-    NOW + 900_000,
-    (Share(BEFORE, 2.0), Share("a1b2c3d400000001", 0.75), Share("b1b2c3d400000002", -0.25, "stuck: counts half")),
-)
-
-
-# Payloads are a promise: a key that is renamed breaks somebody's building.
-
-
-def test_topics() -> None:
-    assert topics.status_topic("townhall") == "attune/townhall/status"
-    assert topics.room_topic("townhall", "2.13") == "attune/townhall/rooms/2.13"
-    assert topics.health_topic("townhall", "a1b2c3d400000001") == "attune/townhall/nodes/a1b2c3d400000001/health"
-
-
-def test_a_room() -> None:
-    releases = {"a1b2c3d400000001": "5f3a", "b1b2c3d400000002": "5f3a", "c1b2c3d400000003": "99"}
-    assert json.loads(topics.room_payload(BELIEF, releases, taught=True)) == {
-        "schema": 1,
-        "state": "occupied",
-        # 1 / (1 + e^-2.5)
-        "probability": 0.9241,
-        "since": "2026-11-21T12:32:10Z",
-        "as_of": "2026-11-21T13:32:10Z",
-        "valid_until": "2026-11-21T13:47:10Z",
-        "log_odds": 2.5,
-        "reason": [
-            {"source": "before", "log_odds": 2.0},
-            {"source": "a1b2c3d400000001", "log_odds": 0.75},
-            {"source": "b1b2c3d400000002", "log_odds": -0.25, "note": "stuck: counts half"},
-        ],
-        "release": ["5f3a"],
-        "taught": True,
-    }
-
-
-def test_a_room_of_which_nothing_is_known() -> None:
-    assert json.loads(topics.room_payload(NOTHING, {}, taught=False)) == {
-        "schema": 1,
-        "state": "unknown",
-        "probability": 0.5,
-        "since": None,
-        "as_of": None,
-        "valid_until": None,
-        "log_odds": 0.0,
-        "reason": [],
-        "release": [],
-        "taught": False,
-    }
-
-
-def test_the_site_and_a_node() -> None:
-    assert topics.status_payload(online=True) == '{"schema":1,"state":"online"}'
-    assert topics.status_payload(online=False) == '{"schema":1,"state":"offline"}'
-    assert json.loads(topics.health_payload({"state": "online"})) == {"schema": 1, "state": "online"}
-
-
-# Behaviour, against a real broker.
 
 
 class Watching:
@@ -196,6 +132,24 @@ async def test_an_empty_message_takes_back_what_is_retained(mosquitto: Mosquitto
         async with watching(mosquitto.port) as late:
             await until(lambda: late.log)
     assert list(late.newest) == ["attune/s/status"]
+
+
+async def test_what_is_kept_under_a_sites_old_name_is_taken_back(mosquitto: Mosquitto) -> None:
+    settings = MqttSettings(host="127.0.0.1", port=mosquitto.port)
+    now, before = (Publisher(site, Broker("127.0.0.1", mosquitto.port)) for site in ("new", "old"))
+    now.publish("attune/new/rooms/a", "1")
+    before.publish("attune/old/rooms/a", "1")
+    async with running(now):
+        async with running(before):
+            await until(lambda: before.acknowledged == now.acknowledged == 2)
+            # A site of that name is there: it may be another one.
+            assert await asyncio.to_thread(take_back, settings, None, "old") == 0
+        assert await asyncio.to_thread(take_back, settings, None, "old") == 2
+        async with watching(mosquitto.port) as watch:
+            await until(lambda: len(watch.newest) == 2)
+            assert set(watch.newest) == {"attune/new/status", "attune/new/rooms/a"}
+        mosquitto.kill()
+        assert await asyncio.to_thread(take_back, settings, None, "old") == 0
 
 
 async def test_an_unchanged_state_is_not_sent_again(mosquitto: Mosquitto) -> None:

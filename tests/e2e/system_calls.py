@@ -27,8 +27,8 @@ class Call:
     ended: int
 
 
-def traced(trace: Path, command: list[str]) -> list[str]:
-    """The command under strace; skips the test where that is not permitted."""
+def traced(trace: Path, command: list[str], which: str = CALLS) -> list[str]:
+    """The command under strace, which notes these calls; skips the test where that is not permitted."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed.")
@@ -43,7 +43,7 @@ def traced(trace: Path, command: list[str]) -> list[str]:
         "-s",
         "100000",
         "-e",
-        f"trace={CALLS}",
+        f"trace={which}",
         "-e",
         "signal=none",
         "-o",

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 import stored
-from attune_proto.v1 import admin_pb2
+from attune_proto.v1 import admin_pb2, upkeep_pb2, upkeep_pb2_grpc
 from dialled import DialledNode, dialled
 from google.protobuf.message import Message
 from installation import Installation, installed, program, wait_until
@@ -69,11 +70,13 @@ def stop(installation: Installation, node: DialledNode) -> float:
     return took
 
 
-def check(installation: Installation, node: DialledNode) -> None:
+def check(installation: Installation, node: DialledNode, *, read: bool = False) -> None:
+    """`read`: somebody else has the store open, so that SQLite's log stays."""
     took = stop(installation, node)
+    print(f"\nThe daemon ended {took:.2f} s after it was asked to (at most {STOP_S:g} s).")
     assert took <= STOP_S
     # Nothing is left of the log: the next start has nothing to take up.
-    assert not (installation.store / "windows.db-wal").exists()
+    assert read or not (installation.store / "windows.db-wal").exists()
     found = stored.sequences(installation.store)[NODE, BOOT]
     assert set(range(1, node.acknowledged + 1)) <= set(found)
     assert set(found.values()) == {1}
@@ -112,6 +115,44 @@ def test_while_a_room_is_retrained(tmp_path: Path) -> None:
             worker = int((tmp_path / "retraining").read_text())
             check(installation, node)
         wait_until(lambda: not alive(worker), "The end of the retraining")
+
+
+@pytest.mark.slow
+def test_while_a_backup_is_made(tmp_path: Path) -> None:
+    """It holds a transaction in both files for as long as they are copied."""
+    with reporting(tmp_path) as (installation, node), contextlib.ExitStack() as copying:
+        for name in ("attune.db", "windows.db"):
+            address = f"file:{installation.store / name}?mode=ro"
+            reader = copying.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        check(installation, node, read=True)
+
+
+@pytest.mark.slow
+def test_while_what_is_old_is_dropped(tmp_path: Path) -> None:
+    with reporting(tmp_path, "endless_upkeep.py") as (installation, node), retaining(installation):
+        node.live_until(lambda: True, "A moment")
+        check(installation, node)
+
+
+@contextlib.contextmanager
+def retaining(installation: Installation) -> Iterator[None]:
+    """Somebody has `attune retention` under way, as the timer has each night."""
+    with grpc.insecure_channel(f"unix:{installation.api_socket}") as channel:
+        sweeping = upkeep_pb2_grpc.UpkeepStub(channel).RunRetention.future(upkeep_pb2.RunRetentionRequest())
+        yield
+        assert sweeping.code() is not grpc.StatusCode.OK
+
+
+@pytest.mark.slow
+def test_while_a_file_is_written_anew(tmp_path: Path) -> None:
+    """After `attune forget`, for minutes where the file is large: it is broken off, and done after the next start."""
+    with reporting(tmp_path, "endless_upkeep.py") as (installation, node), installation.admin() as admin:
+        forgetting = admin.Forget.future(admin_pb2.ForgetRequest(room="1.02", author="test"))
+        node.live_until((tmp_path / "scrubbing").exists, "The writing anew", 30)
+        check(installation, node)
+        assert forgetting.code() is not grpc.StatusCode.OK
 
 
 def alive(pid: int) -> bool:

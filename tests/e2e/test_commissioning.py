@@ -90,7 +90,7 @@ def test_mistakes_get_one_sentence(installation: Installation, tmp_path: Path) -
         wrong = node.code[:12] + other + node.code[13:]
         for words, says in [
             (["node", "add", wrong, "--room", ROOM], "attune: Group 3 of the code"),
-            (["node", "add", node.code], "attune: Name the room of the node; rooms are 1.01, 1.02."),
+            (["node", "add", node.code], "attune: Name the room of the node with --room; rooms are 1.01, 1.02."),
             (["node", "add", node.code, "--room", "9"], "attune: There is no room '9'; rooms are 1.01, 1.02."),
             (["node", "remove", NODE], f"attune: There is no node '{NODE}'"),
             (["node", "move", "x", "--room", ROOM], "attune: A node's id has 16 hex digits"),

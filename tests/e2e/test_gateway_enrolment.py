@@ -41,7 +41,7 @@ def enroll(invitation: str, state: Path, gateway: Sequence[str] = ()) -> subproc
 def invite(installation: Installation, name: str = "attic") -> str:
     answer = attune(installation, "gateway", "invite", name, "--host", "127.0.0.1")
     assert answer.returncode == 0, answer.stderr
-    found = re.search(r"^  attune-gateway enroll ([A-Z2-7]+)$", answer.stdout, re.MULTILINE)
+    found = re.search(r"^  sudo attune-gateway enroll ([A-Z2-7]+)$", answer.stdout, re.MULTILINE)
     assert found is not None, answer.stdout
     return found[1]
 

@@ -13,12 +13,13 @@ from attune_proto.v1 import node_pb2
 from attuned.nodes.codes import read_code
 from attuned.updates.chunks import chunk, transfer_id, whole
 from attuned.updates.envelope import Audience, Kind
-from attuned.updates.payloads import NodeCalibration, Normaliser, head_payload, make_update, model_payload
+from attuned.updates.planning import head_payload
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from daemon_double import DaemonDouble
 from firmware_build import firmware
 from qemu_board import Board
 from test_qemu_node import ROOM_SENSOR, SEED, WINDOW_S, feed_lines, samples
+from update_payloads import NodeCalibration, Normaliser, make_update, model_payload
 
 from bench.daemon_side import DaemonSide
 

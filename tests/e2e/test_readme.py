@@ -71,7 +71,7 @@ def test_a_live_demo_ends_on_ctrl_c(tmp_path: Path) -> None:
     )
     try:
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("attune-demo-*/api.sock")):
+        while not list(tmp_path.glob("attune-*/api.sock")):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         time.sleep(3)
@@ -81,4 +81,4 @@ def test_a_live_demo_ends_on_ctrl_c(tmp_path: Path) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(demo.pid, signal.SIGTERM)
     assert "lost" in said
-    assert not list(tmp_path.glob("attune-demo-*"))
+    assert not list(tmp_path.glob("attune-*"))

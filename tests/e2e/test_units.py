@@ -1,7 +1,9 @@
 """The units of systemd: what they forbid, and that the programs can do their work under it."""
 
+import json
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +15,9 @@ from pathlib import Path
 import pytest
 import stored
 from attune_proto.v1 import admin_pb2
+from attuned.backup import intent
+from attuned.backup.swapping import Slot
+from attuned.half_restored import path_of
 from dialled import DialledNode, dialled
 from installation import Installation, program, wait_until
 from notices import Notices
@@ -66,15 +71,15 @@ def test_what_no_service_goes_without(name: str) -> None:
         "SystemCallArchitectures=native",
     ):
         assert line in lines
-    kept = {"attune-backup.service": "CAP_DAC_READ_SEARCH"}.get(name, "")
+    kept = {"attune-backup.service": "CAP_DAC_READ_SEARCH", "attune-restore.service": "CAP_DAC_OVERRIDE"}.get(name, "")
     assert f"CapabilityBoundingSet={kept}" in lines
     assert any(line.startswith("MemoryMax=") for line in lines)
 
 
-@pytest.mark.parametrize("name", ["attuned.service", "attune-gateway.service"])
-def test_daemons_are_watched_and_come_back(name: str) -> None:
+@pytest.mark.parametrize(("name", "final"), [("attuned.service", "2 3"), ("attune-gateway.service", "2")])
+def test_daemons_are_watched_and_come_back(name: str, final: str) -> None:
     lines = (UNITS / name).read_text().splitlines()
-    for line in ("Type=notify", "Restart=on-failure", "RestartPreventExitStatus=2 3", "StartLimitIntervalSec=0"):
+    for line in ("Type=notify", "Restart=on-failure", f"RestartPreventExitStatus={final}", "StartLimitIntervalSec=0"):
         assert line in lines
     assert any(line.startswith("WatchdogSec=") for line in lines)
 
@@ -144,6 +149,35 @@ def test_libraries_that_call_back_need_no_memory_that_is_written_and_run() -> No
 
 
 @needs_filters
+def test_a_restore_is_ended_under_the_filters(tmp_path: Path) -> None:
+    """Folders take each other's places, and what was there is set aside."""
+    etc, state = Slot(tmp_path / "etc"), Slot(tmp_path / "state")
+    for slot in (etc, state):
+        for folder, word in ((slot.live, "old"), (slot.beside, "new")):
+            folder.mkdir()
+            (folder / "attuned.toml").write_text(f'[site]\nname = "{word}"\n[store]\npath = "{state.live}"\n')
+    intent.write(etc.live, intent.Intent.of("20261122T024500Z", [etc, state]))
+    finish = [program("attune"), "restore", "--finish", "--config", str(etc.live / "attuned.toml"), "--json"]
+    command = [*FILTERED, str(UNITS / "attune-restore.service"), *finish]
+    done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert done["set_aside"] == [f"{slot.live}.before-20261122T024500Z" for slot in (etc, state)]
+    for slot in (etc, state):
+        assert "new" in (slot.live / "attuned.toml").read_text()
+    assert not path_of(etc.live).exists()
+
+
+@pytest.mark.parametrize("name", ["attuned.service", "attune-signer.service"])
+def test_nothing_starts_on_half_a_restore(name: str) -> None:
+    lines = (UNITS / name).read_text().splitlines()
+    assert "Requires=attune-restore.service" in lines
+    assert any(line.startswith("After=") and "attune-restore.service" in line.split("=")[1] for line in lines)
+    conditions = (UNITS / "attune-restore.service").read_text()
+    etc = Slot(Path("/etc/attune"))
+    for path in (path_of(etc.live), etc.beside, Slot(Path("/var/lib/attune")).beside):
+        assert f"ConditionPathExists=|{path}\n" in conditions
+
+
+@needs_filters
 @pytest.mark.slow
 def test_a_site_works_under_the_filters(tmp_path: Path) -> None:
     """Windows come in and are acknowledged, a label is learned, and a room is retrained by a process of its own, which
@@ -208,6 +242,40 @@ def test_a_life_under_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert took_s < STOP_S
         (sequences,) = stored.sequences(found.store).values()
         assert set(range(1, acknowledged + 1)) <= set(sequences)
+    finally:
+        found.close()
+
+
+@pytest.mark.slow
+def test_a_task_that_hangs_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal names it and where it was, systemd is asked to act, and what was not acknowledged comes again."""
+    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    command = [sys.executable, str(Path(__file__).with_name("launchers") / "hung_commits.py")]
+    found = Installation(tmp_path, {ROOM: [NODE]}, rate=60, step_s=10, daemon=command)
+    try:
+        with Notices() as systemd:
+            found.start()
+            with dialled(found, NODE, ("co2", "pir"), window_s=10) as node:
+                node.live_until(lambda: node.acknowledged >= 6, "The acknowledgement of six windows", 60)
+                (tmp_path / "hang").touch()
+                node.live_until(lambda: "WATCHDOG=trigger" in systemd.heard(), "The cry for help", 30)
+                acknowledged = node.acknowledged
+                # As systemd does then.
+                assert found._end("daemon", signal.SIGABRT) == -signal.SIGABRT
+                (tmp_path / "hang").unlink()
+                found.start("daemon")
+                node.live_until(lambda: node.acknowledged > acknowledged + 3, "The acknowledgement of what waited", 60)
+                node.live_until(lambda: node.core.facts.waiting == 0, "The acknowledgement of all windows", 60)
+                assert found.terminate("daemon") == 0
+                acknowledged = node.acknowledged
+        log = found.log("daemon")
+        assert log.count("has made no step for 1 s. The watchdog is not fed until that is over.") == 1
+        assert "The task commit has made" in log
+        assert "Fatal Python error: Aborted" in log
+        (sequences,) = stored.sequences(found.store).values()
+        assert set(range(1, acknowledged + 1)) <= set(sequences)
+        assert set(sequences.values()) == {1}
     finally:
         found.close()
 

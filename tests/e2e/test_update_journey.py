@@ -141,7 +141,7 @@ async def journey(site: Site, node: Node) -> None:
     node.start()
     await deliveries.decide(NODE, commit=True)
     await until(at(Stage.COMMITTED))
-    assert site.releases("r") == {NODE: HEAD.running_digest}
+    assert site.roster.releases("r") == {NODE: HEAD.running_digest}
     # Chunks, on the release before, and power that fails between them.
     await deliveries.want(NODE, LARGE.id)
     await until(at(Stage.SENDING))
@@ -150,11 +150,11 @@ async def journey(site: Site, node: Node) -> None:
     await until(at(Stage.TRIAL))
     await deliveries.decide(NODE, commit=False)
     await until(at(Stage.ENDED))
-    assert site.releases("r") == {NODE: HEAD.running_digest}
+    assert site.roster.releases("r") == {NODE: HEAD.running_digest}
     await deliveries.want(NODE, "factory")
     await until(at(Stage.TRIAL))
     await deliveries.decide(NODE, commit=True)
     await until(at(Stage.COMMITTED))
-    assert site.releases("r") == {NODE: world.base().digest.hex()}
+    assert site.roster.releases("r") == {NODE: world.base().digest.hex()}
     assert conversation.running is not None
     assert conversation.running.highest == 3

@@ -125,7 +125,7 @@ NODES_AND_LABELS = [
     ),
     Removal(
         "a node does not speak for another",
-        f"{NODES}/hub.py",
+        f"{NODES}/dispatch.py",
         "if hello.node_id.hex() != conversation.node:",
         "if not conversation.node:",
         "tests/unit/test_daemon_hub.py::test_a_hello_whose_node_id_does_not_fit_its_hint_is_dropped",

@@ -54,12 +54,31 @@ BACKUPS = [
     ),
     Removal(
         "a restore that ends at any step leaves the old state or the new one",
-        "daemon/attuned/backup/swapping.py",
-        "    library = ctypes.CDLL(None, use_errno=True)\n",
-        "    first.rename(first.with_name('between'))\n    second.rename(first)\n"
-        "    first.with_name('between').rename(second)\n    return\n"
-        "    library = ctypes.CDLL(None, use_errno=True)\n",
-        "tests/unit/test_backup_hostile.py::test_a_restore_that_dies_at_any_step",
+        "daemon/attuned/backup/restoring.py",
+        "        intent.write(places.etc, begun)\n",
+        "",
+        "tests/unit/test_backup_cut_off.py::test_a_restore_that_dies_at_any_step",
+    ),
+    Removal(
+        "nothing starts on a restore that was cut off",
+        "daemon/attuned/app.py",
+        "        refuse_half(config.parent)\n",
+        "",
+        "tests/contract/test_cli_backup.py::TestRestore::test_the_daemon_does_not_start_on_half_a_restore",
+    ),
+    Removal(
+        "a backup of another site does not take the place of this one",
+        "daemon/attuned/backup/restoring.py",
+        '    if present not in ("", UNNAMED, manifest.site):\n',
+        "    if not present and present:\n",
+        "tests/unit/test_backup_hostile.py::test_one_of_another_site",
+    ),
+    Removal(
+        "a backup is a plain file, and nothing that is waited for",
+        "daemon/attuned/backup/sealing.py",
+        '    file = os.fdopen(held, "rb") if stat.S_ISREG(os.fstat(held).st_mode) else None\n',
+        '    file = os.fdopen(held, "rb")\n',
+        "tests/unit/test_backup_hostile.py::test_what_is_no_file",
     ),
     Removal(
         "what was forgotten after a backup is forgotten again",

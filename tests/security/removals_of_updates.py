@@ -95,8 +95,8 @@ UPDATES = [
     Removal(
         "the signer signs updates and nothing else",
         "daemon/attuned/updates/signer.py",
-        "        return REFUSED, str(error).encode()\n    if passed",
-        "        return DONE, desk.key.private.sign(body)\n    if passed",
+        "        return REFUSED, str(error).encode()\n    except OSError",
+        "        return DONE, desk.key.private.sign(body)\n    except OSError",
         "tests/unit/test_update_signer.py::test_the_process_signs_updates_and_nothing_else",
     ),
     Removal(

@@ -48,13 +48,15 @@ class Machine:
     def backups(self) -> Path:
         return self.root / "backups"
 
-    def configure(self) -> None:
+    def configure(self, site: str = "hall") -> None:
         etc = self.places.etc
         (etc / "secrets").mkdir(parents=True)
         (etc / "secrets").chmod(0o700)
         rooms = f'[[rooms]]\nid = "r"\nnodes = ["{A}"]\n[[rooms]]\nid = "s"\nnodes = ["{B}"]\n'
         store = f'[store]\npath = "{self.places.state}"\nwindows_days = 3650\n'
-        self.places.config.write_text(f'[site]\nname = "hall"\ntest_nodes = true\n{store}{rooms}')
+        # Named by its place: it is not there while the restored configuration is read.
+        broker = f'[mqtt]\nuser = "attune"\npassword_file = "{etc}/secrets/mqtt-password"\n'
+        self.places.config.write_text(f'[site]\nname = "{site}"\ntest_nodes = true\n{store}{broker}{rooms}')
         (etc / "secrets" / "mqtt-password").write_text("correct horse\n")
         (etc / "secrets" / "mqtt-password").chmod(0o600)
         (etc / "backup-key.toml").write_text(self.sealer.key.toml())

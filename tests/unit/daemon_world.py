@@ -26,6 +26,7 @@ NOON = 1_790_000_000_000 // (24 * HOUR) * 24 * HOUR + 12 * HOUR
 
 A, B = "a1b2c3d400000001", "b1b2c3d400000002"
 SENSORS = ("co2", "pir")
+FEATURES = bytes(2 * len(Schema(SENSORS, 60).features))
 
 
 @dataclass
@@ -65,15 +66,14 @@ def hello(node: str = A, boot: int = 1, kinds: Sequence[str] = SENSORS, **more: 
 
 def report(seq: int, end_s: int, evidence: bytes = b"\x00\x01", **more: Any) -> node_pb2.Report:
     """A sound report; its evidence is one nat."""
-    features = bytes(2 * len(Schema(SENSORS, 60).features))
-    values: dict[str, Any] = {"seq": seq, "end_s": end_s, "features": features, "evidence": evidence}
+    values: dict[str, Any] = {"seq": seq, "end_s": end_s, "features": FEATURES, "evidence": evidence}
     return node_pb2.Report(**(values | more))
 
 
 def window(seq: int, end_utc_ms: int, nats: float | None = 1.0, node: str = A, boot: int = 1) -> Window:
     """A committed window of a node with the sensors of SENSORS."""
     evidence = b"" if nats is None else round(nats * EVIDENCE_STEPS).to_bytes(2, "little", signed=True)
-    return Window(node, boot, seq, seq * 60, end_utc_ms, 0, evidence, bytes(2 * len(Schema(SENSORS, 60).features)))
+    return Window(node, boot, seq, seq * 60, end_utc_ms, 0, evidence, FEATURES)
 
 
 @dataclass(eq=False)

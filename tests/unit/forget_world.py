@@ -120,7 +120,7 @@ def answer(site: Site) -> None:
             part = pupil.queue[0]
             learned = len(part.windows) if isinstance(part, node_pb2.Label) else 0
             ack = node_pb2.LabelAck(number=part.number, part=part.part, learned=learned)
-            site.on_label_ack(site.hub.conversations[node], ack)
+            site.hub.dispatch.listener.on_label_ack(site.hub.conversations[node], ack)
 
 
 async def forget(site: Site, **what: object) -> AuditEntry:

@@ -12,9 +12,9 @@ from attune_core import Schema
 from attune_proto.v1 import node_pb2
 from attuned.updates.chunks import chunk
 from attuned.updates.envelope import Audience, Kind
-from attuned.updates.payloads import head_payload, make_update, model_payload
-from attuned.updates.planning import factory_model
+from attuned.updates.planning import factory_model, head_payload
 from attuned.updates.statements import statement
+from update_payloads import make_update, model_payload
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors"

@@ -60,7 +60,8 @@ class GatewayDaemon:
             gone=GoneBook(self.folder / FILE),
         )
         await self.gateways.open()
-        self.hub = Hub(FakeClock(), {}, {}, {}, Listener(), trust=trust_of())
+        self.hub = Hub(FakeClock(), {}, {}, {}, trust=trust_of())
+        self.hub.dispatch.listener = Listener()
         self.links = LinkService(self.hub, self.gateways)
         self.door = Door(self.gateways, "127.0.0.1", self.port)
 

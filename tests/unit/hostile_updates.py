@@ -8,10 +8,10 @@ from attune_core.update import LARGEST_CHUNK, Model
 from attune_proto.v1 import node_pb2
 from attuned.updates.chunks import transfer_id
 from attuned.updates.envelope import Audience, Kind
-from attuned.updates.payloads import NodeCalibration, make_update
 from attuned.updates.statements import SigningKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from daemon_world import A
+from update_payloads import NodeCalibration, make_update
 from wire_world import SENSORS, Wire
 
 SCHEMA = Schema(SENSORS, 60)

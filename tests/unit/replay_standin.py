@@ -36,10 +36,11 @@ LEVELS: dict[str, tuple[Transform, float, float]] = {
 EVENT_MEAN_S, LONG_S, SHORT_S = 900.0, 10_800.0, 1_800.0
 
 
-def coordinate(value: float, transform: Transform, centre: float, scale: float) -> int:
-    if np.isnan(value):
-        return MISSING
-    return int(np.clip(np.rint((transform(value) - centre) / scale * 1024), -32767, 32767))
+def coordinates(
+    values: npt.NDArray[np.float64], transform: Transform, centre: float, scale: float
+) -> npt.NDArray[np.int64]:
+    steps = np.clip(np.rint((transform(values) - centre) / scale * 1024), -32767, 32767)
+    return np.where(np.isnan(values), MISSING, steps).astype(np.int64)
 
 
 def average(values: np.ndarray, time_constant_s: float, window_s: float) -> np.ndarray:
@@ -53,38 +54,35 @@ def level_features(kind: str, ticks: np.ndarray, values: np.ndarray, windows: in
     name, _, more = kind.partition("+")
     transform, centre, scale = LEVELS[name]
     which = -(-ticks // window_ms) - 1
-    seen = np.unique(which[which < windows])
-    means = np.array([values[which == window].mean() for window in seen])
+    here = which < windows
+    seen, place = np.unique(which[here], return_inverse=True)
+    means = np.bincount(place, values[here]) / np.bincount(place)
     rows = np.full((windows, 1 if more == "mean" else 3), MISSING)
-    rows[seen, 0] = [coordinate(mean, transform, centre, scale) for mean in means]
+    rows[seen, 0] = coordinates(means, transform, centre, scale)
     if more != "mean" and len(seen):
         units = rows[seen, 0] / 1024
         apart = units - average(units, SHORT_S, window_ms / 1000)
         deviation = np.sqrt(average(apart**2, SHORT_S, window_ms / 1000))
-        rows[seen, 1] = [coordinate(x, np.asarray, 0.0, 1.0) for x in units - average(units, LONG_S, window_ms / 1000)]
-        rows[seen, 2] = [coordinate(50 * x, np.log1p, 2.0, 2.0) for x in deviation]
+        rows[seen, 1] = coordinates(units - average(units, LONG_S, window_ms / 1000), np.asarray, 0.0, 1.0)
+        rows[seen, 2] = coordinates(50 * deviation, np.log1p, 2.0, 2.0)
     return rows.tolist()
 
 
 def event_features(ticks: np.ndarray, values: np.ndarray, windows: int, window_ms: int) -> list[list[int]]:
-    rows, activity, keep = [], 0.0, float(np.exp(-window_ms / 1000 / EVENT_MEAN_S))
+    activity, keep = 0.0, float(np.exp(-window_ms / 1000 / EVENT_MEAN_S))
+    told = np.full((3, windows), np.nan)  # count, activity, and seconds since an event
     which = -(-ticks // window_ms) - 1
     for window in range(windows):
         if not (which <= window).any():
-            rows.append([MISSING] * 3)  # the sensor has not spoken since the boot
-            continue
+            continue  # the sensor has not spoken since the boot
         count = values[which == window].sum()
         activity = keep * activity + (1 - keep) * count * 60_000 / window_ms
         before = ticks[(which <= window) & (values > 0)]
         since = ((window + 1) * window_ms - before.max()) / 1000 if len(before) else 86_400.0
-        rows.append(
-            [
-                coordinate(count, np.log1p, 0.5, 1.0),
-                coordinate(activity, np.log1p, 0.5, 0.75),
-                coordinate(min(since, 86_400.0), np.log1p, 6.0, 2.5),
-            ]
-        )
-    return rows
+        told[:, window] = count, activity, min(since, 86_400.0)
+    scales = ((0.5, 1.0), (0.5, 0.75), (6.0, 2.5))
+    columns = [coordinates(each, np.log1p, *scale).tolist() for each, scale in zip(told, scales, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def clock_features(ticks: np.ndarray, values: np.ndarray, windows: int, window_ms: int) -> list[list[int]]:

@@ -57,14 +57,18 @@ class Driver:
 
     def carry_out(self) -> None:
         for _ in range(8):
+            before = self.rollout
             self.hear()
             for node in vanished(self.rollout, self.world.of):
                 self.rollout = apply(self.rollout, Dropped(self.now, node, "nothing was wished for"))
-            for command in commands(self.rollout, self.world.of):
+            wanted = commands(self.rollout, self.world.of)
+            for command in wanted:
                 if isinstance(command, Want):
                     self.world.wish(command.node, command.target)
                 else:
                     self.world.say(command.node, commit=command.commit)
+            if not wanted and self.rollout == before:
+                break
         self.hear()
 
     def go_on(self, *nodes: str, fails: bool = False) -> None:

@@ -1,24 +1,13 @@
 """Nodes that take releases, behind the interface of deliveries, and without anything of how deliveries are made."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from attuned.updates.delivery import Delivery, Stage
+from gate_reports import better_report
 
 # What the gate said of a release: 200 of 4,000 windows differ.
-REPORT = json.dumps(
-    {
-        "against": "factory",
-        "findings": {
-            "days": 6,
-            "changes": 20,
-            "slices": [{"name": "all", "days": 6, "windows": 4000, "both": True, "measures": []}],
-            "flips": {"negative": 40, "positive": 160, "negative_runs": 1, "positive_runs": 9, "p": 0.01},
-        },
-        "verdict": {"word": "better", "recommendation": "", "reasons": []},
-    }
-)
+REPORT = better_report(negative=40, positive=160)
 
 FINAL = {Stage.COMMITTED, Stage.ENDED, Stage.FAILED}
 

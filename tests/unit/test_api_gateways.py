@@ -76,7 +76,9 @@ async def test_what_is_refused(
 
 async def test_without_an_address_for_tls_nobody_is_invited(daemon: GatewayDaemon, tmp_path: Path) -> None:
     async with asked(daemon, tmp_path, door=False) as (people, _):
-        with pytest.raises(grpc.aio.AioRpcError, match="listens for no gateways of other machines: write an address"):
+        with pytest.raises(
+            grpc.aio.AioRpcError, match="listens for no gateways of other machines: `sudo attune setup` asks"
+        ):
             await people.InviteGateway(invitation())
 
 

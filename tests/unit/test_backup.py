@@ -1,13 +1,15 @@
 """Backups of a running site, and what a restore makes of them."""
 
+import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from attuned import gone
-from attuned.backup import making, sealing
+from attuned.backup import intent, making, restoring, sealing
 from attuned.backup.making import make
 from attuned.errors import ConfigError, RequestError, StoreError
 from attuned.nodes import noise
@@ -15,6 +17,7 @@ from attuned.nodes.own_keys import OwnKeys
 from attuned.store.audit import Selection
 from attuned.store.gateways import GatewayRow, InvitationRow
 from attuned.store.site import LabelRow
+from attuned.updates import signer
 from attuned.updates.numbers import _read
 from backup_world import Machine, Sealer, signed
 from daemon_world import MINUTE, NOON, A, B, errands
@@ -73,7 +76,7 @@ async def test_without_windows_what_has_come_is_known(machine: Machine) -> None:
         before = database.execute("SELECT count(*) FROM packed").fetchone()[0]
     assert before > 0
     small = make(machine.places, machine.sealer.key, machine.root / "small.backup", windows=False)
-    assert small.size < whole.size / 3
+    assert small.size < whole.size / 2
     machine.end()
     assert not machine.restore(small.path).manifest.windows
     site = await machine.open()
@@ -129,7 +132,7 @@ async def test_a_full_disk_is_one_sentence_and_leaves_nothing(
     seal = sealing.seal
     monkeypatch.setattr(making, "seal", lambda out, *rest: seal(Full(out), *rest))  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="The disk is full, and no backup was made"):
-        make(machine.places, machine.sealer.key, machine.backups / "second", backups=machine.backups)
+        make(machine.places, machine.sealer.key, machine.backups / "second.backup", backups=machine.backups)
     assert {path.name for path in machine.backups.iterdir()} == {first.name, ".attune-backup.lock"}
 
 
@@ -146,12 +149,55 @@ async def test_what_a_power_cut_left_goes_and_older_ones_stay(machine: Machine) 
     left.mkdir()
     (left / "attune.db").write_bytes(b"in the clear")
     (machine.backups / "attune-20260101T000000Z.backup").write_bytes(b"somebody else's")
-    made = make(machine.places, machine.sealer.key, machine.backups / "second", backups=machine.backups)
+    made = make(machine.places, machine.sealer.key, machine.backups / "second.backup", backups=machine.backups)
     assert not left.exists()
     assert not (machine.backups / ".attune-backup.part").exists()
     assert (machine.backups / newest(machine)).read_bytes() == first
     assert made.older_utc_ms > 0
     assert (machine.backups / "attune-20260101T000000Z.backup").read_bytes() == b"somebody else's"
+
+
+async def test_a_file_of_no_folder_makes_none(machine: Machine) -> None:
+    """A disk that is not there is not taken for the name of a file, and no folder is made in its place."""
+    for name in ("usb", "usb/today.backup", "backups/today"):
+        with pytest.raises(RequestError, match="There is no folder"):
+            make(machine.places, machine.sealer.key, machine.root / name, backups=machine.backups)
+    assert not (machine.root / "usb").exists()
+
+
+async def test_what_editors_leave_stops_no_backup(machine: Machine) -> None:
+    for name in ("attuned.toml~", ".attuned.toml.swp", "#attuned.toml#"):
+        (machine.places.etc / name).write_text("left")
+    manifest = machine.restore(machine.back_up().path).manifest
+    names = {file.name for file in manifest.files if file.name.startswith("etc/")}
+    assert names == {"etc/attuned.toml", "etc/backup-key.toml", "etc/secrets/mqtt-password"}
+
+
+async def test_a_list_of_what_is_gone_that_is_damaged_stops_no_backup(machine: Machine) -> None:
+    site = await machine.open()
+    await site.commissioning.remove(B)
+    await site.close()
+    machine.back_up()
+    known = gone.read(machine.places.state / gone.FILE)
+    beside = machine.backups / gone.FILE
+    for damage in (b"", b"{", b"\0" * 100):
+        beside.write_bytes(damage)
+        make(
+            machine.places, machine.sealer.key, machine.backups / "second.backup", backups=machine.backups
+        ).path.unlink()
+        assert gone.read(beside) == known
+        assert damage in {path.read_bytes() for path in machine.backups.glob("gone*.damaged")}
+
+
+async def test_nothing_else_goes_on_meanwhile(machine: Machine) -> None:
+    made, before = machine.back_up(), machine.fingerprint()
+    with intent.alone(machine.places.etc), pytest.raises(RequestError, match="is under way"):
+        machine.back_up()
+    with intent.alone(machine.places.etc, sharing=True), pytest.raises(RequestError, match="is under way"):
+        machine.restore(made.path)
+    with intent.alone(machine.places.etc, sharing=True), pytest.raises(RequestError, match="is under way"):
+        restoring.finish(machine.places.config)
+    assert machine.fingerprint() == before
 
 
 async def test_a_link_in_the_configuration_is_refused(machine: Machine) -> None:
@@ -250,6 +296,50 @@ async def test_a_key_that_nodes_were_told_since_stays(machine: Machine) -> None:
     assert (machine.places.state / "daemon-next.key").read_bytes() == new
 
 
+@pytest.mark.parametrize("cut_off", [False, True])
+async def test_a_newer_key_that_signs_updates_stays(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, cut_off: bool
+) -> None:
+    """Also where the change of keys was cut off, and is ended afterwards."""
+    folder = machine.places.etc / "signing"
+    signer.create(folder)
+    made = machine.back_up()
+    if cut_off:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", failing(Path.rename, signer.KEY_FILE))
+            with pytest.raises(OSError, match="cut off"):
+                signer.rotate(folder)
+    else:
+        signer.rotate(folder)
+    before = {path.name: (path.read_bytes(), path.stat().st_mode) for path in folder.iterdir()}
+    assert len(before) == (3 if cut_off else 2)
+    machine.restore(made.path)
+    assert {path.name: (path.read_bytes(), path.stat().st_mode) for path in folder.iterdir()} == before
+    assert signer.rotate(folder) == (2 if cut_off else 3)
+
+
+def failing(rename: Callable[[Path, Path], Path], name: str) -> Callable[[Path, Path], Path]:
+    def renamed(path: Path, to: Path) -> Path:
+        if to.name == name:
+            raise OSError("cut off")
+        return rename(path, to)
+
+    return renamed
+
+
+async def test_another_machines_key_that_signs_updates_goes(machine: Machine) -> None:
+    """One that was made when the package was installed; nodes have never heard of it."""
+    folder = machine.places.etc / "signing"
+    signer.create(folder)
+    before, made = (folder / signer.KEY_FILE).read_bytes(), machine.back_up()
+    shutil.rmtree(folder)
+    signer.create(folder)
+    signer.rotate(folder)
+    machine.restore(made.path)
+    assert (folder / signer.KEY_FILE).read_bytes() == before
+    assert signer.read_chain(folder / signer.CHAIN_FILE).number == 1
+
+
 async def test_a_fresh_installation_gives_no_key(machine: Machine) -> None:
     made = machine.back_up()
     machine.end()
@@ -284,7 +374,9 @@ async def test_what_must_stay_gone_goes_again(machine: Machine, where: str) -> N
     await site.commissioning.remove(B)
     await site.close()
     if where != "here":
-        second = make(machine.places, machine.sealer.key, machine.backups / "second", backups=machine.backups).path
+        second = make(
+            machine.places, machine.sealer.key, machine.backups / "second.backup", backups=machine.backups
+        ).path
         machine.end()
         if where == "in it":
             (machine.backups / gone.FILE).unlink()

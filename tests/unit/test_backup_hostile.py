@@ -1,25 +1,21 @@
-"""Files that are no backups, and restores that fail or die at any step: what was there is there, or all of the new."""
+"""Files that are no backups: each is refused with a sentence, and nothing changes."""
 
-import contextlib
 import gzip
 import io
 import json
 import os
-import shutil
 import struct
+import tarfile
+import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyrage
 import pytest
-from attuned.backup import restoring, swapping
-from attuned.backup.making import make
 from attuned.backup.manifest import MAGIC
 from attuned.errors import RequestError, StoreError
 from backup_world import Machine, Sealer
-from daemon_world import NOON, A
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +33,7 @@ async def machine(tmp_path: Path, sealer: Sealer) -> Machine:
     return found
 
 
-def refused(machine: Machine, data: bytes) -> None:
+def refused(machine: Machine, data: bytes, begins: str = "") -> None:
     """The bytes are refused with a sentence, and nothing has changed."""
     path, before = machine.root / "hostile.backup", machine.fingerprint()
     path.write_bytes(data)
@@ -45,14 +41,23 @@ def refused(machine: Machine, data: bytes) -> None:
         machine.restore(path)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
+    assert begins in str(caught.value)
     assert machine.fingerprint() == before
     assert list(machine.root.glob("*.restoring")) == []
 
 
+def taken(machine: Machine) -> bytes:
+    """A backup, which does not stay."""
+    made = machine.back_up().path
+    try:
+        return made.read_bytes()
+    finally:
+        made.unlink()
+
+
 def resealed(machine: Machine, change: Callable[[dict[str, Any]], object], more: bytes = b"") -> bytes:
     """A backup by somebody who has the key: with another manifest, and more at the end."""
-    whole = machine.back_up().path.read_bytes()
-    line, _, sealed = whole.partition(b"\n")
+    line, _, sealed = taken(machine).partition(b"\n")
     plain = gzip.decompress(pyrage.decrypt(sealed, [machine.sealer.private]))
     (length,) = struct.unpack_from(">I", plain)
     manifest = json.loads(plain[4 : 4 + length])
@@ -61,6 +66,61 @@ def resealed(machine: Machine, change: Callable[[dict[str, Any]], object], more:
     packed = gzip.compress(struct.pack(">I", len(text)) + text + plain[4 + length :] + more, 1)
     sealed_again: bytes = pyrage.encrypt(packed, [machine.sealer.key.public])
     return line + b"\n" + sealed_again
+
+
+@pytest.mark.parametrize("what", ["a FIFO", "a folder", "a device", "nothing", "a link to a device"])
+async def test_what_is_no_file(machine: Machine, what: str) -> None:
+    """None of them is waited for."""
+    path = machine.root / "odd.backup"
+    if what == "a FIFO":
+        os.mkfifo(path)
+    elif what == "a folder":
+        path.mkdir()
+    elif what == "a link to a device":
+        path.symlink_to("/dev/zero")
+    before = machine.fingerprint()
+    with pytest.raises(RequestError, match="name a backup") as caught:
+        machine.restore(Path("/dev/zero") if what == "a device" else path)
+    assert str(caught.value).endswith(".")
+    assert machine.fingerprint() == before
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "sqlite", "text"])
+async def test_files_of_others(machine: Machine, kind: str) -> None:
+    """An archive with a path to the outside, a link and a device is no backup, whatever it holds."""
+    buffer = io.BytesIO()
+    if kind == "tar":
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            for name, type_ in (("../../etc/passwd", tarfile.REGTYPE), ("a", tarfile.SYMTYPE), ("b", tarfile.CHRTYPE)):
+                entry = tarfile.TarInfo(name)
+                entry.type, entry.linkname = type_, "/etc/shadow"
+                archive.addfile(entry)
+    elif kind == "zip":
+        with zipfile.ZipFile(buffer, "w") as archive_:
+            archive_.writestr("../x", "x")
+    else:
+        buffer.write(b"SQLite format 3\0" if kind == "sqlite" else b"attune-backup\n" * 100)
+    refused(machine, buffer.getvalue(), "This is no backup of Attune")
+
+
+async def test_one_of_another_site(machine: Machine, tmp_path: Path, sealer: Sealer) -> None:
+    other = Machine(tmp_path / "other", sealer)
+    other.configure(site="tower")
+    await other.fill()
+    made = other.back_up().path
+    refused(machine, made.read_bytes(), "This is a backup of site tower, and site hall is here: take one of hall")
+    # A machine that was never set up, or has no store yet, has nothing to lose.
+    text = machine.places.config.read_text()
+    machine.places.config.write_text(text.replace('name = "hall"', 'name = "site"'))
+    assert machine.restore(made).manifest.site == "tower"
+
+
+async def test_one_of_a_later_format(machine: Machine) -> None:
+    whole = taken(machine)
+    for number in (b"2", b"10"):
+        refused(machine, whole.replace(b"attune-backup 1 ", b"attune-backup %s " % number), "made by a newer Attune")
+    said = "says that Attune 0.1.0 made it, and holds what this one, 0.1.0, does not know"
+    refused(machine, resealed(machine, lambda manifest: manifest.update(format=2)), said)
 
 
 async def test_cut_off_anywhere(machine: Machine) -> None:
@@ -151,150 +211,3 @@ async def test_a_header_that_asks_for_all_memory(machine: Machine, n: object) ->
     header = json.loads(line.removeprefix(MAGIC))
     header["key"]["n"] = n
     refused(machine, MAGIC + json.dumps(header).encode() + b"\n" + sealed)
-
-
-class Steps:
-    """Counts what is done to the disk, and does something else at one of the steps."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int = -1, instead: Callable[[], object] = print) -> None:
-        self.done = 0
-        self._at, self._instead = at, instead
-        for owner, name in (
-            (os, "fsync"),
-            (os, "chown"),
-            (os, "fchown"),
-            (Path, "rename"),
-            (Path, "mkdir"),
-            (Path, "unlink"),
-            (swapping, "exchange"),
-            (restoring, "is_whole"),
-            (restoring, "prepare_site"),
-            (restoring, "add_numbers"),
-        ):
-            monkeypatch.setattr(owner, name, self._counted(getattr(owner, name)))
-
-    def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*words: Any, **more: Any) -> Any:
-            self.done += 1
-            if self.done == self._at:
-                self._instead()
-            return function(*words, **more)
-
-        return counted
-
-
-def ended_with(child: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def fails() -> None:
-    raise OSError(5, "Input/output error")
-
-
-@dataclass
-class Trial:
-    """A machine that has gone on since its backup, again and again as it was then."""
-
-    machine: Machine
-    backup: Path
-
-    def __post_init__(self) -> None:
-        (self.machine.places.etc / "later.toml").write_text("later")
-        self._kept = self.machine.root.with_name("kept")
-        shutil.copytree(self.machine.root, self._kept)
-        self.before = self.machine.fingerprint()
-        with pytest.MonkeyPatch.context() as patch:
-            steps = Steps(patch)
-            self.machine.restore(self.backup)
-        self.steps, self.after = steps.done, self.restored()
-
-    def begin(self) -> None:
-        shutil.rmtree(self.machine.root)
-        shutil.copytree(self._kept, self.machine.root)
-
-    def restored(self) -> dict[str, str]:
-        """What a restore leaves, but for marks."""
-        found = self.machine.fingerprint()
-        return {name: what for name, what in found.items() if swapping.MARK not in name}
-
-    async def starts(self) -> None:
-        """The daemon does, with all that it had."""
-        site = await self.machine.open()
-        assert len(await site.window_store.windows_between([A], 0, 2 * NOON)) == 1441
-        assert len(await site.site_store.words()) == 1
-        await site.close()
-
-    def aside(self) -> set[str]:
-        """Folders beside the live ones."""
-        return {path.name.partition(".")[2].partition("-")[0] for path in self.machine.root.glob("*.*")}
-
-
-@pytest.mark.slow
-async def test_a_restore_that_fails_at_any_step(machine: Machine) -> None:
-    trial, ended = Trial(machine, machine.back_up().path), []
-    for at in range(1, trial.steps + 1):
-        trial.begin()
-        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(StoreError):
-            Steps(patch, at, fails)
-            machine.restore(trial.backup)
-        ended.append(machine.fingerprint() == trial.before)
-        if not ended[-1]:
-            assert trial.restored() == trial.after, at
-        else:
-            assert "before" not in trial.aside(), at
-        await trial.starts()
-    # Once it counts, it counts: what fails afterwards undoes nothing.
-    assert ended == sorted(ended, reverse=True)
-    assert 0 < ended.count(False) < 12 < ended.count(True)
-
-
-@pytest.mark.slow
-async def test_a_restore_that_dies_at_any_step(machine: Machine) -> None:
-    """The power goes: the daemon starts with the old state or with the new one, and the next restore ends well."""
-    trial, ended = Trial(machine, machine.back_up().path), []
-    for at in range(1, trial.steps + 1):
-        trial.begin()
-        child = os.fork()
-        if child == 0:
-            try:
-                Steps(pytest.MonkeyPatch(), at, lambda: os._exit(9))
-                machine.restore(trial.backup)
-            finally:
-                os._exit(8)
-        assert ended_with(child) == 9
-        state = {name: what for name, what in trial.restored().items() if name.startswith("state/")}
-        old = {name: what for name, what in trial.before.items() if name.startswith("state/")}
-        new = {name: what for name, what in trial.after.items() if name.startswith("state/")}
-        assert state in (old, new), at
-        ended.append(state == old)
-        await trial.starts()
-        machine.restore(trial.backup)
-        assert {name for name in trial.restored() if not name.startswith("state/")} == {
-            name for name in trial.after if not name.startswith("state/")
-        }
-        assert "restoring" not in trial.aside(), at
-        await trial.starts()
-    assert ended == sorted(ended, reverse=True)
-
-
-@pytest.mark.slow
-async def test_a_backup_that_dies_at_any_step_leaves_the_older_one(machine: Machine) -> None:
-    first = machine.back_up().path
-    before = first.read_bytes()
-    with pytest.MonkeyPatch.context() as patch:
-        steps = Steps(patch)
-        make(machine.places, machine.sealer.key, machine.backups / "second", backups=machine.backups).path.unlink()
-    for at in range(1, steps.done + 1):
-        child = os.fork()
-        if child == 0:
-            try:
-                Steps(pytest.MonkeyPatch(), at, lambda: os._exit(9))
-                make(machine.places, machine.sealer.key, machine.backups / "second", backups=machine.backups)
-            finally:
-                os._exit(8)
-        ended_with(child)
-        assert first.read_bytes() == before
-        second = machine.backups / "second"
-        if second.exists():
-            assert machine.restore(second).manifest.files
-            second.unlink()

@@ -27,7 +27,7 @@ def kept(hours_ago: float) -> Kept:
 
 
 def left(backups: list[Kept]) -> list[float]:
-    dropped = to_drop(backups)
+    dropped = to_drop(backups, int(NOON.timestamp() * 1000))
     return [float(each.path.name) for each in backups if each not in dropped]
 
 
@@ -44,6 +44,13 @@ def test_of_a_day_the_newest_stays() -> None:
 def test_a_timer_that_was_off_for_a_year_takes_nothing_with_it() -> None:
     backups = [kept(0), *(kept(24 * 365 + 24 * day) for day in range(6))]
     assert len(left(backups)) == 7
+
+
+def test_a_clock_that_ran_ahead_costs_no_backup() -> None:
+    """For ten days backups were dated a year ahead; the one that was just made stays, and so does what was before."""
+    ahead = [kept(-24 * 365 - 24 * day) for day in range(10)]
+    backups = [*reversed(ahead), kept(0), *(kept(24 * day) for day in range(20, 23))]
+    assert set(left(backups)) == {float(each.path.name) for each in backups}
 
 
 @given(st.lists(st.integers(0, 24 * 400), unique=True, max_size=80).map(sorted))

@@ -62,7 +62,7 @@ def test_the_newest_report_is_readable_until_it_is_acknowledged() -> None:
     assert newest.features.astype("<i2").tobytes() == sent.features
     assert newest.evidence == tuple(value / 256 for value in struct.unpack("<h", sent.evidence))
     talk.tell(node_pb2.DaemonMessage(report_ack=node_pb2.ReportAck(through=2)))
-    assert (node.newest_report, node.facts.waiting, node.facts.next_seq) == (None, 0, 3)
+    assert (node.newest_report, node.facts.through, node.facts.waiting, node.facts.next_seq) == (None, 2, 0, 3)
 
 
 def test_a_label_changes_the_head_as_learning_does() -> None:

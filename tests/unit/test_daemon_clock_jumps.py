@@ -5,15 +5,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from attune_core import Schema, Sketch
 from attune_proto.v1 import node_pb2
+from attuned.learning.forgetting import Request
 from attuned.nodes.boot import BootRecord
 from attuned.nodes.conversation import Conversation
 from attuned.nodes.ties import KEPT_MS, Ties
 from attuned.presence.belief import RoomState
+from attuned.presence.history import history
 from attuned.retention import AWAKE_HOURS
 from attuned.site import Site
+from attuned.store.site import LabelRow
 from attuned.store.windows import WindowStore
-from daemon_world import HOUR, MINUTE, NOON, A, FakeClock, hello, opened_site, report, window
+from daemon_world import (
+    HOUR,
+    MINUTE,
+    NOON,
+    SENSORS,
+    A,
+    FakeClock,
+    FakeGateway,
+    commit,
+    hear,
+    hello,
+    opened_site,
+    report,
+    window,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,13 +123,44 @@ async def test_a_clock_that_went_back_drops_nothing(tmp_path: Path, back: int) -
     await live(site, clock, 1)
     await site.retention.sweep()
     assert await kept(site) == OLD
-    # Hours of a time that has not come are forgotten, and so it takes a while until it is right again.
     clock.now = NOON
     await site.retention.sweep()
-    assert await kept(site) == OLD
-    await live(site, clock, AWAKE_HOURS)
+    assert await kept(site) == [28 * 24 - 5, 24, 1]
+    await site.close()
+
+
+async def test_hours_that_have_not_come_go_when_the_clock_is_believed(tmp_path: Path) -> None:
+    """Twice ahead for 40 hours each, with the hours of a believed clock between: that is no clock that stays."""
+    clock = FakeClock()
+    site = await site_with_hours(tmp_path, OLD, clock)
+    await ran_before(site, clock)
+    for _ in range(2):
+        clock.now += YEAR
+        await live(site, clock, 40)
+        clock.now -= YEAR
+        await live(site, clock, AWAKE_HOURS)
+    clock.now += YEAR
+    await live(site, clock, 1)
     await site.retention.sweep()
-    assert await kept(site) == [24, 1]
+    assert await kept(site) == [24, 1]  # nine days have passed
+    await site.close()
+
+
+@pytest.mark.parametrize("beginning", [0, NOON - 3 * YEAR])
+async def test_a_machine_that_begins_each_day_without_a_clock_drops_what_is_old(tmp_path: Path, beginning: int) -> None:
+    """Switched on for eight hours a day, and told the time a quarter of an hour after each start."""
+    clock = FakeClock()
+    site = await site_with_hours(tmp_path, [40 * 24, 29 * 24, 24], clock)
+    for day in range(20, 0, -1):
+        clock.now = beginning
+        await site.retention._note()
+        clock.now = NOON - day * DAY
+        await live(site, clock, 8)
+    await site.retention.sweep()
+    assert await kept(site) == [29 * 24, 24]
+    clock.now = beginning
+    await site.retention.sweep()
+    assert await kept(site) == [29 * 24, 24]
     await site.close()
 
 
@@ -244,6 +293,47 @@ def test_the_question_for_the_tick_is_not_waited_for_until_the_clock_is_where_it
     assert node.conversation.retie(4060, node.now(4_060_000))
 
 
+@pytest.mark.parametrize("back", [30 * MINUTE, YEAR])
+async def test_a_node_that_falls_silent_as_the_clock_goes_back_is_offline_soon(tmp_path: Path, back: int) -> None:
+    clock, gateway = FakeClock(), FakeGateway()
+    site = await opened_site(tmp_path, clock, {"r": [A]})
+    hub = site.hub
+    hub.link_up(gateway, 1)
+    hear(hub, gateway, hello())
+    conversation = hub.conversations[A]
+    conversation.last_window_utc_ms = NOON
+    assert hub.online(conversation)
+    clock.now = NOON - back
+    hub.look()
+    assert (hub.online(conversation), conversation.last_heard_utc_ms) == (True, NOON - back)
+    assert conversation.last_window_utc_ms <= NOON - back + MINUTE
+    clock.now += 10 * MINUTE
+    hub.look()
+    assert not hub.online(conversation)
+    await site.close()
+
+
+def test_what_was_counted_and_pressed_before_the_clock_was_right_is_dated_as_windows_are() -> None:
+    """The node was tied in 1970, two hours after its start, and again when the daemon had heard what time it is."""
+    conversation = Conversation(A, "r", None, {})
+    for tick_ms, utc_ms in ((100_000, MINUTE), (2 * HOUR, NOON)):
+        conversation.hello(hello(tick_ms=tick_ms), utc_ms)
+        conversation.time_ack(node_pb2.TimeAck(echo_tick_ms=tick_ms, tick_ms=tick_ms), utc_ms)
+    counts = Sketch(len(Schema(SENSORS, 60)), Schema(SENSORS, 60).sensors.tolist()).export()
+    _, sketch = conversation.sketch(
+        node_pb2.DriftSketch(number=1, end_s=3600, windows=30, counts=counts), NOON + MINUTE
+    )
+    features = bytes(2 * len(Schema(SENSORS, 60).features))
+    _, summary = conversation.summary(
+        node_pb2.Summary(number=1, end_s=3600, reports=30, class_reports=b"\0", features=features), NOON + MINUTE
+    )
+    _, press = conversation.press(node_pb2.Button(press=1, class_index=1, tick_ms=HOUR), NOON + MINUTE)
+    assert sketch is not None
+    assert summary is not None
+    assert press is not None
+    assert (sketch.to_utc_ms, summary.to_utc_ms, press.utc_ms) == (NOON - HOUR,) * 3
+
+
 # Rooms, packing, days.
 
 
@@ -269,6 +359,41 @@ async def test_rooms_go_on_when_the_clock_is_right_again(tmp_path: Path) -> None
     await site.write([])
     assert int(site.rooms.rooms["r"].said.state) == RoomState.FREE
     assert site.rooms.late == {}
+    await site.close()
+
+
+async def known_states(site: Site) -> dict[int, RoomState]:
+    """What is known of room r by now, by the ends of steps."""
+    points = await history(site.window_store.beliefs, site.rooms.rooms["r"], 0, site.clock.utc_ms())
+    return {point.utc_ms: point.known for point in points}
+
+
+async def live_hours(site: Site, clock: FakeClock, count: int, first: int) -> None:
+    """Hours of windows in room r, numbered from `first` on: half of each it is occupied."""
+    for hour in range(count):
+        began = clock.now
+        clock.now += HOUR
+        minutes = ((first + 60 * hour + i, began + (i + 1) * MINUTE) for i in range(60))
+        await commit(site, *(window(seq, end, nats=4.0 if seq % 60 < 30 else -4.0) for seq, end in minutes))
+
+
+@pytest.mark.parametrize("young", [False, True])
+@pytest.mark.parametrize("behind", [5 * HOUR, 3 * HOUR + 7 * MINUTE, 40 * MINUTE, 2 * MINUTE, 30 * YEAR])
+async def test_what_is_known_stays_known_after_a_start_in_the_past(tmp_path: Path, behind: int, young: bool) -> None:
+    """A machine whose clock begins where somebody wrote it down hours ago, until it hears what time it is."""
+    hours = 1 if young else 6
+    clock = FakeClock(NOON - hours * HOUR)
+    site = await opened_site(tmp_path, clock, {"r": [A]})
+    await live_hours(site, clock, hours, first=1)
+    before = await known_states(site)
+    assert list(before.values()).count(RoomState.OCCUPIED) >= 25 * hours
+    await site.close()
+    clock.now = NOON - behind
+    site = await opened_site(tmp_path, clock, {"r": [A]})
+    clock.now = NOON + 20 * MINUTE
+    await live_hours(site, clock, 4, first=1000)
+    after = await known_states(site)
+    assert {utc_ms: after.get(utc_ms) for utc_ms in before} == before
     await site.close()
 
 
@@ -310,4 +435,18 @@ async def test_days_that_have_not_come_are_looked_at_when_they_come(tmp_path: Pa
     clock.now = NOON + DAY
     await site.detector.look()
     assert await days.last() == "2026-09-21"
+    await site.close()
+
+
+async def test_a_label_told_by_a_clock_that_was_ahead_is_forgotten_with_the_others(tmp_path: Path) -> None:
+    clock = FakeClock(NOON + DAY)
+    site = await opened_site(tmp_path, clock, {"r": [A]})
+    for minute in (1, 2):
+        stretch = NOON - HOUR + minute * MINUTE, NOON - HOUR + (minute + 1) * MINUTE
+        await site.site_store.add_label(LabelRow(0, "r", "free", *stretch, 1.0, "person", "ann", clock.now))
+        clock.now = NOON
+    selection = await site.forgetting.select(Request(source="person"))
+    assert (await site.forgetting.preview(selection))["labels"] == 2
+    await site.forgetting.carry_out(await site.forgetting.begin(selection, "ann"))
+    assert await site.site_store.labels() == []
     await site.close()

@@ -1,5 +1,6 @@
 """What the site does when nodes come, move, are replaced and go: rooms, labels and what is kept."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 import pytest_asyncio
 from attune_core import Keeper, Node, write_code
 from attune_proto.v1 import node_pb2
-from attuned.errors import NotFoundError, RequestError
+from attuned.config import Settings
+from attuned.errors import NotFoundError, RequestError, StoreError
+from attuned.nodes.assignments import Assignments
 from attuned.nodes.radio import Need
 from attuned.site import Site
 from attuned.store.site import LabelRow
@@ -148,10 +151,84 @@ async def test_a_node_that_is_removed_is_gone_with_its_key(place: Place) -> None
     await place.settle()
     assert not node.keeper.owned
     assert (await place.site.site_store.keys.nodes(), place.site.room_settings["r"].nodes) == ([], [])
-    assert place.site.releases("r") == {}
+    assert place.site.roster.releases("r") == {}
     # A window of it that was on its way to the disk harms nobody.
     await commit(place.site, window(9, NOON + HOUR))
     place.site.acknowledge([], [window(9, NOON + HOUR)])
+
+
+@pytest.mark.parametrize(("first", "second"), [("remove", "remove"), ("replace", "remove"), ("remove", "replace")])
+async def test_a_node_that_two_take_away_at_once_goes_once(place: Place, first: str, second: str) -> None:
+    await place.add(A, "r")
+    await place.add(B, "s")
+    calls = [getattr(place.site.commissioning, name)(*[A, B][: 1 + (name == "replace")]) for name in (first, second)]
+    done, refused = await asyncio.gather(*calls, return_exceptions=True)
+    assert not isinstance(done, BaseException)
+    assert isinstance(refused, NotFoundError)
+    assert str(refused) == f"There is no node {A!r}: `attune nodes` lists the nodes."
+    assert [node.node for node in await place.site.site_store.keys.nodes()] == [B]
+
+
+async def refuse(*_: object) -> None:
+    raise StoreError("The disk is full.")
+
+
+@pytest.mark.parametrize(("command", "step"), [("remove", "forget"), ("replace", "replace")])
+async def test_a_node_disowns_nobody_before_the_disk_has_it(
+    place: Place, command: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = await place.add(A, "r")
+    await place.add(B, "s")
+    with monkeypatch.context() as patched:
+        patched.setattr(place.site.site_store.keys, step, refuse)
+        with pytest.raises(StoreError):
+            await getattr(place.site.commissioning, command)(*[A, B][: 1 + (command == "replace")])
+    await place.settle()
+    assert node.keeper.owned
+    assert place.site.trust.live(A)
+
+
+async def test_a_code_that_the_disk_still_has_waits_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would wait again after a restart, though nobody is shown it."""
+    commissioning, keys = place.site.commissioning, place.site.site_store.keys
+    waiting = await commissioning.add(write_code(bytes.fromhex(A)[:4], bytes(16)), "r", "", take_over=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(keys, "drop_code", refuse)
+        with pytest.raises(StoreError):
+            await commissioning.remove(waiting.row.hint)
+    assert commissioning.waiting(waiting.row.hint) is waiting
+    await commissioning.remove(waiting.row.hint)
+    assert (commissioning.waiting(waiting.row.hint), await keys.codes()) == (None, [])
+
+
+async def test_a_code_that_is_used_up_goes_when_the_disk_takes_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = place.bring(A)
+    keys, drop = place.site.site_store.keys, place.site.site_store.keys.drop_code
+    refused: list[str] = []
+
+    async def once(hint: str) -> None:
+        if not refused:
+            refused.append(hint)
+            await refuse()
+        await drop(hint)
+
+    monkeypatch.setattr("attuned.errands.TROUBLE_S", 0.0)
+    monkeypatch.setattr(keys, "drop_code", once)
+    await place.site.commissioning.add(node.code, "r", "", take_over=False)
+    await place.settle()
+    assert (refused, await keys.codes()) == ([A[:8]], [])
+
+
+def test_of_many_rooms_the_likest_are_named() -> None:
+    rooms = [{"id": f"{floor}.{room:02}"} for floor in range(20) for room in range(25)]
+    assignments = Assignments(Settings.model_validate({"site": {"name": "hall"}, "rooms": rooms}))
+    with pytest.raises(RequestError) as refused:
+        assignments.check_room("7.9", "")
+    assert "no room '7.9'; rooms are 7.19, 7.09, " in str(refused.value)
+    assert str(refused.value).endswith(" and others.")
+    assert len(str(refused.value)) < 120
 
 
 async def test_what_cannot_be_is_refused_with_a_sentence(place: Place) -> None:

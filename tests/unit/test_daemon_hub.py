@@ -92,7 +92,8 @@ class World:
     ) -> None:
         self.clock, self.listener, self.gateway = FakeClock(), Listener(), FakeGateway()
         rooms = room_of or {A: "r", B: "s"}
-        self.hub = Hub(self.clock, rooms, facts or {}, boots or {}, self.listener, trust=trust_of(*rooms))
+        self.hub = Hub(self.clock, rooms, facts or {}, boots or {}, trust=trust_of(*rooms))
+        self.hub.dispatch.listener = self.listener
         self.hub.link_up(self.gateway, 1)
         self.hub.link_up(self.gateway, 2)
         assert self.gateway.calls() == [(1, EVERY_NODE), (2, EVERY_NODE)]

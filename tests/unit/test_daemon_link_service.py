@@ -47,7 +47,8 @@ class Service:
 
     def __init__(self) -> None:
         self.listener = Listener()
-        self.hub = Hub(FakeClock(), {A: "r"}, {}, {}, self.listener, trust=trust_of(A))
+        self.hub = Hub(FakeClock(), {A: "r"}, {}, {}, trust=trust_of(A))
+        self.hub.dispatch.listener = self.listener
         self.links = LinkService(self.hub, Doorkeeper())
         self.node = NodeSide(bytes.fromhex(A), self.hub.trust.own.public[0])
 

@@ -263,3 +263,40 @@ async def test_a_sweep_that_fails_is_tried_again(tmp_path: Path, caplog: pytest.
     assert site.retention._due
     assert "What is old is dropped later." in caplog.text
     await site.window_store.close()
+
+
+async def test_starts_of_long_ago_go_and_what_they_brought_counts(tmp_path: Path) -> None:
+    """All of them are read at each start of the daemon, and written each hour."""
+    windows = [window(i + 1, NOON - 40 * DAY + i * MINUTE, boot=boot) for boot in (1, 2, 3) for i in range(5)]
+    store = WindowStore(tmp_path)
+    await store.open()
+    await store.commit([*windows, window(1, NOON - HOUR, boot=4), window(2, NOON, boot=5)], [])
+    for boot, days in ((1, 40), (2, 33), (3, 31), (4, 0)):
+        await store.add_tie(A, boot, 0, NOON - days * DAY)
+    await store.close()
+    site = await opened_site(tmp_path, FakeClock(), {"r": [A]})
+    conversation = site.hub.conversations[A]
+    conversation.pending.add((2, 9))  # on its way to the disk
+    await site.retention.sweep()
+    # The ticks of the fifth were never tied: what may follow of it would be refused.
+    assert sorted(conversation.boots) == [2, 3, 4]
+    assert conversation.windows == 17
+    conversation.pending.clear()
+    await site.retention.sweep()
+    await site.keeping.pack(NOON, site.writing._boots())
+    await site.close()
+    again = await opened_site(tmp_path, FakeClock(), {"r": [A]})
+    assert (sorted(again.hub.conversations[A].boots), again.hub.conversations[A].windows) == ([3, 4], 17)
+    await again.close()
+
+
+async def test_a_node_that_is_silent_for_months_is_known_by_its_last_start(tmp_path: Path) -> None:
+    site = await opened_site(tmp_path, FakeClock(), {"r": [A]})
+    await site.window_store.commit([window(1, NOON - 90 * DAY)], [])
+    await site.window_store.add_tie(A, 1, 0, NOON - 90 * DAY)
+    await site.close()
+    site = await opened_site(tmp_path, FakeClock(), {"r": [A]})
+    await site.retention.sweep()
+    assert [record.sequence.through for record in site.hub.conversations[A].boots.values()] == [1]
+    assert (A, 1) in await site.window_store.boots()
+    await site.close()

@@ -70,12 +70,12 @@ async def test_there_and_back_again(building: Building) -> None:
     assert building.delivery.stage is Stage.TRIAL
     await building.measure(2, 0x02)
     assert await building.step() == (State.DONE, Step.COMMITTED)
-    assert building.site.releases("r") == {NODE: HEAD.running_digest}
+    assert building.site.roster.releases("r") == {NODE: HEAD.running_digest}
     await building.site.updating.rollouts.tell(1, Word.ROLL_BACK, "ann")
     for _ in range(3):
         await building.look()
     assert await building.step() == (State.STOPPED, Step.RETURNED)
-    assert building.site.releases("r") == {NODE: before}
+    assert building.site.roster.releases("r") == {NODE: before}
     acts = await building.site.updating.rollouts.acts(1)
     assert [(act.author, act.what) for act in acts] == [
         ("", "start"),
@@ -96,4 +96,4 @@ async def test_people_who_say_otherwise_end_a_trial(building: Building) -> None:
     await building.site.labels.load()
     await building.measure(55, 0x02)
     assert (await building.step())[1] is Step.FAILED
-    assert building.site.releases("r") == {NODE: world.base().digest.hex()}
+    assert building.site.roster.releases("r") == {NODE: world.base().digest.hex()}

@@ -305,7 +305,7 @@ async def failing_pack(store: WindowStore, boots: dict[tuple[str, int], BootReco
         def refuse(*_: object) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
-        patched.setattr("attuned.store.windows.write_hours", refuse)
+        patched.setattr("attuned.store.windows.add_hours", refuse)
         with pytest.raises(StoreError, match=r"make room on the disk\.$"):
             await store.pack(boots, [])
 

@@ -109,12 +109,12 @@ async def test_a_release_from_the_store_to_the_node(place: Place) -> None:
     await deliveries.want(NODE, HEAD.id)
     await place.settle()
     assert (place.delivery.stage, await place.state()) == (Stage.TRIAL, CANDIDATE)
-    assert site.releases("r") == {NODE: before}
+    assert site.roster.releases("r") == {NODE: before}
     place.clock.now += MINUTE
     await deliveries.decide(NODE, commit=True)
     await place.settle()
     assert (place.delivery.stage, await place.state()) == (Stage.COMMITTED, DEPLOYED)
-    assert site.releases("r") == {NODE: HEAD.running_digest}
+    assert site.roster.releases("r") == {NODE: HEAD.running_digest}
     first = place.delivery.sequence
     assert HEAD.running_digest in (await site.site_store.facts())[NODE]
     assert [each.release for each in await site.site_store.accuracy.releases()] == [before, HEAD.running_digest]
@@ -179,7 +179,7 @@ async def test_nodes_of_a_room_may_run_different_releases(place: Place) -> None:
     await place.say(hello(A, kinds=world.SENSORS), A)
     await place.say(node_pb2.TimeAck(echo_tick_ms=100_000, tick_ms=100_000), A)
     both = {NODE: world.base().digest.hex(), A: "00" * 16}
-    assert site.releases("r") == both
+    assert site.roster.releases("r") == both
     said = []
     for number in range(1, 5):
         if number == 3:
@@ -195,9 +195,9 @@ async def test_nodes_of_a_room_may_run_different_releases(place: Place) -> None:
         belief = site.rooms.rooms["r"].current(place.clock.now)
         said.append({share.source: share.log_odds for share in belief.shares if share.source in both})
         assert sum(share.log_odds for share in belief.shares) == pytest.approx(belief.log_odds)
-        told = json.loads(room_payload(belief, site.releases("r"), taught=False))["release"]
-        assert told == sorted(site.releases("r").values())
-    assert site.releases("r") == both | {NODE: HEAD.running_digest}
+        told = json.loads(room_payload(belief, site.roster.releases("r"), taught=False))["release"]
+        assert told == sorted(site.roster.releases("r").values())
+    assert site.roster.releases("r") == both | {NODE: HEAD.running_digest}
     # What a node says is the same in every window, and so is what it adds, whatever it or its neighbour runs.
     assert all(each == said[0] for each in said)
     assert said[0][NODE] > said[0][A] > 0

@@ -1,6 +1,7 @@
 """What the doctor finds, check by check, of facts that are given."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from attune_proto.v1 import admin_pb2, gateways_pb2, health_pb2
@@ -52,9 +53,41 @@ def test_units(changed: dict[str, object], needed: bool, level: str, found: str)
 
 def test_timers() -> None:
     timer = replace(RUNS, name="attune-backup.timer")
-    assert machine.check_timer(timer).level is Level.OK
-    assert machine.check_timer(replace(timer, active="inactive")).level is Level.WARNING
-    assert machine.check_timer(replace(timer, loaded=False)).level is Level.WARNING
+    task = replace(RUNS, name="attune-backup.service", active="inactive")
+    assert machine.check_timer(timer, task).level is Level.OK
+    assert machine.check_timer(replace(timer, active="inactive"), task).level is Level.WARNING
+    assert machine.check_timer(replace(timer, loaded=False), task).level is Level.WARNING
+    for words, said in (
+        ("attune: The disk is full.", "attune: The disk is full"),
+        ("", "said nothing"),
+        (None, "sudo"),
+    ):
+        failed = machine.check_timer(timer, replace(task, active="failed", result="exit-code", words=words))
+        assert (failed.check, failed.level) == ("attune-backup.service", Level.WARNING)
+        assert "failed the last time (exit-code)" in failed.found
+        assert said in failed.found
+        assert says_what_to_do(failed)
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ("", ""),
+        ("Site hq: rooms 1, nodes 0 of 1 online, gateways 0.", ""),
+        # The daemon itself is asked what it lacks.
+        ("Site hq: rooms 1, nodes 0 of 1 online, gateways 0. The store /s cannot be written.", ""),
+        ("Gateway a.b: links 0, attached to the daemon at unix:/run/attune/gateway.sock.", ""),
+        (
+            "Gateway a.b: links 0, without the daemon at tls://a:7. Serial line /dev/x cannot be opened: plug it in.",
+            "Serial line /dev/x cannot be opened: plug it in",
+        ),
+        ("The store does not answer.", "The store does not answer"),
+    ],
+)
+def test_what_a_running_service_lacks(status: str, found: str) -> None:
+    finding = machine.check_unit(replace(RUNS, status=status))
+    assert (finding.level, finding.found) == ((Level.WARNING, found) if found else (Level.OK, "runs"))
+    assert says_what_to_do(finding)
 
 
 @pytest.mark.parametrize(("synchronised", "level"), [(True, "ok"), (False, "warning"), (None, "warning")])
@@ -92,8 +125,16 @@ SECRETS = Place("/etc/attune/secrets", "root", 0o700, "root", 0o700)
 @pytest.mark.parametrize(
     ("changed", "found", "advice"),
     [
-        ({"owner": None}, "/etc/attune/secrets is missing", "reinstall"),
-        ({"owner": "ann"}, "/etc/attune/secrets belongs to ann and not to root", "chown root: /etc/attune/secrets"),
+        (
+            {"owner": None},
+            "/etc/attune/secrets is missing",
+            "`sudo install -d -o root -g root -m 0700 /etc/attune/secrets`",
+        ),
+        (
+            {"owner": "ann"},
+            "/etc/attune/secrets belongs to ann and not to root",
+            "`sudo chown -R root: /etc/attune/secrets`",
+        ),
         ({"mode": 0o755}, "/etc/attune/secrets has mode 0755, which lets others read it", "chmod 0700"),
         ({"mode": 0o770}, "/etc/attune/secrets has mode 0770, which lets others write it", "chmod 0700"),
     ],
@@ -111,14 +152,21 @@ def test_files_that_are_well_are_one_line() -> None:
 
 
 def test_a_configuration() -> None:
-    assert machine.check_configuration("attuned.toml", "").level is Level.OK
-    finding = machine.check_configuration("attuned.toml", "x.toml: key site is missing.\nx.toml: key b is unknown.")
+    assert machine.check_configuration("attuned.toml", "", "attuned").level is Level.OK
+    # A setup would refuse a file that it cannot read, and writes one that is not there.
+    none = machine.check_configuration("gateway.toml", None, "attune-gateway")
+    assert (none.found, none.advice) == ("is not there", "`sudo attune setup` writes it.")
+    said = "x.toml: key site is missing.\nx.toml: key b is unknown."
+    finding = machine.check_configuration("attuned.toml", said, "attuned")
+    assert finding.advice == "Correct the file, then `sudo systemctl restart attuned`."
     assert finding.found == "x.toml: key site is missing. x.toml: key b is unknown"
     assert finding.level is Level.PROBLEM
-    assert machine.check_taken_up([]) is None
-    changed = machine.check_taken_up(["/etc/attune/attuned.toml"])
-    assert changed is not None
-    assert changed.found == "/etc/attune/attuned.toml changed after the daemon started"
+    changed = machine.not_taken_up(Path("/etc/attune/gateway.toml"), "attune-gateway")
+    assert (changed.level, changed.found, changed.advice) == (
+        Level.WARNING,
+        "/etc/attune/gateway.toml changed after attune-gateway started",
+        "`sudo systemctl restart attune-gateway` takes it up.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,8 +189,9 @@ def test_backups(key: bool, age_s: float | None, readable: bool, level: str, fou
 
 def test_damaged_files_that_were_kept() -> None:
     assert machine.check_set_aside([]) is None
-    finding = machine.check_set_aside(["windows-damaged-1.db"])
+    finding = machine.check_set_aside(["/var/lib/attune/windows-damaged-1.db"])
     assert finding is not None
+    assert "`sudo rm /var/lib/attune/windows-damaged-1.db`" in finding.advice
     assert finding.level is Level.WARNING
 
 

@@ -1,10 +1,11 @@
 """Where the doctor looks: programs and files that a test has put there."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
-from attuned.doctor import look
+from attuned.doctor import look, machine
 
 
 @pytest.fixture
@@ -26,7 +27,8 @@ def test_a_unit(programs: Path) -> None:
     program(
         programs,
         "systemctl",
-        "LoadState=loaded\nUnitFileState=enabled\nActiveState=failed\nResult=exit-code\nNRestarts=3\n",
+        "LoadState=loaded\nUnitFileState=enabled\nActiveState=failed\nResult=exit-code\nNRestarts=3\n"
+        "StatusText=Site x: up.\n",
     )
     program(
         programs,
@@ -43,6 +45,23 @@ def test_a_unit(programs: Path) -> None:
         3,
     )
     assert unit.words == "The store /s is damaged: restore it."
+    assert unit.status == "Site x: up."
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        # An error says more than what comes after it, such as where a process was when it was ended.
+        ([("a", "3", "It hangs."), ("a", "6", "File x, line 1")], "It hangs."),
+        # What was wrong in an earlier life may be mended.
+        ([("a", "3", "The port is taken."), ("b", "6", "KeyError: 'x'")], "KeyError: 'x'"),
+        ([("a", "6", "one"), ("a", "4", "two"), ("a", "6", " ")], "two"),
+    ],
+)
+def test_last_words(programs: Path, entries: list[tuple[str, str, str]], words: str) -> None:
+    names = ("_SYSTEMD_INVOCATION_ID", "PRIORITY", "MESSAGE")
+    program(programs, "journalctl", "".join(json.dumps(dict(zip(names, each, strict=True))) + "\n" for each in entries))
+    assert look.last_words("attuned") == words
 
 
 def test_a_journal_that_may_not_be_read(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +113,11 @@ def test_backups_and_what_was_kept(tmp_path: Path) -> None:
     assert look.newest_age_s(tmp_path) == (None, True)
     (tmp_path / "old").write_text("")
     os.utime(tmp_path / "old", (1, 1))
+    # What a backup leaves that came to nothing.
+    (tmp_path / ".attune-backup.lock").write_text("")
+    (tmp_path / "gone.json").write_text("{}")
+    assert look.newest_age_s(tmp_path) == (None, True)
+    (tmp_path / "attune-20260101T000000Z.backup").write_text("")
     (tmp_path / "windows-damaged-20260101T000000Z.db").write_text("")
     (tmp_path / "windows-damaged-20260101T000000Z.db-wal").write_text("")
     age_s, readable = look.newest_age_s(tmp_path)
@@ -101,12 +125,37 @@ def test_backups_and_what_was_kept(tmp_path: Path) -> None:
     assert readable
     assert age_s < 60
     assert look.newest_age_s(tmp_path / "old") == (None, False)
-    assert look.set_aside(tmp_path) == ["windows-damaged-20260101T000000Z.db"]
+    (tmp_path / "gone.damaged").write_text("")
+    kept = [tmp_path / "gone.damaged", tmp_path / "windows-damaged-20260101T000000Z.db"]
+    assert look.set_aside(tmp_path) == [str(path) for path in kept]
     assert look.set_aside(tmp_path / "none") == []
 
 
+def test_what_restores_have_set_aside(tmp_path: Path) -> None:
+    etc, store = tmp_path / "etc", tmp_path / "var" / "attune"
+    for path in (etc, store, tmp_path / "etc.before-1", store.with_name("attune.before-2"), tmp_path / "etcetera"):
+        path.mkdir(parents=True)
+    (tmp_path / "etc.before-setup").write_text("")
+    found = look.before_restores(etc, store)
+    assert found == [str(tmp_path / "etc.before-1"), str(tmp_path / "var" / "attune.before-2")]
+    said = machine.check_restore(half=False, aside=found)
+    assert said is not None
+    assert said.advice.endswith(f"`sudo rm -r {found[0]} {found[1]}`.")
+    half = machine.check_restore(half=True, aside=[])
+    assert half is not None
+    assert (half.level, half.advice) == ("problem", "`sudo attune restore --finish` ends it.")
+    assert machine.check_restore(half=False, aside=[]) is None
+
+
 def test_files_that_have_changed(tmp_path: Path) -> None:
-    for name, second in (("a", 100), ("b", 300)):
-        (tmp_path / name).write_text("")
-        os.utime(tmp_path / name, (second, second))
-    assert look.changed_since([tmp_path / "a", tmp_path / "b", tmp_path / "c"], 200_000) == [str(tmp_path / "b")]
+    (tmp_path / "a").write_text("")
+    os.utime(tmp_path / "a", (100, 100))
+    found = [look.changed_since(tmp_path / "a", utc_ms) for utc_ms in (99_999, 100_000, None)]
+    assert found == [True, False, False]
+    assert not look.changed_since(tmp_path / "none", 0)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("@1772434800\n", 1_772_434_800_999), ("", None), ("n/a\n", None)])
+def test_when_a_unit_started(programs: Path, said: str, meant: int | None) -> None:
+    program(programs, "systemctl", said)
+    assert look.unit_started_utc_ms("attune-gateway") == meant

@@ -7,13 +7,15 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from attuned.errors import NotFoundError, RequestError
 from attuned.learning.forgetting import Request
 from attuned.learning.releases import Release
-from attuned.store.audit import DONE
+from attuned.store.audit import DONE, RUNNING
+from attuned.store.beliefs import SaidRow
 from attuned.store.database import Database
 from attuned.store.days import DayRow
 from attuned.store.releases import FORGOTTEN
@@ -133,6 +135,21 @@ async def test_the_other_room_keeps_everything(folder: Path) -> None:
         again = await site.labels.add(LabelRow(0, "r", "free", NOW - HOUR, NOW - 1, 1.0, "person", "bob", 0))
         assert again.number == 61
         assert not any((await forget(site, room="r", to_utc_ms=NOW - 2 * HOUR)).counts.values())
+
+
+async def test_what_was_said_by_a_clock_that_ran_ahead_goes_too(folder: Path) -> None:
+    text = "SELECT count(*) FROM said WHERE room = 'r'"
+    async with running(folder) as site:
+        spoken = NOW + 365 * DAY_MS
+        await site.window_store.commit([], [SaidRow("r", NOW - HOUR, 2, 0.9, NOW - HOUR, spoken)])
+        await forget(site, room="r")
+        assert rows(folder, "windows.db", text) == [(0,)]
+        # What is said afterwards of the same time stays, also where the entry is carried out again.
+        await site.window_store.commit([], [SaidRow("r", NOW - HOUR, 0, 0.5, NOW - HOUR, NOW - HOUR)])
+        (entry,) = await site.forgetting.entries()
+        await site.site_store.audit.write(replace(entry, state=RUNNING))
+        await site.forgetting.resume()
+        assert rows(folder, "windows.db", text) == [(1,)]
 
 
 async def test_a_preview_changes_nothing(folder: Path) -> None:

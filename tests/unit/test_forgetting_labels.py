@@ -36,7 +36,7 @@ def cut(rows: Sequence[LabelRow], selection: Selection) -> tuple[list[LabelRow],
     for each in rows:
         insert_label(connection, each)
     before = in_force(connection)
-    entry = AuditEntry("x", NOW, "ann", selection)
+    entry = AuditEntry("x", NOW, "ann", selection, through_label=len(rows))
     keep_numbers(connection, entry)
     gone = forget_labels(connection, entry)
     after = in_force(connection)

@@ -347,7 +347,7 @@ def test_certificates_that_are_no_gateways(daemon: GatewayDaemon) -> None:
 
 async def test_a_daemon_without_an_address_for_tls_says_so(daemon: GatewayDaemon) -> None:
     daemon.gateways.authority = None
-    with pytest.raises(RequestError, match=r'write an address such as "tls://0\.0\.0\.0:7443"'):
+    with pytest.raises(RequestError, match="`sudo attune setup` asks for a port for them"):
         await daemon.gateways.invite("north", HOUR_S)
 
 

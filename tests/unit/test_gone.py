@@ -1,16 +1,21 @@
 """What must stay gone: a store from before comes back, and what was forgotten, revoked or removed does not."""
 
+import errno
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attuned import gone
-from attuned.errors import StoreError
+from attuned.errors import StoreError, UnusableStoreError
 from attuned.gone import Gone, GoneBook, Removed, Revoked
+from attuned.opening import opened
 from attuned.site import Site
 from attuned.store.audit import DONE, AuditEntry, Selection
 from attuned.store.gateways import GatewayRow, InvitationRow
-from daemon_world import MINUTE, NOON, A, B, FakeClock, errands, opened_site, window
+from daemon_world import MINUTE, NOON, A, B, FakeClock, errands, opened_site, site_settings, window
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,7 +74,7 @@ async def test_what_was_forgotten_goes_again_before_anything_is_read(tmp_path: P
     site = await site_at(tmp_path / "store")
     assert await windows_of(site) == ends[:3] + ends[7:]
     (again,) = await site.forgetting.entries()
-    assert (again.id, again.selection, again.author) == (entry.id, selection, "ann")
+    assert (again.id, again.selection, again.author) == (entry.id, replace(selection, through_said=0), "ann")
     await errands(site)
     assert [each.state for each in await site.forgetting.entries()] == [DONE]
     await site.close()
@@ -171,6 +176,63 @@ async def test_a_damaged_file_stops_no_daemon_and_lies_aside(tmp_path: Path, tex
     site = await site_at(tmp_path)
     await site.close()
     assert (tmp_path / gone.FILE).with_suffix(".damaged").read_bytes() == text
+
+
+def damaged(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.damaged"))
+
+
+async def test_a_second_damaged_file_lies_beside_the_first(tmp_path: Path) -> None:
+    for number, text in enumerate((b"first", b"second", b"third"), 1):
+        (tmp_path / gone.FILE).write_bytes(text)
+        await (await site_at(tmp_path)).close()
+        assert len(damaged(tmp_path)) == number
+    assert {path.read_bytes() for path in damaged(tmp_path)} == {b"first", b"second", b"third"}
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.EACCES, UnusableStoreError), (errno.EIO, StoreError)])
+async def test_a_file_that_cannot_be_read_now_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[StoreError]
+) -> None:
+    await (await site_at(tmp_path)).close()
+    said = Gone(nodes=(Removed(node=A, utc_ms=5),))
+    gone.write(tmp_path / gone.FILE, said)
+    once = Path.open
+
+    def unreadable(path: Path, *more: Any, **named: Any) -> Any:
+        if path.name == gone.FILE:
+            raise OSError(number, os.strerror(number))
+        return once(path, *more, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", unreadable)
+        with pytest.raises(StoreError, match=r"gone\.json cannot be read") as refused:
+            await opened(lambda: Site(site_settings(tmp_path), FakeClock(), None))
+    assert type(refused.value) is kind
+    assert (gone.read(tmp_path / gone.FILE), damaged(tmp_path)) == (said, [])
+
+
+async def test_who_hears_that_a_removal_failed_hears_that_it_is_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await site_at(tmp_path)
+    await site.site_store.keys.trust(site.trust.nodes[A])
+
+    async def refuse(*_: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(site.site_store.keys, "forget", refuse)
+    with pytest.raises(StoreError) as failed:
+        await site.commissioning.remove(A)
+    assert str(failed.value) == (
+        f"The disk is full. That node {A} goes is written down in gone.json all the same: ask again, or it happens "
+        "when the daemon starts next."
+    )
+    await site.close()
+    site = Site(site.settings, FakeClock(), None)
+    await site.open()
+    assert A not in site.trust.nodes
+    await site.close()
 
 
 ROWS = st.builds(

@@ -3,15 +3,15 @@
 import pytest
 from hostile_schedules import run_all
 
-QUICK, HALF = 1_000, 5_000
+QUICK, HALF = 500, 5_000
 
 
-@pytest.mark.parametrize("tenth", range(10))
-def test_schedules_of_a_hostile_gateway(tenth: int) -> None:
-    run_all(range(tenth * QUICK // 10, (tenth + 1) * QUICK // 10))
+@pytest.mark.parametrize("first", range(0, QUICK, 100))
+def test_schedules_of_a_hostile_gateway(first: int) -> None:
+    run_all(range(first, first + 100))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(QUICK, HALF, QUICK))
+@pytest.mark.parametrize("first", range(QUICK, HALF, 500))
 def test_more_schedules_of_a_hostile_gateway(first: int) -> None:
-    run_all(range(first, first + QUICK))
+    run_all(range(first, first + 500))

@@ -5,13 +5,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from attune_gateway import config
+from attune_gateway import main as gateway
 from attune_service import journal
 from attune_service.journal import JournalHandler, about
+from attuned.updates import signer
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -130,6 +134,30 @@ def test_the_journal_is_taken_where_standard_error_is_one(stream: str, handler: 
     command = [sys.executable, "-c", BEGUN, stream]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == (f"{handler}\n", said)
+
+
+def gateway_of_another_address(folder: Path) -> int:
+    with pytest.raises(typer.Exit) as ended:
+        gateway._serve(config.from_flags(None, f"unix:{folder}/s", ["192.0.2.1:7011"], []))
+    return ended.value.exit_code
+
+
+def signer_without_key(folder: Path) -> int:
+    return signer.main(
+        ["serve", "--key", str(folder / "k"), "--chain", str(folder / "c"), "--socket", str(folder / "s")]
+    )
+
+
+@pytest.mark.parametrize(("start", "code"), [(gateway_of_another_address, 1), (signer_without_key, 3)])
+def test_who_cannot_start_says_so_as_such(
+    start: Callable[[Path], int], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the function that gives the journal an error with its id, and not by a line that is one among others."""
+    said: list[str] = []
+    monkeypatch.setattr(journal, "complain", lambda program, sentence: said.append(sentence))
+    assert start(tmp_path) == code
+    assert len(said) == 1
+    assert said[0].endswith(".")
 
 
 @pytest.mark.parametrize("name", sorted(MESSAGES))

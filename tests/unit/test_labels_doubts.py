@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from attune_core import MISSING, Schema
+from attuned.api import labels as label_calls
 from attuned.labels.asking import Candidate, choose, vectors, worth
 from attuned.labels.checking import chance_against, check
 from attuned.labels.doubts import LEAST_LABELS
@@ -162,7 +163,7 @@ async def test_a_site_is_asked_and_checked(tmp_path: Path) -> None:
     site.hub.link_up(gateway, 1)
     hear(site.hub, gateway, hello(kinds=("co2",)))
     await commit(site, *room_now([]).windows)
-    room = await site.room_now("r", NOON, NOON + HOUR)
+    room = await label_calls.room_now(site, "r", NOON, NOON + HOUR)
     assert list(room.schemas) == [A]
     assert len(questions([room], NOON, NOON + HOUR, 5)) == 5
     assert await site.labels.doubted("r") == (0, [])

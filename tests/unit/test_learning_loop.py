@@ -1,5 +1,6 @@
 """The loop over a made recording: a room whose light sensor is covered one day."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
@@ -56,6 +57,7 @@ class Watched(Chosen):
         return found
 
 
+@functools.cache
 def looped(budget: int, covered: int = COVERED, unknown: int = 0) -> tuple[LoopFigures, Asked, LoopRoom]:
     """A loop over the recording, of whose first windows nobody knows the truth."""
     stream, windows = recording(covered=covered)
@@ -124,7 +126,7 @@ def test_who_does_not_know_costs_nothing() -> None:
 
 
 def test_twice_the_same() -> None:
-    first, second = looped(40), looped(40)
+    first, second = looped(40), looped.__wrapped__(40)
     assert first[:2] == second[:2]
     assert first[2].log_odds.tolist() == second[2].log_odds.tolist()
 

@@ -21,8 +21,8 @@ from attuned.learning.reliability import Reliability
 from attuned.store.reading import Reader
 from attuned.store.site import LabelRow, SiteStore
 from attuned.updates.envelope import Kind
-from attuned.updates.payloads import release_payload
 from release_world import DAY_MS, MINUTE_MS, SCHEMA, START, Days, fill, node_id
+from update_payloads import release_payload
 
 A, B, C = node_id(1), node_id(2), node_id(3)
 ROOMS = {"r": [A], "s": [B], "t": [C]}

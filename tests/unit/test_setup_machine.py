@@ -72,7 +72,11 @@ def test_a_broker_for_this_machine_alone_is_remarked() -> None:
         (None, ConnectionResetError("cut"), "see whether this port is the one for TLS"),
         (None, ssl.SSLError("wrong version"), "see whether this port is the one for TLS"),
         (None, ssl.SSLCertVerificationError("self-signed"), "its certificate is not of the ca_file"),
-        (None, aiomqtt.MqttError("Operation timed out"), "check that it runs, and the address"),
+        (
+            None,
+            aiomqtt.MqttError("Operation timed out"),
+            "and its address, and whether it wants TLS",
+        ),
     ],
 )
 def test_why_a_broker_is_out_of_reach(user: str | None, error: Exception, advice: str) -> None:

@@ -27,6 +27,8 @@ TINY = RoomSettings(id="2.14", name="Küche")
         "\ufeffid;name;floor;building\r\n\r\n2.13;Meeting, north;2;A\r\n\r\n2.14;Küche\r\n\r\n",
         "sep=;\n2.13;Meeting, north;2;A\n2.14;Küche",
         "| id | name | floor | building |\n| 2.13 | Meeting, north | 2 | A |\n| 2.14 | Küche | | |",
+        "Raum-Nr.;Bezeichnung;Etage;Geb\u00e4ude\r\n2.13;Meeting, north;2;A\r\n2.14;K\u00fcche;;",
+        "Salle;Nom;\u00c9tage;Ba\u0302timent\n2.13;Meeting, north;2;A\n2.14;K\u00fcche;;",
         "  2.13 ;  Meeting, north ; 2;A  \n2.14; Küche ;",
     ],
 )
@@ -65,6 +67,20 @@ def test_rows_that_are_typed_again_keep_the_order_of_the_header() -> None:
     first = read("name;id\nNorth;2 13\n")
     assert (first.rooms, first.bad[0].line, first.order) == ((), 2, ["name", "id"])
     assert read("North;2.13", first.order).rooms == (RoomSettings(id="2.13", name="North"),)
+
+
+def test_a_header_in_other_words_is_no_room() -> None:
+    table = read("Pokoj;Budova\n2.13;A\n2.14;A")
+    assert [room.id for room in table.rooms] == ["2.13", "2.14"]
+    assert [(row.line, row.reason[:26]) for row in table.bad] == [(1, "it looks like a header: ca")]
+    # A room may be called so: behind others, below a header, or among others of its kind.
+    for text in (
+        "2.13;A\n2.14;A\nFoyer;A",
+        "id;building\nFoyer;A\n2.13;A\n2.14;A",
+        "Foyer;A\nHall;A\n2.13;A",
+        "Foyer;A",
+    ):
+        assert read(text).bad == ()
 
 
 def test_nothing_is_no_table() -> None:

@@ -2,14 +2,19 @@
 
 import grp
 import os
+import re
+import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import grpc
 import pytest
 from attuned import sockets
-from attuned.errors import AttuneError, ConfigError
+from attuned.errors import AttuneError, ConfigError, RequestError
+from attuned.gateways.listening import Door
 
 OWN = grp.getgrgid(os.getgid()).gr_name
 
@@ -56,6 +61,17 @@ async def test_a_socket_is_given_to_another_group(server: grpc.aio.Server, tmp_p
 async def test_without_a_group_it_is_the_daemons_own(server: grpc.aio.Server, tmp_path: Path) -> None:
     sockets.listen(server, tmp_path / "s", None, "api")
     assert (tmp_path / "s").stat().st_gid == os.getgid()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_a_port_for_invited_gateways_that_is_taken(host: str) -> None:
+    """It is the one above that on which gateways attach, and is first opened for an invitation."""
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    with socket.create_server((host.strip("[]"), 0), family=family) as other:
+        port = other.getsockname()[1]
+        gateways: Any = SimpleNamespace(authority=object())
+        with pytest.raises(RequestError, match=rf"The daemon cannot listen on {re.escape(host)}:{port}, where invited"):
+            await Door(gateways, host, port - 1).open()
 
 
 async def test_a_group_that_does_not_exist(server: grpc.aio.Server, tmp_path: Path) -> None:

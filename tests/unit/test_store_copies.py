@@ -222,6 +222,7 @@ async def test_older_states_go_when_something_is_forgotten(tmp_path: Path) -> No
     store = tmp_path
     for number in (8, 13):
         (store / f"attune-{number}.db").write_text("labels")
+    (store / "attune-14.half").write_text("half of the labels")
     (store / "windows-damaged-20260101T000000Z.db").write_text("windows")
     (store / "windows-damaged-20260101T000000Z.db-wal").write_text("more windows")
     (store / "notes.db").write_text("somebody's own")
@@ -229,7 +230,7 @@ async def test_older_states_go_when_something_is_forgotten(tmp_path: Path) -> No
     entry = await site.forgetting.begin(await site.forgetting.select(Request(room="r")), "ann")
     entry, _ = await site.forgetting.carry_out(entry)
     await site.forgetting.finish(entry)
-    assert sorted(path.name for path in store.glob("*-*.db*") if not path.name.endswith(("-wal", "-shm"))) == []
+    assert sorted(path.name for path in store.glob("*-*.*") if not path.name.endswith(("-wal", "-shm"))) == []
     assert (store / "notes.db").exists()
     await site.close()
 

@@ -1,5 +1,6 @@
 """A daemon that is started on a store that cannot be used: its exit code, its sentence, and that it changed nothing."""
 
+import asyncio
 import contextlib
 import errno
 import hashlib
@@ -20,7 +21,7 @@ from attuned.opening import opened
 from attuned.site import Site
 from attuned.store import checking, copies, trouble
 from attuned.store.site import SiteStore
-from daemon_world import NOON, A, FakeClock, opened_site, site_settings, window
+from daemon_world import NOON, A, FakeClock, opened_site, site_settings, trusted, window
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -162,6 +163,22 @@ async def test_the_daemon_ends_with_the_sentence_alone(tmp_path: Path, damage: C
     assert len(done.stderr.splitlines()) == 1
 
 
+async def test_nodes_are_not_given_up_for_a_key_that_is_missing(tmp_path: Path) -> None:
+    """With a new one the daemon would start, and none of its nodes would ever talk to it again."""
+    store = await used_store(tmp_path)
+    site = SiteStore(store)
+    await site.open()
+    await site.keys.trust(trusted(A, bytes(32)))
+    await site.close()
+    (store / "daemon.key").unlink()
+    before = contents(store)
+    assert await refusal(store) == (
+        f"The key {store}/daemon.key is missing, and the site's nodes talk to nobody without it: "
+        "put a backup in its place with `attune restore FILE`."
+    )
+    assert contents(store) == before
+
+
 BULK = [no_header, no_schema, truncated, text]
 
 
@@ -176,6 +193,7 @@ async def test_windows_that_cannot_be_read_are_set_aside(
     (aside,) = copies.aside(store / "windows.db")
     assert aside.read_bytes() == bytes_before
     assert f"it is now {aside} and a new one is begun: rooms and labels go on" in caplog.text
+    assert "restart the daemon" not in caplog.text
     assert len(await site.site_store.facts()) == 500
     await site.window_store.commit([window(1, NOON)], [])
     assert await site.window_store.windows_between([A], 0, 2 * NOON) == [window(1, NOON)]
@@ -270,10 +288,29 @@ async def test_a_user_who_may_not_read_the_store_is_told_so(tmp_path: Path) -> N
     os.chown(store, 65534, 65534)
     with contextlib.suppress(PermissionError):
         for parent in [tmp_path, *tmp_path.parents[:3]]:
-            parent.chmod(0o755)
+            parent.chmod(parent.stat().st_mode | 0o055)
     done = start(tmp_path, become="import os; os.setgid(65534); os.setuid(65534); ")
     assert done.returncode == 3
     assert "attune.db belongs to root, and the daemon runs as nobody: `chown -R nobody:" in done.stderr
+
+
+@root_alone
+@pytest.mark.parametrize(("part", "mode", "needed"), [("", 0o500, "0700"), ("attune.db", 0o400, "0600")])
+async def test_a_mode_that_keeps_its_owner_out_is_named_with_the_command_that_mends_it(
+    tmp_path: Path, part: str, mode: int, needed: str
+) -> None:
+    store = await used_store(tmp_path)
+    for path in (store, *store.iterdir()):
+        os.chown(path, 65534, 65534)
+    (store / part).chmod(mode)
+    with contextlib.suppress(PermissionError):
+        for parent in [tmp_path, *tmp_path.parents[:3]]:
+            parent.chmod(parent.stat().st_mode | 0o055)
+    done = start(tmp_path, become="import os; os.setgid(65534); os.setuid(65534); ")
+    assert (done.returncode, done.stderr.strip()) == (
+        3,
+        f"{store / part} has the mode {mode:04o}, and the daemon writes there: `chmod {needed} {store / part}`.",
+    )
 
 
 async def test_a_store_that_is_in_use_may_be_free_later(tmp_path: Path) -> None:
@@ -402,6 +439,52 @@ async def test_a_site_says_what_the_check_has_found(
     assert site.bulk_check.checked_utc_ms == NOON
     assert f"The store {store}/windows.db is damaged (" in site.bulk_check.trouble
     assert "restart the daemon, which sets the file aside" in caplog.text
+    await site.close()
+
+
+async def test_a_check_that_fails_again_and_again_leaves_the_disk_and_the_journal_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = await opened_site(await used_store(tmp_path), FakeClock(), {"r": [A]})
+    answers = [(1, "disk I/O error"), (-11, ""), (-9, ""), *[(1, "disk I/O error")] * 9, (0, "ok")]
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def answer() -> tuple[int, str]:
+        if answers[0][0] == -9:
+            site.bulk_check.stop()  # for what is forgotten
+        return answers.pop(0)
+
+    monkeypatch.setattr("attuned.bulk_check.asyncio.sleep", sleep)
+    monkeypatch.setattr(site.bulk_check, "_answer", answer)
+    await site.bulk_check.check()
+    monkeypatch.undo()
+    assert waits == [15, 30, 60, 15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+    said = [record.getMessage() for record in caplog.records if "could not be checked" in record.getMessage()]
+    assert len(said) == 11
+    assert said[:2] == [
+        "windows.db could not be checked (disk I/O error); it is tried again in 30 s.",
+        "windows.db could not be checked (it ended with -11); it is tried again in 60 s.",
+    ]
+    await site.close()
+
+
+async def test_a_check_that_ends_by_itself_is_not_taken_for_one_that_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = await opened_site(await used_store(tmp_path), FakeClock(), {"r": [A]})
+    monkeypatch.setattr("attuned.bulk_check.WAIT_S", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr("attuned.bulk_check.sys.executable", "/bin/false")
+        check = asyncio.create_task(site.bulk_check.check())
+        for _ in range(1000):
+            await asyncio.sleep(0.01)
+            if "could not be checked (it ended with 1)" in caplog.text:
+                break
+    await check
+    assert (site.bulk_check.trouble, site.bulk_check.checked_utc_ms) == ("", NOON)
     await site.close()
 
 

@@ -9,10 +9,10 @@ import pytest
 from attune_core import MISSING, UNIT, Head, Schema
 from attune_core.update import Model, UpdateKind, compact, delivered, of_compact
 from attuned.updates.envelope import Kind
-from attuned.updates.payloads import release_payload
 from heads_numpy import PART, SHARE, bounded, gnb_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from update_payloads import release_payload
 from update_world import SCHEMA, taught, windows
 
 D = len(SCHEMA)

@@ -12,10 +12,11 @@ from attune_core import UNIT, Head, Schema
 from attune_core.update import Model, UpdateKind, UpdatingNode, Verdict, audience, ed25519_check, sha512
 from attune_proto.v1 import node_pb2
 from attuned.updates.envelope import AROUND, LARGEST, Audience, EnvelopeError, Kind, Update, read_message
-from attuned.updates.payloads import NodeCalibration, Normaliser, head_payload, make_update, model_payload
+from attuned.updates.planning import head_payload
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from update_payloads import NodeCalibration, Normaliser, make_update, model_payload
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "updates"
 

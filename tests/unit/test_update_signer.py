@@ -15,6 +15,7 @@ from attune_core.update import ChainResult, UpdatingNode, Verdict, follow_signer
 from attune_proto.v1 import node_pb2
 from attuned.updates import signer
 from attuned.updates.envelope import EnvelopeError, Kind
+from attuned.updates.numbers import Numbers
 from attuned.updates.signer import CHAIN_FILE, KEY_FILE, SignerError, create, read_chain, read_key, rotate
 from attuned.updates.signing import NumberPassedError, Signer, SigningError
 from attuned.updates.statements import STATEMENT_SIZE, Chain, statement
@@ -243,15 +244,34 @@ def test_what_it_says_to_people(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "attune-signer create" in capsys.readouterr().err
     (tmp_path / KEY_FILE).write_text("nonsense")
     serving = ["serve", "--key", str(tmp_path / KEY_FILE), "--chain", str(tmp_path / CHAIN_FILE)]
-    assert signer.main([*serving, "--socket", str(tmp_path / "s")]) == 1
+    assert signer.main([*serving, "--socket", str(tmp_path / "s")]) == 3
     assert "backup" in capsys.readouterr().err
-    absent = ["serve", "--key", str(tmp_path / "none"), "--chain", str(tmp_path / "none")]
-    assert signer.main([*absent, "--socket", str(tmp_path / "s")]) == 1
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    absent = ["serve", "--key", str(empty / "none"), "--chain", str(empty / "none")]
+    assert signer.main([*absent, "--socket", str(tmp_path / "s")]) == 3
     said = capsys.readouterr().err
     assert said == (
-        f"The signing key {tmp_path / 'none'} cannot be read (No such file or directory): "
-        "`attune-signer create` makes one, once.\n"
+        f"The signing key {empty / 'none'} cannot be read (No such file or directory): "
+        f"`attune-signer create {empty}` makes one, once.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "Missing argument command; see `attune-signer --help`."),
+        (["create"], "Missing argument folder; see `attune-signer create --help`."),
+        (["create", "here", "there"], "Nothing is expected where `there` stands; see `attune-signer --help`."),
+        (["mint"], "`mint` is none of "),
+    ],
+)
+def test_wrong_usage_is_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        signer.main(words)
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(said)
 
 
 def test_a_key_that_is_not_the_last_one_does_not_serve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -260,7 +280,7 @@ def test_a_key_that_is_not_the_last_one_does_not_serve(tmp_path: Path, capsys: p
     rotate(tmp_path)
     (tmp_path / KEY_FILE).write_bytes(old)
     serving = ["serve", "--key", str(tmp_path / KEY_FILE), "--chain", str(tmp_path / CHAIN_FILE)]
-    assert signer.main([*serving, "--socket", str(tmp_path / "s")]) == 1
+    assert signer.main([*serving, "--socket", str(tmp_path / "s")]) == 3
     assert "rotate" in capsys.readouterr().err
     with pytest.raises(SignerError, match="backup"):
         rotate(tmp_path)
@@ -288,6 +308,24 @@ def test_no_node_gets_two_updates_with_one_number(process: Signer) -> None:
             await process.sign(replace(update, sequence=update.sequence + 2), world.signing_key(7).public)
 
     asyncio.run(scenario())
+
+
+def test_a_disk_that_is_full_has_nothing_signed_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon hears why, and asks again later: the same update may be signed then."""
+    create(tmp_path)
+    desk = signer.Desk(read_key(tmp_path / KEY_FILE), read_chain(tmp_path / CHAIN_FILE), Numbers(tmp_path / "n"))
+    message = world.made(Kind.HEAD).update.message
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        status, said = signer.answer(desk, signer.SIGN, message)
+    assert status == signer.REFUSED
+    assert said == b"The disk does not take what would be signed (No space left on device): make room on it."
+    assert (tmp_path / "n").read_bytes() == b""
+    assert signer.answer(desk, signer.SIGN, message)[0] == signer.DONE
 
 
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

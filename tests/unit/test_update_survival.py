@@ -190,3 +190,15 @@ async def test_a_node_ahead_of_the_keys_waits_for_a_newer_backup() -> None:
     assert daemon.delivery is not None
     assert (daemon.stage, "restore signing-key" in daemon.delivery.reason) == (Stage.WAITING, True)
     assert len(daemon.sent) == sent
+
+
+async def test_a_clock_that_goes_back_holds_no_delivery_up() -> None:
+    daemon = await ready(LARGE)
+    daemon.lose = lambda: True
+    await daemon.deliveries.want(NODE, LARGE.id)
+    await daemon.live(60)
+    assert str(daemon.stage) == "sending"
+    daemon.clock.now -= 365 * 24 * 3_600_000
+    daemon.lose = lambda: False
+    await daemon.live(300)
+    assert str(daemon.stage) == "trial"

@@ -8,9 +8,10 @@ import numpy.typing as npt
 from attune_core import Head, Schema
 from attune_core.update import Model, UpdatingNode
 from attuned.updates.envelope import Audience, Kind, Update
-from attuned.updates.payloads import NodeCalibration, Normaliser, head_payload, make_update, model_payload
+from attuned.updates.planning import head_payload
 from attuned.updates.statements import SigningKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from update_payloads import NodeCalibration, Normaliser, make_update, model_payload
 
 SENSORS = ("temperature", "humidity", "light", "co2", "voc", "pm25", "sound", "power")
 NODE_ID, COHORT_ID = b"node-001", b"cohort-1"

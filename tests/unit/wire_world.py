@@ -45,7 +45,8 @@ class Daemon:
         """What is on its disk stays: keys of nodes, codes, and what was committed."""
         boots = {(c.node, boot): record for c in self._conversations() for boot, record in c.boots.items()}
         self.trust = Trust(self.own, self.nodes.values(), self.codes.values())
-        self.hub = Hub(self.clock, self.room_of, {}, boots, self, trust=self.trust)
+        self.hub = Hub(self.clock, self.room_of, {}, boots, trust=self.trust)
+        self.hub.dispatch.listener = self
 
     def _conversations(self) -> list[Conversation]:
         return list(self.hub.conversations.values()) if hasattr(self, "hub") else []

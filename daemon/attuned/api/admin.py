@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterable
 import grpc
 from attune_proto.v1 import admin_pb2
 
-from attuned import __version__
 from attuned.api import messages
 from attuned.api.answers import Context, answers
 from attuned.api.forgetting import ForgettingCalls
@@ -16,6 +15,7 @@ from attuned.nodes.link_service import LinkService
 from attuned.presence.history import history
 from attuned.presence.watcher import Watcher
 from attuned.site import Site
+from attuned.version import VERSION
 
 # Longest history in one answer: a month of minutes is 43,200 points.
 HISTORY_LIMIT_MS = 31 * 24 * 3_600_000
@@ -39,7 +39,7 @@ class AdminService(LabelCalls, ReleaseCalls, ForgettingCalls):
         return admin_pb2.SiteStatus(
             site=site.settings.site.name,
             timezone=site.settings.site.timezone,
-            version=__version__,
+            version=VERSION,
             now_utc_ms=now,
             started_utc_ms=site.started_utc_ms,
             rooms=len(site.rooms.rooms),

@@ -13,9 +13,11 @@ from attuned.labels.checking import Doubt, chance_against
 from attuned.labels.importing import IMPORT
 from attuned.labels.labels import PERSON
 from attuned.labels.names import no_room
-from attuned.labels.questions import questions, signals
+from attuned.labels.questions import AROUND_MS, RoomNow, questions, signals
+from attuned.presence.history import history
 from attuned.site import Site
 from attuned.store.site import LabelRow
+from attuned.store.spans import merged
 
 # Longest wait of a caller for nodes to answer, milliseconds.
 WAIT_LIMIT_MS = 10_000
@@ -63,7 +65,7 @@ class LabelCalls(admin_pb2_grpc.AdminServicer):
         withdrawn = await site.labels.withdraw(request.number, request.author)
         row = withdrawn.label
         await site.teaching.wait(row.number, min(request.wait_ms, WAIT_LIMIT_MS) / 1000)
-        nodes = set() if row.weak else site.nodes_of(row.room)
+        nodes = set() if row.weak else site.roster.nodes_of(row.room)
         unlearned = nodes & site.teaching.unlearned(row.number)
         return admin_pb2.WithdrawLabelReply(
             label=messages.label(row, 0),
@@ -110,7 +112,7 @@ class LabelCalls(admin_pb2_grpc.AdminServicer):
     ) -> admin_pb2.AskLabelsReply:
         site, now = self._site, self._site.clock.utc_ms()
         since = min(max(request.from_utc_ms, now - ASK_LIMIT_MS), now)
-        rooms = {room: await site.room_now(room, since, now) for room in self._chosen(request.room)}
+        rooms = {room: await room_now(site, room, since, now) for room in self._chosen(request.room)}
         budget = min(request.budget or QUESTIONS_AT_ONCE, QUESTIONS_LIMIT)
         chosen = await asyncio.to_thread(questions, list(rooms.values()), since, now, budget)
         asked = [messages.question(one, signals(rooms[one.room], one)) for one in chosen]
@@ -137,3 +139,17 @@ class LabelCalls(admin_pb2_grpc.AdminServicer):
         for room in rooms:
             if room not in self._site.rooms.rooms:
                 raise no_room(room, {known.id: known.name for known in self._site.settings.rooms})
+
+
+async def room_now(site: Site, room: str, from_utc_ms: int, to_utc_ms: int) -> RoomNow:
+    """What questions about a stretch of a room's time are chosen from."""
+    nodes, labels = site.room_settings[room].nodes, site.labels.in_force(room)
+    around = (from_utc_ms - AROUND_MS, to_utc_ms)
+    return RoomNow(
+        room,
+        windows=await site.window_store.windows_between(nodes, *around),
+        history=await history(site.window_store.beliefs, site.rooms.rooms[room], *around),
+        labels=labels,
+        labelled=await site.window_store.windows_in(nodes, merged((r.from_utc_ms, r.to_utc_ms) for r in labels)),
+        schemas=site.labels.schemas(room),
+    )

@@ -26,7 +26,7 @@ def room(site: Site, name: str) -> admin_pb2.Room:
     """A room as it is believed now."""
     settings, live = site.room_settings[name], site.rooms.rooms[name]
     belief = live.current(site.clock.utc_ms())
-    releases = site.releases(name)
+    releases = site.roster.releases(name)
     shares = [
         admin_pb2.Share(
             source=share.source, log_odds=share.log_odds, release=releases.get(share.source, ""), note=share.note

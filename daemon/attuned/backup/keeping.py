@@ -12,7 +12,8 @@ from attuned.errors import RequestError
 # How many days and weeks keep the newest backup of theirs: what is noticed within a week can be undone to the day.
 DAYS, WEEKS = 7, 4
 
-_NAME = re.compile(r"attune-\d{8}T\d{6}Z\.backup")
+SUFFIX = ".backup"
+_NAME = re.compile(rf"attune-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Kept:
 
 
 def name_of(made_utc_ms: int) -> str:
-    return f"attune-{datetime.fromtimestamp(made_utc_ms / 1000, UTC):%Y%m%dT%H%M%SZ}.backup"
+    return f"attune-{datetime.fromtimestamp(made_utc_ms / 1000, UTC):%Y%m%dT%H%M%SZ}{SUFFIX}"
 
 
 def kept_in(folder: Path) -> list[Kept]:
@@ -47,8 +48,12 @@ def kept_in(folder: Path) -> list[Kept]:
     return sorted(found, key=lambda each: each.header.made_utc_ms, reverse=True)
 
 
-def to_drop(backups: list[Kept]) -> list[Kept]:
-    """Those that no day and no week needs: the newest of each of the last days and weeks that have one stay."""
+def to_drop(backups: list[Kept], now_utc_ms: int) -> list[Kept]:
+    """Those that no day and no week needs: the newest of each of the last days and weeks that have one stay.
+
+    What a wrong clock has dated later than now neither goes nor pushes others out.
+    """
+    backups = [each for each in backups if each.header.made_utc_ms <= now_utc_ms]
     stay: set[Path] = set()
     for count, period in ((DAYS, "%Y-%m-%d"), (WEEKS, "%G-%V")):
         newest: dict[str, Path] = {}

@@ -14,17 +14,19 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import attuned
 from attuned import gone
+from attuned.backup import intent
 from attuned.backup.copying import copy
-from attuned.backup.keeping import kept_in, name_of, to_drop
+from attuned.backup.keeping import SUFFIX, kept_in, name_of, to_drop
 from attuned.backup.manifest import File, Folder, Header, Manifest, place_of
 from attuned.backup.places import BACKUPS, SITE_DB, WINDOWS_DB, Places
 from attuned.backup.sealing import PIECE, seal
 from attuned.backup_key import BackupKey
 from attuned.config import load
 from attuned.durable_files import sync_folder
-from attuned.errors import RequestError, StoreError
+from attuned.errors import DamagedStoreError, RequestError, StoreError
+from attuned.half_restored import refuse_half
+from attuned.version import VERSION
 
 _DAY_S = 86_400.0
 
@@ -48,21 +50,34 @@ def make(places: Places, key: BackupKey, to: Path, *, windows: bool = True, back
     Raises RequestError, StoreError.
     """
     began, now_utc_ms = time.monotonic(), time.time_ns() // 1_000_000
-    folder, path = (to, to / name_of(now_utc_ms)) if to.is_dir() or to == backups else (to.parent, to)
-    header = Header(made_utc_ms=now_utc_ms, version=attuned.__version__, key=asdict(key))
-    with _sentences(folder), _alone(folder):
+    folder, path = _target(to, now_utc_ms, backups)
+    # Copies never lie where the backup goes, unless that is the backups' own folder: it may be carried away.
+    work = folder if folder == backups else places.state
+    header = Header(made_utc_ms=now_utc_ms, version=VERSION, key=asdict(key))
+    with _sentences(folder), intent.alone(places.etc, sharing=True), _alone(folder):
+        refuse_half(places.etc)
         if path.exists():
-            raise RequestError(f"{path} exists: name a folder, or a file that there is not yet.")
-        _check_room(places, folder, windows=windows)
+            raise RequestError(f"{path} is there already: name a folder, or a new file.")
+        _check_room(places, folder, work, windows=windows)
         older = max((each.header.made_utc_ms for each in kept_in(folder)), default=0)
         _copy_gone(places.state, folder)
-        work = folder if folder == backups else places.state
         # Another backup to another folder may be under way there.
         _clear(work, _DAY_S)
         _write(places, header, path, work, windows=windows)
-        dropped = _prune(folder) if folder == backups else ()
+        dropped = _prune(folder, now_utc_ms) if folder == backups else ()
         size = path.stat().st_size
     return Made(path, size, time.monotonic() - began, older, dropped)
+
+
+def _target(to: Path, now_utc_ms: int, backups: Path) -> tuple[Path, Path]:
+    """The folder and the file. A folder that is missing may be a disk that is not there: only our own is made."""
+    if to == backups or to.is_dir():
+        return to, to / name_of(now_utc_ms)
+    if to.suffix != SUFFIX:
+        raise RequestError(f"There is no folder {to}: make it first, or name a new file that ends in {SUFFIX}.")
+    if not to.parent.is_dir():
+        raise RequestError(f"There is no folder {to.parent}: make it first.")
+    return to.parent, to
 
 
 @contextlib.contextmanager
@@ -104,24 +119,34 @@ def _clear(folder: Path, older_s: float) -> None:
             shutil.rmtree(left)
 
 
-def _check_room(places: Places, folder: Path, *, windows: bool) -> None:
-    """Twice what is to be copied, as the copy and the sealed one are there at once."""
+def _check_room(places: Places, folder: Path, work: Path, *, windows: bool) -> None:
+    """For the copy, and for the sealed one, which may come to the same disk."""
     names = (SITE_DB, WINDOWS_DB) if windows else (SITE_DB,)
     size = sum((places.state / name).stat().st_size for name in names)
-    if shutil.disk_usage(folder).free < 2 * size:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    for place in (folder, work):
+        times = 2 if folder.stat().st_dev == work.stat().st_dev else 1
+        if shutil.disk_usage(place).free < times * size:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def _copy_gone(state: Path, folder: Path) -> None:
     """What must stay gone lies beside the backups, too: also what went after the newest of them."""
     beside = folder / gone.FILE
-    here, there = gone.read(state / gone.FILE), gone.read(beside)
+    here, there = gone.read(state / gone.FILE), _gone_beside(beside)
     if here | there != there:
         gone.write(beside, here | there)
 
 
+def _gone_beside(path: Path) -> gone.Gone:
+    """A copy that is damaged keeps no backup from being made: it is written anew, and lies beside."""
+    try:
+        return gone.read(path)
+    except DamagedStoreError:
+        gone.set_aside(path)
+        return gone.Gone()
+
+
 def _write(places: Places, header: Header, path: Path, work: Path, *, windows: bool) -> None:
-    """Copies never lie where the backup goes, unless that is the backups' own folder: it may be carried away."""
     part = path.parent / _PART
     try:
         with tempfile.TemporaryDirectory(prefix=_COPY, dir=work) as name:
@@ -166,8 +191,8 @@ def _version(path: Path) -> int:
         return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _prune(folder: Path) -> tuple[Path, ...]:
-    dropped = [each.path for each in to_drop(kept_in(folder))]
+def _prune(folder: Path, now_utc_ms: int) -> tuple[Path, ...]:
+    dropped = [each.path for each in to_drop(kept_in(folder), now_utc_ms)]
     for path in dropped:
         path.unlink()
     return tuple(dropped)

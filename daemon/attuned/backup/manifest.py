@@ -3,6 +3,7 @@
 import grp
 import json
 import pwd
+import re
 import stat
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,8 @@ from attuned.backup_key import BackupKey, read
 from attuned.errors import RequestError
 
 MAGIC = b"attune-backup 1 "
+_LATER = re.compile(rb"attune-backup ([2-9]|[1-9][0-9]{1,3}) ")
+
 # Both are far larger than any that was made.
 HEADER_LIMIT = 4096
 MANIFEST_LIMIT = 1 << 20
@@ -56,6 +59,8 @@ class Header(_Row):
 
 def read_header(line: bytes) -> Header:
     """RequestError for a line that begins no backup."""
+    if _LATER.match(line):
+        raise RequestError("This backup was made by a newer Attune: install that version first.")
     if not line.startswith(MAGIC) or not line.endswith(b"\n"):
         raise RequestError("This is no backup of Attune, or only a part of its beginning: name a whole one.")
     try:

@@ -1,4 +1,4 @@
-"""What a restored site must not count again: numbers that were signed, numbers of labels, keys that nodes use."""
+"""What a restored site must not go back to: numbers that were signed, numbers of labels, keys before those in use."""
 
 import os
 import sqlite3
@@ -11,10 +11,14 @@ from attuned.durable_files import write_durably
 from attuned.errors import StoreError
 from attuned.nodes import noise
 from attuned.updates.numbers import merged
+from attuned.updates.signer import CHAIN_FILE, KEY_FILE, NEXT_FILE
 
 # Nodes know labels by their numbers, and what was taught since the backup is in their logs: more than any site teaches
 # in the life of a backup, and little of the 2^32 that there are.
 LABELS_ON = 1_000_000
+
+# Beside the configuration.
+SIGNING = "signing"
 
 _CURRENT, _NEXT = "daemon.key", "daemon-next.key"
 
@@ -49,8 +53,11 @@ def keep_used_keys(present: Path, staged: Path) -> None:
     They are known where the restore is on the machine that told them. Raises StoreError, OSError.
     """
     secrets = _secrets(staged)
+    if not secrets or any(len(secret) != noise.KEY_SIZE for secret in secrets):
+        raise StoreError("This backup holds no key of a daemon: take another one.")
     used = _used_since(present / SITE_DB, staged / SITE_DB)
-    news = [secret for secret in _secrets(present) if secret not in secrets and noise.public_key(secret) in used]
+    others = [secret for secret in _secrets(present) if len(secret) == noise.KEY_SIZE and secret not in secrets]
+    news = [secret for secret in others if noise.public_key(secret) in used]
     if not news:
         return
     current, announced = (secrets + news)[-2:]
@@ -58,12 +65,25 @@ def keep_used_keys(present: Path, staged: Path) -> None:
     write_durably(staged / _NEXT, announced, 0o600)
 
 
+def keep_newer_signing_key(present: Path, staged: Path) -> None:
+    """Nodes that were told a newer key that signs updates take nothing from the one before: it stays, with its chain.
+
+    It is known where the restore is on the machine that changed it. Raises OSError.
+    """
+    chains = [folder / SIGNING / CHAIN_FILE for folder in (present, staged)]
+    if not all(path.exists() for path in chains):
+        return
+    now, then = (path.read_bytes() for path in chains)
+    if now == then or not now.startswith(then):
+        return
+    for name in (KEY_FILE, CHAIN_FILE, NEXT_FILE):
+        if (present / SIGNING / name).exists():
+            write_durably(staged / SIGNING / name, (present / SIGNING / name).read_bytes(), 0o600)
+
+
 def _secrets(folder: Path) -> list[bytes]:
     paths = [folder / name for name in (_CURRENT, _NEXT)]
-    secrets = [path.read_bytes() for path in paths if path.exists()]
-    if folder.name.endswith(".restoring") and any(len(secret) != noise.KEY_SIZE for secret in secrets):
-        raise StoreError("This backup holds no key of a daemon: take another one.")
-    return [secret for secret in secrets if len(secret) == noise.KEY_SIZE]
+    return [path.read_bytes() for path in paths if path.exists()]
 
 
 def _used_since(present: Path, staged: Path) -> set[bytes]:

@@ -19,6 +19,9 @@ NUMBERS = "signed-numbers"
 # Configuration, secrets and certificates: whatever is larger was not written by anybody.
 SMALL = 1 << 20
 
+# Hidden files, and copies of what is being edited or was: a backup of the night does without.
+_EDITORS = re.compile(r"^[.#]|~$")
+
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
 _NAMES = re.compile(
     rf"state/(?:{'|'.join(map(re.escape, (SITE_DB, WINDOWS_DB, *KEYS, gone.FILE)))})"
@@ -58,10 +61,12 @@ def is_folder_name(name: str) -> bool:
 def configuration(etc: Path) -> Iterator[tuple[str, Path]]:
     """Names and paths of the configuration's files and folders, folders before what is in them.
 
-    Raises StoreError for what cannot go into a backup: links, large files, odd names.
+    What editors leave is left out. Raises StoreError for what cannot go into a backup: links, large files, odd names.
     """
     yield "etc", etc
     for path in sorted(etc.rglob("*")):
+        if any(_EDITORS.search(part) for part in path.relative_to(etc).parts):
+            continue
         name = f"etc/{path.relative_to(etc)}"
         whole = path.is_dir() and is_folder_name(name)
         whole |= path.is_file() and is_file_name(name) and path.stat().st_size <= SMALL

@@ -19,15 +19,18 @@ from typing import IO
 import pyrage
 
 from attuned import gone
+from attuned.backup import intent
 from attuned.backup.copying import is_whole
 from attuned.backup.manifest import File, Manifest, Place
-from attuned.backup.numbers import add_numbers, keep_used_keys, prepare_site
+from attuned.backup.numbers import add_numbers, keep_newer_signing_key, keep_used_keys, prepare_site
 from attuned.backup.places import NUMBERS, SITE_DB, SMALL, WINDOWS_DB, Places
 from attuned.backup.sealing import Opened, opened
-from attuned.backup.swapping import MARK, Slot, tidy
+from attuned.backup.swapping import Slot
 from attuned.config import load
 from attuned.durable_files import sync_folder
 from attuned.errors import ConfigError, RequestError, StoreError
+from attuned.half_restored import path_of
+from attuned.setup.wanted import UNNAMED
 from attuned.store.migrations import ATTUNE_VERSION, WINDOWS_VERSION
 
 _DATABASES = (SITE_DB, WINDOWS_DB)
@@ -38,36 +41,80 @@ _NUMBERS_LIMIT = 16 << 20
 
 @dataclass(frozen=True)
 class Restored:
-    """What was put back, and where the state and the configuration of before lie now."""
+    """What was put back, where configuration and state of before lie now, and what must stay gone.
+
+    `gone_since`: whether the restored store does not know of all that.
+    """
 
     manifest: Manifest
     aside: tuple[Path, ...]
     gone: gone.Gone
+    gone_since: bool
 
 
 def restore(path: Path, private: pyrage.x25519.Identity, config: Path, signer: Path) -> Restored:
     """Puts a backup in the place of what is there; `config` is the daemon's configuration, beside which all else lies.
 
-    Raises RequestError, StoreError, ConfigError: then what was there is there.
+    What an earlier restore has left half-way is ended first. Raises RequestError, StoreError, ConfigError: then what
+    was there is there.
     """
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    config = config.absolute()
     etc = Slot(config.parent)
-    with _sentences(), ExitStack() as held, opened(path, private) as backup:
+    with _sentences(), intent.alone(etc.live), ExitStack() as held, opened(path, private) as backup:
+        _finish(config)
         _check(backup.manifest, config)
-        _tidy(etc, config, name)
-        with _prepared(etc, name) as staged_etc:
-            numbers = _unpack_configuration(backup, staged_etc)
-            places = Places(config, load(staged_etc / config.name).store.path, signer)
+        try:
+            numbers = _unpack_configuration(backup, etc.prepare())
+            places = Places(config, load(etc.beside / config.name).store.path, signer)
             state = Slot(places.state)
+            held.callback(_drop, state, config)
             _hold(held, places.state)
-            with _prepared(state, name) as staged:
-                _unpack_state(backup, staged)
-                backup.end()
-                said = _gone(path.parent, places.state, staged)
-                _make_ready(backup.manifest, staged, staged_etc, places, said)
-                _hold(held, staged)
-                aside = _take(etc, state, places, numbers, name)
-        return Restored(backup.manifest, tuple(aside), said)
+            _unpack_state(backup, state.prepare())
+            backup.end()
+            known = gone.read(state.beside / gone.FILE)
+            said = gone.read(places.state / gone.FILE) | gone.read(path.parent / gone.FILE) | known
+            _make_ready(backup.manifest, etc, state, places, said)
+            _hold(held, state.beside)
+            held.enter_context(intent.alone(etc.beside))
+            aside = _take(etc, state, places, numbers)
+        finally:
+            _drop(etc, config)
+        return Restored(backup.manifest, aside, said, said != known)
+
+
+def finish(config: Path) -> tuple[Path, ...]:
+    """Ends what a restore that was cut off has left: all of it is put in place, or what it had only prepared goes.
+
+    Gives where what was there before lies now. Raises RequestError, StoreError.
+    """
+    config = config.absolute()
+    with intent.alone(config.parent):
+        try:
+            return _finish(config)
+        except OSError as error:
+            where = error.filename or config.parent
+            raise StoreError(
+                f"The restore that was cut off cannot be ended: {where}: {error.strerror or error}. Run this as root."
+            ) from error
+
+
+def _finish(config: Path) -> tuple[Path, ...]:
+    aside: tuple[Path, ...] = ()
+    begun = intent.read(config.parent)
+    if begun is not None:
+        begun.carry_out()
+        aside = begun.set_aside()
+        intent.end(config.parent)
+    Slot(config.parent).drop()
+    with contextlib.suppress(ConfigError):
+        Slot(load(config).store.path).drop()
+    return aside
+
+
+def _drop(slot: Slot, config: Path) -> None:
+    """What was prepared goes, unless it is to be put in place later."""
+    if not path_of(config.parent).exists():
+        slot.drop()
 
 
 @contextlib.contextmanager
@@ -92,6 +139,21 @@ def _check(manifest: Manifest, config: Path) -> None:
         )
     if manifest.config != config.name:
         raise RequestError(f"The configuration of this backup is {manifest.config}: name that with --config.")
+    present = _present(config)
+    if present not in ("", UNNAMED, manifest.site):
+        raise RequestError(
+            f"This is a backup of site {manifest.site}, and site {present} is here: take one of {present}, or give it "
+            f"the name {manifest.site} with `attune setup` if it is to go, and restore once more."
+        )
+
+
+def _present(config: Path) -> str:
+    """The site that is here; none where nothing was ever stored."""
+    try:
+        found = load(config)
+    except ConfigError:
+        return ""
+    return found.site.name if (found.store.path / SITE_DB).exists() else ""
 
 
 def _hold(held: ExitStack, folder: Path) -> None:
@@ -106,32 +168,7 @@ def _hold(held: ExitStack, folder: Path) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RequestError(
-                f"The daemon runs on {folder}: stop it with `systemctl stop attuned attune-signer`, or use --stop."
-            ) from error
-
-
-def _tidy(etc: Slot, config: Path, name: str) -> None:
-    """What an earlier restore that was cut off has left is ended or undone first."""
-    try:
-        state = Slot(load(config).store.path)
-    except ConfigError:
-        return
-    with ExitStack() as meanwhile:
-        _hold(meanwhile, state.live)
-        tidy(etc, state, name)
-
-
-@contextlib.contextmanager
-def _prepared(slot: Slot, name: str) -> Iterator[Path]:
-    """A folder beside the live one, which goes again unless it was taken."""
-    slot.drop()
-    slot.end(name)
-    folder = slot.prepare()
-    try:
-        yield folder
-    finally:
-        slot.drop()
+            raise RequestError(f"The daemon runs on {folder}: stop it, and restore once more.") from error
 
 
 def _unpack_configuration(backup: Opened, staged: Path) -> bytes:
@@ -175,21 +212,19 @@ def _new(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
-def _gone(backups: Path, present: Path, staged: Path) -> gone.Gone:
-    """What must stay gone, as this machine, the backup's folder, and the backup know it."""
-    return gone.read(present / gone.FILE) | gone.read(backups / gone.FILE) | gone.read(staged / gone.FILE)
-
-
-def _make_ready(manifest: Manifest, staged: Path, staged_etc: Path, places: Places, said: gone.Gone) -> None:
+def _make_ready(manifest: Manifest, etc: Slot, state: Slot, places: Places, said: gone.Gone) -> None:
+    staged = state.beside
     for name in _DATABASES:
         if not is_whole(staged / name):
             raise RequestError(f"{name} of this backup is damaged: take another backup.")
     prepare_site(staged / SITE_DB)
     keep_used_keys(places.state, staged)
+    keep_newer_signing_key(places.etc, etc.beside)
     gone.write(staged / gone.FILE, said)
-    for folder, area, live in ((staged_etc, "etc", places.etc), (staged, "state", places.state)):
-        _give(manifest, folder, area, live)
-        _sync(folder)
+    for slot, area in ((etc, "etc"), (state, "state")):
+        _give(manifest, slot.beside, area, slot.live)
+        _sync(slot.beside)
+        sync_folder(slot.live.parent)
     _make_signer(manifest, places.signer)
 
 
@@ -240,31 +275,28 @@ def _sync(folder: Path) -> None:
     sync_folder(folder)
 
 
-def _take(etc: Slot, state: Slot, places: Places, numbers: bytes, name: str) -> list[Path]:
-    """The one moment at which the restored state counts is the swap of its folder; all before it is undone."""
+def _take(etc: Slot, state: Slot, places: Places, numbers: bytes) -> tuple[Path, ...]:
+    """From the intent on, whoever comes ends it; only here, where nothing was cut off, it may be taken back."""
     add_numbers(places.signer / NUMBERS, numbers)
+    slots = [slot for slot in (etc, state) if slot is state or not _same(etc.live, etc.beside)]
+    begun = intent.Intent.of(f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", slots)
     try:
-        if _same(etc.live, etc.beside):
-            etc.drop()
-        else:
-            etc.swap()
-        state.swap()
+        intent.write(places.etc, begun)
+        begun.carry_out()
     except BaseException:
-        if not state.taken:
-            if etc.taken:
-                etc.undo()
-            raise
-    aside: list[Path] = []
-    # What does not work here is done by the next restore: the restored state counts already.
+        begun.take_back()
+        intent.end(places.etc)
+        raise
+    aside: tuple[Path, ...] = ()
+    # It counts already: what does not work here is done before the daemon starts.
     with contextlib.suppress(OSError):
-        for slot in (etc, state):
-            found = slot.end(name)
-            aside += [found] if found else []
+        aside = begun.set_aside()
+        intent.end(places.etc)
     return aside
 
 
 def _same(first: Path, second: Path) -> bool:
-    """Whether two folders hold the same, but for the mark."""
+    """Whether two folders hold the same."""
     return _content(first) == _content(second)
 
 
@@ -272,5 +304,4 @@ def _content(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {
         str(path.relative_to(folder)): (path.stat().st_mode, b"" if path.is_dir() else path.read_bytes())
         for path in folder.rglob("*")
-        if path.name != MARK
     }

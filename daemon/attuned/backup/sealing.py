@@ -7,6 +7,7 @@ By hand: `tail -n +2 FILE | age -d -i KEY | gunzip`.
 import gzip
 import hashlib
 import os
+import stat
 import struct
 import threading
 import zlib
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 
 from attuned.backup.manifest import HEADER_LIMIT, MANIFEST_LIMIT, File, Header, Manifest, read_header
 from attuned.errors import RequestError
+from attuned.version import VERSION
 
 PIECE = 1 << 18
 
@@ -106,7 +108,7 @@ class Opened:
     def __init__(self, stream: IO[bytes], header: Header, worker: _Worker) -> None:
         self._stream = stream
         self._worker = worker
-        self.manifest = _read_manifest(stream)
+        self.manifest = _read_manifest(stream, header)
         if self.manifest.header != header:
             raise RequestError(DAMAGED)
 
@@ -134,40 +136,53 @@ class Opened:
 
 def header_of(path: Path) -> Header:
     """RequestError for a file that begins no backup, or cannot be read."""
+    with _file(path) as file:
+        return read_header(file.readline(HEADER_LIMIT))
+
+
+def _file(path: Path) -> IO[bytes]:
+    """A plain file: others may never end, or wait for somebody who never comes. RequestError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return read_header(file.readline(HEADER_LIMIT))
+        held = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
         raise RequestError(f"{path} cannot be read ({error.strerror}): name a backup.") from error
+    file = os.fdopen(held, "rb") if stat.S_ISREG(os.fstat(held).st_mode) else None
+    if file is None:
+        os.close(held)
+        raise RequestError(f"{path} is no plain file: name a backup.")
+    return file
 
 
 @contextmanager
 def opened(path: Path, private: pyrage.x25519.Identity) -> Iterator[Opened]:
     """What is sealed in a backup. RequestError for whatever was not sealed whole by `seal`."""
-    header = header_of(path)
-    reading, writing = os.pipe()
+    with _file(path) as file:
+        header = read_header(file.readline(HEADER_LIMIT))
+        reading, writing = os.pipe()
 
-    def work() -> None:
-        with path.open("rb") as file, os.fdopen(writing, "wb") as pipe:
-            file.readline(HEADER_LIMIT)
-            pyrage.decrypt_io(file, pipe, [private])
+        def work() -> None:
+            with os.fdopen(writing, "wb") as pipe:
+                pyrage.decrypt_io(file, pipe, [private])
 
-    worker = _Worker(work)
-    worker.start()
-    try:
-        with os.fdopen(reading, "rb") as pipe, gzip.GzipFile(fileobj=pipe, mode="rb") as packed:
-            yield Opened(cast("IO[bytes]", packed), header, worker)
-    except (EOFError, gzip.BadGzipFile, ValueError, zlib.error) as error:
-        raise RequestError(DAMAGED) from error
-    finally:
-        worker.join()
+        worker = _Worker(work)
+        worker.start()
+        try:
+            with os.fdopen(reading, "rb") as pipe, gzip.GzipFile(fileobj=pipe, mode="rb") as packed:
+                yield Opened(cast("IO[bytes]", packed), header, worker)
+        except (EOFError, gzip.BadGzipFile, ValueError, zlib.error) as error:
+            raise RequestError(DAMAGED) from error
+        finally:
+            worker.join()
 
 
-def _read_manifest(stream: IO[bytes]) -> Manifest:
+def _read_manifest(stream: IO[bytes], header: Header) -> Manifest:
     length = stream.read(_LENGTH.size)
     if len(length) < _LENGTH.size or _LENGTH.unpack(length)[0] > MANIFEST_LIMIT:
         raise RequestError(DAMAGED)
     try:
         return Manifest.model_validate_json(stream.read(_LENGTH.unpack(length)[0]))
     except ValidationError as error:
-        raise RequestError("This backup holds what no backup of this version does: it is refused.") from error
+        raise RequestError(
+            f"This backup says that Attune {header.version} made it, and holds what this one, {VERSION}, "
+            "does not know: install that version, or take another backup."
+        ) from error

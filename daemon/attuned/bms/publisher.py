@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -13,9 +12,13 @@ from attune_service.journal import BROKER_LOST, about
 from attune_service.turns import turn
 
 from attuned.bms import topics
-from attuned.bms.trouble import sentence
+from attuned.bms.trouble import encryption, sentence
 
 log = logging.getLogger(__name__)
+
+# What the client says of each attempt is said here in one sentence, and once.
+_client_log = logging.getLogger(f"{__name__}.client")
+_client_log.setLevel(logging.CRITICAL)
 
 # Publications under way at the same time; aiomqtt warns above ten.
 IN_FLIGHT = 8
@@ -111,17 +114,19 @@ class Publisher:
             wait_s = min(wait_s * 2, LAST_WAIT_S)
 
     async def _session(self) -> None:
+        """Raises aiomqtt.MqttError, OSError."""
         will = aiomqtt.Will(topics.status_topic(self._site), topics.status_payload(online=False), qos=1, retain=True)
         async with aiomqtt.Client(
             self._broker.host,
             self._broker.port,
             username=self._broker.user,
             password=self._broker.password,
-            tls_context=ssl.create_default_context(cafile=self._broker.ca_file) if self._broker.ca_file else None,
+            tls_context=encryption(self._broker.ca_file) if self._broker.ca_file else None,
             will=will,
             timeout=TIMEOUT_S,
             max_inflight_messages=IN_FLIGHT,
             max_queued_incoming_messages=WAITING,
+            logger=_client_log,
         ) as client:
             _heed_cancellation()
             self.trouble = ""

@@ -35,7 +35,7 @@ def room_lines(room: admin_pb2.Room) -> Iterator[RenderableType]:
     yield Text("What was said at the time, against people's labels")
     for number, found in enumerate(room.accuracy):
         if number:
-            yield Text(f"  before, with release {found.release or 'not known'}", style="dim")
+            yield Text(f"  before, with release {found.release[: look.ID_SHOWN] or 'not known'}", style="dim")
         yield Facts(_facts(found))
     yield Text()
 

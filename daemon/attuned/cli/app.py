@@ -8,8 +8,8 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from attune_service import usage
 
-import attuned
 from attuned.cli import (
     backup,
     doctor,
@@ -34,17 +34,14 @@ from attuned.cli import (
 )
 from attuned.cli.errors import CliError
 from attuned.cli.options import Socket, help_alone
+from attuned.cli.plain import Commands
 
-app = typer.Typer(
-    name="attune",
-    # Plain help needs no rich and comes up at once; errors are said in one sentence by `run`.
-    rich_markup_mode=None,
-    add_completion=False,
-    invoke_without_command=True,
-)
+app = Commands(name="attune")
 app.command("status")(status.status)
 app.command("rooms")(rooms.rooms)
 app.command("nodes")(nodes.nodes)
+app.command("setup")(setup.setup)
+app.command("doctor")(doctor.doctor)
 app.add_typer(node.app, name="node")
 app.add_typer(gateway.app, name="gateway")
 label.app.command("import")(label_import.import_labels)
@@ -59,8 +56,6 @@ app.command("forget")(forget.forget)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.command("retention")(retention.retention)
-app.command("setup")(setup.setup)
-app.command("doctor")(doctor.doctor)
 
 # The module is loaded only when its command is run: it may need numpy, which the others must not wait for.
 _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -69,7 +64,9 @@ _FORWARD = {"ignore_unknown_options": True, "allow_extra_args": True, "help_opti
 def _version(wanted: bool) -> None:
     if not wanted:
         return
-    print(f"attune {attuned.__version__}")
+    from attuned.version import VERSION
+
+    print(f"attune {VERSION}")
     raise typer.Exit
 
 
@@ -105,7 +102,7 @@ def whole() -> Any:
 def _forwarded(name: str) -> typer.Typer:
     """A command of the function of its name in the module of its name."""
     function = getattr(importlib.import_module(f"attuned.cli.{name}"), name)
-    forwarded = typer.Typer(rich_markup_mode=None, add_completion=False)
+    forwarded = Commands()
     forwarded.command(name)(function)
     return forwarded
 
@@ -138,16 +135,9 @@ def run() -> int:
         output.complain("Stopped before it was done; run it again when you like.")
         return 1
     except typer.TyperException as error:
-        return _wrong_usage(error)
+        output.complain(usage.of_typer(error, "attune"))
+        return getattr(error, "exit_code", 2)
     except BrokenPipeError:
         # The reader has seen enough (`| head`); what is still buffered must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
-
-
-def _wrong_usage(error: typer.TyperException) -> int:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "attune"
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    output.complain(f"{' '.join(message.split()).rstrip('.')}; see `{command} --help`.")
-    return getattr(error, "exit_code", 2)

@@ -24,7 +24,7 @@ Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="The daem
 Signer = Annotated[
     Path, typer.Option("--signer-state", metavar="FOLDER", help="Where the signing process keeps numbers.")
 ]
-_To = Annotated[Path, typer.Option("--to", metavar="PATH", help="A folder, or a file that there is not yet.")]
+_To = Annotated[Path, typer.Option("--to", metavar="PATH", help="A folder, or a new file that ends in .backup.")]
 _Without = Annotated[
     bool, typer.Option("--without-windows", help="Leave out what nodes measured and what rooms were: much smaller.")
 ]
@@ -70,7 +70,7 @@ def _show_list(folder: Path, backups: list[Kept], *, as_json: bool) -> None:
         output.show(f"There is no backup in {folder}: `attune backup` makes one.")
         return
     for each in backups:
-        output.show(f"{each.made:%Y-%m-%d %H:%M} UTC  {size_text(each.size):>9}  {each.path}")
+        output.show(f"{each.made.astimezone():%Y-%m-%d %H:%M}  {size_text(each.size):>9}  {each.path}")
     output.show(f"The newest is {age_text(backups[0].header.made_utc_ms)} old.")
 
 

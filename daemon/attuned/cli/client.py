@@ -306,16 +306,18 @@ class Daemon:
         code, details = error.code(), " ".join((error.details() or "").split())
         # A daemon that is there says a whole sentence; what gRPC says of a lost socket is none.
         if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED} and not details.endswith("."):
-            return NotReachableError(f"The daemon at {self._path} does not answer; see `systemctl status attuned`.")
+            return NotReachableError(f"The daemon at {self._path} does not answer; `sudo attune doctor` says why.")
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-            return NotReachableError("The daemon took too long to answer; see `journalctl -u attuned` and try again.")
+            return NotReachableError(
+                "The daemon took too long to answer; see `sudo journalctl -u attuned` and try again."
+            )
         if code == grpc.StatusCode.UNIMPLEMENTED:
             return CliError(
-                "The daemon is of another version and cannot do this; restart it with `systemctl restart attuned`."
+                "The daemon is of another version and cannot do this; restart it with `sudo systemctl restart attuned`."
             )
         if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}:
-            return CliError(f"The daemon failed at this ({details or code.name}); see `journalctl -u attuned`.")
-        return CliError(details or f"The daemon refused this ({code.name}); see `journalctl -u attuned`.")
+            return CliError(f"The daemon failed at this ({details or code.name}); see `sudo journalctl -u attuned`.")
+        return CliError(details or f"The daemon refused this ({code.name}); see `sudo journalctl -u attuned`.")
 
 
 @contextmanager
@@ -349,10 +351,10 @@ def _knock(path: str) -> None:
             knock.connect(path)
         except PermissionError:
             raise NotReachableError(
-                f"You may not use the socket {path}; have yourself added to the group attune, or use sudo."
+                f"Only members of the group attune may use {path}: `sudo adduser $USER attune`, then log in again."
             ) from None
         except OSError:
             raise NotReachableError(
-                f"No daemon is listening at {path}; start it with `systemctl start attuned`, or name its socket "
-                "with --socket or ATTUNE_SOCKET."
+                f"No daemon is listening at {path}; `sudo attune doctor` says why, or name its socket with --socket "
+                "or ATTUNE_SOCKET."
             ) from None

@@ -53,10 +53,14 @@ EFFECT_MIN = 2
 def demo(
     *,
     for_s: Annotated[float | None, typer.Option("--for", min=10, help="End by itself.", metavar="SECONDS")] = None,
-    rate: Annotated[float, typer.Option(min=1, max=240, help="How much faster than real time it runs.")] = RATE,
-    rooms: Annotated[int, typer.Option(min=4, max=120, help="Rooms of the building.")] = ROOMS,
-    nodes: Annotated[int, typer.Option(min=4, max=240, help="Nodes of the building.")] = NODES,
-    seed: Annotated[int | None, typer.Option(help="Another seed is another building.", show_default=False)] = None,
+    rate: Annotated[
+        float, typer.Option(min=1, max=240, metavar="R", help="How much faster than real time it runs.")
+    ] = RATE,
+    rooms: Annotated[int, typer.Option(min=4, max=120, metavar="N", help="Rooms of the building.")] = ROOMS,
+    nodes: Annotated[int, typer.Option(min=4, max=240, metavar="N", help="Nodes of the building.")] = NODES,
+    seed: Annotated[
+        int | None, typer.Option(metavar="S", help="Another seed is another building.", show_default=False)
+    ] = None,
     change: Annotated[
         bool, typer.Option("--change", help="Show instead how a room comes back after a sensor was covered.")
     ] = False,

@@ -22,7 +22,7 @@ _ETC = Path("/etc/attune")
 
 # Services, and whether a site cannot do without.
 _SERVICES = {"attuned": True, "attune-gateway": False, "attune-signer": False}
-_TIMERS = ("attune-backup.timer", "attune-retention.timer")
+_TIMERS = ("attune-backup", "attune-retention")
 
 _Etc = Annotated[Path, typer.Option("--etc", metavar="FOLDER", help="The folder of the configuration.")]
 
@@ -52,11 +52,13 @@ def _of_site(socket: str, etc: Path) -> Iterator[Finding]:
             status, nodes, gateways, health = daemon.status(), daemon.nodes([]), daemon.gateways(), daemon.health()
     except CliError as error:
         found, _, advice = str(error).partition("; ")
+        if "attune doctor" in advice:
+            advice = "What its service says stands below."
         yield problem("daemon", found.rstrip("."), advice[:1].upper() + advice[1:])
         return
     yield ok("daemon", f"answers for site {status.site}, version {status.version}")
-    changed = look.changed_since([etc / "attuned.toml", etc / "gateway.toml"], health.started_utc_ms)
-    yield from filter(None, [machine.check_taken_up(changed)])
+    if look.changed_since(etc / "attuned.toml", health.started_utc_ms):
+        yield machine.not_taken_up(etc / "attuned.toml", "attuned")
     yield site.check_broker(status)
     yield site.check_store(status)
     yield site.check_signer(status)
@@ -69,13 +71,16 @@ def _of_site(socket: str, etc: Path) -> Iterator[Finding]:
 def _of_machine(etc: Path) -> Iterator[Finding]:
     from attuned.doctor import look, machine
     from attuned.doctor.finding import ok, warning
+    from attuned.half_restored import path_of
 
     yield from _of_configuration(etc)
     if look.under_systemd():
         for name, needed in _SERVICES.items():
             yield machine.check_unit(look.unit(name), needed=needed)
         for name in _TIMERS:
-            yield machine.check_timer(look.unit(name))
+            yield machine.check_timer(look.unit(f"{name}.timer"), look.unit(f"{name}.service"))
+        if look.changed_since(etc / "gateway.toml", look.unit_started_utc_ms("attune-gateway")):
+            yield machine.not_taken_up(etc / "gateway.toml", "attune-gateway")
     else:
         yield warning("services", "systemd does not run here", "See to it that attuned and attune-gateway are started.")
     yield machine.check_clock(look.clock_synchronised())
@@ -86,6 +91,8 @@ def _of_machine(etc: Path) -> Iterator[Finding]:
     yield from machine.check_places(places)
     if not whole:
         yield ok("files", "some are not yours to look at; `sudo attune doctor` does")
+    half, aside = path_of(etc).exists(), look.before_restores(etc, store)
+    yield from filter(None, [machine.check_restore(half=half, aside=aside)])
     age_s, readable = look.newest_age_s(look.BACKUPS)
     yield machine.check_backup(key=(etc / "backup-key.toml").exists(), age_s=age_s, readable=readable)
 
@@ -99,12 +106,13 @@ def _of_configuration(etc: Path) -> Iterator[Finding]:
     from attuned.doctor.machine import check_configuration
     from attuned.errors import AttuneError
 
-    for name, read in (("attuned.toml", load), ("gateway.toml", load_gateway)):
+    for name, read, unit in (("attuned.toml", load, "attuned"), ("gateway.toml", load_gateway, "attune-gateway")):
+        said: str | None = ""
         try:
             read(etc / name)
-            yield check_configuration(name, "")
         except (AttuneError, GatewayError) as error:
-            yield check_configuration(name, str(error))
+            said = str(error) if (etc / name).exists() else None
+        yield check_configuration(name, said, unit)
 
 
 def _store(etc: Path) -> Path:

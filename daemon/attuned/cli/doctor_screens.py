@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
-from attuned.cli import look
+from attuned.cli import look, paragraph
 from attuned.doctor.finding import Finding, Level
 
 _MARKS = {Level.OK: "✓", Level.WARNING: "!", Level.PROBLEM: "✗"}
@@ -29,20 +28,15 @@ class _Findings:
         width = options.max_width
         left = 2 + max((len(finding.check) for finding in self.findings), default=0) + 2
         for finding in self.findings:
-            first, *others = _wrapped(finding.found, width - left)
+            first, *others = paragraph.lines(finding.found, max(width - left, 20))
             mark = Text(f"{_MARKS[finding.level]} {finding.check}".ljust(left), style=_STYLES[finding.level])
             yield mark + Text(first)
             for line in others:
                 yield Text(" " * left + line)
-            for line in _wrapped(finding.advice, width - left):
+            for line in paragraph.lines(finding.advice, max(width - left, 20)):
                 yield Text(" " * left).append(line, style="bold")
         yield Text()
         yield _sum(self.findings)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Names of units and files stay whole where they fit: they are copied."""
-    return textwrap.wrap(text, max(width, 20), break_on_hyphens=False)
 
 
 def _sum(findings: Sequence[Finding]) -> Text:

@@ -10,8 +10,9 @@ from attuned.cli import output
 from attuned.cli.client import connect, zone_of
 from attuned.cli.label import author
 from attuned.cli.options import Json, Socket, row_number, socket_path
+from attuned.cli.plain import Commands
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+app = Commands()
 
 # Resolved events of the last month are worth seeing; what is open always is.
 _SHOWN = "-31d"

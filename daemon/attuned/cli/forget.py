@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _Room = Annotated[str, typer.Option("--room", metavar="R", help="Of this room.")]
 _Node = Annotated[str, typer.Option("--node", metavar="N", help="What this node measured.")]
 _Source = Annotated[
-    str, typer.Option("--source", metavar="S", help="Labels of this source: person, button, import ...")
+    str, typer.Option("--source", metavar="S", help="Labels of this source: person, button, import, booking.")
 ]
 _From = Annotated[
     str,

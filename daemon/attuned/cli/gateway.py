@@ -11,8 +11,9 @@ from attuned.cli import output
 from attuned.cli.client import connect, zone_of
 from attuned.cli.errors import WrongUsageError
 from attuned.cli.options import Json, Socket, help_alone, socket_path
+from attuned.cli.plain import Commands
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+app = Commands()
 
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60}
 
@@ -53,7 +54,7 @@ def invite(
         return
     output.show(f"On the gateway's machine, until {clock.full(until, zone)}, once:")
     # Whole on one line, however narrow the terminal is: it is copied.
-    print(f"\n  attune-gateway enroll {reply.invitation}\n", flush=True)
+    print(f"\n  sudo attune-gateway enroll {reply.invitation}\n", flush=True)
     if reply.enrolled_already:
         output.show(f"Gateway {name} is enrolled: once this is used, the certificate that it has counts no more.")
 

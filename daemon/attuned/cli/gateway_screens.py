@@ -44,7 +44,7 @@ _MARKS = {"connected": "●", "away": "○", "revoked": "-", "invited": "+"}
 def table(reply: gateways_pb2.ListGatewaysReply, zone: tzinfo) -> RenderableType:
     """All gateways by name; or what to do where there are none."""
     if not reply.gateways:
-        return Text(NO_GATEWAYS)
+        return NO_GATEWAYS
     rows = [_row(each, reply.now_utc_ms, zone) for each in reply.gateways]
     return Grid(_COLUMNS, [Section("", rows)], indent=0)
 

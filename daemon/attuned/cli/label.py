@@ -10,8 +10,9 @@ from attuned.cli import output
 from attuned.cli.client import connect, zone_of
 from attuned.cli.errors import WrongUsageError
 from attuned.cli.options import Json, Socket, help_alone, row_number, socket_path
+from attuned.cli.plain import Commands
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+app = Commands()
 
 _CLASSES = ("free", "occupied")
 
@@ -25,7 +26,7 @@ _When = Annotated[
         "ten minutes, -20m alone is until now.",
     ),
 ]
-_OneRoom = Annotated[str | None, typer.Argument(metavar="[ROOM]", help="Only this room's.", show_default=False)]
+_OneRoom = Annotated[str | None, typer.Argument(metavar="ROOM", help="Only this room's.", show_default=False)]
 _RoomOption = Annotated[str | None, typer.Option("--room", metavar="ROOM", help="The same as ROOM.")]
 _Since = Annotated[
     str | None,
@@ -35,7 +36,7 @@ _Force = Annotated[bool, typer.Option("--force", help="A label of more than a da
 _Number = Annotated[
     int | None,
     typer.Argument(
-        metavar="[NUMBER]", parser=row_number, help="Its number; else the newest that you gave.", show_default=False
+        metavar="NUMBER", parser=row_number, help="Its number; else the newest that you gave.", show_default=False
     ),
 ]
 _Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most so many, the newest.")]

@@ -18,6 +18,9 @@ _MARKS = {"unknown": "?", "free": "○", "occupied": "●"}
 NOT_TAUGHT = "not yet taught"
 BEFORE = "earlier windows"
 
+# Hex digits of a release's id that people are shown, and type.
+ID_SHOWN = 8
+
 
 def state_word(state: int) -> str:
     """`occupied`, `free` or `unknown`; states of a newer daemon count as unknown."""

@@ -11,11 +11,12 @@ from attuned.cli import output
 from attuned.cli.client import Daemon, connect
 from attuned.cli.errors import CliError
 from attuned.cli.options import Json, Socket, help_alone, socket_path
+from attuned.cli.plain import Commands
 
 if TYPE_CHECKING:
     from attune_proto.v1 import nodes_pb2
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+app = Commands()
 
 # Between two looks whether the node has come, in seconds.
 LOOK_S = 0.3

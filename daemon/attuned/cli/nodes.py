@@ -10,7 +10,7 @@ from attuned.cli import output
 from attuned.cli.client import connect, zone_of
 from attuned.cli.options import Json, Socket, socket_path
 
-_Node = Annotated[str | None, typer.Argument(metavar="[NODE]", help="One node, 16 hex digits.", show_default=False)]
+_Node = Annotated[str | None, typer.Argument(metavar="NODE", help="One node, 16 hex digits.", show_default=False)]
 
 
 def nodes(ctx: typer.Context, node: _Node = None, as_json: Json = False, socket: Socket = None) -> None:

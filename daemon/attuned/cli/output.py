@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
+
+from attuned.cli import paragraph
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -18,8 +21,13 @@ def console() -> Console:
 
 
 def show(renderable: RenderableType) -> None:
-    """Print what a command answers."""
-    console().print(renderable)
+    """Print what a command answers; sentences that are no more than that in lines that fit."""
+    screen = console()
+    if isinstance(renderable, str):
+        for line in renderable.split("\n"):
+            print("\n".join(paragraph.lines(line, screen.width)) if len(line) > screen.width else line)
+    else:
+        screen.print(renderable)
 
 
 def show_json(answer: dict[str, Any]) -> None:
@@ -33,5 +41,14 @@ def show_json_line(answer: dict[str, Any]) -> None:
 
 
 def complain(sentence: str) -> None:
-    """Print what went wrong and what to do next."""
-    print(f"attune: {sentence}", file=sys.stderr)
+    """Print what went wrong and what to do next; in a service's journal it is an error (sd-daemon(3))."""
+    level = "<3>" if _is_service() else ""
+    print(f"{level}attune: {sentence}", file=sys.stderr)
+
+
+def _is_service() -> bool:
+    if "JOURNAL_STREAM" not in os.environ:
+        return False
+    from attune_service.journal import is_journal
+
+    return is_journal()

@@ -10,13 +10,14 @@ from attuned.cli import output
 from attuned.cli.client import connect, zone_of
 from attuned.cli.label import author
 from attuned.cli.options import Json, Socket, help_alone, socket_path
+from attuned.cli.plain import Commands
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from attune_proto.v1 import admin_pb2
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+app = Commands()
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The first digits of a release's id, at least 4.")]
 _Other = Annotated[str, typer.Argument(metavar="OTHER", help="The release that is judged against it.")]

@@ -67,7 +67,7 @@ def retrained_lines(reply: admin_pb2.RetrainReply) -> Text:
 def releases_table(reply: admin_pb2.ListReleasesReply, zone: tzinfo) -> RenderableType:
     """Releases in the order of the reply; or how to get one."""
     if not reply.releases:
-        return Text(NO_RELEASES)
+        return NO_RELEASES
     rows = [
         Row(
             (

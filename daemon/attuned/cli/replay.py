@@ -61,7 +61,7 @@ def replay(
             "and be wrong the day that habits change.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the draw that --labels makes.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the draw that --labels makes.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Replay recorded sensor data through the node's code and say how good it was."""

@@ -7,100 +7,165 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attuned.cli import output
-from attuned.cli.backup import CONFIG, SIGNER, Config, Signer, age_text
+from attuned.cli.backup import BACKUPS, CONFIG, SIGNER, Config, Signer, age_text
 from attuned.cli.errors import CliError
 from attuned.cli.options import Json
 
 if TYPE_CHECKING:
+    import pyrage
+
     from attuned.backup.restoring import Restored
+    from attuned.backup_key import BackupKey
 
-# Those that write what is restored, in the order in which they start.
-UNITS = ("attune-signer.service", "attuned.service")
+# Those that read or write what is restored. systemd knows in which order they stop and start.
+UNITS = ("attune-signer.service", "attuned.service", "attune-gateway.service")
 
-_File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)]
+# How often a passphrase is asked for.
+TRIES = 3
+
+_File = Annotated[Path | None, typer.Argument(metavar="FILE", help="The backup.", show_default=False)]
 _Passphrase = Annotated[
     Path | None, typer.Option("--passphrase-file", metavar="FILE", help="Do not ask: its first line is the passphrase.")
 ]
-_Stop = Annotated[bool, typer.Option("--stop", help="Stop the services before, and start them again after it.")]
+_Finish = Annotated[
+    bool, typer.Option("--finish", help="Only end a restore that was cut off, as happens before services start.")
+]
 
 
 def restore(
-    file: _File,
+    file: _File = None,
     *,
     passphrase_file: _Passphrase = None,
-    stop: _Stop = False,
+    finish: _Finish = False,
     config: Config = Path(CONFIG),
     signer: Signer = Path(SIGNER),
     as_json: Json = False,
 ) -> None:
-    """Put a backup in the place of what is there, which is set aside whole."""
-    from attuned.backup.restoring import restore as put_back
+    """Put a backup in the place of what is there, which is set aside whole.
+
+    The services stop meanwhile, and start again.
+    """
+    from attuned.backup import restoring
     from attuned.backup.sealing import header_of
     from attuned.errors import AttuneError
 
     try:
-        header = header_of(file)
-        private = header.backup_key.open(_passphrase(passphrase_file))
-        with _stopped(stop):
-            restored = put_back(file, private, config, signer)
+        if finish:
+            _show_finished(restoring.finish(config), as_json=as_json)
+            return
+        if file is None:
+            raise CliError(_which())
+        private = _opened(header_of(file).backup_key, passphrase_file)
+        with _stopped(config) as stopped:
+            restored = restoring.restore(file, private, config, signer)
     except AttuneError as error:
         raise CliError(str(error)) from error
     if as_json:
-        aside = [str(path) for path in restored.aside]
-        output.show_json({"site": restored.manifest.site, "made_utc_ms": header.made_utc_ms, "set_aside": aside})
+        made, aside = restored.manifest.header.made_utc_ms, [str(path) for path in restored.aside]
+        output.show_json({"site": restored.manifest.site, "made_utc_ms": made, "set_aside": aside})
     else:
-        output.show(_text(restored, stopped=stop))
+        output.show(_text(restored, stopped=stopped))
 
 
-def _passphrase(path: Path | None) -> str:
-    if path is not None:
-        try:
-            return path.read_text(encoding="utf-8").partition("\n")[0]
-        except (OSError, UnicodeDecodeError) as error:
-            raise CliError(f"{path} cannot be read: name a file whose first line is the passphrase.") from error
+def _which() -> str:
+    """What to say to whoever names no backup."""
+    from attuned.backup.keeping import kept_in
+    from attuned.errors import RequestError
+
+    try:
+        newest = kept_in(Path(BACKUPS))[:1]
+    except RequestError:
+        return f"Name a backup; which are in {BACKUPS}, root may see."
+    return f"Name a backup: the newest is {newest[0].path}." if newest else f"Name a backup: none is in {BACKUPS}."
+
+
+def _show_finished(aside: tuple[Path, ...], *, as_json: bool) -> None:
+    if as_json:
+        output.show_json({"set_aside": [str(path) for path in aside]})
+    elif aside:
+        output.show("\n".join(["The restore that was cut off is done.", *_aside_text(aside)]))
+    else:
+        output.show("No restore is half-way.")
+
+
+def _opened(key: BackupKey, path: Path | None) -> pyrage.x25519.Identity:
+    """The key that only the passphrase gives. RequestError, CliError if it is not given."""
+    from attuned.errors import RequestError
+    from attuned.setup.answers import first_line
+
+    words = first_line(path)
+    if words is not None:
+        return key.open(words)
     if not sys.stdin.isatty():
         raise CliError("Nobody is there to be asked for the passphrase: name a file with --passphrase-file.")
-    return getpass.getpass("Passphrase of the backup: ")
+    for _ in range(TRIES - 1):
+        try:
+            return key.open(_asked())
+        except RequestError as error:
+            output.complain(str(error))
+    return key.open(_asked())
+
+
+def _asked() -> str:
+    try:
+        return getpass.getpass("Passphrase of the backup: ")
+    except EOFError as error:
+        raise CliError("No passphrase was given, and nothing was changed: run this again.") from error
 
 
 @contextmanager
-def _stopped(wanted: bool) -> Iterator[None]:
-    """Services that ran go on in the end, whatever became of the restore."""
-    running = [unit for unit in UNITS if wanted and _systemctl("is-active", "--quiet", unit)]
-    for unit in reversed(running):
-        if not _systemctl("stop", unit):
-            raise CliError(f"{unit} cannot be stopped: run this as root.")
+def _stopped(config: Path) -> Iterator[bool]:
+    """Whether services were stopped: those of this configuration, if it is theirs. What ran goes on in the end, and
+    after a restore whatever starts with the machine, which may have failed for want of one."""
+    from attuned.doctor.look import under_systemd
+
+    if config.absolute() != Path(CONFIG) or not under_systemd():
+        yield False
+        return
+    running = [unit for unit in UNITS if _systemctl("is-active", "--quiet", unit)]
+    if not _systemctl("stop", *UNITS):
+        raise CliError("The services cannot be stopped: run this as root.")
     try:
-        yield
-    finally:
-        for unit in running:
-            if not _systemctl("start", unit):
-                output.complain(f"{unit} does not start: `systemctl status {unit}` says why.")
+        yield True
+    except BaseException:
+        _start(running)
+        raise
+    _start([unit for unit in UNITS if unit in running or _systemctl("is-enabled", "--quiet", unit)])
+
+
+def _start(units: list[str]) -> None:
+    if units and not _systemctl("start", *units):
+        output.complain("Not all services start: `attune doctor` says why.")
 
 
 def _systemctl(*words: str) -> bool:
-    try:
-        return subprocess.run(["systemctl", *words], check=False, stdin=subprocess.DEVNULL).returncode == 0
-    except FileNotFoundError as error:
-        raise CliError("There is no systemd here: stop the daemon yourself, and leave --stop out.") from error
+    """Whether it did as asked. It asks nobody, and what it says `_stopped` says in a sentence."""
+    command = ["systemctl", "--no-ask-password", *words]
+    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def _text(restored: Restored, *, stopped: bool) -> str:
     manifest = restored.manifest
-    lines = [f"Site {manifest.site} is as it was {age_text(manifest.header.made_utc_ms)} ago."]
+    made = datetime.fromtimestamp(manifest.header.made_utc_ms / 1000, UTC)
+    age = age_text(manifest.header.made_utc_ms)
+    lines = [f"Site {manifest.site} is as it was on {made:%Y-%m-%d at %H:%M} UTC, {age} ago."]
     if not manifest.windows:
         lines.append(
             "The backup was made without windows: what nodes measured and what rooms were before is not there."
         )
-    lines += [f"What was there before lies in {path}: remove that when all is well." for path in restored.aside]
-    if restored.gone.forgotten or restored.gone.gateways or restored.gone.nodes:
+    if restored.gone_since:
         lines.append("What was forgotten, revoked or removed since is taken out again when the daemon starts.")
-    if not stopped:
-        lines.append("Start the services: `systemctl start attune-signer attuned`.")
+    lines += _aside_text(restored.aside)
+    lines.append("The services run again: `attune doctor` says how all is." if stopped else "Now start the daemon.")
     return "\n".join(lines)
+
+
+def _aside_text(aside: tuple[Path, ...]) -> list[str]:
+    return [f"What was there before lies in {path}: remove that when all is well." for path in aside]

@@ -11,7 +11,7 @@ from attuned.cli.client import connect
 from attuned.cli.errors import WrongUsageError
 from attuned.cli.options import Json, Socket, socket_path
 
-_Room = Annotated[str | None, typer.Argument(metavar="[ROOM]", help="The room to retrain.", show_default=False)]
+_Room = Annotated[str | None, typer.Argument(metavar="ROOM", help="The room to retrain.", show_default=False)]
 _All = Annotated[bool, typer.Option("--all", help="Every room.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")]
 

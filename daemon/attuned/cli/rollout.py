@@ -12,17 +12,18 @@ from attuned.cli.client import Daemon, connect, zone_of
 from attuned.cli.errors import CliError, WrongUsageError
 from attuned.cli.label import author
 from attuned.cli.options import Json, Socket, help_alone, row_number, socket_path
+from attuned.cli.plain import Commands
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from attune_proto.v1 import rollouts_pb2
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+app = Commands()
 
 _Number = Annotated[int, typer.Argument(metavar="ID", parser=row_number, help="The rollout's number.")]
 _OneNumber = Annotated[
-    int | None, typer.Argument(metavar="[ID]", parser=row_number, help="Its number; else the list.", show_default=False)
+    int | None, typer.Argument(metavar="ID", parser=row_number, help="Its number; else the list.", show_default=False)
 ]
 _Releases = Annotated[
     list[str] | None,

@@ -61,7 +61,7 @@ _NODES = (
 def rollouts_table(reply: rollouts_pb2.ListRolloutsReply, zone: tzinfo) -> RenderableType:
     """Rollouts in the order of the reply; or how to begin one."""
     if not reply.rollouts:
-        return Text(NO_ROLLOUTS)
+        return NO_ROLLOUTS
     rows = [
         Row(
             (

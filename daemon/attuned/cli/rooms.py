@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _Room = Annotated[
-    str | None, typer.Argument(metavar="[ROOM]", help="One room: why, its day, its nodes.", show_default=False)
+    str | None, typer.Argument(metavar="ROOM", help="One room: why, its day, its nodes.", show_default=False)
 ]
 _Watch = Annotated[bool, typer.Option("--watch", help="Stay and show every change; Ctrl-C ends it.")]
 

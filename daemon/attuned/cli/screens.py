@@ -93,7 +93,7 @@ def node_screen(node: admin_pb2.Node, now: int, zone: tzinfo) -> RenderableType:
         "refused": refused,
         "damaged": Text(look.count(node.bad_frames, "frame")),
         "learned": Text(look.count(node.label_windows, "labelled window")),
-        "release": Text(node.release or "-"),
+        "release": Text(node.release[: look.ID_SHOWN] or "-"),
         "trial": _trial(node),
         "signer": Text(f"key {node.signing_key}" if node.signing_key else "-"),
         "firmware": Text(node.firmware or "-"),
@@ -229,7 +229,7 @@ def _why(room: admin_pb2.Room, width: int) -> RenderResult:
     rows = []
     for share, name, value in zip(room.shares, names, values, strict=True):
         note = [Text(share.note, style="yellow")] if share.note else []
-        release = Text(f"release {share.release}" if share.release else "", style="dim")
+        release = Text(f"release {share.release[: look.ID_SHOWN]}" if share.release else "", style="dim")
         rows.append(Row((Text(name), Text(look.signed(value)), plots.bar(value, scale, half), release), note))
     total = plots.bar(room.log_odds, scale, half)
     rows.append(Row((Text("together", style="bold"), Text(look.signed(room.log_odds), style="bold"), total, Text())))

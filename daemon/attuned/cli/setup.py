@@ -69,7 +69,9 @@ def _run(answers: Path | None, dry_run: bool, etc: Path, socket: str) -> None:
     else:
         raise CliError("The setup asks questions at a terminal; without one give it a file: `--answers FILE`.")
     changes = plan.changes(before, wanted)
-    _show(terminal, changes)
+    _show(terminal, before.wanted, wanted, changes)
+    if dry_run:
+        terminal.show_changes(plan.diff(changes))
     if dry_run or not changes:
         return
     if answers is None and not terminal.agrees("\n  Write this?", default=True):
@@ -77,7 +79,9 @@ def _run(answers: Path | None, dry_run: bool, etc: Path, socket: str) -> None:
         return
     files.write(changes)
     terminal.say(f"Written. What was there before is beside it, in files that end in {files.COPY}.")
-    _start(terminal, changes, etc, socket)
+    if _start(terminal, changes, etc):
+        _take_back(terminal, before.wanted, wanted)
+        _settle(terminal, socket)
 
 
 def _ask(terminal: Terminal, before: Present, socket: str) -> Wanted:
@@ -91,15 +95,15 @@ def _ask(terminal: Terminal, before: Present, socket: str) -> Wanted:
         indent=0,
     )
     wanted = questions.site(terminal, before.wanted, found)
-    wanted = rooms(terminal, wanted, _attached(before, socket))
+    wanted = rooms(terminal, wanted, _attached(socket))
     wanted = questions.broker(terminal, wanted)
     wanted = questions.radios(terminal, wanted, found, first=before.first)
     wanted = questions.gateways(terminal, wanted)
     return questions.passphrase(terminal, wanted, there=before.backup_key.exists())
 
 
-def _attached(before: Present, socket: str) -> Attached:
-    """What a room has, as the daemon knows; without it, as the configuration does."""
+def _attached(socket: str) -> Attached:
+    """What a room has, as the daemon knows."""
 
     def of(room: str) -> str:
         try:
@@ -107,8 +111,7 @@ def _attached(before: Present, socket: str) -> Attached:
                 nodes = len(next((one.nodes for one in daemon.rooms([room]).rooms), ()))
                 labels = len(daemon.labels(room, 100, 0).labels)
         except CliError:
-            nodes = next((len(one.nodes) for one in before.daemon.rooms if one.id == room), 0)
-            return f"{nodes} nodes in the configuration, and perhaps labels: the daemon does not answer"
+            return "perhaps nodes and labels: the daemon, which knows, does not answer"
         parts = [f"{nodes} node{'s' * (nodes != 1)}"] if nodes else []
         parts += [f"{'at least ' * (labels == 100)}{labels} label{'s' * (labels != 1)}"] if labels else []
         return " and ".join(parts)
@@ -116,30 +119,46 @@ def _attached(before: Present, socket: str) -> Attached:
     return of
 
 
-def _show(terminal: Terminal, changes: Sequence[Change]) -> None:
-    from attuned.setup import plan
+def _show(terminal: Terminal, before: Wanted, wanted: Wanted, changes: Sequence[Change]) -> None:
+    from attuned.setup import difference
 
     if not changes:
         terminal.show("\nNothing differs from the configuration that is there.")
         return
     terminal.show("\nThis changes:")
-    terminal.show_changes(plan.diff(changes))
+    for what, how in [*difference.rows(before, wanted), *(("file", str(change.path)) for change in changes)]:
+        terminal.say(f"{what:<13}  {how}", hanging=15)
 
 
-def _start(terminal: Terminal, changes: Sequence[Change], etc: Path, socket: str) -> None:
-    """The services take it up. CliError if they do not start."""
+def _start(terminal: Terminal, changes: Sequence[Change], etc: Path) -> bool:
+    """The services take it up, if these are theirs to start. CliError if they do not start."""
     from attuned.setup import services
 
     units = services.concerned(changes)
     if etc != ETC or not services.under_systemd():
         if units:
             terminal.say(f"Restart {' and '.join(units)} to have it taken up.")
-        return
+        return False
     if units:
         terminal.say(f"Restarting {' and '.join(units)}.")
         if failed := services.restart(units):
             raise CliError(f"The services do not start ({failed}); `sudo attune doctor` says why.")
-    _settle(terminal, socket)
+    return True
+
+
+def _take_back(terminal: Terminal, before: Wanted, wanted: Wanted) -> None:
+    """What a broker keeps under the site's old name would be told to the building for ever."""
+    from attuned.errors import AttuneError
+    from attuned.setup import broker
+
+    if wanted.broker is None or before.name == wanted.name:
+        return
+    try:
+        password = wanted.broker.password if wanted.password is None else wanted.password
+    except AttuneError:
+        return
+    if gone := broker.take_back(wanted.broker, password, before.name):
+        terminal.say(f"What the broker kept under the name {before.name} is taken back, {gone:,} messages.")
 
 
 def _settle(terminal: Terminal, socket: str) -> None:

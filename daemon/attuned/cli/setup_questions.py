@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -37,13 +38,13 @@ def broker(terminal: Terminal, wanted: Wanted) -> Wanted:
         asked = _broker(terminal, wanted)
         if asked.broker is None or _reaches(terminal, asked.broker, asked.password):
             return asked
-        if terminal.agrees("Keep this broker? Attune tries it again by itself", default=True):
+        if terminal.agrees("Keep this broker? It is tried again", default=True):
             return asked
 
 
 def _broker(terminal: Terminal, wanted: Wanted) -> Wanted:
     old = wanted.broker or MqttSettings()
-    host = terminal.ask(f"Host ({NONE} for none)", old.host if wanted.broker else NONE, _one_word)
+    host = terminal.ask(f"Host ({NONE} for none)", old.host if wanted.broker else NONE, _host)
     if host == NONE:
         return replace(wanted, broker=None, password=None)
     port = terminal.ask("Port, usually 1883, or 8883 with TLS", str(old.port), _port)
@@ -79,7 +80,7 @@ def radios(terminal: Terminal, wanted: Wanted, machine: Machine, *, first: bool)
             bluetooth=_bluetooth(terminal, wanted, machine, first=first),
             serial=_serial(terminal, wanted, machine),
             listen=terminal.ask(
-                f"Listen for nodes over TCP at ({NONE} for none)",
+                f"TCP for nodes ({NONE} for none)",
                 " ".join(wanted.radios.listen) or NONE,
                 _addresses,
             ),
@@ -131,7 +132,7 @@ def passphrase(terminal: Terminal, wanted: Wanted, *, there: bool) -> Wanted:
         return wanted
     terminal.say(
         "They are sealed each night to a passphrase, which only `attune restore` asks for. Without it they cannot be "
-        "opened by anybody: write it down, and keep it elsewhere."
+        "opened by anybody: write it down, and keep it elsewhere. At least 12 characters, such as four words."
     )
     keep = "Enter keeps the one that is there" if there else "Enter for no backups"
     while True:
@@ -158,10 +159,13 @@ def _name(answer: str) -> str:
 
 def _timezone(answer: str) -> str:
     known = {name.casefold(): name for name in available_timezones()}
-    if found := known.get(answer.casefold().replace(" ", "_")):
+    given = answer.casefold().replace(" ", "_")
+    if found := known.get(given):
         return found
-    cities = {name.rpartition("/")[2]: full for name, full in known.items() if "/" in name}
-    near = difflib.get_close_matches(answer.casefold().replace(" ", "_"), [*known, *cities], n=3)
+    cities = {name.rpartition("/")[2]: full for name, full in sorted(known.items()) if "/" in name}
+    if sum(name.endswith(f"/{given}") for name in known) == 1:
+        return cities[given]
+    near = difflib.get_close_matches(given, [*known, *cities], n=3)
     meant = ", ".join(dict.fromkeys(known.get(name) or cities[name] for name in near))
     raise ValueError(
         f"There is no such time zone{f'; did you mean {meant}?' if meant else ', write one such as Europe/Brussels.'}"
@@ -172,6 +176,15 @@ def _one_word(answer: str) -> str:
     if not answer.isprintable() or any(letter.isspace() for letter in answer):
         raise ValueError("That is not one word.")
     return answer
+
+
+def _host(answer: str) -> str:
+    try:
+        return str(ip_address(answer))
+    except ValueError:
+        if ":" in answer or "/" in answer:
+            raise ValueError("Write the host alone, such as mqtt.example.org; its port is asked next.") from None
+    return _one_word(answer)
 
 
 def _port(answer: str) -> int:

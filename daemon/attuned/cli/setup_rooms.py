@@ -82,7 +82,9 @@ def _without(terminal: Terminal, wanted: Wanted, room: str, attached: Attached) 
     if all(room != known.id for known in wanted.rooms):
         terminal.say(f"There is no room {room}.", indent=4)
         return wanted
-    if (lost := attached(room)) and not terminal.agrees(f"Room {room} has {lost}. Take it out?", default=False):
-        return wanted
+    if lost := attached(room):
+        terminal.say(f"Room {room} has {lost}.", indent=4)
+        if not terminal.agrees("Take it out?", default=False):
+            return wanted
     terminal.say(f"Room {room} is taken out.", indent=4)
     return wanted.without_rooms(frozenset({room}))

@@ -57,7 +57,7 @@ NO_LABELS = "There are no labels yet. Give the first one, for instance: attune l
 def rooms_table(reply: admin_pb2.ListRoomsReply, zone: tzinfo) -> RenderableType:
     """All rooms by floor, in the order of the reply; or what to do where there are none."""
     if not reply.rooms:
-        return Text(NO_ROOMS)
+        return NO_ROOMS
     floors: dict[str, list[Row]] = {}
     for room in reply.rooms:
         floors.setdefault(room.floor, []).append(_room_row(room, reply.now_utc_ms, zone))
@@ -77,7 +77,7 @@ def rooms_summary(reply: admin_pb2.ListRoomsReply) -> Text:
 def nodes_table(reply: admin_pb2.ListNodesReply, zone: tzinfo) -> RenderableType:
     """All nodes, each with what it was refused for; or what to do where there are none."""
     if not reply.nodes:
-        return Text(NO_NODES)
+        return NO_NODES
     rows = [_node_row(node, reply.now_utc_ms, zone) for node in reply.nodes]
     return Grid(_NODE_COLUMNS, [Section("", rows)], indent=0)
 
@@ -85,7 +85,7 @@ def nodes_table(reply: admin_pb2.ListNodesReply, zone: tzinfo) -> RenderableType
 def labels_table(reply: admin_pb2.ListLabelsReply, zone: tzinfo) -> RenderableType:
     """Labels in the order of the reply; or how to give one where there are none."""
     if not reply.labels:
-        return Text(NO_LABELS)
+        return NO_LABELS
     rows = [_label_row(label, reply.now_utc_ms, zone) for label in reply.labels]
     return Grid(_LABEL_COLUMNS, [Section("", rows)], indent=0)
 

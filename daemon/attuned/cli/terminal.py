@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 import importlib
 import shutil
-import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from attuned.cli import paragraph
 from attuned.cli.errors import CliError
 
 _Answer = TypeVar("_Answer")
@@ -20,11 +21,11 @@ NONE = "-"
 class Terminal:
     """The terminal that this process was started from."""
 
-    def say(self, text: str = "", *, indent: int = 2) -> None:
-        """Prints a paragraph in lines that fit."""
+    def say(self, text: str, *, indent: int = 2, hanging: int = 0) -> None:
+        """Prints a paragraph in lines that fit; those behind the first are indented by `hanging` more."""
         width = min(shutil.get_terminal_size().columns, 100)
-        margin = " " * indent
-        print(textwrap.fill(text, width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False))
+        first, others = " " * indent, " " * (indent + hanging)
+        print("\n".join(paragraph.lines(text, width, first=first, others=others)))
 
     def show(self, line: str) -> None:
         """Prints a line as it is."""
@@ -53,20 +54,15 @@ class Terminal:
         except ImportError:
             pass
         try:
-            return input(prompt)
-        except EOFError:
-            print()
-            raise CliError("The input has ended before the last question; nothing was changed.") from None
+            with _ends_in_a_line_of_its_own():
+                return input(prompt)
         except UnicodeDecodeError:
             return "\ufffd"
 
     def secret(self, question: str) -> str:
         """A line that is not shown."""
-        try:
+        with _ends_in_a_line_of_its_own():
             return getpass.getpass(f"  {question}: ")
-        except EOFError:
-            print()
-            raise CliError("The input has ended before the last question; nothing was changed.") from None
 
     def ask(self, question: str, default: str, read: Callable[[str], _Answer]) -> _Answer:
         """Asks until `read` takes the answer; what it raises ValueError with is said."""
@@ -80,6 +76,18 @@ class Terminal:
     def agrees(self, question: str, *, default: bool) -> bool:
         """Yes or no."""
         return self.ask(f"{question} (y/n)", "y" if default else "n", _yes)
+
+
+@contextmanager
+def _ends_in_a_line_of_its_own() -> Iterator[None]:
+    """Ctrl-C and Ctrl-D leave the cursor behind the question."""
+    try:
+        yield
+    except (EOFError, KeyboardInterrupt) as end:
+        print()
+        if isinstance(end, EOFError):
+            raise CliError("The input has ended before the last question; nothing was changed.") from None
+        raise
 
 
 def _yes(answer: str) -> bool:

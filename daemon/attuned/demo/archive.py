@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from attuned import __version__
 from attuned.demo.past import LOG_WINDOWS, Past, PastNode
 from attuned.demo.stage import WINDOW_S
 from attuned.drift.day import stretch_of
@@ -16,6 +15,7 @@ from attuned.nodes.facts import NodeFacts
 from attuned.store.days import DayRow
 from attuned.store.site import SiteStore
 from attuned.store.windows import WindowStore
+from attuned.version import VERSION
 
 
 async def write(past: Past, folder: Path, judged: Sequence[date]) -> None:
@@ -58,7 +58,7 @@ def _facts(node: PastNode) -> NodeFacts:
         release=node.release.hex(),
         classes=2,
         label_capacity=LOG_WINDOWS,
-        firmware=__version__,
+        firmware=VERSION,
     )
 
 

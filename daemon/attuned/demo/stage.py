@@ -97,7 +97,8 @@ class Stage:
         self._window_s = window_s
         self._node_options = node_options
         self._automatic = automatic
-        self.folder = Path(tempfile.mkdtemp(prefix="attune-demo-"))
+        # Short: the names of sockets in it may have 107 bytes, with all folders.
+        self.folder = Path(tempfile.mkdtemp(prefix="attune-"))
         self.mqtt_port = MQTT_PORT
         self.node_port = free_port()
         self.store = self.folder / "store"

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from attuned.doctor.machine import Disk, Place, Unit
 
@@ -15,7 +16,14 @@ from attuned.doctor.machine import Disk, Place, Unit
 COMMAND_S = 10.0
 
 # Lines of a unit's journal among which its process's last one is looked for: systemd adds some of its own.
-_LINES = "30"
+_LINES = "200"
+
+# Which start of a unit an entry belongs to, and the priorities of errors (systemd.journal-fields(7)).
+_LIFE = "_SYSTEMD_INVOCATION_ID"
+_ERRORS = frozenset("0123")
+
+# What must stay gone, as it was before it was damaged (gone.py).
+_GONE = "gone*.damaged"
 
 STATE = Path("/var/lib")
 BACKUPS = Path("/var/backups/attune")
@@ -30,7 +38,7 @@ def unit(name: str) -> Unit:
     shown = dict(
         line.partition("=")[::2]
         for line in _output(
-            "systemctl", "show", name, "-p", "LoadState,UnitFileState,ActiveState,Result,NRestarts"
+            "systemctl", "show", name, "-p", "LoadState,UnitFileState,ActiveState,Result,NRestarts,StatusText"
         ).splitlines()
     )
     restarts = shown.get("NRestarts", "")
@@ -42,29 +50,32 @@ def unit(name: str) -> Unit:
         result=shown.get("Result", ""),
         restarts=int(restarts) if restarts.isdigit() else 0,
         words=last_words(name),
+        status=shown.get("StatusText", ""),
     )
 
 
 def last_words(name: str) -> str | None:
-    """The last line that a unit's process has written to the journal; None if it may not be read."""
+    """What a unit's process has said last in its newest life, errors before all else; None if it may not be read."""
     try:
         done = _run("journalctl", "-u", name, "-n", _LINES, "-o", "json", "--no-pager", "-q")
     except (OSError, subprocess.TimeoutExpired):
         return None
-    said = [text for line in done.stdout.splitlines() if (text := _message(line))]
+    said = [entry for line in done.stdout.splitlines() if (entry := _entry(line))]
     if said:
-        return said[-1]
+        newest = [entry for entry in said if entry.get(_LIFE) == said[-1].get(_LIFE)]
+        errors = [entry for entry in newest if entry.get("PRIORITY") in _ERRORS]
+        return " ".join((errors or newest)[-1]["MESSAGE"].split())
     return None if done.returncode or os.geteuid() else ""
 
 
-def _message(line: str) -> str:
-    """Of a journal entry, unless systemd itself has written it."""
+def _entry(line: str) -> dict[str, Any]:
+    """An entry of the journal with words in it; empty if systemd itself has written it."""
     try:
         entry = json.loads(line)
     except ValueError:
-        return ""
-    text = entry.get("MESSAGE") if isinstance(entry, dict) and entry.get("_PID") != "1" else ""
-    return " ".join(text.split()) if isinstance(text, str) else ""
+        return {}
+    own = isinstance(entry, dict) and entry.get("_PID") != "1"
+    return entry if own and isinstance(entry.get("MESSAGE"), str) and entry["MESSAGE"].strip() else {}
 
 
 def clock_synchronised() -> bool | None:
@@ -92,12 +103,12 @@ def places(etc: Path, store: Path, state: Path = STATE, backups: Path = BACKUPS)
     """Files and folders with owner and mode, and whether all of them could be seen."""
     wanted = [
         (etc, "root", 0o755, True),
-        (etc / "attuned.toml", "root", 0o644, True),
+        (etc / "attuned.toml", "root", 0o644, False),
         (etc / "gateway.toml", "root", 0o644, False),
         (etc / "backup-key.toml", "root", 0o600, False),
         (etc / "signing" / "signing-key", "root", 0o600, False),
         (etc / "secrets", "root", 0o700, True),
-        *((path, "root", 0o600, True) for path in _entries(etc / "secrets")),
+        *((path, "root", 0o600, False) for path in _entries(etc / "secrets")),
         (store, "attuned", 0o700, True),
         (state / "attune-signer", "attune-signer", 0o700, False),
         (state / "attune-gateway", "attune-gateway", 0o700, False),
@@ -121,9 +132,9 @@ def _place(path: Path, owner: str, mode: int, *, needed: bool) -> Place:
 
 
 def newest_age_s(folder: Path) -> tuple[float | None, bool]:
-    """Age of the newest file of a folder in seconds, None if there is none, and whether the folder can be read."""
+    """Age of the newest backup of a folder in seconds, None if there is none, and whether the folder can be read."""
     try:
-        times = [path.stat().st_mtime for path in folder.iterdir() if path.is_file()]
+        times = [path.stat().st_mtime for path in folder.iterdir() if path.match("attune-*.backup")]
     except FileNotFoundError:
         return None, True
     except OSError:
@@ -133,19 +144,31 @@ def newest_age_s(folder: Path) -> tuple[float | None, bool]:
 
 def set_aside(store: Path) -> list[str]:
     """Damaged files that the daemon has kept; none where the folder may not be read."""
-    return sorted(path.name for path in _entries(store) if "-damaged-" in path.name and path.suffix == ".db")
+    return [str(path) for path in _entries(store) if path.match(_GONE) or _is_aside(path)]
 
 
-def changed_since(paths: list[Path], utc_ms: int) -> list[str]:
-    """Those of the files that were written later."""
-    found = []
-    for path in paths:
-        try:
-            if path.stat().st_mtime * 1000 > utc_ms:
-                found.append(str(path))
-        except OSError:
-            continue
-    return found
+def _is_aside(path: Path) -> bool:
+    return "-damaged-" in path.name and path.suffix == ".db"
+
+
+def before_restores(*folders: Path) -> list[str]:
+    """What restores have set aside of these folders."""
+    found = [path for folder in folders for path in _entries(folder.parent) if path.match(f"{folder.name}.before-*")]
+    return [str(path) for path in found if path.is_dir()]
+
+
+def unit_started_utc_ms(name: str) -> int | None:
+    """The end of the second in which a unit had started; None if it does not run, or that cannot be told."""
+    said = _output("systemctl", "show", name, "-p", "ActiveEnterTimestamp", "--value", "--timestamp=unix").strip()
+    return 1000 * int(said[1:]) + 999 if said[:1] == "@" and said[1:].isdigit() else None
+
+
+def changed_since(path: Path, utc_ms: int | None) -> bool:
+    """Whether a file was written later; not, where one of both is not known."""
+    try:
+        return utc_ms is not None and path.stat().st_mtime * 1000 > utc_ms
+    except OSError:
+        return False
 
 
 def _entries(folder: Path) -> Iterator[Path]:

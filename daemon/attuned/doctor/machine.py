@@ -1,7 +1,9 @@
 """Checks of the machine that a site runs on. Pure: facts in, findings out."""
 
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from attuned.doctor.finding import Finding, ok, problem, warning
 
@@ -24,7 +26,8 @@ OLD_BACKUP_S, TOO_OLD_BACKUP_S = 2 * _DAY_S, 8 * _DAY_S
 
 @dataclass(frozen=True)
 class Unit:
-    """A service as systemd shows it. words: the last line of its process in the journal, None if it may not be read."""
+    """A service as systemd shows it. words: the last line of its process in the journal, None if it may not be read;
+    status: the line that it has `systemctl status` show."""
 
     name: str
     loaded: bool
@@ -33,6 +36,7 @@ class Unit:
     result: str
     restarts: int
     words: str | None
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,9 @@ def check_unit(unit: Unit, *, needed: bool = True) -> Finding:
     """A service runs; where it does not, its own last words say why."""
     check = unit.name
     if not unit.loaded:
-        return problem(check, "is not installed", "Install the package attune.") if needed else ok(check, "is not here")
+        if not needed:
+            return ok(check, "is not here")
+        return problem(check, "is not installed", "Install its package: `sudo apt install ./attune_*.deb`.")
     if unit.active == "active":
         return _check_running(unit)
     last = unit.words if unit.words is not None else _NOT_YOURS
@@ -75,10 +81,23 @@ def check_unit(unit: Unit, *, needed: bool = True) -> Finding:
 
 
 def _check_running(unit: Unit) -> Finding:
+    if lacking := _lacking(unit.status):
+        return warning(unit.name, lacking.rstrip("."), f"See `journalctl -u {unit.name}`.")
     if unit.restarts < MANY_RESTARTS:
         return ok(unit.name, "runs")
     found = f"runs, and was restarted {unit.restarts} times; its last words: {unit.words or _NOT_YOURS}"
-    return warning(unit.name, found, f"See `journalctl -u {unit.name}`.")
+    return warning(unit.name, found, f"See `sudo journalctl -u {unit.name}`.")
+
+
+def _lacking(status: str) -> str:
+    """What a gateway waits for stands behind its first sentence, and what hangs in the place of that.
+
+    The daemon's own troubles are asked of itself.
+    """
+    first, _, rest = status.partition(". ")
+    if first.startswith("Gateway "):
+        return rest
+    return "" if first.startswith("Site ") else status
 
 
 def _check_stopped(unit: Unit, *, needed: bool) -> Finding:
@@ -87,8 +106,12 @@ def _check_stopped(unit: Unit, *, needed: bool) -> Finding:
     return (problem if needed else warning)(unit.name, "does not run", f"`sudo systemctl enable --now {unit.name}`.")
 
 
-def check_timer(unit: Unit) -> Finding:
-    """A timer waits for its time."""
+def check_timer(unit: Unit, task: Unit) -> Finding:
+    """A timer waits for its time, and what it started the last time did its work."""
+    if task.result not in {"", "success"}:
+        last = task.words if task.words is not None else _NOT_YOURS
+        found = f"failed the last time ({task.result}): {last or _SILENT}"
+        return warning(task.name, found, f"Mend that, then `sudo systemctl start {task.name}`.")
     if unit.loaded and unit.active == "active":
         return ok(unit.name, "waits for its time")
     return warning(unit.name, "does not run", f"`sudo systemctl enable --now {unit.name}`.")
@@ -133,29 +156,44 @@ def _check_place(place: Place) -> Finding | None:
     if place.owner is None:
         if not place.needed:
             return None
-        return problem("files", f"{place.path} is missing", "`sudo apt install --reinstall attune` makes it.")
+        owner, mode = place.wanted_owner, place.wanted_mode
+        made = f"`sudo install -d -o {owner} -g {owner} -m {mode:04o} {place.path}` makes it."
+        return problem("files", f"{place.path} is missing", made)
     if place.owner != place.wanted_owner:
         found = f"{place.path} belongs to {place.owner} and not to {place.wanted_owner}"
-        return problem("files", found, f"`sudo chown {place.wanted_owner}: {place.path}`.")
+        whole = " -R" * bool(place.wanted_mode & stat.S_IXUSR)
+        return problem("files", found, f"`sudo chown{whole} {place.wanted_owner}: {place.path}`.")
     if more := place.mode & ~place.wanted_mode:
         found = f"{place.path} has mode {place.mode:04o}, which lets others {'write' if more & 0o022 else 'read'} it"
         return problem("files", found, f"`sudo chmod {place.wanted_mode:04o} {place.path}`.")
     return None
 
 
-def check_configuration(name: str, error: str) -> Finding:
-    """Empty if the file can be used, else the sentences of the program that reads it."""
+def check_configuration(name: str, error: str | None, unit: str) -> Finding:
+    """Empty if the file can be used, else the sentences of the unit's program that reads it; None if there is none."""
+    if error is None:
+        return problem(name, "is not there", "`sudo attune setup` writes it.")
     if not error:
         return ok(name, "is valid")
-    return problem(name, " ".join(error.split()).rstrip("."), "Correct it, or run `sudo attune setup`.")
+    found = " ".join(error.split()).rstrip(".")
+    return problem(name, found, f"Correct the file, then `sudo systemctl restart {unit}`.")
 
 
-def check_taken_up(changed: Sequence[str]) -> Finding | None:
-    """Files of the configuration that are newer than the daemon's start."""
-    if not changed:
+def not_taken_up(path: Path, unit: str) -> Finding:
+    """A file of the configuration is newer than the start of who reads it."""
+    found = f"{path} changed after {unit} started"
+    return warning("configuration", found, f"`sudo systemctl restart {unit}` takes it up.")
+
+
+def check_restore(*, half: bool, aside: Sequence[str]) -> Finding | None:
+    """Whether one was cut off, and what those before have set aside."""
+    if half:
+        return problem("restore", "one was cut off half-way", "`sudo attune restore --finish` ends it.")
+    if not aside:
         return None
-    found = f"{' and '.join(changed)} changed after the daemon started"
-    return warning("configuration", found, "`sudo systemctl restart attuned attune-gateway` takes it up.")
+    found = f"{' and '.join(aside)} {'are' if len(aside) > 1 else 'is'} still there from before a restore"
+    advice = f"What you forget stays in there. When all is well: `sudo rm -r {' '.join(aside)}`."
+    return warning("restore", found, advice)
 
 
 def check_backup(*, key: bool, age_s: float | None, readable: bool) -> Finding:
@@ -177,8 +215,8 @@ def check_set_aside(files: Sequence[str]) -> Finding | None:
     """Damaged files of the store that were kept."""
     if not files:
         return None
-    found = f"{' and '.join(files)} was damaged and is kept aside"
-    return warning("store", found, "See docs/operations.md, When it does not start; then remove or restore it.")
+    found = f"{' and '.join(files)} was damaged and is kept aside: windows and history of before are in it alone"
+    return warning("store", found, f"Once nobody needs them: `sudo rm {' '.join(files)}`.")
 
 
 def _size(number: int) -> str:

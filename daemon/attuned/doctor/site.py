@@ -34,7 +34,7 @@ def check_store(status: admin_pb2.SiteStatus) -> Finding:
     """What nodes report gets onto the disk."""
     if not status.store:
         return ok("store", f"well, {status.windows:,} windows kept")
-    return problem("store", *_parts(status.store, "See `journalctl -u attuned`."))
+    return problem("store", *_parts(status.store, "See `sudo journalctl -u attuned`."))
 
 
 def check_signer(status: admin_pb2.SiteStatus) -> Finding:

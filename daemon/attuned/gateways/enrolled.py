@@ -29,8 +29,8 @@ SHORTEST_S, LONGEST_S = 60, 7 * 86_400
 OPEN_LIMIT = 64
 
 NOT_LISTENING = (
-    'The daemon listens for no gateways of other machines: write an address such as "tls://0.0.0.0:7443" into listen '
-    "of [gateways] in its configuration, and restart it."
+    "The daemon listens for no gateways of other machines: `sudo attune setup` asks for a port for them (listen of "
+    "[gateways] in its configuration)."
 )
 
 # For so long an invitation that has ended is remembered, so that who uses it hears that it has.
@@ -196,7 +196,8 @@ class EnrolledGateways:
             if row is not None:
                 row = replace(row, revoked_utc_ms=row.revoked_utc_ms or self.clock.utc_ms())
                 await self._gone.add(gateways=[Revoked(name=name, enrolment=row.enrolment, utc_ms=row.revoked_utc_ms)])
-                await self._store.revoke(row)
+                with self._gone.committing(f"gateway {name}"):
+                    await self._store.revoke(row)
                 self.rows[name] = row
             else:
                 await self._store.withdraw(name)

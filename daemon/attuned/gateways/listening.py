@@ -14,6 +14,7 @@ import grpc
 from attune_proto.v1 import gateways_pb2_grpc
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from attuned.addresses import check_port
 from attuned.errors import RequestError
 from attuned.gateways.authority import VALID, Authority
 from attuned.gateways.enrolled import EnrolledGateways
@@ -98,9 +99,10 @@ class Door:
         service = EnrolmentService(self._gateways, self._attach_port)
         gateways_pb2_grpc.add_EnrolmentServicer_to_server(service, server)
         try:
+            check_port(self.host, self.port)
             credentials = grpc.ssl_server_credentials([self._gateways.authority.for_daemon()])
             server.add_secure_port(f"{self.host}:{self.port}", credentials)
-        except RuntimeError as error:
+        except (OSError, RuntimeError) as error:
             raise RequestError(
                 f"The daemon cannot listen on {self.host}:{self.port}, where invited gateways enroll: see which other "
                 "program does."

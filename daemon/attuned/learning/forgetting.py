@@ -117,18 +117,34 @@ class Forgetting:
 
     async def preview(self, selection: Selection) -> dict[str, int]:
         """How many rows of each kind would go; changes nothing."""
-        entry = AuditEntry("", self._clock.utc_ms(), "", selection)
+        entry = await self._entry("", selection, "")
         return await self._knowledge.counts(self._task(entry)) | await self._rows.counts(entry)
 
     async def begin(self, selection: Selection, author: str) -> AuditEntry:
         """Writes down in both files, and beside them, what is about to be forgotten."""
-        author = author[:NAME_LIMIT]
-        through = await self._site.through_label()
-        entry = AuditEntry(secrets.token_hex(8), self._clock.utc_ms(), author, selection, through)
+        entry = await self._entry(secrets.token_hex(8), selection, author[:NAME_LIMIT])
         await self._gone.add(forgotten=[entry])
+        with self._gone.committing("what was selected"):
+            await self._write(entry)
+        return entry
+
+    async def close_sayings(self, entry: AuditEntry) -> AuditEntry:
+        """With what was said while the last windows came to the disk; no window may be committed meanwhile."""
+        entry = replace(entry, selection=await self._upto_now(entry.selection))
+        await self._write(entry)
+        return entry
+
+    async def _write(self, entry: AuditEntry) -> None:
         await self._site.audit.write(entry)
         await self._windows.audit.write(entry)
-        return entry
+
+    async def _entry(self, number: str, selection: Selection, author: str) -> AuditEntry:
+        """Of what was told and said by now, whatever the clock says."""
+        upto, through = await self._upto_now(selection), await self._site.through_label()
+        return AuditEntry(number, self._clock.utc_ms(), author, upto, through)
+
+    async def _upto_now(self, selection: Selection) -> Selection:
+        return replace(selection, through_said=await self._windows.beliefs.through_said())
 
     async def carry_out(self, entry: AuditEntry) -> tuple[AuditEntry, set[str]]:
         """Takes the selection out of both files; the entry as it stands then, and the rooms that it concerns."""
@@ -159,8 +175,7 @@ class Forgetting:
             if states != [DONE, DONE]:
                 log.info("What was forgotten by entry %s is taken out of the store again.", number)
                 again = replace(entry, state=RUNNING)
-                await self._site.audit.write(again)
-                await self._windows.audit.write(again)
+                await self._write(again)
                 found.append((await self.carry_out(again))[0])
         return found
 

@@ -84,7 +84,8 @@ def _labels(proof: Proof) -> Iterator[Check]:
 
 
 def _sayings(proof: Proof) -> Iterator[Check]:
-    rows = [row for row in proof.in_force.said if any(was_said_of(row, entry) for entry in proof.entries)]
+    said = proof.in_force.said.items()
+    rows = [row for number, row in said if any(was_said_of(number, row, entry) for entry in proof.entries)]
     yield proof.left("what was said of rooms", rows)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from attune_core import Schema
 from pydantic import BaseModel, ConfigDict
 
-from attuned import __version__
 from attuned.learning.blocks import (
     DIGEST_SIZE,
     HEAD,
@@ -26,6 +25,7 @@ from attuned.learning.folds import folds_of
 from attuned.learning.record import RoomRecord
 from attuned.learning.rooms import learn_room
 from attuned.presence.model import RoomModel
+from attuned.version import VERSION
 
 # Of the canonical bytes. 1 did not round the state as it travels.
 FORMAT = 2
@@ -73,7 +73,7 @@ class Release(BaseModel):
     model: RoomModel
     through_label: int
     blocks: tuple[Block, ...]
-    code: str = __version__
+    code: str = VERSION
 
     def canonical(self) -> bytes:
         """The bytes that its id is the digest of: JSON with sorted keys and nothing that could be left out."""

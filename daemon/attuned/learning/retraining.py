@@ -128,7 +128,7 @@ class Retraining:
         """The gate's report on `now` against `before`, on today's labels."""
         answer = await self._one(self._job("compare", releases=(before, now)))
         if answer.report is None:
-            raise AttuneError("The retraining process gave no report; see `journalctl -u attuned`.")
+            raise AttuneError("The retraining process gave no report; see `sudo journalctl -u attuned`.")
         return answer.report
 
     async def rebuild(self, release: Release) -> Answer:
@@ -215,7 +215,7 @@ async def _lines(process: asyncio.subprocess.Process, job: Job) -> AsyncGenerato
             raise AttuneError(answer.error)
         yield answer
     if code := await process.wait():
-        raise AttuneError(f"The retraining process ended with {code}; see `journalctl -u attuned` and try again.")
+        raise AttuneError(f"The retraining process ended with {code}; see `sudo journalctl -u attuned` and try again.")
 
 
 def _tell(done: Retrained) -> None:

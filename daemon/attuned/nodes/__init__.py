@@ -1,1 +1,1 @@
-"""Nodes: their sessions and conversations, and the gRPC service that gateways attach to."""
+"""Nodes: their sessions and conversations, who stands in which room, and the gRPC service that gateways attach to."""

@@ -13,7 +13,6 @@ from collections.abc import Coroutine, Sequence
 from typing import Protocol
 
 from attune_service.journal import STORE_ACCEPTS, STORE_REFUSES, about
-from attune_service.turns import turn
 
 from attuned.clock import Clock
 from attuned.errors import StoreError
@@ -89,8 +88,7 @@ class Commits:
             while True:
                 await self._arrived.wait()
                 await self._linger()
-                with turn():
-                    done = await self._wholly(self._commit())
+                done = await self._wholly(self._commit())
                 if not done:
                     await asyncio.sleep(TROUBLE_S)
         except asyncio.CancelledError:
@@ -99,7 +97,7 @@ class Commits:
 
     async def _wholly(self, commit: Coroutine[None, None, bool]) -> bool:
         """A commit that is cancelled half-way might be on the disk, and would be there twice if it were tried again."""
-        under_way = asyncio.create_task(commit)
+        under_way = asyncio.create_task(commit, name="commit")
         try:
             return await asyncio.shield(under_way)
         except asyncio.CancelledError:

@@ -107,6 +107,11 @@ class Conversation:
         name = reasons.Name(number) if number in reasons.values() else f"RESET_REASON_{number}"
         return name.removeprefix("RESET_REASON_").lower() if number else ""
 
+    def stay_in_the_past(self, now_utc_ms: int) -> None:
+        """After a clock that went back nothing was heard in the future: silence would not be noticed until then."""
+        self.last_heard_utc_ms = min(self.last_heard_utc_ms, now_utc_ms)
+        self.last_window_utc_ms = min(self.last_window_utc_ms, now_utc_ms + FUTURE_MS)
+
     def refuse(self, reason: str, count: int = 1) -> None:
         """Counts what cannot be used."""
         self.refused += count
@@ -115,6 +120,24 @@ class Conversation:
     def has_forgotten(self, from_utc_ms: int, to_utc_ms: int) -> bool:
         """Whether something of a stretch was forgotten."""
         return any(first < to_utc_ms and from_utc_ms < last for first, last in self.forgotten)
+
+    def drop_boots(self, before_utc_ms: int) -> list[int]:
+        """Lets go of earlier starts whose ticks were tied to UTC last before then, or never; what they brought counts.
+
+        Returns them. Of these no window would be taken any more; a node may have thousands of them in its life.
+        """
+        ended = {boot: max(record.ties.utcs_ms, default=0) for boot, record in self.boots.items()}
+        newest = max(ended, key=lambda boot: ended[boot], default=0)
+        busy = {newest, *(boot for boot, _ in self.pending)}
+        old = [b for b, utc_ms in ended.items() if utc_ms < before_utc_ms and b not in busy and not self._speaks(b)]
+        for boot in old:
+            record = self.boots.pop(boot)
+            self.boots[newest].windows += record.windows
+            self.boots[newest].sequence.lost += record.sequence.lost
+        return old
+
+    def _speaks(self, boot: int) -> bool:
+        return self.facts is not None and boot == self.facts.boot
 
     def take_health(self, health: node_pb2.Health) -> None:
         """Keeps how the node is; readings that it refused itself count here as well."""
@@ -244,7 +267,7 @@ class Conversation:
         if self.facts is None or not self._tick_fits(button.tick_ms):
             return [], None
         ties = self._boot.ties
-        utc_ms = ties.utc_ms(button.tick_ms) if ties.ticks_ms else now_utc_ms
+        utc_ms = dated(ties, button.tick_ms, now_utc_ms) if ties.ticks_ms else now_utc_ms
         press = Press(self.node, self.facts.boot, button.press, button.class_index, min(utc_ms, now_utc_ms))
         if not self.room:
             self.refuse("a press of its button, but it is in no room: `attune node move` puts it into one")
@@ -267,7 +290,7 @@ class Conversation:
         facts, ties = self.facts, self._boot.ties
         if facts is None or not self.room or not ties.ticks_ms:
             return [], None
-        to_utc_ms = ties.utc_ms(sketch.end_s * 1000)
+        to_utc_ms = dated(ties, sketch.end_s * 1000, now_utc_ms)
         from_utc_ms = to_utc_ms - sketch.windows * facts.window_s * 1000
         stretch = from_utc_ms, to_utc_ms
         found = NodeSketch(self.node, facts.boot, sketch.number, *stretch, facts.schema, sketch.windows, sketch.counts)
@@ -292,7 +315,7 @@ class Conversation:
         ties = self._ties(summary.boot)
         if not ties.ticks_ms and not self.is_earlier(summary.boot):
             return [], None
-        to_utc_ms = ties.utc_ms(summary.end_s * 1000) if ties.ticks_ms else 0
+        to_utc_ms = dated(ties, summary.end_s * 1000, now_utc_ms)
         each_ms = QUIET_REPORT_MS if self.quiet else facts.window_s * 1000
         from_utc_ms = to_utc_ms - summary.reports * each_ms
         found = NodeSummary(

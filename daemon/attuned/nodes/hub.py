@@ -1,8 +1,7 @@
-"""All nodes: frames of all gateways in, each to its conversation; answers back along the way they came."""
+"""All nodes: frames of all gateways in, each to its conversation; messages back along the newest link."""
 
 import logging
 from collections.abc import Collection, Mapping
-from typing import Protocol
 
 from attune_proto.v1 import link_pb2, node_pb2
 from attune_service.journal import about
@@ -10,16 +9,13 @@ from attune_service.journal import about
 from attuned.clock import Clock
 from attuned.nodes.air import Air
 from attuned.nodes.boot import BootRecord
-from attuned.nodes.conversation import EAGER_REPORTS, Conversation, Tie
+from attuned.nodes.conversation import EAGER_REPORTS, Conversation
+from attuned.nodes.dispatch import HELLO_REQUEST, Dispatch
 from attuned.nodes.facts import NodeFacts
 from attuned.nodes.frames import EVERY_NODE, HEADER_SIZE, KK, SEALED, FrameError, call, check_frame, read_message
 from attuned.nodes.link import BLUETOOTH, Gateway, Link
-from attuned.nodes.press import Press
 from attuned.nodes.sealed import read_handshake
-from attuned.nodes.sketch import NodeSketch
-from attuned.nodes.summary import NodeSummary
 from attuned.nodes.trust import Newcomer, Trust
-from attuned.nodes.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -38,45 +34,11 @@ CALL_MS = 5_000
 # The largest count that is told; senders may claim anything.
 COUNT_LIMIT = (1 << 32) - 1
 
-# What a node says besides its hello.
-HEARD = frozenset({"report", "time_ack", "label_ack", "button", "drift_sketch", "health", "summary"})
-
-# What it says of updates.
-OF_UPDATES = frozenset({"update_ack", "update_verdict", "signing_key_ack"})
-
-_HELLO_REQUEST = node_pb2.DaemonMessage(hello_request=node_pb2.HelloRequest())
-
-
-class Listener(Protocol):
-    """Who wants to know what nodes say. Called from within the event loop; must not wait."""
-
-    def on_window(self, conversation: Conversation, window: Window, *, eager: bool) -> None: ...
-    def on_repeat(self, conversation: Conversation, boot: int) -> None: ...
-    def on_hello(self, conversation: Conversation) -> None: ...
-    def on_tie(self, conversation: Conversation, tie: Tie) -> None: ...
-    def on_label_ack(self, conversation: Conversation, ack: node_pb2.LabelAck) -> None: ...
-    def on_press(self, conversation: Conversation, press: Press) -> None: ...
-    def on_sketch(self, conversation: Conversation, sketch: NodeSketch) -> None: ...
-    def on_summary(self, conversation: Conversation, summary: NodeSummary) -> None: ...
-    def on_health(self, conversation: Conversation) -> None: ...
-    def on_running(self, conversation: Conversation, *, fresh: bool) -> None: ...
-    def on_newcomer(self, newcomer: Newcomer) -> None: ...
-    def on_confirmed(self, node: str) -> None: ...
-
-
-class UpdateListener(Protocol):
-    """Who wants to know what nodes say of updates; likewise."""
-
-    def on_trial_window(self, window: Window, trial: int) -> None: ...
-    def on_update_ack(self, conversation: Conversation, ack: node_pb2.UpdateAck) -> None: ...
-    def on_verdict(self, conversation: Conversation, verdict: node_pb2.UpdateVerdict) -> None: ...
-    def on_signing_key_ack(self, conversation: Conversation, ack: node_pb2.SigningKeyAck) -> None: ...
-
 
 class Hub:
     """`room_of` assigns nodes to rooms; `facts` and `boots` are what the store remembers; `quiet` nodes are told so.
 
-    `trust` knows whose frames are whose, `air` which nodes are in reach of radios.
+    `trust` knows whose frames are whose, `air` which nodes are in reach of radios, `dispatch` whom messages concern.
     """
 
     def __init__(
@@ -85,18 +47,15 @@ class Hub:
         room_of: Mapping[str, str],
         facts: Mapping[str, NodeFacts],
         boots: Mapping[tuple[str, int], BootRecord],
-        listener: Listener,
         *,
         trust: Trust,
         quiet: Collection[str] = (),
-        air: Air | None = None,
     ) -> None:
         self._clock = clock
         self._room_of = room_of
-        self._listener = listener
         self.trust = trust
-        self.air = air or Air(trust)
-        self.updates: UpdateListener | None = None
+        self.air = Air(trust)
+        self.dispatch = Dispatch(self, trust)
         self._called_utc_ms: dict[bytes, int] = {}
         self._links: dict[tuple[Gateway, int], Link] = {}
         self._link_of: dict[str, Link] = {}
@@ -127,6 +86,9 @@ class Hub:
 
     def look(self) -> None:
         """Time has passed, or nodes and codes have come and gone: links over Bluetooth may be somebody else's now."""
+        now = self._clock.utc_ms()
+        for conversation in self.conversations.values():
+            conversation.stay_in_the_past(now)
         for link in self.air.look():
             self._part(link)
             self._call_all(link)
@@ -189,7 +151,7 @@ class Hub:
 
     def greet_again(self, conversation: Conversation) -> None:
         """The node says hello once more, so that it hears what has changed for it."""
-        self.send(conversation, _HELLO_REQUEST)
+        self.send(conversation, HELLO_REQUEST)
 
     def call(self, hint: bytes, *, commission: bool) -> None:
         """Asks the node with this hint for a handshake, on every link that may be its."""
@@ -197,6 +159,11 @@ class Hub:
         for link in self._links.values():
             if not link.on_air or link.whose == hint:
                 link.send(call(hint, commission=commission))
+
+    def drop_boots(self, before_utc_ms: int) -> dict[str, list[int]]:
+        """Earlier starts of each node of which nothing is remembered from now on."""
+        old = {node: conversation.drop_boots(before_utc_ms) for node, conversation in self.conversations.items()}
+        return {node: boots for node, boots in old.items() if boots}
 
     def online(self, conversation: Conversation) -> bool:
         """Whether the node has a link, or over Bluetooth takes turns with others, and has been heard lately."""
@@ -218,6 +185,13 @@ class Hub:
         here = conversation.bad_frames + (link.bad_frames if link else 0)
         return min(here + conversation.health.bad_frames, COUNT_LIMIT)
 
+    def is_eager(self, conversation: Conversation) -> bool:
+        """Whether a node's reports should not wait for company: it has sent many, or waits for the acknowledgement on a
+        connection that others wait for, and may have lost it by then."""
+        link = self._link_of.get(conversation.node)
+        crowded = link is not None and self.air.others_wait(link)
+        return crowded or len(conversation.pending) >= EAGER_REPORTS
+
     def _new(self, node: str) -> Conversation:
         facts, boots = self._facts.get(node), self._boots.get(node, {})
         conversation = Conversation(node, self._room_of.get(node, ""), facts, boots, quiet=node in self._quiet)
@@ -235,7 +209,7 @@ class Hub:
             link.send(step.reply)
         if step.newcomer is not None:
             self._move(self._provisional(step.newcomer.node.node), link)
-            self._listener.on_newcomer(step.newcomer)
+            self.dispatch.listener.on_newcomer(step.newcomer)
         again = self.conversations.get(step.again)
         if again is not None:
             self.greet_again(again)
@@ -253,12 +227,8 @@ class Hub:
         self._move(conversation, link)
         conversation.last_heard_utc_ms = self._clock.utc_ms()
         self.air.spoke(link, node)
-        self._listener.on_confirmed(node)
-        message = read_message(text)
-        if message.HasField("hello"):
-            self._hello(link, conversation, message.hello)
-        elif not self._hear(conversation, message) and not self._hear_of_updates(conversation, message):
-            self._complain(link, hint, "a message of a kind that this version does not know")
+        self.dispatch.listener.on_confirmed(node)
+        self.dispatch.take(conversation, read_message(text), conversation.last_heard_utc_ms)
 
     def _call_awaited(self, link: Link, frame: bytes) -> None:
         """A node whose code was given before it came believes that it has an owner, and begins a session with that."""
@@ -279,74 +249,6 @@ class Hub:
         if due:
             self._called_utc_ms[hint] = now
         return due
-
-    def _hear(self, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
-        """Whether it is a message of a kind that this version knows."""
-        body, now = message.WhichOneof("body"), conversation.last_heard_utc_ms
-        if body == "report":
-            self._report(conversation, message.report, now)
-        elif body == "time_ack":
-            replies, tie = conversation.time_ack(message.time_ack, now)
-            self._answer(conversation, replies)
-            if tie is not None:
-                self._listener.on_tie(conversation, tie)
-        elif body == "label_ack":
-            self._listener.on_label_ack(conversation, message.label_ack)
-        elif body == "button":
-            replies, press = conversation.press(message.button, now)
-            self._answer(conversation, replies)
-            if press is not None:
-                self._listener.on_press(conversation, press)
-        elif body == "drift_sketch":
-            self._sketch(conversation, message.drift_sketch, now)
-        elif body == "summary":
-            self._summary(conversation, message.summary, now)
-        elif body == "health":
-            self._health(conversation, message.health)
-        return body in HEARD
-
-    def _sketch(self, conversation: Conversation, sketch: node_pb2.DriftSketch, now: int) -> None:
-        replies, found = conversation.sketch(sketch, now)
-        self._answer(conversation, replies)
-        if found is not None:
-            self._listener.on_sketch(conversation, found)
-
-    def _summary(self, conversation: Conversation, summary: node_pb2.Summary, now: int) -> None:
-        replies, found = conversation.summary(summary, now)
-        self._answer(conversation, replies)
-        if found is not None:
-            self._listener.on_summary(conversation, found)
-
-    def _hear_of_updates(self, conversation: Conversation, message: node_pb2.NodeMessage) -> bool:
-        """Whether it is a message about updates that somebody listens to."""
-        body, updates = message.WhichOneof("body"), self.updates
-        if updates is None:
-            return False
-        if body == "update_ack":
-            updates.on_update_ack(conversation, message.update_ack)
-        elif body == "update_verdict":
-            updates.on_verdict(conversation, message.update_verdict)
-        elif body == "signing_key_ack":
-            updates.on_signing_key_ack(conversation, message.signing_key_ack)
-        return body in OF_UPDATES
-
-    def _health(self, conversation: Conversation, health: node_pb2.Health) -> None:
-        conversation.take_health(health)
-        self._listener.on_health(conversation)
-        if health.HasField("running") and conversation.run(health.running):
-            self._listener.on_running(conversation, fresh=False)
-
-    def _hello(self, link: Link, conversation: Conversation, hello: node_pb2.Hello) -> None:
-        if hello.node_id.hex() != conversation.node:
-            self._complain(link, conversation.hint, "a hello whose node id is not its own")
-            return
-        if hello.test and not self.trust.test_nodes:
-            conversation.refuse("a test image, whose keys others may know: flash the firmware for use")
-            return
-        self._answer(conversation, conversation.hello(hello, conversation.last_heard_utc_ms))
-        self._listener.on_hello(conversation)
-        if conversation.facts is not None and conversation.running is not None:
-            self._listener.on_running(conversation, fresh=True)
 
     def _call_all(self, link: Link) -> None:
         if link.on_air:
@@ -372,33 +274,6 @@ class Hub:
             conversation.bad_frames += previous.bad_frames
         link.conversations[conversation.hint] = conversation
         self._link_of[conversation.node] = link
-
-    def _report(self, conversation: Conversation, report: node_pb2.Report, now: int) -> None:
-        if not conversation.room:
-            return
-        if not conversation.is_earlier(report.boot):
-            if not conversation.boot.ties.ticks_ms:
-                self.send(conversation, _HELLO_REQUEST)
-                return
-            self._answer(conversation, conversation.retie(report.end_s, now))
-        window = conversation.report(report, now)
-        if window is not None:
-            self._listener.on_window(conversation, window, eager=self._is_eager(conversation))
-            if report.trial and not window.refused and self.updates is not None:
-                self.updates.on_trial_window(window, report.trial)
-        elif conversation.has(report):
-            self._listener.on_repeat(conversation, report.boot)
-
-    def _is_eager(self, conversation: Conversation) -> bool:
-        """Whether a node's reports should not wait for company: it has sent many, or waits for the acknowledgement on a
-        connection that others wait for, and may have lost it by then."""
-        link = self._link_of.get(conversation.node)
-        crowded = link is not None and self.air.others_wait(link)
-        return crowded or len(conversation.pending) >= EAGER_REPORTS
-
-    def _answer(self, conversation: Conversation, replies: list[node_pb2.DaemonMessage]) -> None:
-        for reply in replies:
-            self.send(conversation, reply)
 
     def _complain(self, link: Link, hint: bytes, reason: str) -> None:
         """Counts what makes no sense; the log hears of each node now and then, and of all unknown ones together."""

@@ -108,7 +108,7 @@ def answer_kk(
 
 
 @dataclass(frozen=True)
-class Commissioning:
+class FirstHandshake:
     """An XXpsk0 handshake on its way. The library spoils its state with every message that does not open, so each step
     starts from the beginning: forged messages change nothing."""
 
@@ -151,11 +151,11 @@ class Commissioning:
 
 def answer_xxpsk0(
     message: bytes, *, psks: Sequence[bytes], own: bytes, ephemeral: bytes, prologue: bytes, payload: bytes = b""
-) -> Commissioning:
+) -> FirstHandshake:
     """Begins to commission the node that knows one of the secrets. HandshakeError if it knows none of them."""
     _check_size(message, _FIRST_SIZE)
     for psk in psks:
-        begun = Commissioning(message, prologue, payload, psk, own, ephemeral)
+        begun = FirstHandshake(message, prologue, payload, psk, own, ephemeral)
         try:
             begun.message  # noqa: B018  # opens the node's message
         except HandshakeError:

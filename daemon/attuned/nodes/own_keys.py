@@ -18,9 +18,14 @@ class OwnKeys:
         self._entropy = entropy
         self.secrets: list[bytes] = []
 
-    def open(self) -> None:
-        """Reads the keys, and makes the first one. Raises StoreError."""
+    def open(self, *, used: bool = False) -> None:
+        """Reads the keys, and makes the first one, unless nodes have `used` one before. Raises StoreError."""
         if not self._current.exists():
+            if used:
+                raise UnusableStoreError(
+                    f"The key {self._current} is missing, and the site's nodes talk to nobody without it: put a "
+                    "backup in its place with `attune restore FILE`."
+                )
             self._write(self._current)
         self.secrets = [self._read(path) for path in (self._current, self._next) if path.exists()]
 

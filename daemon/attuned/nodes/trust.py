@@ -31,7 +31,7 @@ class Waiting:
     trouble: str = ""
     node: str = ""
     """The node, once its key is on the disk."""
-    begun: noise.Commissioning | None = field(default=None, repr=False)
+    begun: noise.FirstHandshake | None = field(default=None, repr=False)
     taken: bool = False
     """The node has proved to know the code, and its key is on its way to the disk: its keys serve one session."""
 
@@ -47,7 +47,7 @@ class Newcomer:
     waiting: Waiting
     node: TrustedNode
     keys: noise.SessionKeys = field(repr=False)
-    begun: noise.Commissioning = field(repr=False)
+    begun: noise.FirstHandshake = field(repr=False)
 
     @property
     def given_up(self) -> bool:
@@ -202,7 +202,7 @@ class Trust:
             begun = self._begin_anew(waiting, handshake.message)
         return Step(write_handshake(HandshakeFrame(handshake.kind, handshake.hint, 2, begun.message)))
 
-    def _begin_anew(self, waiting: Waiting, message: bytes) -> noise.Commissioning:
+    def _begin_anew(self, waiting: Waiting, message: bytes) -> noise.FirstHandshake:
         try:
             begun = noise.answer_xxpsk0(
                 message,

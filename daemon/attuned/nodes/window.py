@@ -1,6 +1,7 @@
 """A node's window as the daemon keeps it, and its bytes in the store."""
 
 import struct
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ def unpack_all(records: bytes) -> Iterator[Window]:
         evidence_at = offset + _HEADER.size
         features_at = evidence_at + evidences
         offset = features_at + features
-        yield Window(
-            node.hex(), boot, seq, end_s, utc_ms, state, records[evidence_at:features_at], records[features_at:offset]
-        )
+        # A node's id once, however many windows of it are kept in memory.
+        name = sys.intern(node.hex())
+        evidence, x = records[evidence_at:features_at], records[features_at:offset]
+        yield Window(name, boot, seq, end_s, utc_ms, state, evidence, x)

@@ -20,6 +20,9 @@ from attuned.store.windows import WindowStore
 # node-hour that has to be added to later is written twice.
 PACK_AFTER_MS = 60_000
 
+# No window ends later, UTC in ms: the year 2248.
+LAST_MS = 1 << 43
+
 # Hours read again at start for a room of which nothing is settled: more than the one that is open and the one that
 # is filling. Of other rooms, what is not settled is read again.
 RESTORE_HOURS = 4
@@ -60,12 +63,15 @@ class Keeping:
         if await self._store.pack_part():
             return
         self._unsaved += self._rooms.settled_hours()
-        await self._store.pack(boots, self._unsaved)
+        known = await self._store.pack(boots, self._unsaved)
         self._unsaved = []
         self._packed_utc_ms = now_utc_ms
         for room, late in self._half_corrected.items():
             self._rooms.note_late(room, late)
         self._half_corrected.clear()
+        # The clock was behind: these settled without windows that had come before, which know better.
+        for hour in known:
+            self._rooms.note_late(hour.room, Late(hour.hour * HOUR_MS + 1, (hour.hour + 1) * HOUR_MS))
 
     def correct_late(self) -> None:
         """Has the history corrected by what has come in too late for the live state."""
@@ -101,6 +107,7 @@ class Keeping:
         now, beliefs = self._clock.utc_ms(), self._store.beliefs
         step_ms = self._rooms.step_ms
         stored, said = await beliefs.checkpoints(now), await self._last_said(now)
+        await self._note_unheard(names, now)
         self._unsaved = [hour for hour in self._unsaved if hour.room not in names]
         for room in [room for room in self._settings if room in names]:
             checkpoint = checkpoint_from_json(stored[room]) if room in stored else None
@@ -121,6 +128,7 @@ class Keeping:
         settled = {room: checkpoint.index * step_ms for room, checkpoint in checkpoints.items()}
         late = await self._late_before_the_end(settled)
         await self._store.pack({}, [])
+        await self._note_unheard(self._settings, now)
         said = await self._last_said(now)
         for room, settings in self._settings.items():
             row = said.get(room)
@@ -132,6 +140,19 @@ class Keeping:
         for room, utc_ms in late.items():
             self._rooms.note_late(room, Late(utc_ms, settled[room]))
         self.correct_late()
+
+    async def _note_unheard(self, rooms: Collection[str], now_utc_ms: int) -> None:
+        """Windows of a time that a clock which is behind has yet to come to: once it is set, history has passed them.
+
+        They stay noted until what follows them is known.
+        """
+        step_ms, stored = self._rooms.step_ms, await self._store.beliefs.checkpoints(LAST_MS)
+        for room in rooms:
+            settled_ms = checkpoint_from_json(stored[room]).index * step_ms if room in stored else 0
+            since = max(settled_ms, now_utc_ms + FUTURE_MS)
+            windows = await self._store.windows_between(self._settings[room].nodes, since, LAST_MS)
+            if windows:
+                self._half_corrected[room] = Late(windows[0].end_utc_ms, windows[-1].end_utc_ms)
 
     async def _last_said(self, now_utc_ms: int) -> dict[str, SaidRow]:
         """What still stands: not what was said of a time to come, by a clock that was wrong."""

@@ -217,6 +217,7 @@ class RoomTimeline:
         step = self._steps.popleft()
         self._base = step.settled_as()
         if self._base.quiet_steps < self._horizon:
+            step.windows.clear()  # nothing is asked of them any more, and an hour of them waits for the store
             self.settled.append(step)
 
     def _settle_all(self) -> None:

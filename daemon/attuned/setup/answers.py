@@ -60,7 +60,9 @@ def load(path: Path) -> Answers:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "it"
-        raise ConfigError(f"{path}: {key} cannot be used ({first['msg'].lower()}); see docs/operations.md.") from error
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"{path}: {key} is no answer; correct its name, or leave it out.") from error
+        raise ConfigError(f"{path}: {key} cannot be used ({first['msg'].lower()}); correct it.") from error
 
 
 def applied(answers: Answers, wanted: Wanted) -> Wanted:
@@ -71,7 +73,7 @@ def applied(answers: Answers, wanted: Wanted) -> Wanted:
         name=answers.name or wanted.name,
         timezone=answers.timezone or wanted.timezone,
         radios=replace(wanted.radios, **radios),
-        passphrase=_first_line(answers.passphrase_file),
+        passphrase=first_line(answers.passphrase_file),
     )
     if answers.gateway_port is not None:
         wanted = replace(wanted, tls=tls_address(wanted.tls, answers.gateway_port))
@@ -96,7 +98,7 @@ def _with_broker(answers: BrokerAnswers | Literal[False], wanted: Wanted) -> Wan
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"broker.{first['loc'][0]} cannot be used ({first['msg'].lower()}): correct it.") from error
-    return replace(wanted, broker=broker, password=_first_line(answers.password_file))
+    return replace(wanted, broker=broker, password=first_line(answers.password_file))
 
 
 def _with_rooms(answers: Answers, wanted: Wanted) -> Wanted:
@@ -113,7 +115,8 @@ def _with_rooms(answers: Answers, wanted: Wanted) -> Wanted:
     return wanted.with_rooms(tuple(given)).without_rooms(frozenset(answers.remove_rooms))
 
 
-def _first_line(path: Path | None) -> str | None:
+def first_line(path: Path | None) -> str | None:
+    """A secret, which is the first line of a file; None for none. Raises ConfigError."""
     if path is None:
         return None
     try:

@@ -1,16 +1,19 @@
 """Tries a broker as the daemon will use it, and looks at what stands in the way on this machine."""
 
 import asyncio
-import ssl
+import contextlib
 from pathlib import Path
 
 import aiomqtt
 
-from attuned.bms.trouble import sentence
+from attuned.bms.trouble import encryption, sentence
 from attuned.config import MqttSettings
 
 # A person waits for it.
 TIMEOUT_S = 5.0
+
+# A broker that has sent nothing for so long has sent all that it keeps.
+SILENCE_S = 1.0
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _HERE_ONLY = (
@@ -30,11 +33,45 @@ def trouble(broker: MqttSettings, password: str | None) -> str:
 
 
 async def _connect(broker: MqttSettings, password: str | None) -> None:
-    context = ssl.create_default_context(cafile=str(broker.ca_file)) if broker.ca_file else None
-    async with aiomqtt.Client(
-        broker.host, broker.port, username=broker.user, password=password, tls_context=context, timeout=TIMEOUT_S
-    ):
+    async with _client(broker, password):
         pass
+
+
+def _client(broker: MqttSettings, password: str | None) -> aiomqtt.Client:
+    context = encryption(str(broker.ca_file)) if broker.ca_file else None
+    return aiomqtt.Client(
+        broker.host, broker.port, username=broker.user, password=password, tls_context=context, timeout=TIMEOUT_S
+    )
+
+
+def take_back(broker: MqttSettings, password: str | None, site: str) -> int:
+    """Takes back what a broker keeps of a site that is offline, since it has another name now; how many topics.
+
+    0 also where a site of that name is online, and where the broker cannot be reached.
+    """
+    try:
+        return asyncio.run(_take_back(broker, password, site))
+    except (aiomqtt.MqttError, OSError, ValueError):
+        return 0
+
+
+async def _take_back(broker: MqttSettings, password: str | None, site: str) -> int:
+    # It loads what the daemon's rooms need, for which other questions do not wait.
+    from attuned.bms import topics
+
+    kept: dict[str, bytes] = {}
+    async with _client(broker, password) as client:
+        await client.subscribe(f"attune/{site}/#", qos=1)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                message = await asyncio.wait_for(anext(client.messages), SILENCE_S)
+                if message.retain and isinstance(message.payload, bytes):
+                    kept[str(message.topic)] = message.payload
+        if kept.get(topics.status_topic(site)) != topics.status_payload(online=False).encode():
+            return 0
+        for topic in kept:
+            await client.publish(topic, b"", qos=1, retain=True)
+    return len(kept)
 
 
 def remarks(broker: MqttSettings, listening: frozenset[tuple[str, int]]) -> list[str]:

@@ -17,8 +17,21 @@ from attuned.setup import daemon_file, gateway_file
 from attuned.setup.files import Change
 from attuned.setup.wanted import UNNAMED, Radios, Wanted, as_settings, configured, password_path, radios_of
 
-# What an installation without a configuration begins with.
-_NO_DAEMON = f'[site]\nname = "{UNNAMED}"\n'
+# What an installation without a configuration begins with: what the package ships, without its comments.
+_NO_DAEMON = f"""[site]
+name = "{UNNAMED}"
+
+[mqtt]
+
+[gateways]
+group = "attune-gateway"
+
+[updates]
+signer = "/run/attune-signer/signer.sock"
+
+[api]
+group = "attune"
+"""
 _NO_GATEWAY = '[tcp]\nlisten = ["127.0.0.1:7011"]\n'
 
 

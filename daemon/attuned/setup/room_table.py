@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from pydantic import ValidationError
 
@@ -13,13 +14,16 @@ from attuned.errors import ConfigError
 
 COLUMNS = ("id", "name", "floor", "building")
 
-# What people call the columns; spaces, dashes and underscores do not count.
+# What people call the columns in English, German, French and Dutch; accents and all but letters do not count.
 _NAMES = {
-    "id": {"id", "room", "roomid", "roomnumber", "roomno", "number", "no", "nr", "code"},
-    "name": {"name", "roomname", "description", "title"},
-    "floor": {"floor", "level", "storey", "story"},
-    "building": {"building", "wing", "block", "site"},
+    "id": "id room roomid roomnumber roomno number no nr code raum raumid raumnummer raumnr zimmer zimmernummer "
+    "zimmernr nummer salle piece numero ruimte kamer lokaal",
+    "name": "name roomname description title bezeichnung raumname raumbezeichnung nom naam omschrijving",
+    "floor": "floor level storey story etage stockwerk stock geschoss ebene niveau verdieping",
+    "building": "building wing block site gebaude haus trakt flugel batiment gebouw vleugel",
 }
+
+_HEADER = "it looks like a header: call its columns id, name, floor, building, or, if it is a room, put it last"
 
 # More than the rooms of a campus, and a table that is read in a second.
 FILE_LIMIT = 4 << 20
@@ -68,10 +72,12 @@ def read(text: str, order: Sequence[str] = COLUMNS) -> Table:
     """Reads a table; its header, if it has one, says more of the order of columns than `order`."""
     lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
     separator = _separator([line for _, line in lines])
-    if lines and (named := _header(lines[0][1], separator)):
-        order, lines = named, lines[1:]
     rooms: dict[str, RoomSettings] = {}
     bad: list[BadRow] = []
+    if lines and (named := _header(lines[0][1], separator)):
+        order, lines = named, lines[1:]
+    elif _begins_with_words([_id(line, separator, order) for _, line in lines]):
+        bad.append(BadRow(*lines.pop(0), _HEADER))
     for number, line in lines:
         try:
             room = _room(_cells(line, separator), order)
@@ -111,10 +117,23 @@ def _header(line: str, separator: str) -> list[str] | None:
         cells = _cells(line, separator)
     except csv.Error:
         return None
-    bare = [re.sub(r"[\W_]", "", cell).casefold() for cell in cells]
-    found = [next((column for column, names in _NAMES.items() if cell in names), "") for cell in bare]
+    bare = [re.sub(r"[\W_]", "", normalize("NFKD", cell)).casefold() for cell in cells]
+    found = [next((column for column, names in _NAMES.items() if cell in names.split()), "") for cell in bare]
     named = [column for column in found if column]
     return found if "id" in named and len(named) == len(set(named)) and (len(named) > 1 or len(cells) == 1) else None
+
+
+def _begins_with_words(ids: Sequence[str]) -> bool:
+    """The first has no digit where all others have one: a header in other words, and hardly a room."""
+    digits = [any(map(str.isdigit, room)) for room in ids]
+    return len(digits) > 2 and not digits[0] and all(digits[1:])
+
+
+def _id(line: str, separator: str, order: Sequence[str]) -> str:
+    try:
+        return "".join(_cells(line, separator)[order.index("id") :][:1])
+    except csv.Error:
+        return line
 
 
 def _room(cells: Sequence[str], order: Sequence[str]) -> RoomSettings:

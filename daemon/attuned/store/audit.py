@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from pydantic import TypeAdapter
+
 from attuned.store.database import Database
 
 RUNNING, DONE = "running", "done"
@@ -20,7 +22,8 @@ class Selection:
 
     `room`, `node`, `source` are what was asked for; all empty: everything of the time. `rooms` and `nodes` are those
     that this comes to: labels and history of the rooms, windows of the nodes. With a source its labels alone go, with a
-    node the labels of its room stay.
+    node the labels of its room stay. `through_said` is the highest number that a saying had by then; -1 in entries from
+    before that was written down.
     """
 
     from_utc_ms: int
@@ -30,6 +33,7 @@ class Selection:
     source: str = ""
     rooms: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
+    through_said: int = -1
 
     @property
     def takes_labels(self) -> bool:
@@ -48,8 +52,11 @@ class Selection:
 
     @classmethod
     def from_json(cls, text: str) -> "Selection":
-        values = json.loads(text)
-        return cls(**(values | {name: tuple(values[name]) for name in ("rooms", "nodes")}))
+        """Raises ValueError."""
+        return _SELECTION.validate_json(text)
+
+
+_SELECTION = TypeAdapter(Selection)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,12 @@ SELECT room, (SELECT checkpoint FROM beliefs WHERE room = names.room AND hour < 
 FROM names WHERE room IS NOT NULL
 """
 
+# No number is given twice, even if the newest sayings were forgotten: by their numbers it is told which those were.
+_NEXT = (
+    "(SELECT 1 + max(coalesce((SELECT max(id) FROM said), 0),"
+    " coalesce((SELECT max(json_extract(selection, '$.through_said')) FROM audit), 0)))"
+)
+
 _SAID = "room, utc_ms, state, probability, since_utc_ms, spoken_utc_ms"
 
 
@@ -58,7 +64,10 @@ class BeliefStore:
 
     async def write(self, hours: Sequence[BeliefHour]) -> None:
         """Writes or rewrites what is known of rooms."""
-        await self._database.run(lambda connection: write_hours(connection, hours))
+        rows = [astuple(hour) for hour in hours]
+        await self._database.run(
+            lambda connection: connection.executemany("INSERT OR REPLACE INTO beliefs VALUES (?, ?, ?, ?)", rows)
+        )
 
     async def checkpoints(self, until_utc_ms: int) -> dict[str, str]:
         """The checkpoint at which each room's settled history ends, of hours that are over by then."""
@@ -103,6 +112,12 @@ class BeliefStore:
 
         return await self._database.read(work)
 
+    async def through_said(self) -> int:
+        """The highest number that something said has had; 0: nothing was said."""
+        return await self._database.read(
+            lambda connection: int(connection.execute(f"SELECT {_NEXT} - 1").fetchone()[0])
+        )
+
     async def last_said(self) -> dict[str, SaidRow]:
         """The last thing that was said of each room, among the newest LAST_SAID_ROWS."""
         rows = await self._database.read(
@@ -117,10 +132,12 @@ class BeliefStore:
 
 def write_said(connection: sqlite3.Connection, said: Sequence[SaidRow]) -> None:
     connection.executemany(
-        f"INSERT INTO said ({_SAID}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT INTO said (id, {_SAID}) VALUES ({_NEXT}, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         [astuple(row) for row in said],
     )
 
 
-def write_hours(connection: sqlite3.Connection, hours: Sequence[BeliefHour]) -> None:
-    connection.executemany("INSERT OR REPLACE INTO beliefs VALUES (?, ?, ?, ?)", [astuple(hour) for hour in hours])
+def add_hours(connection: sqlite3.Connection, hours: Sequence[BeliefHour]) -> list[BeliefHour]:
+    """Writes the hours of which nothing is known yet; the others."""
+    add = "INSERT OR IGNORE INTO beliefs VALUES (?, ?, ?, ?)"
+    return [hour for hour in hours if not connection.execute(add, astuple(hour)).rowcount]

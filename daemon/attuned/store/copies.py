@@ -71,8 +71,8 @@ def set_aside(path: Path) -> Path:
     if before:
         raise DamagedStoreError(
             path,
-            f"The store {path} is damaged again, and {before[0]} is still there from the last time: "
-            "check the disk (`dmesg`), take that file away, and start the daemon again.",
+            f"is damaged again, and {before[0]} is still there from the last time",
+            "check the disk (`dmesg`), take that file away, and start the daemon again",
         )
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     there = path.with_name(f"{path.stem}-damaged-{now}{path.suffix}")
@@ -93,7 +93,8 @@ def drop_old_states(folder: Path) -> list[str]:
     """Removes every older state of the store in a folder; the names of those that went. Raises StoreError."""
     bulk = aside(folder / "windows.db")
     logs = [each.with_name(each.name + end) for each in bulk for end in _LOGS[1:]]
-    old = [*copies(folder / "attune.db"), *bulk, *(each for each in logs if each.exists())]
+    half = folder.glob("attune-*.half")  # a power cut has left it
+    old = [*copies(folder / "attune.db"), *half, *bulk, *(each for each in logs if each.exists())]
     try:
         for path in old:
             path.unlink()

@@ -54,6 +54,7 @@ class Database:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=path.stem)
         self._connection: sqlite3.Connection | None = None
         self._lock: TextIO | None = None
+        self._scrubbing = self._ending = False
 
     async def open(self) -> None:
         """Opens the file, checks it if it is precious, and brings its tables up to date.
@@ -100,8 +101,21 @@ class Database:
         Free pages alone are not enough: when SQLite moves rows between pages, copies stay in the gaps of the old ones,
         whatever secure_delete says.
         """
+        if self._ending:
+            raise self._closed()
         with turns.turn(turns.LONG_S, exclusive=True):
-            return await self._on_thread(lambda: self._attempt(_scrub, "written anew"))
+            self._scrubbing = True
+            try:
+                return await self._on_thread(lambda: self._attempt(_scrub, "written anew"))
+            finally:
+                self._scrubbing = False
+
+    def break_off(self) -> None:
+        """The daemon is to end, and what waits to be committed shall not wait for a large file to be written anew:
+        that is rolled back."""
+        self._ending = True
+        if self._scrubbing and self._connection is not None:
+            self._connection.interrupt()
 
     async def close(self) -> None:
         await self._on_thread(self._close)
@@ -112,7 +126,10 @@ class Database:
             waiting = asyncio.get_running_loop().run_in_executor(self._thread, call)
         except RuntimeError as error:  # the thread has ended
             raise self._closed() from error
-        return await waiting
+        try:
+            return await waiting
+        finally:
+            turns.step()
 
     def _closed(self) -> StoreError:
         return StoreError(f"The store {self._path} is closed: start the daemon again.")
@@ -189,7 +206,8 @@ class Database:
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         """All pending migrations in one transaction: what fails on the way leaves the file of the old version."""
-        database = sqlite_utils.Database(connection)
+        # Nothing that somebody installed beside it as a plugin belongs into a daemon, nor the search for it.
+        database = sqlite_utils.Database(connection, execute_plugins=False)
         applied = len(self._migrations.applied(database))
         if not self._migrations.pending(database):
             return

@@ -25,7 +25,11 @@ STEP_ROWS = 500
 HOURS_AFTER = 2
 
 _DAYS = "FROM node_days WHERE node = ? AND from_utc_ms < ? AND to_utc_ms > ?"
-_SAID = "FROM said WHERE room = ? AND utc_ms > ? AND utc_ms <= ? AND spoken_utc_ms <= ?"
+# By number: a clock that ran ahead when it was said does not keep it. Entries from before that have the time alone.
+_SAID = (
+    "FROM said WHERE room = :room AND utc_ms > :first AND utc_ms <= :last"
+    " AND iif(:through < 0, spoken_utc_ms <= :told, id <= :through)"
+)
 
 
 class WindowForgetting:
@@ -113,7 +117,9 @@ def forget_said(connection: sqlite3.Connection, entry: AuditEntry) -> int:
             "UPDATE said SET since_utc_ms = ? WHERE room = ? AND since_utc_ms > ? AND since_utc_ms < ?",
             (span[1], room, *span),
         )
-    return _deleted(connection, _SAID, [(room, *span, entry.utc_ms) for room in selection.rooms])
+    when = {"first": span[0], "last": span[1], "through": selection.through_said, "told": entry.utc_ms}
+    rows = [when | {"room": room} for room in selection.rooms]
+    return sum(connection.execute(f"DELETE {_SAID}", row).rowcount for row in rows)
 
 
 def forget_known(connection: sqlite3.Connection, entry: AuditEntry) -> int:

@@ -20,11 +20,11 @@ class Forgotten:
 
 
 def selected_labels(connection: sqlite3.Connection, entry: AuditEntry) -> list[LabelRow]:
-    """Labels of the selection that had been told by then and speak of its stretch, by number."""
+    """Labels of the selection that had been told by then and speak of its stretch, by number: clocks go back."""
     selection = entry.selection
     rows = connection.execute(
-        "SELECT * FROM labels WHERE from_utc_ms < ? AND to_utc_ms > ? AND told_utc_ms <= ? ORDER BY number",
-        (selection.to_utc_ms, selection.from_utc_ms, entry.utc_ms),
+        "SELECT * FROM labels WHERE from_utc_ms < ? AND to_utc_ms > ? AND number <= ? ORDER BY number",
+        (selection.to_utc_ms, selection.from_utc_ms, entry.through_label),
     )
     labels = (LabelRow(*row) for row in rows)
     return [row for row in labels if row.room in selection.rooms and selection.source in ("", row.source)]

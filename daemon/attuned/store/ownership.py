@@ -5,6 +5,7 @@ import os
 import pwd
 from pathlib import Path
 
+from attuned.durable_files import sync_folder
 from attuned.errors import UnusableStoreError
 
 # The mode of the folder and of its files: presence is personal data.
@@ -16,7 +17,11 @@ def check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UnusableStoreError(f"The store's folder {folder} is a file: move it away, or name another folder.")
     if not folder.exists():
+        new = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
+        for path in new:  # a power cut would take the folder with all that is synced in it
+            sync_folder(path.parent)
+    _check_mode(folder, PRIVATE_FOLDER)
     # A folder is none of the store's: on a disk of its own there is lost+found.
     for path in (folder, *sorted(path for path in folder.iterdir() if path.is_symlink() or not path.is_dir())):
         owner = path.lstat().st_uid
@@ -33,6 +38,17 @@ def check_file(path: Path) -> None:
         )
     if path.exists() and not path.is_file():
         raise UnusableStoreError(f"The store {path} is no file: move it away, and restore a backup.")
+    if path.exists():
+        _check_mode(path, PRIVATE)
+
+
+def _check_mode(path: Path, needed: int) -> None:
+    """Raises UnusableStoreError where the mode alone keeps the owner out; root is kept out by none."""
+    mode = path.stat().st_mode & 0o777
+    if mode & needed != needed and path.stat().st_uid == os.geteuid() != 0:
+        raise UnusableStoreError(
+            f"{path} has the mode {mode:04o}, and the daemon writes there: `chmod {needed:04o} {path}`."
+        )
 
 
 def _foreign(folder: Path, path: Path, owner: int) -> str:

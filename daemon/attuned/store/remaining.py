@@ -3,6 +3,7 @@
 Nothing here shares code with what deletes: whatever that leaves behind is missing here, and shows.
 """
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,12 +77,10 @@ class Remaining(Reader):
 
     def said(self, room: str, span: Span) -> list[SaidRow]:
         """All that was said of a room by then, in order of saying."""
-        text = (
-            "SELECT room, utc_ms, state, probability, since_utc_ms, spoken_utc_ms FROM said WHERE room = ? ORDER BY id"
-        )
         with opened(self.bulk) as connection:
-            rows = [SaidRow(*row) for row in connection.execute(text, (room,))]
-        return [row for row in rows if row.utc_ms <= span[1] and not _said_of(row, self._entries)]
+            rows = [(number, row) for number, row in _sayings(connection).items() if row.room == room]
+        left = [row for number, row in rows if not any(was_said_of(number, row, entry) for entry in self._entries)]
+        return [row for row in left if row.utc_ms <= span[1]]
 
     def room_releases(self, room: str) -> list[RoomRelease]:
         """Which releases the room's nodes ran since when."""
@@ -105,7 +104,7 @@ class Remaining(Reader):
 
 @dataclass(frozen=True)
 class InForce:
-    """What the store holds of what was learned, as it is."""
+    """What the store holds of what was learned, as it is; `said` by number."""
 
     models: Mapping[str, str]
     accuracy: Sequence[AccuracyDay]
@@ -114,7 +113,7 @@ class InForce:
     labels: Sequence[LabelRow]
     events: Sequence[DriftRow]
     mutes: Sequence[MuteRow]
-    said: Sequence[SaidRow]
+    said: Mapping[int, SaidRow]
     known: Sequence[tuple[str, int, bytes]]
 
     @classmethod
@@ -128,12 +127,7 @@ class InForce:
                 [LabelRow(*row) for row in site.execute("SELECT * FROM labels ORDER BY number")],
                 [DriftRow(*row) for row in site.execute("SELECT * FROM drift_events ORDER BY number")],
                 [MuteRow(*row) for row in site.execute("SELECT * FROM drift_mutes ORDER BY node")],
-                [
-                    SaidRow(*row)
-                    for row in bulk.execute(
-                        "SELECT room, utc_ms, state, probability, since_utc_ms, spoken_utc_ms FROM said ORDER BY id"
-                    )
-                ],
+                _sayings(bulk),
                 bulk.execute("SELECT room, hour, known FROM beliefs ORDER BY room, hour").fetchall(),
             )
 
@@ -147,7 +141,7 @@ def speaks_of(row: LabelRow, entry: AuditEntry) -> bool:
         and selection.source in ("", row.source)
         and row.from_utc_ms < selection.to_utc_ms
         and row.to_utc_ms > selection.from_utc_ms
-        and row.told_utc_ms <= entry.utc_ms
+        and row.number <= entry.through_label
     )
 
 
@@ -158,12 +152,13 @@ def counted_in(row: NodeSketch, entry: AuditEntry) -> bool:
     return row.node in selection.nodes and met
 
 
-def _said_of(row: SaidRow, entries: Sequence[AuditEntry]) -> bool:
-    return any(was_said_of(row, entry) for entry in entries)
+def _sayings(connection: sqlite3.Connection) -> dict[int, SaidRow]:
+    text = "SELECT id, room, utc_ms, state, probability, since_utc_ms, spoken_utc_ms FROM said ORDER BY id"
+    return {number: SaidRow(*row) for number, *row in connection.execute(text)}
 
 
-def was_said_of(row: SaidRow, entry: AuditEntry) -> bool:
-    """Whether something that was said is of what an entry forgot."""
-    selection = entry.selection
-    by_then = row.spoken_utc_ms <= entry.utc_ms
+def was_said_of(number: int, row: SaidRow, entry: AuditEntry) -> bool:
+    """Whether something that was said, under that number, is of what an entry forgot."""
+    selection, through = entry.selection, entry.selection.through_said
+    by_then = number <= through if through >= 0 else row.spoken_utc_ms <= entry.utc_ms
     return not selection.source and row.room in selection.rooms and by_then and selection.covers(row.utc_ms)

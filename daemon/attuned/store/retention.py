@@ -29,7 +29,7 @@ class RetentionStore:
     async def awake(self, now_utc_ms: int, count: int) -> list[int]:
         """Notes that the daemon runs in this hour; the newest `count` hours of which that is known, the latest first.
 
-        Hours after this one were noted by a clock that was wrong.
+        Hours after this one were noted by a clock that was wrong, or is: they go when as many agree that it is right.
         """
 
         def work(connection: sqlite3.Connection) -> list[int]:
@@ -38,7 +38,8 @@ class RetentionStore:
             newest = connection.execute(
                 "SELECT hour FROM awake WHERE hour <= ? ORDER BY hour DESC LIMIT ?", (hour, count)
             ).fetchall()
-            connection.execute("DELETE FROM awake WHERE hour < ? OR hour > ?", (newest[-1][0], hour))
+            if len(newest) == count:
+                connection.execute("DELETE FROM awake WHERE hour < ? OR hour > ?", (newest[-1][0], hour))
             return [found for (found,) in newest]
 
         return await self._database.run(work)
@@ -46,6 +47,16 @@ class RetentionStore:
     async def drop_ties(self, after: str, until_utc_ms: int) -> str | None:
         """Drops the ties before `until` of the first node after `after`, but for the last of each boot; likewise."""
         return await self._database.run(lambda connection: _drop_ties(connection, after, until_utc_ms))
+
+    async def drop_boots(self, node: str, boots: Sequence[int]) -> None:
+        """Drops what is known of a node's starts."""
+        rows = [(node, boot) for boot in boots]
+
+        def work(connection: sqlite3.Connection) -> None:
+            for table in ("boots", "ties"):
+                connection.executemany(f"DELETE FROM {table} WHERE node = ? AND boot = ?", rows)  # noqa: S608
+
+        await self._database.run(work)
 
     async def drop_windows(self, after: int, until_utc_ms: int, spans: Mapping[str, Spans]) -> int | None:
         """Drops windows of whole hours before `until`, but for those that end in one of their node's spans.

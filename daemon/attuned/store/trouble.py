@@ -26,7 +26,7 @@ def damaged(path: Path, found: object, *, precious: bool) -> DamagedStoreError:
         if precious
         else "restart the daemon, which sets the file aside and begins a new one where it cannot be read"
     )
-    return DamagedStoreError(path, f"The store {path} is damaged ({one_line(found)}): {advice}.")
+    return DamagedStoreError(path, f"is damaged ({one_line(found)})", advice)
 
 
 def lost(path: Path, witness: Path) -> DamagedStoreError:
@@ -34,8 +34,8 @@ def lost(path: Path, witness: Path) -> DamagedStoreError:
     found = "is empty" if path.exists() else "is missing"
     return DamagedStoreError(
         path,
-        f"The store {path} {found}, though {witness.name} beside it says that this site has nodes and labels: "
-        "put a backup in its place with `attune restore FILE`; to begin anew, take the whole folder away.",
+        f"{found}, though {witness.name} beside it says that this site has nodes and labels",
+        "put a backup in its place with `attune restore FILE`; to begin anew, take the whole folder away",
     )
 
 

@@ -17,7 +17,7 @@ from attuned.nodes.sequence import SeqTracker
 from attuned.nodes.window import Window, pack, unpack_all
 from attuned.store import migrations
 from attuned.store.audit import AuditStore
-from attuned.store.beliefs import HOUR_MS, BeliefHour, BeliefStore, SaidRow, write_hours, write_said
+from attuned.store.beliefs import HOUR_MS, BeliefHour, BeliefStore, SaidRow, add_hours, write_said
 from attuned.store.database import Database
 from attuned.store.days import DayStore
 from attuned.store.dropping import HOUR_BITS, PART_BITS
@@ -81,21 +81,20 @@ class WindowStore:
         """Packs the oldest windows of the inbox; whether there are more than a pack should find."""
         return await self._database.run(_pack_inbox) == PACK_WINDOWS
 
-    async def pack(self, boots: Mapping[BootKey, BootRecord], hours: Sequence[BeliefHour]) -> int:
-        """Packs the whole inbox, with the state of the boots; returns the number of windows moved.
+    async def pack(self, boots: Mapping[BootKey, BootRecord], hours: Sequence[BeliefHour]) -> list[BeliefHour]:
+        """Packs the whole inbox, with the state of the boots, and hours that have settled.
 
-        `boots` adds what they gave up to what the inbox says of them. No window may be committed meanwhile.
+        `boots` adds what they gave up to what the inbox says of them. No window may be committed meanwhile. Returns
+        the hours that were known before: these stay as they were.
         """
-        moved = 0
-        while part := await self._database.run(_pack_inbox):
-            moved += part
+        while await self._database.run(_pack_inbox):
+            pass
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> list[BeliefHour]:
             _write_boots(connection, boots)
-            write_hours(connection, hours)
+            return add_hours(connection, hours)
 
-        await self._database.run(work)
-        return moved
+        return await self._database.run(work)
 
     async def rooms(self) -> frozenset[str]:
         """Rooms that something was said or known of."""

@@ -1,1 +1,1 @@
-"""Signed updates: envelopes, who signs them, and how they travel."""
+"""Signed updates: envelopes, who signs them, how they travel to a node, and through a building."""

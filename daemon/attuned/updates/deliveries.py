@@ -83,7 +83,7 @@ class Deliveries:
         self._send = send
         self._courses: dict[str, Course] = {}
         self._stored: dict[str, Delivery] = {}
-        self._counted_utc_ms = 0
+        self._counted_utc_ms = self._looked_utc_ms = 0
         # Each change is made from what the one before has left.
         self._lock = asyncio.Lock()
 
@@ -182,7 +182,10 @@ class Deliveries:
     def look(self) -> None:
         """Time has passed."""
         now = self._clock.utc_ms()
-        counts = now - self._counted_utc_ms >= COUNT_MS
+        if now < self._looked_utc_ms:  # the clock went back: nobody waits until it is where it was
+            self._courses = {node: machine.hurried(course) for node, course in self._courses.items()}
+        self._looked_utc_ms = now
+        counts = abs(now - self._counted_utc_ms) >= COUNT_MS
         if counts:
             self._counted_utc_ms = now
         for node, course in self._courses.items():

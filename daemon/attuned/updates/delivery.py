@@ -263,6 +263,11 @@ def wait(course: Course, now_utc_ms: int) -> Step:
     return Step(course)
 
 
+def hurried(course: Course) -> Course:
+    """What is to be said again is due now."""
+    return replace(course, way=replace(course.way, due_utc_ms=0))
+
+
 _RESULTS = node_pb2.UpdateResult
 _REFUSALS: dict[int, str] = {
     _RESULTS.UPDATE_RESULT_SIZE: "The node refused it: it is larger than the node takes.",

@@ -1,10 +1,11 @@
 """What is sent to a node so that it runs a release: the smallest update that gives exactly that on what it runs now."""
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from attune_core import Head, Schema
-from attune_core.update import Model, UpdateKind
+from attune_core.update import Model, UpdateKind, compact
 from pydantic import ValidationError
 
 from attuned.errors import AttuneError
@@ -12,7 +13,6 @@ from attuned.learning.blocks import HEAD
 from attuned.learning.releases import Release
 from attuned.nodes.facts import NodeFacts
 from attuned.updates.envelope import Audience, EnvelopeError, Kind, Update
-from attuned.updates.payloads import head_payload
 
 _FORMATS = "int8", "float32"
 
@@ -104,6 +104,11 @@ def plan(base: Model | None, running: bytes, target: Model, facts: NodeFacts) ->
         except (ValueError, EnvelopeError):
             continue
     raise PlanError("The release is larger than an update: retrain its room.")
+
+
+def head_payload(head: Head, through_label: int = 0) -> bytes:
+    """A mixture head, rounded to one packet. ValueError if it has no such form; then it goes as a model."""
+    return struct.pack("<I", through_label) + compact(head)
 
 
 def _ways(target: Model) -> Iterator[tuple[Kind, bytes]]:

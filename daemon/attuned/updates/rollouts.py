@@ -59,7 +59,7 @@ AUTOMATIC = "the gate found it better, or a person approved it"
 _SUPERSEDED = "a newer release has taken its place"
 
 
-class Deliveries(Protocol):
+class Delivering(Protocol):
     """Brings releases to nodes (updates/deliveries.py)."""
 
     listen: Callable[[Delivery], None]
@@ -86,7 +86,7 @@ class Rollouts:
     def __init__(
         self,
         clock: Clock,
-        deliveries: Deliveries,
+        deliveries: Delivering,
         *,
         stores: Stores,
         nodes: Nodes,

@@ -13,14 +13,16 @@ lower one, whoever asks (`numbers.py`).
 """
 
 import argparse
+import errno
 import os
 import socket
 import struct
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
+from attune_service import journal, usage
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from systemd.daemon import notify
 
@@ -30,12 +32,20 @@ from attuned.updates.envelope import LARGEST, EnvelopeError, read_message
 from attuned.updates.numbers import Numbers
 from attuned.updates.statements import Chain, SigningKey, statement
 
+PROGRAM = "attune-signer"
+
 SIGN, KEYS = 1, 2
 DONE, REFUSED, PASSED = 0, 1, 2
 HEAD = struct.Struct("<BI")
 
 KEY_FILE, NEXT_FILE, CHAIN_FILE = "signing-key", "signing-key.next", "signing-chain"
 NUMBERS_FILE = "signed-numbers"
+
+# What the unit has in the place of a key that is not there.
+ABSENT = "missing"
+
+# systemd's copy of the key (systemd.exec(5), LoadCredential=).
+CREDENTIAL = Path(os.environ.get("CREDENTIALS_DIRECTORY", ".")) / KEY_FILE
 
 # The message of the largest envelope is somewhat longer than what is sent of it; nothing else is as long.
 LARGEST_REQUEST = LARGEST + 256
@@ -48,33 +58,61 @@ class SignerError(AttuneError):
     """A key or chain that cannot be used."""
 
 
+class UnusableKeyError(SignerError):
+    """Files that somebody has to mend first, so that a restart is of no use."""
+
+
 def _key_text(key: SigningKey) -> bytes:
     return f"{key.number} {key.private.private_bytes_raw().hex()}\n".encode()
 
 
-def read_key(path: Path) -> SigningKey:
-    """SignerError if the file holds no key."""
+def read_key(path: Path, told: Path | None = None) -> SigningKey:
+    """UnusableKeyError if the file holds no key. `told` is where people find it, if it is a copy."""
+    shown = told or path
     try:
-        number, seed = path.read_text().split()
+        text = path.read_text()
+        if text.strip() in {"", ABSENT}:
+            raise FileNotFoundError(errno.ENOENT, "it is not there, or empty")
+        number, seed = text.split()
         return SigningKey(int(number), Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)))
     except OSError as error:
-        raise SignerError(
-            f"The signing key {path} cannot be read ({error.strerror}): `attune-signer create` makes one, once."
-        ) from None
+        raise UnusableKeyError(f"The signing key {shown} cannot be read ({error.strerror}): {_mend(shown)}.") from None
     except ValueError:
-        raise SignerError(f"{path} holds no signing key; restore it from a backup.") from None
+        raise UnusableKeyError(f"{shown} holds no signing key; restore it from a backup.") from None
+
+
+def _mend(path: Path) -> str:
+    """A new key is none that nodes go by."""
+    if path.with_name(CHAIN_FILE).exists():
+        return "restore it from a backup, or see to its owner and mode (`ls -la`)"
+    return f"`attune-signer create {path.parent}` makes one, once"
 
 
 def read_chain(path: Path) -> Chain:
-    """SignerError if the file holds no chain."""
+    """UnusableKeyError if the file holds no chain."""
     try:
         return Chain.of_stored(path.read_bytes())
     except OSError as error:
-        raise SignerError(
-            f"The chain of signing keys {path} cannot be read ({error.strerror}): restore it from a backup."
+        raise UnusableKeyError(
+            f"The chain of signing keys {path} cannot be read ({error.strerror}): restore it from a backup, or see to "
+            "its owner and mode (`ls -la`)."
         ) from None
     except EnvelopeError as error:
-        raise SignerError(str(error)) from None
+        raise UnusableKeyError(f"{path}: {error}") from None
+
+
+def read_numbers(path: Path) -> Numbers:
+    """SignerError if what was signed cannot be read or written: without it nothing is signed."""
+    try:
+        return Numbers(path)
+    except OSError as error:
+        passes = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        kind, advice = (SignerError, "make room on the disk") if passes else (UnusableKeyError, _OWNED)
+        why = error.strerror or error
+        raise kind(f"What was signed so far cannot be kept in {path} ({why}): {advice}.") from None
+
+
+_OWNED = "it and its folder must belong to the user that signs (`ls -la`)"
 
 
 def _fitting(key: SigningKey, chain: Chain) -> bool:
@@ -135,9 +173,13 @@ def answer(desk: Desk, what: int, body: bytes) -> tuple[int, bytes]:
     try:
         # What is signed is what was read: no second reading of the bytes can differ from this one.
         update = read_message(body)
+        passed = desk.numbers.take(update)
     except EnvelopeError as error:
         return REFUSED, str(error).encode()
-    if passed := desk.numbers.take(update):
+    except OSError as error:
+        why = error.strerror or error
+        return REFUSED, f"The disk does not take what would be signed ({why}): make room on it.".encode()
+    if passed:
         return PASSED, passed.to_bytes(4, "little")
     return DONE, desk.key.private.sign(update.message)
 
@@ -165,9 +207,14 @@ def serve_one(desk: Desk, connection: socket.socket) -> None:
 
 
 def serve(desk: Desk, path: Path) -> None:
-    """Answers requests until the process is ended. SignerError if the key is not the chain's last."""
+    """Answers requests until the process is ended. SignerError if the key is not the chain's last, or somebody else
+    answers there."""
     if not _fitting(desk.key, desk.chain):
-        raise SignerError("The signing key is not the last of its chain; run `attune-signer rotate` to end the change.")
+        raise UnusableKeyError(
+            "The signing key is not the last of its chain; run `attune-signer rotate` to end the change, or restore "
+            "both from one backup."
+        )
+    _check_free(path)
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listening:
         before = os.umask(0o117)
@@ -183,16 +230,29 @@ def serve(desk: Desk, path: Path) -> None:
                     continue
 
 
+def _check_free(path: Path) -> None:
+    """Two who sign would each know half of the numbers."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(PATIENCE_S)
+        if probe.connect_ex(str(path)) == 0:
+            raise SignerError(f"Another signing process answers at {path}: stop that one.")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        journal.complain(PROGRAM, usage.sentence(message, self.prog))
+        raise SystemExit(2)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(prog="attune-signer", description="Holds the key that signs updates for nodes.")
+    made = _Parser(prog="attune-signer", description="Holds the key that signs updates for nodes.")
     commands = made.add_subparsers(dest="command", required=True)
     for name, told in (("create", "make the first signing key"), ("rotate", "make the next signing key")):
         one = commands.add_parser(name, help=told, description=f"{told.capitalize()}.")
         one.add_argument("folder", type=Path, help=f"where {KEY_FILE} and {CHAIN_FILE} lie")
     serving = commands.add_parser("serve", help="sign what the daemon asks for", description="Sign what is asked for.")
-    credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
-    serving.add_argument("--key", type=Path, default=credentials / KEY_FILE, help="the secret key; else a credential")
+    serving.add_argument("--key", type=Path, default=CREDENTIAL, help="the secret key; else a credential")
     serving.add_argument("--chain", type=Path, required=True, help="the chain of keys, which ends with this one")
     serving.add_argument("--numbers", type=Path, help=f"what was signed; else {NUMBERS_FILE} beside the chain")
     serving.add_argument("--socket", type=Path, required=True, help="where the daemon asks")
@@ -209,7 +269,7 @@ def _trouble(asked: argparse.Namespace, error: OSError) -> str:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
+    """Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 somebody has to mend files before it serves."""
     asked = _arguments(words)
     try:
         if asked.command == "create":
@@ -217,13 +277,15 @@ def main(words: Sequence[str] | None = None) -> int:
         elif asked.command == "rotate":
             print(f"Updates are signed with key {rotate(asked.folder)} from now on; restart the signing service.")
         else:
-            numbers = Numbers(asked.numbers or asked.chain.with_name(NUMBERS_FILE))
-            serve(Desk(read_key(asked.key), read_chain(asked.chain), numbers), asked.socket)
+            # People find it beside the chain, of which systemd makes no copy.
+            key = read_key(asked.key, asked.chain.with_name(KEY_FILE) if asked.key == CREDENTIAL else None)
+            numbers = asked.numbers or asked.chain.with_name(NUMBERS_FILE)
+            serve(Desk(key, read_chain(asked.chain), read_numbers(numbers)), asked.socket)
     except AttuneError as error:
-        print(error, file=sys.stderr)
-        return 1
+        journal.complain(PROGRAM, str(error))
+        return 3 if asked.command == "serve" and isinstance(error, UnusableKeyError) else 1
     except OSError as error:
-        print(_trouble(asked, error), file=sys.stderr)
+        journal.complain(PROGRAM, _trouble(asked, error))
         return 1
     return 0
 

@@ -53,7 +53,10 @@ class Signer:
                 status, said = await self._exchange(signer.HEAD.pack(what, len(body)) + body)
         except (OSError, EOFError, TimeoutError) as error:
             why = getattr(error, "strerror", "") or "it is silent"
-            raise SigningError(f"The signing process at {self.socket} does not answer ({why}); start it.") from None
+            raise SigningError(
+                f"The signing process at {self.socket} does not answer ({why}): see `systemctl status "
+                "attune-signer`, and start it."
+            ) from None
         if status == signer.PASSED:
             raise NumberPassedError(int.from_bytes(said[:4], "little"))
         if status != signer.DONE:

@@ -35,7 +35,8 @@ class SigningKeys:
     @property
     def due(self) -> bool:
         """Whether it is time to ask again."""
-        return self._clock.utc_ms() >= self._next_utc_ms
+        # A clock that went back is no reason to wait until it is where it was.
+        return not 0 < self._next_utc_ms - self._clock.utc_ms() <= ASK_MS
 
     async def ask(self) -> bool:
         """Asks for the chain; whether it has changed. Where the process does not answer, `trouble` says so."""

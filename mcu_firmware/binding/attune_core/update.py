@@ -20,7 +20,6 @@ LARGEST_ENVELOPE = 2304
 LARGEST_CHUNK = 480
 TRANSFER_ID_SIZE = 16
 STATEMENT_SIZE = 101
-LONGEST_CHAIN = 4
 
 _LARGEST_IMAGE = 8192
 
@@ -106,8 +105,6 @@ def of_compact(schema: Schema, data: bytes) -> Head:
     return head
 
 
-_FORMATS = ("int8", "float32")
-
 # Rounding settles at once with two classes; with more, weights that were rounded apart have to agree first.
 _ROUNDS = 8
 
@@ -134,25 +131,6 @@ def _stored(head: Head, schema: Schema) -> Head:
         if rounded.export() == before.export():
             return rounded
     return head
-
-
-def smallest(head: Head, schema: Schema) -> tuple[UpdateKind, bytes]:
-    """How a head travels without any change: in one packet, or its state in the smallest format that keeps it."""
-    try:
-        packet = compact(head)
-        if of_compact(schema, packet).export() == head.export():
-            return UpdateKind.HEAD, packet
-    except ValueError:
-        pass
-    return UpdateKind.MODEL, next(
-        state for state in map(head.export, _FORMATS) if _imported(head, schema, state) == head.export()
-    )
-
-
-def _imported(head: Head, schema: Schema, state: bytes) -> bytes:
-    other = Head(head.kind, schema)
-    other.import_(state)
-    return other.export()
 
 
 class Model:

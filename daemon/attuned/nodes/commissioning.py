@@ -1,5 +1,6 @@
 """Nodes come, move, are replaced and go: what is asked for, written to the disk, and told to the node."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,10 +8,10 @@ from dataclasses import replace
 from attune_proto.v1 import node_pb2
 from attune_service.journal import NODE_COMMISSIONED, about
 
-from attuned.assignments import Assignments
 from attuned.clock import Clock
 from attuned.errors import NotFoundError, RequestError
 from attuned.gone import GoneBook, Removed
+from attuned.nodes.assignments import Assignments
 from attuned.nodes.codes import read_code
 from attuned.nodes.hub import Hub
 from attuned.nodes.trust import Newcomer, Trust, Waiting
@@ -51,6 +52,8 @@ class Commissioning:
         self._gone = gone
         self._placed = placed
         self._commands: dict[str, tuple[int, node_pb2.Command]] = {}
+        # A node that two remove at once goes once, and the second hears that there is no such node.
+        self._leaving = asyncio.Lock()
 
     async def add(self, code: str, room: str, name: str, *, take_over: bool) -> Waiting:
         """Waits for the node with this code from now on. RequestError for what is no code, room or name."""
@@ -98,8 +101,7 @@ class Commissioning:
             return
         waiting = self._trust.fulfilled(node)
         if waiting is not None:
-            del self._trust.waiting[waiting.hint]
-            await self._store.drop_code(waiting.row.hint)
+            await self._drop_code(waiting.hint)
         used = self._trust.daemon_key(node)
         if used and used != known.daemon_key:
             await self._keep(replace(known, daemon_key=used))
@@ -117,16 +119,20 @@ class Commissioning:
         """
         hint = bytes.fromhex(node)[:4]
         if len(node) == 8 and hint in self._trust.waiting:
-            del self._trust.waiting[hint]
-            await self._store.drop_code(node)
+            await self._drop_code(hint)
             return False
+        async with self._leaving:
+            return await self._remove(node, hint)
+
+    async def _remove(self, node: str, hint: bytes) -> bool:
         self._known(node)
-        told = self._tell(node, node_pb2.Command(disown=True))
         await self._mark_gone(node)
-        await self._store.forget(node)
-        if hint in self._trust.waiting and self._trust.waiting[hint].node == node:
-            del self._trust.waiting[hint]
-            await self._store.drop_code(hint.hex())
+        with self._gone.committing(f"node {node}"):
+            if hint in self._trust.waiting and self._trust.waiting[hint].node == node:
+                await self._drop_code(hint)
+            await self._store.forget(node)
+        # Not before: a node that has disowned us does not come back where the disk refuses what is asked.
+        told = self._tell(node, node_pb2.Command(disown=True))
         self._trust.remove(node)
         self._commands.pop(node, None)
         self._assignments.remove(node)
@@ -177,6 +183,10 @@ class Commissioning:
 
     async def replace(self, old: str, new: str) -> None:
         """The new node stands where the old one stood, learns what the old one was taught, and the old one goes."""
+        async with self._leaving:
+            await self._replace(old, new)
+
+    async def _replace(self, old: str, new: str) -> None:
         before, after = self._known(old), self._known(new)
         if old == new:
             raise RequestError("A node cannot replace itself: name the broken one first, then the new one.")
@@ -184,9 +194,10 @@ class Commissioning:
         self._assignments.check_room(room, new)
         stands_for = " ".join([old, *before.stands_for.split(), *after.stands_for.split()])
         moved = replace(after, room=room, name=before.name or after.name, stands_for=stands_for)
-        self._tell(old, node_pb2.Command(disown=True))
         await self._mark_gone(old)
-        await self._store.replace(old, moved)
+        with self._gone.committing(f"node {old}"):
+            await self._store.replace(old, moved)
+        self._tell(old, node_pb2.Command(disown=True))
         self._trust.remove(old)
         self._assignments.remove(old)
         self._hub.remove(old)
@@ -216,6 +227,11 @@ class Commissioning:
         if self._trust.own.announced and not self.old_key_users():
             self._trust.own.retire()
             log.info("Every node uses the daemon's new key; the old one is gone.")
+
+    async def _drop_code(self, hint: bytes) -> None:
+        """The disk first: a code that is left there would wait again after a restart."""
+        await self._store.drop_code(hint.hex())
+        self._trust.waiting.pop(hint, None)
 
     async def _mark_gone(self, node: str) -> None:
         await self._gone.add(nodes=[Removed(node=node, utc_ms=self._clock.utc_ms())])

@@ -1,10 +1,14 @@
 """Which node stands in which room: those that the configuration names, and those that were added since."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 from attuned.config import RoomSettings, Settings
 from attuned.errors import RequestError
 from attuned.nodes.trusted import TrustedNode
+
+# A sentence names no more rooms than these, the likest to what was written.
+_NAMED = 8
 
 
 class Assignments:
@@ -49,7 +53,8 @@ class Assignments:
 
 
 def _no_such(room: str, rooms: Mapping[str, RoomSettings]) -> str:
-    known = ", ".join(rooms) or "none yet: add a table [[rooms]] to the configuration"
-    return (
-        f"There is no room {room!r}; rooms are {known}." if room else f"Name the room of the node; rooms are {known}."
-    )
+    if not rooms:
+        return "The site has no rooms yet: `sudo attune setup` asks for them, or takes them from a table."
+    near = list(rooms) if len(rooms) <= _NAMED else get_close_matches(room, rooms, n=_NAMED, cutoff=0)
+    known = f"rooms are {', '.join(near)}{' and others' * (len(near) < len(rooms))}."
+    return f"There is no room {room!r}; {known}" if room else f"Name the room of the node with --room; {known}"

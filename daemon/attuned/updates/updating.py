@@ -61,7 +61,7 @@ class Updating:
             automatic=settings.automatic,
             refusal="" if self.signer else NO_SIGNER,
         )
-        hub.updates = self
+        hub.dispatch.updates = self
 
     async def open(self) -> None:
         """Takes up what the last run left. Raises StoreError."""

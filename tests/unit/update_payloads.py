@@ -1,14 +1,14 @@
-"""Payloads: what each kind of update says, and what a node that takes it up then runs."""
+"""Payloads of each kind, also of those that the daemon has no use for by themselves, and what a node then runs."""
 
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attune_core import Head, Schema
-from attune_core.update import Model, UpdateKind, compact, smallest
-
+from attune_core.update import Model, UpdateKind, compact, of_compact
 from attuned.updates.envelope import Audience, EnvelopeError, Kind, Update
 
+_FORMATS = ("int8", "float32")
 _THROUGH_LABEL, _NORMALISER, _CALIBRATION = b"\x01", b"\x02", b"\x03"
 
 # 2^((code - ONE) / STEPS), as in the core's update/normaliser.c.
@@ -50,11 +50,6 @@ class NodeCalibration:
         return numbers + struct.pack(f"<{classes}I", *self.dwell_s)
 
 
-def head_payload(head: Head, through_label: int = 0) -> bytes:
-    """A mixture head, rounded to one packet. ValueError if it has no such form; then it goes as a model."""
-    return struct.pack("<I", through_label) + compact(head)
-
-
 def model_payload(
     head: Head,
     state_format: str = "int8",
@@ -72,9 +67,28 @@ def model_payload(
     return head.export(state_format) + b"".join(sections)
 
 
+def _smallest(head: Head, schema: Schema) -> tuple[UpdateKind, bytes]:
+    """How a head travels without any change: in one packet, or its state in the smallest format that keeps it."""
+    try:
+        packet = compact(head)
+        if of_compact(schema, packet).export() == head.export():
+            return UpdateKind.HEAD, packet
+    except ValueError:
+        pass
+    return UpdateKind.MODEL, next(
+        state for state in map(head.export, _FORMATS) if _imported(head, schema, state) == head.export()
+    )
+
+
+def _imported(head: Head, schema: Schema, state: bytes) -> bytes:
+    other = Head(head.kind, schema)
+    other.import_(state)
+    return other.export()
+
+
 def release_payload(head: Head, schema: Schema, through_label: int) -> tuple[Kind, bytes]:
     """The smallest update that brings exactly this head, which `attune_core.update.delivered` has rounded."""
-    kind, state = smallest(head, schema)
+    kind, state = _smallest(head, schema)
     label = struct.pack("<I", through_label)
     if kind is UpdateKind.HEAD:
         return Kind.HEAD, label + state

@@ -1,14 +1,10 @@
 """What nodes in reach of radios are wanted for: who has to be connected at once, and who may wait for its turn."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from attuned.clock import Clock
-from attuned.commissioning import Commissioning
-from attuned.labels.labels import Labels
-from attuned.labels.teaching import Teaching
 from attuned.nodes.conversation import QUIET_REPORT_MS, Conversation
 from attuned.nodes.radio import Need
-from attuned.updates.deliveries import Deliveries
 
 # Reports are presumed to wait in a node that has not been heard for so many of its windows: connecting for each
 # single one would cost more than it brings, and a node has room for hours of them.
@@ -16,24 +12,20 @@ PRESUMED_WINDOWS = 3
 
 
 class Needs:
-    """Looks at what waits for each node."""
+    """Looks at what waits for each node: something by any of `waits`, by `greeted` only until it has been heard."""
 
     def __init__(
         self,
         clock: Clock,
         conversations: Mapping[str, Conversation],
         *,
-        commissioning: Commissioning,
-        deliveries: Deliveries,
-        labels: Labels,
-        teaching: Teaching,
+        waits: Sequence[Callable[[str], bool]],
+        greeted: Callable[[str], bool],
     ) -> None:
         self._clock = clock
         self._conversations = conversations
-        self._commissioning = commissioning
-        self._deliveries = deliveries
-        self._labels = labels
-        self._teaching = teaching
+        self._waits = waits
+        self._greeted = greeted
 
     def of(self, node: str) -> Need:
         """How much is wanted of a node; AGE if nothing waits for it, or in it."""
@@ -46,12 +38,7 @@ class Needs:
 
     def _is_urgent(self, node: str, conversation: Conversation) -> bool:
         silent = conversation.last_heard_utc_ms == 0  # since the daemon's start
-        return (
-            self._commissioning.waits_for(node)
-            or self._deliveries.waits_for(node)
-            or self._teaching.waits_for(node)
-            or (silent and node in self._labels.to_unlearn)
-        )
+        return any(waits_for(node) for waits_for in self._waits) or (silent and self._greeted(node))
 
     def _has_reports(self, conversation: Conversation) -> bool:
         facts = conversation.facts
