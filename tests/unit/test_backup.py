@@ -22,18 +22,7 @@ from attuned.updates.numbers import _read
 from backup_world import Machine, Sealer, signed
 from daemon_world import MINUTE, NOON, A, B, errands
 
-
-@pytest.fixture(scope="module")
-def sealer() -> Sealer:
-    return Sealer.make()
-
-
-@pytest.fixture
-async def machine(tmp_path: Path, sealer: Sealer) -> Machine:
-    found = Machine(tmp_path / "machine", sealer)
-    found.configure()
-    await found.fill()
-    return found
+pytest_plugins = ["backup_fixtures"]
 
 
 async def windows_of(machine: Machine) -> list[int]:

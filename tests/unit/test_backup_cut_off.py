@@ -13,23 +13,12 @@ from attuned.backup import restoring, swapping
 from attuned.backup.making import Made, make
 from attuned.errors import StoreError, UnusableStoreError
 from attuned.half_restored import refuse_half
-from backup_world import Machine, Sealer
+from backup_world import Machine
 from daemon_world import NOON, A
 
+pytest_plugins = ["backup_fixtures"]
+
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def sealer() -> Sealer:
-    return Sealer.make()
-
-
-@pytest.fixture
-async def machine(tmp_path: Path, sealer: Sealer) -> Machine:
-    found = Machine(tmp_path / "machine", sealer)
-    found.configure()
-    await found.fill()
-    return found
 
 
 class Steps:

@@ -20,20 +20,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+pytest_plugins = ["backup_fixtures"]
+
 # The payload comes in pieces of 64 KiB, each with a tag of 16 bytes.
 PIECE = (1 << 16) + 16
 
 
-@pytest.fixture(scope="module")
-def sealer() -> Sealer:
-    return Sealer.make()
-
-
 @pytest.fixture
-async def backup(tmp_path: Path, sealer: Sealer) -> Path:
-    machine = Machine(tmp_path / "machine", sealer)
-    machine.configure()
-    await machine.fill()
+def backup(machine: Machine) -> Path:
     return machine.back_up().path
 
 

@@ -19,18 +19,7 @@ from backup_world import Machine, Sealer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-
-@pytest.fixture(scope="module")
-def sealer() -> Sealer:
-    return Sealer.make()
-
-
-@pytest.fixture
-async def machine(tmp_path: Path, sealer: Sealer) -> Machine:
-    found = Machine(tmp_path / "machine", sealer)
-    found.configure()
-    await found.fill()
-    return found
+pytest_plugins = ["backup_fixtures"]
 
 
 def refused(machine: Machine, data: bytes, begins: str = "") -> None:

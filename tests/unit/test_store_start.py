@@ -1,6 +1,5 @@
 """A daemon that is started on a store that cannot be used: its exit code, its sentence, and that it changed nothing."""
 
-import asyncio
 import contextlib
 import errno
 import hashlib
@@ -16,14 +15,25 @@ from pathlib import Path
 import pytest
 from attuned.config import Settings
 from attuned.errors import DamagedStoreError, StoreError, UnusableStoreError
-from attuned.nodes.facts import NodeFacts
 from attuned.opening import opened
 from attuned.site import Site
-from attuned.store import checking, copies, trouble
+from attuned.store import copies, trouble
 from attuned.store.site import SiteStore
 from daemon_world import NOON, A, FakeClock, opened_site, site_settings, trusted, window
-
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+from damaged_store import (
+    empty,
+    folder_instead,
+    link,
+    missing,
+    newer,
+    no_header,
+    no_middle,
+    no_schema,
+    overwrite,
+    text,
+    truncated,
+    used_store,
+)
 
 CONFIGURATION = """
 site = {{ name = "hq" }}
@@ -41,75 +51,10 @@ def start(folder: Path, become: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 
-async def used_store(folder: Path) -> Path:
-    """A store that a daemon has used: labels' tables, a key, and pages of windows."""
-    store = folder / "store"
-    store.mkdir(mode=0o700)
-    site = await opened_site(store, FakeClock(), {"r": [A]})
-    about = (60, "00", "00" * 16, "00" * 16, 2, 64, "0")
-    await site.site_store.save_facts({f"{i:016x}": NodeFacts(f"{i:016x}", 1, *about).to_json() for i in range(500)})
-    await site.window_store.commit([window(i + 1, NOON - 3_600_000 + i * 1000) for i in range(2000)], [])
-    await site.window_store.pack({}, [])
-    await site.close()
-    return store
-
-
 def contents(folder: Path) -> dict[str, str]:
     """A digest of each file that holds something; locks and SQLite's index of its log hold nothing."""
     files = (path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix != ".lock")
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files if not p.name.endswith("-shm")}
-
-
-def overwrite(path: Path, first: int, data: bytes) -> None:
-    with path.open("r+b") as file:
-        file.seek(first)
-        file.write(data)
-
-
-def no_header(path: Path) -> None:
-    overwrite(path, 0, b"\xa5" * 100)
-
-
-def no_schema(path: Path) -> None:
-    overwrite(path, 100, b"\xa5" * 3000)
-
-
-def no_middle(path: Path) -> None:
-    pages = path.stat().st_size // 4096
-    for page in range(pages * 3 // 4, pages * 3 // 4 + 6):  # before that are pages which the inbox has left free
-        overwrite(path, page * 4096, b"\xa5" * 4096)
-
-
-def truncated(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2 // 4096 * 4096)
-
-
-def empty(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def missing(path: Path) -> None:
-    path.unlink()
-
-
-def text(path: Path) -> None:
-    path.write_bytes(b"This is no database, but it is long enough for one. " * 100)
-
-
-def folder_instead(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def link(path: Path) -> None:
-    elsewhere = path.with_name("elsewhere.db")
-    path.rename(elsewhere)
-    path.symlink_to(elsewhere)
-
-
-def newer(path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version=99")
 
 
 DAMAGE: list[tuple[Callable[[Path], None], str]] = [
@@ -407,99 +352,3 @@ async def test_a_disk_without_room_may_have_some_later(tmp_path: Path, size: str
     assert done.returncode == 1
     assert "make room on the disk" in done.stderr or "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-# The check of windows.db.
-
-
-def checked(path: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "attuned.store.checking", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-
-
-@pytest.mark.parametrize("damage", [no_middle, no_schema, truncated])
-async def test_the_check_finds_what_the_start_does_not_look_for(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    store = await used_store(tmp_path)
-    assert checking.check(store / "windows.db") == "ok"
-    damage(store / "windows.db")
-    done = checked(store / "windows.db")
-    assert done.returncode == 0
-    assert done.stdout.strip() not in ("", "ok")
-    assert len(done.stdout.strip().splitlines()) == 1
-
-
-async def test_a_site_says_what_the_check_has_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("attuned.bulk_check.WAIT_S", 0.0)
-    store = await used_store(tmp_path)
-    site = await opened_site(store, FakeClock(), {"r": [A]})
-    no_middle(store / "windows.db")
-    await site.bulk_check.check()
-    assert site.bulk_check.checked_utc_ms == NOON
-    assert f"The store {store}/windows.db is damaged (" in site.bulk_check.trouble
-    assert "restart the daemon, which sets the file aside" in caplog.text
-    await site.close()
-
-
-async def test_a_check_that_fails_again_and_again_leaves_the_disk_and_the_journal_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    site = await opened_site(await used_store(tmp_path), FakeClock(), {"r": [A]})
-    answers = [(1, "disk I/O error"), (-11, ""), (-9, ""), *[(1, "disk I/O error")] * 9, (0, "ok")]
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    async def answer() -> tuple[int, str]:
-        if answers[0][0] == -9:
-            site.bulk_check.stop()  # for what is forgotten
-        return answers.pop(0)
-
-    monkeypatch.setattr("attuned.bulk_check.asyncio.sleep", sleep)
-    monkeypatch.setattr(site.bulk_check, "_answer", answer)
-    await site.bulk_check.check()
-    monkeypatch.undo()
-    assert waits == [15, 30, 60, 15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
-    said = [record.getMessage() for record in caplog.records if "could not be checked" in record.getMessage()]
-    assert len(said) == 11
-    assert said[:2] == [
-        "windows.db could not be checked (disk I/O error); it is tried again in 30 s.",
-        "windows.db could not be checked (it ended with -11); it is tried again in 60 s.",
-    ]
-    await site.close()
-
-
-async def test_a_check_that_ends_by_itself_is_not_taken_for_one_that_was_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    site = await opened_site(await used_store(tmp_path), FakeClock(), {"r": [A]})
-    monkeypatch.setattr("attuned.bulk_check.WAIT_S", 0.0)
-    with monkeypatch.context() as patched:
-        patched.setattr("attuned.bulk_check.sys.executable", "/bin/false")
-        check = asyncio.create_task(site.bulk_check.check())
-        for _ in range(1000):
-            await asyncio.sleep(0.01)
-            if "could not be checked (it ended with 1)" in caplog.text:
-                break
-    await check
-    assert (site.bulk_check.trouble, site.bulk_check.checked_utc_ms) == ("", NOON)
-    await site.close()
-
-
-async def test_a_check_that_is_broken_off_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attuned.bulk_check.WAIT_S", 0.0)
-    site = await opened_site(await used_store(tmp_path), FakeClock(), {"r": [A]})
-    answers: list[tuple[int, str]] = []
-    once = site.bulk_check._answer
-
-    async def broken_off() -> tuple[int, str]:
-        answers.append(await once() if answers else (-9, ""))
-        return answers[-1]
-
-    monkeypatch.setattr(site.bulk_check, "_answer", broken_off)
-    await site.bulk_check.check()
-    assert answers == [(-9, ""), (0, "ok")]
-    assert site.bulk_check.trouble == ""
-    await site.close()

@@ -17,8 +17,8 @@ WORDS = "seven lamps over the ford"
 ANSWERS = f"""
 name = "{NAME}"
 timezone = "Europe/Brussels"
-rooms_file = "/root/rooms.csv"
-passphrase_file = "/root/passphrase"
+rooms_file = "/srv/rooms.csv"
+passphrase_file = "/srv/passphrase"
 
 [broker]
 host = "localhost"
@@ -53,7 +53,7 @@ def site(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         found = Installed(machine)
         found.wait_active(*SERVICES)
         for path, text in {"answers.toml": ANSWERS, "rooms.csv": ROOMS, "passphrase": WORDS + "\n"}.items():
-            machine.write(f"/root/{path}", text.encode())
+            machine.write(f"/srv/{path}", text.encode())
         yield found
 
 
@@ -90,11 +90,11 @@ def test_without_a_passphrase_there_are_no_backups(site: Installed) -> None:
 
 
 def test_a_file_of_answers_sets_the_site_up(site: Installed) -> None:
-    refused = site.attune("setup", "--answers", "/root/answers.toml", check=False)
+    refused = site.attune("setup", "--answers", "/srv/answers.toml", check=False)
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "sudo attune setup" in " ".join(refused.stderr.split())
     processes = {unit: site.main_pid(unit) for unit in SERVICES}
-    told = site.attune("setup", "--answers", "/root/answers.toml", user="root").stdout
+    told = site.attune("setup", "--answers", "/srv/answers.toml", user="root").stdout
     assert "Restarting attuned." in told
     assert WORDS not in told
     changed = [unit for unit in SERVICES if site.main_pid(unit) != processes[unit]]
@@ -141,10 +141,10 @@ def test_a_restore_stops_the_services_and_nodes_go_on(site: Installed) -> None:
     assert site.json("label", "add", ROOM, "occupied", "-1m", "now")["label"]["number"] == 1
     site.report_on()
     restore = ["restore", path, "--passphrase-file"]
-    refused = site.attune(*restore, "/root/rooms.csv", user="root", check=False)
+    refused = site.attune(*restore, "/srv/rooms.csv", user="root", check=False)
     assert (refused.exit_code, "not the passphrase" in " ".join(refused.stderr.split())) == (1, True)
     assert [site.main_pid(unit) for unit in SERVICES] == processes
-    aside = json.loads(site.attune(*restore, "/root/passphrase", "--json", user="root").stdout)["set_aside"]
+    aside = json.loads(site.attune(*restore, "/srv/passphrase", "--json", user="root").stdout)["set_aside"]
     assert site.active(*SERVICES)
     # Who reads or writes what is restored was stopped meanwhile.
     assert not {site.main_pid(unit) for unit in SERVICES} & set(processes)
@@ -176,9 +176,9 @@ def test_bluetooth_from_within_the_gateways_sandbox(site: Installed) -> None:
     folders = ":".join(f"{PLACE}/{each}" for each in ("venv/lib/python3.11/site-packages", "tests/air", "tests/e2e"))
     path = f"--setenv=PYTHONPATH={folders} --property=StandardOutput=file:/srv/{AIR_NODE}.code"
     site.sh(f"systemd-run --quiet --unit=node-air {path} /usr/bin/python3.11 {inside} {AIR_NODE}")
-    site.machine.write("/root/later.toml", ANSWERS_LATER.encode())
+    site.machine.write("/srv/later.toml", ANSWERS_LATER.encode())
     daemon = site.main_pid("attuned")
-    told = site.attune("setup", "--answers", "/root/later.toml", user="root").stdout
+    told = site.attune("setup", "--answers", "/srv/later.toml", user="root").stdout
     assert ("Restarting attune-gateway." in told, site.main_pid("attuned")) == (True, daemon)
     site.commission(AIR_NODE, AIR_ROOM)
     site.report_on(node=AIR_NODE)
