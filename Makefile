@@ -7,9 +7,11 @@ BUG ?=
 PYTEST_ARGS ?=
 FUZZ_S ?= 60
 VM_LIMIT ?= 60m
+# Which Debian the package is tested in, by its release.
+VM_RELEASE ?= bookworm
 # What packages are built for: a Debian release and an architecture; without a word, this machine's.
 RELEASE ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
-DEBIAN = $(if $(filter trixie,$(RELEASE)),13,12)
+number = $(if $(filter trixie,$(1)),13,12)
 ARCH ?= $(shell dpkg --print-architecture)
 
 BIN := $(VENV)/bin
@@ -28,7 +30,7 @@ BUILT_SOURCES := pyproject.toml CMakeLists.txt packaging/fetch_c_sources.py $(sh
 
 PACKAGED_SOURCES := LICENSE README.md THIRD_PARTY_NOTICES.md requirements.lock $(BUILT_SOURCES) $(shell find daemon docs gateway mcu_firmware \
 	packaging service -type f -not -path '*/__pycache__/*' -not -name '*.swp' -not -name '*.so')
-VM_PACKAGE := build/deb/attune_$(shell sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)+deb12_amd64.deb
+VM_PACKAGE := build/deb/attune_$(shell sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)+deb$(call number,$(VM_RELEASE))_amd64.deb
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of programs, and each would compile all of its modules first.
@@ -87,6 +89,7 @@ test-python: setup
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # In virtual machines, which the first run makes: BlueZ, and the package in a Debian with systemd. SIGINT ends the machines as well.
+test-vm: export ATTUNE_VM_RELEASE = $(VM_RELEASE)
 test-vm: setup $(VM_PACKAGE)
 	@rm -f build/vm/figures.txt
 	timeout --signal=INT --kill-after=60 $(VM_LIMIT) $(BIN)/python -m pytest tests/vm $(PYTEST_ARGS); \
@@ -131,7 +134,7 @@ security-checks: setup
 
 # What a machine of the tests installs; the time of the file says whether sources have changed since.
 $(VM_PACKAGE): $(PACKAGED_SOURCES)
-	$(MAKE) --no-print-directory deb RELEASE=bookworm ARCH=amd64
+	$(MAKE) --no-print-directory deb RELEASE=$(VM_RELEASE) ARCH=amd64
 	@touch $@
 
 # The Debian packages in build/deb, each with its size, for one release and architecture, or for all of them. One build at
@@ -156,7 +159,7 @@ lintian:
 
 # As root, in small systems: piuparts, autopkgtest, a full disk, and packages in each other's place.
 piuparts: setup
-	$(BIN)/python packaging/deb/try_deb.py $(RELEASE) $(wildcard build/deb/*+deb$(DEBIAN)_$(ARCH).deb build/deb/*+deb$(DEBIAN)_all.deb)
+	$(BIN)/python packaging/deb/try_deb.py $(RELEASE) $(wildcard build/deb/*+deb$(call number,$(RELEASE))_$(ARCH).deb build/deb/*+deb$(call number,$(RELEASE))_all.deb)
 
 bench: setup
 	$(BIN)/python -m bench.run $(BENCH)

@@ -1,4 +1,4 @@
-"""The disk of a virtual machine with Debian 12, made of packages and files, without a mount.
+"""The disk of a virtual machine with Debian, made of packages and files, without a mount.
 
 Packages come from the Debian archives that this machine's own apt is configured with. What is made is kept under the
 digest of what it was made of; newer versions of packages are taken when the folder is removed.
@@ -18,8 +18,6 @@ from pathlib import Path
 
 from archives import debian_archives
 from build_lock import building_in
-
-SUITE = "bookworm"
 
 # A system that boots under QEMU and takes commands by its guest agent.
 _BASE = ("dbus", "initramfs-tools", "kmod", "linux-image-amd64", "qemu-guest-agent", "systemd", "systemd-sysv", "udev")
@@ -54,15 +52,17 @@ class ImageError(Exception):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Debian packages beside the base, text files by their paths in the machine, and the size of its disk in MiB."""
+    """Debian packages beside the base, text files by their paths in the machine, its disk in MiB, Debian's release."""
 
     packages: tuple[str, ...]
     files: Mapping[str, str] = field(default_factory=dict)
     size_mib: int = 2048
+    release: str = "bookworm"
 
     def digest(self, archives: Sequence[str]) -> str:
         """Names what the recipe and this script make of these archives."""
-        parts = [self.packages, sorted(self.files.items()), self.size_mib, list(archives), Path(__file__).read_text()]
+        about = [self.packages, sorted(self.files.items()), self.size_mib, self.release]
+        parts = [*about, list(archives), Path(__file__).read_text()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -77,7 +77,7 @@ class Image:
 
 def made(recipe: Recipe, cache: Path) -> Image:
     """The image of a recipe, from the cache where it is there: two minutes for a new one. ImageError."""
-    archives = debian_archives(SUITE)
+    archives = debian_archives(recipe.release)
     folder = cache / f"image-{recipe.digest(archives)}"
     with building_in(folder):
         if not folder.exists():
@@ -144,7 +144,8 @@ def _debootstrap(recipe: Recipe, archives: Sequence[str], archive: Path) -> list
     hook += f"printf '{modules}' > \"$1/usr/share/initramfs-tools/modules.d/guest\""
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join([*_BASE, *recipe.packages])}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
-    return [*command, "--aptopt=Acquire::Retries 3", f"--essential-hook={hook}", SUITE, str(archive), *archives]
+    command += ["--aptopt=Acquire::Retries 3", f"--essential-hook={hook}"]
+    return [*command, recipe.release, str(archive), *archives]
 
 
 def _packed(files: Mapping[str, str]) -> bytes:

@@ -1,10 +1,11 @@
-"""The machine that staff have: Debian 12 with systemd and a broker, and none of this project but the package.
+"""The machine that staff have: Debian with systemd and a broker, and none of this project but the package.
 
 What its first disk has not (packages, node programs, probes) lies on a second, read-only one, the cargo.
 """
 
 import dataclasses
 import json
+import os
 import random
 import re
 import shutil
@@ -20,6 +21,10 @@ from guest_image import Image, ImageError, Recipe, made, make_disk
 from guest_machine import Machine
 from guest_python import ROOT
 from installation import program
+
+# Debian 12 unless another release is asked for, with its number and its Python.
+RELEASE = os.environ.get("ATTUNE_VM_RELEASE") or "bookworm"
+NUMBER, PYTHON = {"bookworm": (12, "python3.11"), "trixie": (13, "python3.13")}[RELEASE]
 
 CACHE = ROOT / "build" / "vm"
 PACKAGES = ROOT / "build" / "deb"
@@ -55,6 +60,9 @@ name = "Meeting room"
 """
 STEP = "step_s = 10"
 
+# What the doctor does not find well on a machine without a network.
+NO_NTP = {"clock"}
+
 # What a machine writes of its own accord, and what the tests and their node write.
 NOT_OURS = (
     "/dev", "/home/ann", "/home/bob", "/mnt", "/proc", "/run", "/srv", "/sys", "/tmp", "/var/cache", "/var/lib/apt",
@@ -78,21 +86,22 @@ WantedBy=multi-user.target
 RECIPE = Recipe(
     # What the package depends on, for the machine has no network; the broker; and bluez, of which nothing runs yet.
     packages=(
-        *("libatomic1", "libstdc++6", "libsystemd0", "mosquitto", "mosquitto-clients", "procps", "python3.11"),
+        *("libatomic1", "libstdc++6", "libsystemd0", "mosquitto", "mosquitto-clients", "procps", PYTHON),
         "bluez",
     ),
     files={
         "/etc/fstab": f"/dev/vda / ext4 defaults 0 1\nLABEL=cargo {CARGO} ext4 ro,nofail 0 0\n",
         "/etc/systemd/system/node@.service": _NODE_UNIT,
     },
+    release=RELEASE,
 )
 
 
 def package() -> Path:
-    """The newest package for Debian 12 that was built for this machine. ImageError."""
-    found = sorted(PACKAGES.glob("attune_*+deb12_amd64.deb"), key=lambda path: path.stat().st_mtime)
+    """The newest package for this release that was built for this machine. ImageError."""
+    found = sorted(PACKAGES.glob(f"attune_*+deb{NUMBER}_amd64.deb"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise ImageError(f"There is no package in {PACKAGES}; run `./dev deb`.")
+        raise ImageError(f"There is no package in {PACKAGES}; run `./dev deb RELEASE={RELEASE}`.")
     return found[-1]
 
 
@@ -231,6 +240,17 @@ class Installed:
         """The last of what services have said in this boot."""
         chosen = [f"--unit={unit}" for unit in units or TOLD]
         return self.machine.run("journalctl", "--no-pager", "--boot", "--lines=80", *chosen, check=False).stdout
+
+    def said(self, unit: str) -> str:
+        """All that a unit has said in this boot, in one line."""
+        return " ".join(self.sh(f"journalctl --boot --output=cat --unit={unit}").split())
+
+    def troubles(self) -> dict[str, str]:
+        """What the doctor does not find well; it has to end in the way that says whether there are problems."""
+        run = self.attune("doctor", "--json", user="root", check=False)
+        found = json.loads(run.stdout)
+        assert run.exit_code == (1 if found["problems"] else 0), run.stderr
+        return {each["check"]: each["found"] for each in found["findings"] if each["level"] != "ok"}
 
     def retained(self, topic: str, site: str = SITE) -> Any:
         """What the system's own broker keeps under a topic of the site. GuestError where there is nothing."""

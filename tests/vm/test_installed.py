@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from figures import Figures
-from installed_machine import CARGO, NODE, ROOM, SERVICES, TIMERS, Installed, Prepared, boot
+from installed_machine import CARGO, NODE, PYTHON, ROOM, SERVICES, TIMERS, Installed, Prepared, boot
 
 pytest_plugins = ["installed_site"]
 
@@ -109,7 +109,7 @@ def probed_in_services(site: Installed) -> dict[str, dict[str, str]]:
 def test_what_the_sandbox_forbids(site: Installed) -> None:
     """The same attempts by root outside succeed: none of them fails for another reason."""
     site.sh("echo x > /etc/attune/secrets/probe; echo x > /home/ann/secret; chmod 644 /home/ann/secret")
-    outside = json.loads(site.sh(f"PROBE_STATE=/var/lib/attune python3.11 {CARGO}/probe_sandbox.py"))
+    outside = json.loads(site.sh(f"PROBE_STATE=/var/lib/attune {PYTHON} {CARGO}/probe_sandbox.py"))
     assert {name for name, what in outside.items() if what != "done"} == set()
     for unit, inside in probed_in_services(site).items():
         # A state of its own is one attempt less: all others are the same.

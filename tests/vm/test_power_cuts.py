@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 from figures import Figures
 from guest_disk import Lost
-from installed_machine import NODE, ROOM, SERVICES, Installed, Prepared, boot
+from installed_machine import NODE, PYTHON, ROOM, SERVICES, Installed, Prepared, boot
 from serial_node import SerialNodes, all_more
 
 pytest_plugins = ["installed_site"]
@@ -141,7 +141,7 @@ def test_nothing_acknowledged_is_missing_after_ten_power_cuts(cuts: Cuts, figure
 
 
 def test_a_store_that_does_not_sync_is_found_out(cuts: Cuts) -> None:
-    program = "/usr/lib/attune/lib/python3.11/site-packages/attuned/store/database.py"
+    program = f"/usr/lib/attune/lib/{PYTHON}/site-packages/attuned/store/database.py"
     cuts.site.sh(f"sed -i s/synchronous=FULL/synchronous=OFF/ {program}; grep -q synchronous=OFF {program}")
     cuts.site.sh("systemctl restart attuned")
     cuts.nodes.resume()
