@@ -6,7 +6,7 @@ BENCH ?=
 BUG ?=
 PYTEST_ARGS ?=
 FUZZ_S ?= 60
-VM_LIMIT ?= 60m
+VM_LIMIT ?= 90m
 # Which Debian the package is tested in, by its release.
 VM_RELEASE ?= bookworm
 # What packages are built for: a Debian release and an architecture; without a word, this machine's.

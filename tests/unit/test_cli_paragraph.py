@@ -1,5 +1,7 @@
 """Paragraphs whose commands can be copied."""
 
+import pytest
+from attuned.cli import output
 from attuned.cli.paragraph import lines
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,16 @@ def test_a_command_stays_on_one_line() -> None:
     text = "Take one back with `attune label undo NUMBER`, or say how it was."
     assert lines(text, 40) == ["Take one back with", "`attune label undo NUMBER`, or say how", "it was."]
     assert lines("see `a b`.", 4, first="- ", others="  ") == ["- see", "  `a b`."]
+
+
+@pytest.mark.parametrize("is_service", [False, True])
+def test_a_sentence_of_a_service_is_one_entry_of_the_journal(
+    is_service: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "_is_service", lambda: is_service)
+    monkeypatch.setenv("COLUMNS", "80")
+    output.show("It is so. " * 10)
+    assert (capsys.readouterr().out.count("\n") == 1) is is_service
 
 
 @given(WORDS, WORDS, st.integers(10, 80))

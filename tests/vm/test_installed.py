@@ -83,7 +83,7 @@ def test_state_and_secrets_are_for_their_owners_alone(site: Installed) -> None:
 
 
 def test_exposure(site: Installed, figures: Figures) -> None:
-    units = [f"{name}.service" for name in (*SERVICES, "attune-backup", "attune-retention")]
+    units = [f"{name}.service" for name in (*SERVICES, "attune-backup", "attune-restore", "attune-retention")]
     for unit in units:
         said = site.sh(f"systemd-analyze security --no-pager {unit} | tail -n 1")
         score = float(said.split(":")[1].split()[0])

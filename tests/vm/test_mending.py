@@ -89,6 +89,7 @@ def test_a_signing_key_that_is_gone_stops_nobody_else(site: Installed) -> None:
     site.report_on()
     found = site.troubles()
     assert sentence in found.pop("attune-signer")
+    assert "does not answer" in found.pop("signer")
     assert found.pop("files") == "/etc/attune/secrets is missing"
     assert set(found) == NO_NTP
     site.sh(f"mv /srv/signing-key {SIGNING_KEY}; mv /srv/secrets /etc/attune/secrets; systemctl restart attune-signer")

@@ -21,11 +21,12 @@ def console() -> Console:
 
 
 def show(renderable: RenderableType) -> None:
-    """Print what a command answers; sentences that are no more than that in lines that fit."""
+    """Print what a command answers; mere sentences in lines that fit, or whole for the journal."""
     screen = console()
     if isinstance(renderable, str):
+        width = sys.maxsize if _is_service() else screen.width
         for line in renderable.split("\n"):
-            print("\n".join(paragraph.lines(line, screen.width)) if len(line) > screen.width else line)
+            print("\n".join(paragraph.lines(line, width)) if len(line) > width else line)
     else:
         screen.print(renderable)
 
