@@ -8,6 +8,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -65,7 +66,8 @@ class StoredSite:
         """Into a new store in that folder; returns the number of windows."""
         asyncio.run(self._open(folder))
         schema = Schema(list(SENSORS), 60)
-        with sqlite3.connect(folder / "windows.db") as connection:
+        # Closed in the end, which empties the log into the file: a daemon never lets it grow.
+        with closing(sqlite3.connect(folder / "windows.db")) as connection, connection:
             connection.execute("PRAGMA synchronous=OFF")
             connection.executemany(
                 "INSERT INTO node_keys (key, node) VALUES (?, ?)", [(i + 1, self.node(i)) for i in range(self.nodes)]
