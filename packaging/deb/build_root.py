@@ -26,11 +26,11 @@ _LIBRARIES = ("libatomic1", "libpython3-dev", "libstdc++6", "libsystemd-dev")
 # Layers over the root, with a folder of the caller's at /build; no network, and processes that end with it.
 _ENTER = """
 set -e
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
-mkdir -p "$2/root/build"
-mount --bind "$3" "$2/root/build"
-mount -t proc proc "$2/root/proc"
-mount --rbind /dev "$2/root/dev"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/merged"
+mkdir -p "$2/merged/build"
+mount --bind "$3" "$2/merged/build"
+mount -t proc proc "$2/merged/proc"
+mount --rbind /dev "$2/merged/dev"
 ip link set lo up
 shift 3
 exec "$@"
@@ -69,12 +69,12 @@ class Root:
 
     def run(self, command: Sequence[str], tree: Path, work: Path) -> None:
         """Runs a command in the root, where the folder `tree` is /build; `work` is a folder for its layer."""
-        self.run_beside(["chroot", str(work / "root"), *command], tree, work)
+        self.run_beside(["chroot", str(work / "merged"), *command], tree, work)
 
     def run_beside(self, command: Sequence[str], tree: Path, work: Path) -> None:
-        """Runs a command of this machine that finds the root, as `run` has it, at `work`/root."""
+        """Runs a command of this machine that finds the root, as `run` has it, at `work`/merged."""
         run_as_root(["rm", "-rf", str(work)])
-        for name in ("upper", "work", "root"):
+        for name in ("upper", "work", "merged"):
             (work / name).mkdir(parents=True)
         alone = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"]
         places = [str(self.folder), str(work), str(tree)]

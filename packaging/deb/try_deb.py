@@ -73,7 +73,7 @@ def try_running(release: str, debs: list[Path]) -> None:
     # Each alone: a gateway is in both packages.
     for test, package in (("daemon", "attune"), ("gateway", "attune-gateway")):
         told = ["autopkgtest", "--quiet", f"--test-name={test}", f"{place}/{package}.deb", f"{place}/source"]
-        root.run_beside([*told, "--", "chroot", str(work / "root")], place, work)
+        root.run_beside([*told, "--", "chroot", str(work / "merged")], place, work)
     root.run(["sh", "/build/trials.sh"], place, work)
     shutil.rmtree(place)
 
