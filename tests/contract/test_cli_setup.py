@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from attuned.backup import intent
 from attuned.cli import setup
 from attuned.config import load
+from attuned.half_restored import path_of
 from attuned.setup import broker, services
 from cli_run import CommandLine, environment
 from cli_terminal import Session, first_answers
@@ -274,6 +276,17 @@ class TestAnswers:
         assert code == 1
         assert "attuned.toml: is not TOML" in err
         assert (etc / "attuned.toml").read_text() == "[site"
+
+    def test_a_restore_that_runs_or_was_cut_off_is_not_mixed_with_it(self, etc: Path, attune: CommandLine) -> None:
+        before = contents(etc)
+        with intent.alone(etc):
+            code, _, err = self.run(attune, etc, 'name = "townhall"')
+            assert (code, contents(etc)) == (1, before)
+        assert err == (f"attune: A backup, a restore or a setup of {etc} is under way: wait until it has ended.\n")
+        path_of(etc).write_text("{}")
+        code, _, err = self.run(attune, etc, 'name = "townhall"')
+        assert (code, contents(etc)) == (1, before)
+        assert "was cut off half-way: `sudo attune restore --finish` ends it" in " ".join(err.split())
 
 
 @pytest.mark.parametrize("command", ["setup", "doctor"])

@@ -168,6 +168,22 @@ def test_a_copy_of_the_old_file_is_kept_and_owner_and_mode_stay(etc: Path) -> No
     assert sorted(path.name for path in etc.iterdir()) == ["attuned.toml", "attuned.toml.before-setup", "gateway.toml"]
 
 
+@pytest.mark.parametrize("now", [b"[site]\nname = 'other'\n", b"\xff", None])
+def test_a_file_that_was_changed_meanwhile_is_left_as_it_is(etc: Path, now: bytes | None) -> None:
+    changes = plan.changes(plan.present(etc), everything(plan.present(etc).wanted))
+    daemon, gateway = etc / "attuned.toml", etc / "gateway.toml"
+    before = gateway.read_bytes()
+    if now is None:
+        daemon.unlink()
+    else:
+        daemon.write_bytes(now)
+    with pytest.raises(ConfigError, match=r"attuned\.toml was changed meanwhile: nothing was written"):
+        files.write(changes)
+    assert (daemon.read_bytes() if daemon.exists() else None) == now
+    assert gateway.read_bytes() == before
+    assert {path.name for path in etc.iterdir()} <= {"attuned.toml", "gateway.toml", "secrets"}
+
+
 def test_without_files_they_are_made(tmp_path: Path) -> None:
     write(tmp_path, replace(plan.present(tmp_path).wanted, name="hall", broker=MqttSettings()))
     after = load(tmp_path / "attuned.toml")

@@ -96,7 +96,8 @@ def end(etc: Path) -> None:
 
 @contextlib.contextmanager
 def alone(folder: Path, *, sharing: bool = False) -> Iterator[None]:
-    """Keeps restores away from a configuration's folder, and backups too unless `sharing`. Raises RequestError."""
+    """Keeps restores and the setup away from a configuration's folder, and backups too unless `sharing`. Raises
+    RequestError."""
     folder = folder.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -112,4 +113,6 @@ def _lock(held: int, folder: Path, how: int) -> None:
     try:
         fcntl.flock(held, how | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise RequestError(f"A backup or a restore of {folder} is under way: wait until it has ended.") from error
+        raise RequestError(
+            f"A backup, a restore or a setup of {folder} is under way: wait until it has ended."
+        ) from error

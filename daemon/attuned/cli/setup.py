@@ -56,7 +56,9 @@ def setup(
 
 
 def _run(answers: Path | None, dry_run: bool, etc: Path, socket: str) -> None:
+    from attuned.backup import intent
     from attuned.cli.terminal import Terminal
+    from attuned.half_restored import refuse_half
     from attuned.setup import files, plan
     from attuned.setup.answers import applied, load
 
@@ -77,7 +79,9 @@ def _run(answers: Path | None, dry_run: bool, etc: Path, socket: str) -> None:
     if answers is None and not terminal.agrees("\n  Write this?", default=True):
         terminal.say("Nothing was changed.")
         return
-    files.write(changes)
+    with intent.alone(etc):
+        refuse_half(etc)
+        files.write(changes)
     terminal.say(f"Written. What was there before is beside it, in files that end in {files.COPY}.")
     if _start(terminal, changes, etc):
         _take_back(terminal, before.wanted, wanted)

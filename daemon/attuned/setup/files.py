@@ -28,10 +28,12 @@ class Change:
 
 
 def write(changes: Sequence[Change]) -> None:
-    """Writes and checks all drafts, then puts them in their places. ConfigError, with everything as it was."""
+    """Writes and checks all drafts, then puts them in their places. ConfigError, with everything as it was; also for a
+    file that is no longer `old`."""
     done: list[Change] = []
     try:
         for change in changes:
+            _check_unchanged(change)
             _write_draft(change)
             _check(change)
         with _undisturbed():
@@ -46,6 +48,13 @@ def write(changes: Sequence[Change]) -> None:
     finally:
         for change in changes:
             _draft(change.path).unlink(missing_ok=True)
+
+
+def _check_unchanged(change: Change) -> None:
+    """Somebody may have written the file while a person thought about the answers."""
+    found = change.path.read_text(encoding="utf-8", errors="replace") if change.path.exists() else None
+    if found != change.old:
+        raise ConfigError(f"{change.path} was changed meanwhile: nothing was written; begin the setup again.")
 
 
 def _draft(path: Path) -> Path:
