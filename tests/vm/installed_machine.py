@@ -184,6 +184,10 @@ class Installed:
         told = "DEBIAN_FRONTEND=noninteractive apt-get -qq --allow-downgrades -oDpkg::Use-Pty=0"
         return self.machine.run("sh", "-c", f"{told} install {CARGO}/{deb} </dev/null", seconds=INSTALL_S, check=check)
 
+    def package(self) -> str:
+        """The state and version that dpkg has it in, such as "ii  0.1.0"; empty where it knows nothing of it."""
+        return self.sh("dpkg-query --show --showformat '${db:Status-Abbrev} ${Version}' attune", check=False).strip()
+
     def add_people(self) -> None:
         self.sh("for name in ann bob; do id $name >/dev/null 2>&1 || useradd --create-home $name; done")
 

@@ -27,6 +27,8 @@ from installed_machine import (
     package,
 )
 
+PASSPHRASE = "/srv/passphrase"
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -55,6 +57,19 @@ def last_words(site: Installed) -> str:
         return site.journal()
     except GuestError as error:
         return f"{error}\n{site.machine.console[-4000:]}"
+
+
+@contextmanager
+def at_work(prepared: Prepared, folder: Path) -> Iterator[Installed]:
+    """A machine of that disk whose node reports, and whose backups are sealed to the passphrase in `PASSPHRASE`."""
+    with boot(folder, prepared.root, [prepared.cargo]) as machine:
+        with telling(Installed(machine)) as site:
+            site.wait_active(*SERVICES)
+            machine.write(PASSPHRASE, b"seven lamps over the ford\n")
+            machine.write("/srv/answers.toml", f'passphrase_file = "{PASSPHRASE}"\n'.encode())
+            site.attune("setup", "--answers", "/srv/answers.toml", user="root")
+            site.report_on()
+        yield site
 
 
 @pytest.fixture(scope="session")

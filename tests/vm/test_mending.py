@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installed_machine import NO_NTP, SERVICES, Installed, Prepared, boot
+from installed_machine import NO_NTP, SERVICES, Installed, Prepared
+from installed_site import PASSPHRASE, at_work
 
 pytest_plugins = ["installed_site"]
 
@@ -39,13 +40,7 @@ SIGNING_KEY = "/etc/attune/signing/signing-key"
 
 @pytest.fixture(scope="module")
 def site(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with boot(tmp_path_factory.mktemp("mending"), prepared.root, [prepared.cargo]) as machine:
-        found = Installed(machine)
-        found.wait_active(*SERVICES)
-        machine.write("/srv/passphrase", b"seven lamps over the ford\n")
-        machine.write("/srv/answers.toml", b'passphrase_file = "/srv/passphrase"\n')
-        found.attune("setup", "--answers", "/srv/answers.toml", user="root")
-        found.report_on()
+    with at_work(prepared, tmp_path_factory.mktemp("mending")) as found:
         yield found
 
 
@@ -54,7 +49,7 @@ def test_a_restore_that_a_power_cut_left_half_way_is_ended_before_anything_start
     site.sh("echo '# Later.' >> /etc/attune/attuned.toml")
     assert site.show("attune-restore", "ConditionResult") == {"ConditionResult": "no"}
     site.machine.write("/srv/half_way.py", HALF_WAY.encode())
-    command = f"{PYTHON} /srv/half_way.py restore {path} --passphrase-file /srv/passphrase"
+    command = f"{PYTHON} /srv/half_way.py restore {path} --passphrase-file {PASSPHRASE}"
     site.sh(f"systemd-run --quiet --unit=half-way {command}")
     site.until(lambda: site.sh("ls /run/half-way"), "A restore that is half-way")
     assert not any(site.active(unit) for unit in SERVICES)

@@ -43,10 +43,6 @@ OLDER = {
 }
 
 
-def database(site: Installed) -> str:
-    return site.sh("dpkg-query --show --showformat '${db:Status-Abbrev} ${Version}' attune", check=False).strip()
-
-
 @pytest.fixture(scope="module")
 def site(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """With an edited configuration, and a room that was taught."""
@@ -60,12 +56,12 @@ def site(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_an_upgrade_keeps_all(site: Installed) -> None:
-    assert database(site) == f"ii  {version_of(package())}"
+    assert site.package() == f"ii  {version_of(package())}"
     before, trusted = site.json("status"), site.node()
     site.until(lambda: site.state() != "unknown", "A belief")
     release = site.sh("sha256sum /var/lib/attune/daemon.key /etc/attune/signing/*")
     site.install("newer.deb")
-    assert database(site) == f"ii  {version_of(package())}{NEWER}"
+    assert site.package() == f"ii  {version_of(package())}{NEWER}"
     site.wait_active(*SERVICES, *TIMERS)
     site.until(lambda: site.json("status")["nodes_online"] == 1, "The node")
     # The same node by the same keys; nothing that it had delivered is gone, and nobody added it anew.
@@ -85,7 +81,7 @@ def test_a_downgrade_is_refused_with_a_sentence(site: Installed) -> None:
     assert refused.exit_code != 0
     assert f"{version_of(package())} cannot read" in said
     assert "restore a backup" in said
-    assert database(site) == f"ii  {version_of(package())}{NEWER}"
+    assert site.package() == f"ii  {version_of(package())}{NEWER}"
     assert site.active(*SERVICES)
     site.report_on(1)
 
@@ -125,7 +121,7 @@ def test_a_newer_store_is_refused_and_not_tried_again(site: Installed) -> None:
 def test_removal_keeps_what_it_knows(site: Installed) -> None:
     before = site.json("status")
     site.sh("apt-get -qq remove attune </dev/null", seconds=900)
-    assert database(site).startswith("rc ")
+    assert site.package().startswith("rc ")
     assert not site.active("attuned")
     left = site.sh("ls /usr/lib/attune /usr/bin/attune* /run/attune 2>/dev/null || true")
     assert left == ""
@@ -146,7 +142,7 @@ def test_removal_keeps_what_it_knows(site: Installed) -> None:
 def test_a_purge_leaves_nothing_behind(site: Installed, prepared: Prepared) -> None:
     site.sh(f"systemctl disable --now node@{NODE}")
     site.sh("apt-get -qq purge attune </dev/null", seconds=900)
-    assert database(site) in ("", "un")
+    assert site.package() in ("", "un")
     after = site.everything()
     assert (sorted(after - prepared.bare), sorted(prepared.bare - after)) == ([], [])
     with pytest.raises(GuestError):
