@@ -1,5 +1,6 @@
-"""What the maintainer scripts refuse, run with a disk and versions of the test's own."""
+"""What the maintainer scripts refuse, delete and go on after, run with a machine of the test's own."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def test_a_downgrade_is_refused_with_one_sentence(tmp_path: Path, newer: str, ac
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert newer in done.stderr
-    assert "purge the package first" in done.stderr
+    # A purge deletes the backups, too.
+    assert "copy /var/backups/attune elsewhere, purge the package" in done.stderr
 
 
 # An environment of 200,000 KiB, and 64 MiB for what is kept.
@@ -55,3 +57,70 @@ def test_a_full_disk_is_refused_before_anything_is_changed(tmp_path: Path, free_
     if not taken:
         assert f"has {free_kib // 1024} MiB free and needs 259" in done.stderr
         assert done.stderr.endswith("Nothing was changed.\n")
+
+
+# Programs of maintainer scripts that change nothing here: what they are asked for is written down.
+_SHIM = '#!/bin/sh\necho "${0##*/} $*" >>"${0%/*}/called"\n'
+
+
+def postrm(folder: Path, passwd: str, group: str) -> list[str]:
+    """Purges attune on a machine with these accounts and groups; which of them are deleted."""
+    for name in ("rm", "userdel", "groupdel", "deb-systemd-helper"):
+        (folder / name).write_text(_SHIM)
+    (folder / "passwd").write_text(passwd)
+    (folder / "group").write_text(group)
+    getent = '#!/bin/sh\n[ $# -gt 1 ] || exec /bin/cat "${0%/*}/$1"\nexec /bin/grep "^$2:" "${0%/*}/$1"\n'
+    (folder / "getent").write_text(getent)
+    for name in ("cut", "grep"):
+        (folder / name).symlink_to(shutil.which(name) or name)
+    for path in folder.iterdir():
+        path.chmod(0o755)
+    # Nothing but what lies in the folder is found, so that nothing of this machine can be removed.
+    command = ["/bin/sh", str(DEBIAN / "attune.postrm"), "purge"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env={"PATH": str(folder)})
+    assert (done.returncode, done.stderr) == (0, "")
+    called = (folder / "called").read_text().splitlines()
+    assert any(line.startswith("rm -rf /etc/attune") for line in called)
+    return [line for line in called if line.startswith(("userdel", "groupdel"))]
+
+
+MADE = "attuned:x:990:990::/var/lib/attune:/usr/sbin/nologin\n"
+
+
+@pytest.mark.parametrize(
+    ("passwd", "group", "deleted"),
+    [
+        (MADE, "attuned:x:990:\nattune:x:991:ann\n", ["userdel attuned", "groupdel attuned", "groupdel attune"]),
+        # A person's own account of that name, and one that has been given the group.
+        ("attune:x:1000:1000::/home/attune:/bin/bash\n", "attune:x:1000:\n", []),
+        ("attune:x:1000:1000::/home/attune:/bin/bash\n", "attune:x:991:\n", ["groupdel attune"]),
+        ("ann:x:1001:991::/home/ann:/bin/bash\n", "attune:x:991:\n", []),
+        ("", "", []),
+    ],
+)
+def test_a_purge_deletes_no_account_of_a_person(tmp_path: Path, passwd: str, group: str, deleted: list[str]) -> None:
+    assert postrm(tmp_path, passwd, group) == deleted
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_signing_key_that_cannot_be_made_does_not_stop_the_site(tmp_path: Path, fails: bool) -> None:
+    text = (DEBIAN / "attune.postinst").read_text().replace("#PACKAGE#", "attune")
+    for place in ("/usr/lib/attune", "/usr/bin/attune-signer", "/etc/attune/signing"):
+        text = text.replace(place, str(tmp_path / Path(place).name))
+    (tmp_path / "postinst").write_text(text.replace("#DEBHELPER#", "echo services start"))
+    (tmp_path / "attune" / "bin").mkdir(parents=True)
+    signer, python = tmp_path / "attune-signer", tmp_path / "attune" / "bin" / "python"
+    python.write_text("#!/bin/sh\n")
+    signer.write_text(f'#!/bin/sh\n[ "$1" = create ] || exit 2\n{"echo The chain is missing. >&2; exit 1" * fails}\n')
+    for path in (signer, python):
+        path.chmod(0o755)
+    done = subprocess.run(
+        ["sh", str(tmp_path / "postinst"), "configure"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+    )
+    assert (done.returncode, done.stdout) == (0, "services start\n")
+    said = "The chain is missing.\nattune: until that is mended no node gets an update; everything else runs.\n"
+    assert done.stderr == said * fails
