@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from attuned.errors import NotFoundError, RequestError
+from attuned.errors import NotFoundError, RequestError, StoreError
 from attuned.learning.forgetting import Request
 from attuned.learning.releases import Release
 from attuned.store.audit import DONE, RUNNING
@@ -119,6 +119,25 @@ async def test_no_copy_of_a_row_is_left_in_a_gap_between_others(tmp_path: Path) 
     reader.close()
     assert await bulk.database.scrub()
     await bulk.close()
+
+
+async def test_a_file_that_is_read_for_long_is_written_anew_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log holds the whole file once, not once for each time that it is tried to be emptied."""
+    monkeypatch.setattr("attuned.learning.forgetting.SCRUBS", 10)
+    monkeypatch.setattr("attuned.learning.forgetting.SCRUB_REST_S", 0)
+    async with running(folder) as site:
+        reader = sqlite3.connect(folder / "windows.db")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM said").fetchone()
+        with pytest.raises(StoreError, match="somebody reads"):
+            await forget(site, room="r")
+        whole, log = ((folder / f"windows.db{end}").stat().st_size for end in ("", "-wal"))
+        assert log < 3 * whole
+        reader.close()
+    async with running(folder) as site:
+        await errands(site)
+        assert [entry.state for entry in await site.forgetting.entries()] == [DONE]
+        assert AUTHOR.encode() not in bytes_of(folder)
 
 
 async def test_the_other_room_keeps_everything(folder: Path) -> None:

@@ -261,11 +261,11 @@ async def test_scrubbing_is_such_work(tmp_path: Path, monkeypatch: pytest.Monkey
     seen: list[float] = []
     async with stored(tmp_path) as store:
 
-        def scrub(_: object) -> bool:
+        def empty_log(_: object) -> bool:
             seen.append(turns.exclusive_s())
             return True
 
-        monkeypatch.setattr("attuned.store.database._scrub", scrub)
+        monkeypatch.setattr("attuned.store.database._empty_log", empty_log)
         assert await store._database.scrub()
     assert seen == [turns.LONG_S]
     assert turns.exclusive_s() == 0

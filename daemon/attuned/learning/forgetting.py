@@ -25,9 +25,9 @@ from attuned.store.windows import WindowStore
 
 log = logging.getLogger(__name__)
 
-# How often a file is tried to be written anew while others read it, and the rest between, in real seconds: a reader of
-# the retraining process is done within a second.
-SCRUBS, SCRUB_REST_S = 60, 0.5
+# How often a file's log is tried to be emptied while others read it, and the rest between, in real seconds: a reader of
+# the retraining process is done within a second, a backup of a large store in ten minutes.
+SCRUBS, SCRUB_REST_S = 1200, 0.5
 
 NAME_LIMIT = 64
 

@@ -55,6 +55,8 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._lock: TextIO | None = None
         self._scrubbing = self._ending = False
+        # What was erased before the file was opened may not have been written anew.
+        self._erased = True
 
     async def open(self) -> None:
         """Opens the file, checks it if it is precious, and brings its tables up to date.
@@ -87,6 +89,7 @@ class Database:
         """As `run`, and what is deleted is overwritten wherever it lies."""
 
         def call() -> T:
+            self._erased = True
             self._attempt(lambda connection: connection.execute("PRAGMA secure_delete=ON"), "written")
             try:
                 return self._transact(work)
@@ -98,6 +101,9 @@ class Database:
     async def scrub(self) -> bool:
         """Writes the file anew, without a byte that no row has, and empties the log; False while a reader holds it.
 
+        A second call writes the file anew only if something was erased since: while a reader holds the log, each
+        rewriting makes that larger by the whole file.
+
         Free pages alone are not enough: when SQLite moves rows between pages, copies stay in the gaps of the old ones,
         whatever secure_delete says.
         """
@@ -106,9 +112,15 @@ class Database:
         with turns.turn(turns.LONG_S, exclusive=True):
             self._scrubbing = True
             try:
-                return await self._on_thread(lambda: self._attempt(_scrub, "written anew"))
+                return await self._on_thread(lambda: self._attempt(self._scrub, "written anew"))
             finally:
                 self._scrubbing = False
+
+    def _scrub(self, connection: sqlite3.Connection) -> bool:
+        if self._erased:
+            connection.execute("VACUUM")
+            self._erased = False
+        return _empty_log(connection)
 
     def break_off(self) -> None:
         """The daemon is to end, and what waits to be committed shall not wait for a large file to be written anew:
@@ -248,8 +260,8 @@ class Database:
             self._lock = None
 
 
-def _scrub(connection: sqlite3.Connection) -> bool:
-    connection.execute("VACUUM")
+def _empty_log(connection: sqlite3.Connection) -> bool:
+    """False while somebody reads it."""
     # Who reads is waited for elsewhere: commits of windows have to go on.
     connection.execute("PRAGMA busy_timeout=0")
     busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
