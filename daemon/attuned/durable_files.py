@@ -4,11 +4,16 @@ import os
 from pathlib import Path
 
 
-def write_durably(path: Path, data: bytes, mode: int) -> None:
-    """Replaces a file wholly or not at all; it is on the disk when this returns. Raises OSError."""
+def write_durably(path: Path, data: bytes, mode: int, owner: os.stat_result | None = None) -> None:
+    """Replaces a file wholly or not at all; it is on the disk when this returns, with this mode whatever the umask is,
+    and with the owner and group of `owner`, if that is given. Raises OSError.
+    """
     draft = path.with_name(f"{path.name}.draft")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & 0o600), "wb") as file:
+        if owner is not None:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        os.fchmod(file.fileno(), mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -128,6 +128,17 @@ def test_rotation_by_statements(tmp_path: Path) -> None:
     assert not (tmp_path / signer.NEXT_FILE).exists()
 
 
+def test_who_serves_reads_the_chain_whatever_the_umask_of_who_made_it(tmp_path: Path) -> None:
+    folder, before = tmp_path / "keys", os.umask(0o077)
+    try:
+        for change in (create, rotate):
+            change(folder)
+            modes = [path.stat().st_mode & 0o777 for path in (folder, folder / CHAIN_FILE, folder / KEY_FILE)]
+            assert modes == [0o755, 0o644, 0o600]
+    finally:
+        os.umask(before)
+
+
 class PowerError(Exception):
     pass
 

@@ -125,7 +125,11 @@ def create(folder: Path) -> None:
         raise SignerError(f"{folder} has a signing key already; use `attune-signer rotate` for the next one.")
     if folder.exists() and not folder.is_dir():
         raise SignerError(f"{folder} is not a folder: name one for the signing key; it is made where there is none.")
+    new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
+    if new:
+        # Others than who makes it read the chain there, whatever the umask.
+        folder.chmod(0o755)
     # A key without a chain is an interrupted beginning and serves as it is.
     if not (folder / KEY_FILE).exists():
         write_durably(folder / KEY_FILE, _key_text(SigningKey(1, Ed25519PrivateKey.generate())), 0o600)
