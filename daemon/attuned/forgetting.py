@@ -110,14 +110,11 @@ class Oblivion:
 
     async def _learn(self, entry: AuditEntry, rooms: set[str]) -> None:
         """Everything that is no sum over rows is made anew from what is left."""
-        knowers, selection = self._knowers, entry.selection
+        knowers = self._knowers
         here = sorted(rooms & knowers.rooms.rooms.keys())
         await knowers.accuracy.forget(rooms)
         for room in here:
             await knowers.lessons.learn_now(room)
-            if selection.takes_windows:
-                # Hours that were only touched are computed again from what is left.
-                knowers.rooms.note_late(room, Late(selection.from_utc_ms, selection.to_utc_ms))
             if entry.counts.get("releases") and knowers.labels.taught(room):
                 self._retraining.ask(room, "inputs of its release were forgotten")
         self._announce(entry, here)
@@ -125,6 +122,9 @@ class Oblivion:
     def _announce(self, entry: AuditEntry, rooms: Collection[str]) -> None:
         selection = entry.selection
         if selection.takes_windows:
+            for room in rooms:
+                # Hours that were only touched are computed again from what is left.
+                self._knowers.rooms.note_late(room, Late(selection.from_utc_ms, selection.to_utc_ms))
             self._knowers.announcing.forget(selection.rooms, selection.nodes, entry.alerts)
         self._say_again(rooms)
         self._commits.hurry()

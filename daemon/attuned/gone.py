@@ -65,6 +65,11 @@ class Forgotten(_Row):
         )
 
     @property
+    def through_said(self) -> int:
+        """As in the selection."""
+        return Selection.from_json(self.selection).through_said
+
+    @property
     def entry(self) -> AuditEntry:
         return AuditEntry(
             self.id, self.utc_ms, self.author, Selection.from_json(self.selection), self.through_label, state=RUNNING
@@ -96,7 +101,11 @@ class Gone(_Row):
 
     def __or__(self, other: "Gone") -> "Gone":
         """What either says, once."""
-        forgotten = {row.id: row for row in (*self.forgotten, *other.forgotten)}
+        forgotten: dict[str, Forgotten] = {}
+        for entry in (*self.forgotten, *other.forgotten):
+            # While a forgetting is under way, more may be said that is to go.
+            if entry.id not in forgotten or forgotten[entry.id].through_said < entry.through_said:
+                forgotten[entry.id] = entry
         gateways = {(row.name, row.enrolment): row for row in (*self.gateways, *other.gateways)}
         nodes: dict[str, Removed] = {}
         for row in (*self.nodes, *other.nodes):
@@ -183,7 +192,8 @@ class GoneBook:
             log.error("%s The daemon goes on with what its store says; the file is now %s.", error, there)
             said = Gone()
         self.now = said
-        missing = set(said.forgotten) - set(known.forgotten)
+        through = {row.id: row.through_said for row in known.forgotten}
+        missing = [row for row in said.forgotten if row.id not in through or through[row.id] < row.through_said]
         await site.run(lambda connection: _carry_out(connection, said, missing))
         await self._keep(known)
 

@@ -288,6 +288,42 @@ async def test_whatever_interrupts_it_is_ended_at_the_next_start(
     assert states == [[(DONE,)], [(DONE,)]]
 
 
+async def known_hours(folder: Path, *, interrupted: bool, monkeypatch: pytest.MonkeyPatch) -> dict[object, object]:
+    """What is known of room r once ninety minutes of it were forgotten, by hour."""
+    async with running(folder) as site:
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
+            if interrupted:
+                patch.setattr(Database, "scrub", killed)
+            await forget(site, room="r", from_utc_ms=START + 21 * HOUR // 2, to_utc_ms=START + 12 * HOUR)
+            assert not interrupted
+            await site.commits.flush()
+            await errands(site)
+    async with running(folder) as site:
+        await errands(site)
+        await site.commits.flush()
+        await errands(site)
+        assert [entry.state for entry in await site.forgetting.entries()] == [DONE]
+    return dict(rows(folder, "windows.db", "SELECT hour, known FROM beliefs WHERE room = 'r'"))  # type: ignore[arg-type]
+
+
+async def killed(_: Database) -> bool:
+    raise Killed
+
+
+async def test_hours_that_were_only_touched_are_known_again_whatever_interrupts_it(
+    few_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        await known_hours(
+            Path(shutil.copytree(few_once, tmp_path / str(number))), interrupted=bool(number), monkeypatch=monkeypatch
+        )
+        for number in range(2)
+    ]
+    # Of two days all but the hour that was forgotten wholly, the twelfth of the first.
+    assert set(range(START // HOUR, START // HOUR + 48)) - found[0].keys() == {START // HOUR + 11}
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("names", [["attune"], ["windows"], ["attune", "windows"]])
 async def test_an_older_copy_gets_it_carried_out_again(few_once: Path, tmp_path: Path, names: list[str]) -> None:
     folder = Path(shutil.copytree(few_once, tmp_path / "store"))

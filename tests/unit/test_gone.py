@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from attuned import gone
 from attuned.errors import StoreError, UnusableStoreError
-from attuned.gone import Gone, GoneBook, Removed, Revoked
+from attuned.gone import Forgotten, Gone, GoneBook, Removed, Revoked
 from attuned.opening import opened
 from attuned.site import Site
-from attuned.store.audit import DONE, AuditEntry, Selection
+from attuned.store.audit import DONE, RUNNING, AuditEntry, Selection
+from attuned.store.beliefs import SaidRow
 from attuned.store.gateways import GatewayRow, InvitationRow
 from daemon_world import MINUTE, NOON, A, B, FakeClock, errands, opened_site, site_settings, window
 from hypothesis import given
@@ -102,6 +103,56 @@ async def test_it_is_written_down_before_anything_goes(tmp_path: Path, monkeypat
     assert A in site.trust.nodes
     assert await site.forgetting.entries() == []
     await site.close()
+
+
+async def forgotten_while_said(folder: Path) -> AuditEntry:
+    """What a forgetting wrote down before the last windows were on the disk; something was said with those."""
+    await filled(folder)
+    site = await site_at(folder)
+
+    async def say() -> None:
+        await site.window_store.commit([], [SaidRow("r", NOON - MINUTE, 1, 0.9, NOON - MINUTE, NOON)])
+
+    site.commits.flush = say  # type: ignore[method-assign]
+    entry = await site.oblivion.forget(Selection(0, NOON, room="r", rooms=("r",), nodes=(A,)), "ann")
+    assert (entry.selection.through_said, entry.counts["sayings"]) == (1, 1)
+    await site.close()
+    return replace(entry, selection=replace(entry.selection, through_said=0))
+
+
+async def entry_at_start(folder: Path) -> AuditEntry:
+    """The only entry, before anything was done beside the running daemon."""
+    site = await site_at(folder)
+    (entry,) = await site.forgetting.entries()
+    await errands(site)
+    await site.close()
+    return entry
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_what_is_done_is_not_carried_out_again(tmp_path: Path, earlier: bool) -> None:
+    before = await forgotten_while_said(tmp_path)
+    (row,) = gone.read(tmp_path / gone.FILE).forgotten
+    assert row.through_said == 1
+    if earlier:  # such as the list beside a backup that was made meanwhile
+        gone.write(tmp_path / gone.FILE, Gone(forgotten=(Forgotten.of(before),)))
+    for _ in range(2):
+        entry = await entry_at_start(tmp_path)
+        assert (entry.state, entry.counts["windows"]) == (DONE, 10)
+        assert gone.read(tmp_path / gone.FILE).forgotten == (row,)
+
+
+async def test_what_was_to_go_by_the_list_alone_goes(tmp_path: Path) -> None:
+    """The daemon died as the last sayings were written down there, or its store was copied just before."""
+    before = await forgotten_while_said(tmp_path)
+    site = await site_at(tmp_path)
+    for audit in (site.site_store.audit, site.window_store.audit):
+        await audit.write(replace(before, state=DONE))
+    await site.close()
+    entry = await entry_at_start(tmp_path)
+    assert (entry.state, entry.selection.through_said) == (RUNNING, 1)
+    entry = await entry_at_start(tmp_path)
+    assert (entry.state, entry.selection.through_said) == (DONE, 1)
 
 
 async def test_a_revoked_gateway_is_not_let_in_again(tmp_path: Path) -> None:
@@ -243,8 +294,12 @@ ROWS = st.builds(
     ).map(tuple),
     nodes=st.lists(st.builds(Removed, node=st.sampled_from([A, B]), utc_ms=st.integers(0, 9)), max_size=3).map(tuple),
     forgotten=st.lists(
-        st.sampled_from("abc").map(
-            lambda number: gone.Forgotten.of(AuditEntry(number, 7, "ann", Selection(0, 1, rooms=("r",))))
+        st.builds(
+            lambda number, through: Forgotten.of(
+                AuditEntry(number, 7, "ann", Selection(0, 1, rooms=("r",), through_said=through))
+            ),
+            st.sampled_from("abc"),
+            st.integers(-1, 2),
         ),
         max_size=3,
     ).map(tuple),
@@ -263,7 +318,7 @@ def test_bringing_copies_together_has_no_order_and_loses_nothing(a: Gone, b: Gon
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     selection = Selection(1, 2, source="import", rooms=("2.13",), nodes=())
     said = Gone(
-        forgotten=(gone.Forgotten.of(AuditEntry("0f", 3, "änn", selection, through_label=17)),),
+        forgotten=(Forgotten.of(AuditEntry("0f", 3, "änn", selection, through_label=17)),),
         gateways=(Revoked(name="north", enrolment="aa", utc_ms=4),),
         nodes=(Removed(node=A, utc_ms=5),),
     )

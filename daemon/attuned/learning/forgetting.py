@@ -123,9 +123,7 @@ class Forgetting:
     async def begin(self, selection: Selection, author: str) -> AuditEntry:
         """Writes down in both files, and beside them, what is about to be forgotten."""
         entry = await self._entry(secrets.token_hex(8), selection, author[:NAME_LIMIT])
-        await self._gone.add(forgotten=[entry])
-        with self._gone.committing("what was selected"):
-            await self._write(entry)
+        await self._write(entry)
         return entry
 
     async def close_sayings(self, entry: AuditEntry) -> AuditEntry:
@@ -135,8 +133,10 @@ class Forgetting:
         return entry
 
     async def _write(self, entry: AuditEntry) -> None:
-        await self._site.audit.write(entry)
-        await self._windows.audit.write(entry)
+        await self._gone.add(forgotten=[entry])
+        with self._gone.committing("what was selected"):
+            await self._site.audit.write(entry)
+            await self._windows.audit.write(entry)
 
     async def _entry(self, number: str, selection: Selection, author: str) -> AuditEntry:
         """Of what was told and said by now, whatever the clock says."""
