@@ -160,6 +160,88 @@ def test_a_room_that_goes_leaves_its_neighbours_whole(etc: Path) -> None:
     assert "# about the broker" in text
 
 
+# The first line of each comment is about what follows it.
+GATEWAY = """daemon = "unix:/run/attune/gateway.sock"
+# about the first
+[[serial]]
+device = "/dev/ttyACM0"
+
+# about the second
+[[serial]]
+device = "/dev/ttyACM1"
+# about the radio
+[ble]
+radio = "hci0"
+
+# about TCP
+# and its port
+[tcp]
+listen = ["127.0.0.1:7011"]
+# the end
+"""
+
+
+@pytest.mark.parametrize(
+    "radios",
+    [
+        Radios(("127.0.0.1:7011",), (), ""),
+        Radios(("127.0.0.1:7011",), ("/dev/ttyACM1",), ""),
+        Radios(("127.0.0.1:7011",), ("/dev/ttyACM0",), "hci0"),
+        Radios(("127.0.0.1:7011",), ("/dev/ttyACM9",), "hci0"),
+        Radios((), ("/dev/ttyACM1", "/dev/ttyACM9"), ""),
+    ],
+)
+def test_comments_of_what_stays_stay_with_it(etc: Path, radios: Radios) -> None:
+    (etc / "gateway.toml").write_text(GATEWAY)
+    write(etc, replace(plan.present(etc).wanted, radios=radios))
+    lines = [line for line in (etc / "gateway.toml").read_text().splitlines() if line]
+    assert plan.present(etc).wanted.radios == radios
+    assert lines[lines.index("# and its port") + 1] == "[tcp]"
+    assert lines[lines.index("# about TCP") + 1] == "# and its port"
+    assert "# the end" in lines
+    assert "# about the radio" in lines
+    if "/dev/ttyACM1" in radios.serial:
+        assert lines[lines.index("# about the second") + 1] == "[[serial]]"
+
+
+@pytest.mark.parametrize("text", [DEFAULT, EXAMPLE, HAND_MADE], ids=["default", "example", "by hand"])
+@pytest.mark.parametrize("rooms", [True, False], ids=["rooms stay", "rooms go"])
+def test_what_goes_takes_no_comment_of_its_neighbours_along(etc: Path, text: str, rooms: bool) -> None:
+    (etc / "attuned.toml").write_text(text)
+    before = plan.present(etc).wanted
+    gone = {room.id for room in before.rooms} if not rooms else {room.id for room in before.rooms[:1]}
+    write(etc, replace(before.without_rooms(frozenset(gone)), broker=None))
+    after = (etc / "attuned.toml").read_text().splitlines()
+    tables = [line for line in after if line.startswith("[") and line != "[[rooms]]"]
+    for table in tables:
+        above = [line for line in before_table(text.splitlines(), table) if line]
+        assert not above or before_table(after, table)[-len(above) :] == above
+
+
+def before_table(lines: list[str], heading: str) -> list[str]:
+    """The comment that stands directly before a table."""
+    comment: list[str] = []
+    for line in lines[: lines.index(heading)]:
+        comment = [*comment, line] if line.startswith("#") else []
+    return comment
+
+
+def test_nodes_of_rooms_are_written(etc: Path) -> None:
+    (etc / "attuned.toml").write_text(HAND_MADE)
+    given = (
+        RoomSettings(id="2.13", nodes=["A1B2C3D4E5F60709", "a1b2c3d4e5f6070a"]),
+        RoomSettings(id="9", nodes=["a1b2c3d4e5f6070b"]),
+    )
+    write(etc, plan.present(etc).wanted.with_rooms(given))
+    assert [(room.id, room.name, room.nodes) for room in load(etc / "attuned.toml").rooms] == [
+        ("0.01", "", ["a1b2c3d4e5f60708"]),
+        ("2.13", "Old", ["a1b2c3d4e5f60709", "a1b2c3d4e5f6070a"]),
+        ("9", "", ["a1b2c3d4e5f6070b"]),
+    ]
+    write(etc, plan.present(etc).wanted.with_rooms((RoomSettings(id="0.01", nodes=[]),)))
+    assert load(etc / "attuned.toml").rooms[0].nodes == []
+
+
 def test_a_copy_of_the_old_file_is_kept_and_owner_and_mode_stay(etc: Path) -> None:
     (etc / "attuned.toml").chmod(0o640)
     write(etc, replace(plan.present(etc).wanted, name="hall"))

@@ -1,6 +1,6 @@
 """The daemon's configuration with what is wanted in it, and with everything else that stood there."""
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import tomlkit
@@ -9,10 +9,10 @@ from tomlkit.exceptions import TOMLKitError
 
 from attuned.config import TLS, MqttSettings, RoomSettings, Settings
 from attuned.errors import ConfigError
-from attuned.setup.tables import append_table, put, table, without_trailing
+from attuned.setup.tables import append_table, drop, put, remove, table
 from attuned.setup.wanted import Wanted
 
-_ROOM_KEYS = ("name", "floor", "building")
+_ROOM_KEYS = ("name", "floor", "building", "nodes")
 
 
 def edited(text: str, before: Settings, wanted: Wanted) -> str:
@@ -25,7 +25,7 @@ def edited(text: str, before: Settings, wanted: Wanted) -> str:
             put(site, ("site", "timezone"), wanted.timezone)
         _broker(document, before.mqtt, wanted.broker)
         _tls(document, before, wanted.tls)
-        _rooms(document, wanted.rooms)
+        _rooms(document, before.rooms, wanted.rooms)
         return tomlkit.dumps(document)
     except (TOMLKitError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
@@ -37,7 +37,7 @@ def edited(text: str, before: Settings, wanted: Wanted) -> str:
 def _broker(document: tomlkit.TOMLDocument, before: MqttSettings | None, wanted: MqttSettings | None) -> None:
     if wanted is None:
         if "mqtt" in document:
-            document.remove("mqtt")
+            remove(document, "mqtt")
         return
     old = before or MqttSettings()
     made = before is None
@@ -67,41 +67,32 @@ def _tls(document: tomlkit.TOMLDocument, before: Settings, wanted: str) -> None:
         addresses.append(wanted)
 
 
-def _rooms(document: tomlkit.TOMLDocument, wanted: tuple[RoomSettings, ...]) -> None:
+def _rooms(document: tomlkit.TOMLDocument, before: Sequence[RoomSettings], wanted: Sequence[RoomSettings]) -> None:
+    if not wanted:
+        if before:
+            remove(document, "rooms")
+        return
     there = document.get("rooms")
     if there is None:
-        if not wanted:
-            return
         there = tomlkit.aot()
         document.append("rooms", there)
     elif not isinstance(there, items.AoT):
         raise ValueError("rooms are not in tables that begin with [[rooms]]")
-    rooms = {room.id: room for room in wanted}
-    for index in reversed(range(len(there))):
-        if str(there[index]["id"]) not in rooms:
-            _drop(there, index)
+    old, new = ({room.id: room for room in rooms} for rooms in (before, wanted))
+    gone = [index for index, entry in enumerate(there) if entry["id"] not in new]
     for entry in there:
-        _change(entry, rooms.pop(str(entry["id"])))
-    for room in rooms.values():
+        if room := new.pop(str(entry["id"]), None):
+            _change(entry, old[room.id], room)
+    for room in new.values():
         values = {"id": room.id} | {key: getattr(room, key) for key in _ROOM_KEYS if getattr(room, key)}
         append_table(there, values, "rooms", explain=not len(there))
-    if not len(there):
-        document.remove("rooms")
+    for index in reversed(gone):
+        drop(there, index)
 
 
-def _change(entry: MutableMapping[str, Any], room: RoomSettings) -> None:
+def _change(entry: MutableMapping[str, Any], old: RoomSettings, new: RoomSettings) -> None:
     if not isinstance(entry, items.Table):
         raise TypeError("a room is no table")
     for key in _ROOM_KEYS:
-        if entry.get(key, "") != getattr(room, key):
-            put(entry, ("rooms", key), getattr(room, key), explain=False)
-
-
-def _drop(rooms: items.AoT, index: int) -> None:
-    """Takes a room out; comments behind it, which belong to what follows, stay if a room is before it."""
-    trailing = without_trailing(rooms[index])
-    rooms.pop(index)
-    if index and any(isinstance(part, items.Comment) for _, part in trailing):
-        before = rooms[index - 1]
-        without_trailing(before)
-        before.value.body.extend(trailing)
+        if getattr(new, key) != getattr(old, key):
+            put(entry, ("rooms", key), getattr(new, key), explain=False)

@@ -5,7 +5,7 @@ from tomlkit import items
 from tomlkit.exceptions import TOMLKitError
 
 from attuned.errors import ConfigError
-from attuned.setup.tables import append_table, put, table
+from attuned.setup.tables import append_table, drop, put, remove, table
 from attuned.setup.wanted import Radios
 
 
@@ -20,7 +20,7 @@ def edited(text: str, before: Radios, wanted: Radios) -> str:
         if wanted.bluetooth and wanted.bluetooth != before.bluetooth:
             put(table(document, "ble"), ("ble", "radio"), wanted.bluetooth, explain=False)
         elif before.bluetooth and not wanted.bluetooth:
-            document.remove("ble")
+            remove(document, "ble")
         return tomlkit.dumps(document)
     except (TOMLKitError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
@@ -31,18 +31,19 @@ def edited(text: str, before: Radios, wanted: Radios) -> str:
 
 def _serial(document: tomlkit.TOMLDocument, wanted: tuple[str, ...]) -> None:
     """Lines that stay keep what else is said of them."""
+    if not wanted:
+        remove(document, "serial")
+        return
     there = document.get("serial")
     if there is None:
         there = tomlkit.aot()
         document.append("serial", there)
     elif not isinstance(there, items.AoT):
         raise ValueError("serial lines are not in tables that begin with [[serial]]")
-    for index in reversed(range(len(there))):
-        if there[index]["device"] not in wanted:
-            there.pop(index)
-    known = {str(entry["device"]) for entry in there}
+    known = [str(entry["device"]) for entry in there]
     for device in wanted:
         if device not in known:
             append_table(there, {"device": device}, "serial", explain=False)
-    if not len(there):
-        document.remove("serial")
+    for index in reversed(range(len(known))):
+        if known[index] not in wanted:
+            drop(there, index)

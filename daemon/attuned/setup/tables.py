@@ -1,6 +1,6 @@
 """Changes of a TOML document that keep its order, its comments and everything that is not changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tomlkit
@@ -51,6 +51,29 @@ def append_table(tables: items.AoT, values: Mapping[str, Any], name: str, *, exp
     made.value.body.extend(trailing)
 
 
+def drop(tables: items.AoT, index: int) -> None:
+    """Takes one table out of several; comments behind it, which belong to what follows, stay."""
+    trailing = without_trailing(tables[index])
+    tables.pop(index)
+    if not _says(trailing):
+        return
+    if index:
+        tables[index - 1].value.body.extend(trailing)
+    else:
+        tables[0].trivia.indent = _text(trailing) + tables[0].trivia.indent
+
+
+def remove(document: tomlkit.TOMLDocument, name: str) -> None:
+    """Takes out the table of this name, or all of an array; comments behind it, which belong to what follows, stay."""
+    place = next(index for index, (key, _) in enumerate(document.body) if key is not None and key.key == name)
+    found: Any = document[name]
+    last = found[-1] if isinstance(found, items.AoT) else found
+    trailing = without_trailing(last) if isinstance(last, items.Table) else []
+    document.remove(name)
+    if _says(trailing):
+        document.body[place] = (None, items.Whitespace(_text(trailing), fixed=True))
+
+
 def without_trailing(target: items.Table) -> list[Any]:
     """Takes out what stands behind a table's last key, which belongs to the next table."""
     body = target.value.body
@@ -58,6 +81,14 @@ def without_trailing(target: items.Table) -> list[Any]:
     trailing = body[last + 1 :]
     del body[last + 1 :]
     return trailing
+
+
+def _says(trailing: Sequence[Any]) -> bool:
+    return any(isinstance(part, items.Comment) for _, part in trailing)
+
+
+def _text(trailing: Sequence[Any]) -> str:
+    return "".join(part.as_string() for _, part in trailing)
 
 
 def _new_table() -> items.Table:
