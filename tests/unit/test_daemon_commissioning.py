@@ -1,6 +1,7 @@
 """What the site does when nodes come, move, are replaced and go: rooms, labels and what is kept."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from attuned.store.site import LabelRow
 from daemon_world import HOUR, MINUTE, NOON, A, B, FakeClock, commit, errands, site_settings, window
 
 SENSORS = ("co2", "pir")
+
+# By a clock that runs years ahead.
+AHEAD = NOON + 35_000 * HOUR
 
 
 class Place:
@@ -155,6 +159,62 @@ async def test_a_node_that_is_removed_is_gone_with_its_key(place: Place) -> None
     # A window of it that was on its way to the disk harms nobody.
     await commit(place.site, window(9, NOON + HOUR))
     place.site.acknowledge([], [window(9, NOON + HOUR)])
+
+
+async def restart(place: Place, now_utc_ms: int, *nodes: Node, copy: str = "", to: str = "") -> None:
+    """The daemon starts again at that time, and these nodes have links; meanwhile a file of its store is copied."""
+    folder = place.site.settings.store.path
+    await place.site.close()
+    if copy:
+        shutil.copy(folder / copy, folder / to)
+    place.site = Site(site_settings(folder, {"r": [], "s": []}), FakeClock(now_utc_ms), None)
+    await place.site.open()
+    place.nodes, place._down = dict(enumerate(nodes, 1)), []
+    for link, node in place.nodes.items():
+        place.site.hub.link_up(place, link)
+        node.link(True)
+    await place.settle()
+
+
+async def test_a_node_that_a_clock_ahead_removed_can_be_added_again(place: Place) -> None:
+    node = await place.add(A, "r")
+    await restart(place, AHEAD, node)
+    await place.site.commissioning.remove(A)
+    await place.settle()
+    await restart(place, NOON + 3 * HOUR)
+    # A code and the node that it brings are there after every start.
+    await place.site.commissioning.add(node.code, "r", "", take_over=False)
+    await restart(place, NOON + 4 * HOUR, node)
+    assert (list(place.site.trust.nodes), place.site.trust.waiting) == ([A], {})
+    for hour in (5, 6):
+        await restart(place, NOON + hour * HOUR, node)
+        assert list(place.site.trust.nodes) == [A]
+    await place.site.commissioning.remove(A)
+    await restart(place, NOON + 7 * HOUR)
+    assert place.site.trust.nodes == {}
+
+
+@pytest.mark.parametrize("copied", ["code", "node"])
+async def test_a_node_that_a_clock_ahead_added_stays_removed(place: Place, copied: str) -> None:
+    node = place.bring(A)
+    await restart(place, AHEAD)
+    await place.site.commissioning.add(node.code, "r", "", take_over=False)
+    await restart(place, AHEAD + HOUR, node, copy="attune.db", to="code")
+    await restart(place, NOON + 4 * HOUR, copy="attune.db", to="node")
+    assert list(place.site.trust.nodes) == [A]
+    await place.site.commissioning.remove(A)
+    await restart(place, NOON + 5 * HOUR, copy=copied, to="attune.db")
+    assert (place.site.trust.nodes, place.site.trust.waiting) == ({}, {})
+
+
+async def test_a_code_of_a_clock_ahead_is_used_up_by_its_node(place: Place) -> None:
+    node = place.bring(A)
+    await restart(place, AHEAD)
+    await place.site.commissioning.add(node.code, "r", "", take_over=False)
+    await restart(place, NOON + 3 * HOUR, node)
+    (row,) = await place.site.site_store.keys.nodes()
+    assert row.since_utc_ms >= AHEAD
+    assert await place.site.site_store.keys.codes() == []
 
 
 @pytest.mark.parametrize(("first", "second"), [("remove", "remove"), ("replace", "remove"), ("remove", "replace")])

@@ -60,7 +60,8 @@ class Commissioning:
         read = read_code(code)
         self._check_name(name)
         self._assignments.check_room(room, read.hint.hex())
-        row = CodeRow(read.hint.hex(), read.psk, room, name, take_over, self._clock.utc_ms(), read.advertising)
+        told = self._after(read.hint.hex(), self._clock.utc_ms())
+        row = CodeRow(read.hint.hex(), read.psk, room, name, take_over, told, read.advertising)
         await self._store.expect(row)
         waiting = self._trust.expect(row)
         self._hub.call(read.hint, commission=True)
@@ -82,8 +83,10 @@ class Commissioning:
 
     async def take(self, newcomer: Newcomer) -> None:
         """Makes a newcomer's key durable, and only then tells the node."""
-        known = self._trust.nodes.get(newcomer.node.node)
         node = newcomer.node
+        known = self._trust.nodes.get(node.node)
+        since = self._after(node.node, max(node.since_utc_ms, newcomer.waiting.row.told_utc_ms))
+        node = replace(node, since_utc_ms=since)
         if known is not None:
             node = replace(node, room=node.room or known.room, stands_for=known.stands_for)
         await self._store.trust(node)
@@ -234,7 +237,16 @@ class Commissioning:
         self._trust.waiting.pop(hint, None)
 
     async def _mark_gone(self, node: str) -> None:
-        await self._gone.add(nodes=[Removed(node=node, utc_ms=self._clock.utc_ms())])
+        await self._gone.add(nodes=[Removed(node=node, utc_ms=self._after(node, self._clock.utc_ms()))])
+
+    def _after(self, start: str, utc_ms: int) -> int:
+        """This time, or one after nodes whose ids begin so were last added and removed, by a clock that ran ahead.
+
+        By these times a restart and a restored store tell whether a node was added again after it was removed.
+        """
+        added = [row.since_utc_ms for row in self._trust.nodes.values() if row.node.startswith(start)]
+        removed = [row.utc_ms for row in self._gone.now.nodes if row.node.startswith(start)]
+        return max([utc_ms, *(1 + each for each in added + removed)])
 
     async def _keep(self, node: TrustedNode) -> None:
         await self._store.trust(node)
