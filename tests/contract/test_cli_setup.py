@@ -112,6 +112,16 @@ def test_run_again_every_answer_is_there_already(etc: Path, nobody_listens: int)
     assert contents(etc) == before
 
 
+def test_a_site_that_keeps_its_name_is_proposed_what_it_has(etc: Path, nobody_listens: int) -> None:
+    _, (zone, _), *others = first_answers(nobody_listens, ROOMS[:2])
+    with Session("setup", "--etc", str(etc), folder=etc) as session:
+        session.answer(("Name, one word [site]: ", ""), (zone, "Pacific/Apia"), *others)
+        assert session.end() == 0, session.screen
+    with Session("setup", "--etc", str(etc), folder=etc) as session:
+        session.answer(("Name, one word [site]: ", ""), ("Time zone [Pacific/Apia]: ", ""))
+        session.until("Add, change or take out rooms?")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("key", "said"), [("\x03", "Stopped before it was done"), ("\x04", "The input has ended")])
 def test_an_end_at_any_question_leaves_everything_as_it_is(etc: Path, nobody_listens: int, key: str, said: str) -> None:

@@ -242,6 +242,24 @@ def test_nodes_of_rooms_are_written(etc: Path) -> None:
     assert load(etc / "attuned.toml").rooms[0].nodes == []
 
 
+def test_the_setup_is_the_first_one_until_it_has_written_something(etc: Path) -> None:
+    assert plan.present(etc).first
+    write(etc, replace(plan.present(etc).wanted, radios=Radios(("127.0.0.1:7011",), (), "hci0")))
+    assert not plan.present(etc).first
+    (etc / "gateway.toml.before-setup").unlink()
+    write(etc, replace(plan.present(etc).wanted, name="hall"))
+    (etc / "attuned.toml.before-setup").unlink()
+    assert not plan.present(etc).first
+
+
+def test_a_room_that_went_and_came_again_keeps_its_place(etc: Path) -> None:
+    (etc / "attuned.toml").write_text(HAND_MADE)
+    again = RoomSettings(id="0.01", name="Porter")
+    write(etc, plan.present(etc).wanted.without_rooms(frozenset({"0.01"})).with_rooms((again,)))
+    rooms = load(etc / "attuned.toml").rooms
+    assert [(room.id, room.name, room.nodes) for room in rooms] == [("0.01", "Porter", []), ("2.13", "Old", [])]
+
+
 def test_a_copy_of_the_old_file_is_kept_and_owner_and_mode_stay(etc: Path) -> None:
     (etc / "attuned.toml").chmod(0o640)
     write(etc, replace(plan.present(etc).wanted, name="hall"))

@@ -98,7 +98,7 @@ def _ask(terminal: Terminal, before: Present, socket: str) -> Wanted:
         "Enter takes what stands in [brackets]. Nothing is written before the end; Ctrl-C leaves everything as it is.",
         indent=0,
     )
-    wanted = questions.site(terminal, before.wanted, found)
+    wanted = questions.site(terminal, before.wanted, found, first=before.first)
     wanted = rooms(terminal, wanted, _attached(socket))
     wanted = questions.broker(terminal, wanted)
     wanted = questions.radios(terminal, wanted, found, first=before.first)

@@ -17,15 +17,15 @@ from attuned.errors import AttuneError
 from attuned.setup import broker as brokers
 from attuned.setup.answers import tls_address
 from attuned.setup.machine import Machine
-from attuned.setup.wanted import UNNAMED, Radios, Wanted
+from attuned.setup.wanted import Radios, Wanted
 
 # Says of a room what would be lost with it, such as "2 nodes and 31 labels"; "" for nothing.
 Attached = Callable[[str], str]
 
 
-def site(terminal: Terminal, wanted: Wanted, machine: Machine) -> Wanted:
-    """Name and time zone; before the first setup the machine's zone is proposed."""
-    zone = machine.timezone if wanted.name == UNNAMED else wanted.timezone
+def site(terminal: Terminal, wanted: Wanted, machine: Machine, *, first: bool) -> Wanted:
+    """Name and time zone; in the first setup the machine's zone is proposed."""
+    zone = machine.timezone if first else wanted.timezone
     terminal.show("\nSite")
     name = terminal.ask("Name, one word", wanted.name, _name)
     return replace(wanted, name=name, timezone=terminal.ask("Time zone", zone, _timezone))

@@ -14,7 +14,7 @@ from attuned import config
 from attuned.config import Settings
 from attuned.errors import ConfigError
 from attuned.setup import daemon_file, gateway_file
-from attuned.setup.files import Change
+from attuned.setup.files import COPY, Change
 from attuned.setup.wanted import UNNAMED, Radios, Wanted, as_settings, configured, password_path, radios_of
 
 # What an installation without a configuration begins with: what the package ships, without its comments.
@@ -51,8 +51,9 @@ class Present:
 
     @property
     def first(self) -> bool:
-        """Nobody has run the setup yet."""
-        return self.daemon.site.name == UNNAMED
+        """Nobody has run the setup yet: what is there is the package's, and nothing was replaced."""
+        copies = (path.with_name(path.name + COPY) for path in (_daemon_path(self.etc), _gateway_path(self.etc)))
+        return self.daemon.site.name == UNNAMED and not any(path.exists() for path in copies)
 
     @property
     def backup_key(self) -> Path:
@@ -151,10 +152,15 @@ def _checks_daemon(meant: Settings) -> Callable[[Path], None]:
     """The daemon reads from the draft what was meant, and nothing else."""
 
     def check(draft: Path) -> None:
-        if config.load(draft) != meant:
+        if _by_room(config.load(draft)) != _by_room(meant):
             raise ConfigError(f"{draft}: its form does not allow this change: give each table its own heading.")
 
     return check
+
+
+def _by_room(settings: Settings) -> Settings:
+    """A room that was taken out and added again keeps its place in the file."""
+    return settings.model_copy(update={"rooms": sorted(settings.rooms, key=lambda room: room.id)})
 
 
 def _checks_gateway(meant: Radios) -> Callable[[Path], None]:
