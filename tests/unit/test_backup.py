@@ -21,6 +21,7 @@ from attuned.updates import signer
 from attuned.updates.numbers import _read
 from backup_world import Machine, Sealer, signed
 from daemon_world import MINUTE, NOON, A, B, errands
+from damaged_store import missing, no_header
 
 pytest_plugins = ["backup_fixtures"]
 
@@ -244,7 +245,7 @@ async def test_what_was_there_lies_aside_whole(machine: Machine) -> None:
 
 
 async def test_labels_are_numbered_on(machine: Machine) -> None:
-    """Nodes know labels by number: 2 was given after the backup."""
+    """Nodes know labels by number: 2 was given after the backup, and what follows it after a restore of it."""
     made = machine.back_up()
     site = await machine.open()
     later = LabelRow(0, "r", "free", 0, MINUTE, 1.0, "person", "bob", NOON)
@@ -252,7 +253,11 @@ async def test_labels_are_numbered_on(machine: Machine) -> None:
     await site.close()
     machine.restore(made.path)
     site = await machine.open()
-    assert (await site.site_store.add_label(replace(later, told_utc_ms=NOON + 5000))).number == 1_000_002
+    assert (await site.site_store.add_label(replace(later, told_utc_ms=NOON + 5000))).number == 1_000_003
+    await site.close()
+    machine.restore(made.path)
+    site = await machine.open()
+    assert (await site.site_store.add_label(replace(later, told_utc_ms=NOON + 9000))).number == 2_000_004
     await site.close()
 
 
@@ -280,6 +285,24 @@ async def test_a_key_that_nodes_were_told_since_stays(machine: Machine) -> None:
     site = await machine.open()
     await site.site_store.keys.trust(replace(site.trust.nodes[A], daemon_key=noise.public_key(new)))
     await site.close()
+    machine.restore(made.path)
+    assert (machine.places.state / "daemon.key").read_bytes() == old
+    assert (machine.places.state / "daemon-next.key").read_bytes() == new
+
+
+@pytest.mark.parametrize("spoil", [no_header, missing])
+async def test_keys_stay_where_the_store_cannot_say_who_uses_them(
+    machine: Machine, spoil: Callable[[Path], None]
+) -> None:
+    """It may be why there is a restore at all."""
+    made = machine.back_up()
+    old = (machine.places.state / "daemon.key").read_bytes()
+    own = OwnKeys(machine.places.state)
+    own.open()
+    own.announce()
+    new = own.secrets[1]
+    own.retire()
+    spoil(machine.places.state / "attune.db")
     machine.restore(made.path)
     assert (machine.places.state / "daemon.key").read_bytes() == old
     assert (machine.places.state / "daemon-next.key").read_bytes() == new

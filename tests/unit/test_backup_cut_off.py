@@ -189,7 +189,9 @@ async def test_the_next_restore_ends_an_earlier_one(machine: Machine) -> None:
         trial.begin()
         assert dies_at(at, trial.restore)
         trial.restore()
-        assert machine.fingerprint() == trial.after
+        differs = dict(machine.fingerprint().items() ^ trial.after.items())
+        # Labels are numbered on once more, from those of the restore that was ended first.
+        assert set(differs) <= {"state/attune.db"}
         assert list(machine.root.glob("*.restoring*")) == []
         await trial.starts()
 

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from attuned import gone
 from attuned.backup.places import KEYS, NUMBERS, SITE_DB, SMALL, WINDOWS_DB, Places, configuration
-from attuned.errors import StoreError
+from attuned.errors import DamagedStoreError, StoreError
+from attuned.store import trouble
 from attuned.store.windows import forget_all_windows
 
 # Tries until nothing has changed in between: keys change once in years, a store is opened once in days.
@@ -22,10 +23,11 @@ _BUSY_S = 30.0
 _KEPT = ("audit", "boots", "inbox", "node_keys", "ties")
 
 
-def copy(places: Places, work: Path, *, windows: bool) -> dict[str, Path]:
+def copy(places: Places, work: Path, *, windows: bool) -> tuple[dict[str, Path], str]:
     """Copies everything into `work`, by its names; gives each name's original, folders before what is in them.
 
-    Raises StoreError, sqlite3.Error, OSError.
+    Also gives why windows were left out although they were wanted; empty if they were not. Raises StoreError,
+    sqlite3.Error, OSError.
     """
     found: dict[str, Path] = dict(configuration(places.etc))
     found["state"] = places.state
@@ -39,7 +41,9 @@ def copy(places: Places, work: Path, *, windows: bool) -> dict[str, Path]:
     if (places.state / gone.FILE).exists():
         found[f"state/{gone.FILE}"] = places.state / gone.FILE
         shutil.copyfile(places.state / gone.FILE, work / "state" / gone.FILE)
-    return found | {f"state/{path.name}": path for path in _copy_state(places.state, work / "state", windows=windows)}
+    damaged = _copy_windows(places.state / WINDOWS_DB, work / "state" / WINDOWS_DB, windows=windows)
+    copied = [places.state / WINDOWS_DB, *_copy_site(places.state, work / "state")]
+    return found | {f"state/{path.name}": path for path in copied}, damaged
 
 
 def _copy_small(path: Path, to: Path) -> None:
@@ -48,9 +52,20 @@ def _copy_small(path: Path, to: Path) -> None:
         to.write_bytes(file.read(SMALL if "etc" in to.parts else -1))
 
 
-def _copy_state(state: Path, work: Path, *, windows: bool) -> list[Path]:
-    """Databases and keys. Which key a node uses stands in attune.db: keys are those of before and after its copy."""
-    copy_database(state / WINDOWS_DB, work / WINDOWS_DB, windows=windows)
+def _copy_windows(path: Path, to: Path, *, windows: bool) -> str:
+    """Without its windows where they cannot be read: nothing else is to be lost for that. Then it says why."""
+    try:
+        copy_database(path, to, windows=windows)
+    except DamagedStoreError as error:
+        if not windows:
+            raise
+        copy_database(path, to, windows=False)
+        return str(error)
+    return ""
+
+
+def _copy_site(state: Path, work: Path) -> list[Path]:
+    """attune.db and keys. Which key a node uses stands there: keys are those of before and after its copy."""
     for _ in range(TRIES):
         before = _keys(state)
         (work / SITE_DB).unlink(missing_ok=True)
@@ -58,7 +73,7 @@ def _copy_state(state: Path, work: Path, *, windows: bool) -> list[Path]:
         if _keys(state) == before:
             for name, secret in before.items():
                 (work / name).write_bytes(secret)
-            return [state / name for name in (WINDOWS_DB, SITE_DB, *before)]
+            return [state / name for name in (SITE_DB, *before)]
     raise StoreError(f"The keys in {state} change all the time: try again later.")
 
 
@@ -69,18 +84,23 @@ def _keys(state: Path) -> dict[str, bytes]:
 def copy_database(path: Path, to: Path, *, windows: bool = True) -> None:
     """All of a database as of one moment, or windows.db without its windows; a copy has no byte that no row has.
 
-    Raises sqlite3.Error, StoreError.
+    Raises sqlite3.Error, DamagedStoreError.
     """
     for _ in range(TRIES):
         to.unlink(missing_ok=True)
-        with closing(sqlite3.connect(_address(path), uri=True, timeout=_BUSY_S, isolation_level=None)) as source:
-            if windows:
-                source.execute("VACUUM INTO ?", (str(to),))
-            else:
-                _copy_kept(source, to)
+        try:
+            with closing(sqlite3.connect(_address(path), uri=True, timeout=_BUSY_S, isolation_level=None)) as source:
+                if windows:
+                    source.execute("VACUUM INTO ?", (str(to),))
+                else:
+                    _copy_kept(source, to)
+        except sqlite3.Error as error:
+            if trouble.sqlite_code(error) not in trouble.DAMAGED:
+                raise
+            raise trouble.damaged(path, error, precious=path.name == SITE_DB) from error
         if is_whole(to):
             return
-    raise StoreError(f"The store {path} is damaged: `attune doctor` says what can be done.")
+    raise trouble.damaged(path, "its copies are not whole", precious=path.name == SITE_DB)
 
 
 def is_whole(path: Path) -> bool:

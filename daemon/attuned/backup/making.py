@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from attuned.backup import intent
 from attuned.backup.copying import copy
 from attuned.backup.keeping import SUFFIX, kept_in, name_of, to_drop
 from attuned.backup.manifest import File, Folder, Header, Manifest, place_of
-from attuned.backup.places import BACKUPS, SITE_DB, WINDOWS_DB, Places
+from attuned.backup.places import BACKUPS, SITE_DB, WINDOWS_DB, Places, gone_beside
 from attuned.backup.sealing import PIECE, seal
 from attuned.backup_key import BackupKey
 from attuned.config import load
@@ -28,31 +28,31 @@ from attuned.errors import DamagedStoreError, RequestError, StoreError
 from attuned.half_restored import refuse_half
 from attuned.version import VERSION
 
-_DAY_S = 86_400.0
-
 _PART, _COPY, _LOCK = ".attune-backup.part", ".attune-backup-", ".attune-backup.lock"
 
 
 @dataclass(frozen=True)
 class Made:
-    """A new backup. `older_utc_ms`: when the newest before it was made, 0 if there is none; `dropped`: old ones."""
+    """A new backup. `older_utc_ms`: when the newest before it was made, 0 if there is none; `dropped`: old ones;
+    `damaged`: why windows are not in it that were to be."""
 
     path: Path
     size: int
     seconds: float
     older_utc_ms: int
     dropped: tuple[Path, ...]
+    damaged: str = ""
 
 
 def make(places: Places, key: BackupKey, to: Path, *, windows: bool = True, backups: Path = BACKUPS) -> Made:
     """Makes a backup in a folder, or as a file that there is not yet. In the folder `backups` old ones are dropped.
 
-    Raises RequestError, StoreError.
+    Where windows.db is damaged, all else is in it. Raises RequestError, StoreError.
     """
     began, now_utc_ms = time.monotonic(), time.time_ns() // 1_000_000
     folder, path = _target(to, now_utc_ms, backups)
-    # Copies never lie where the backup goes, unless that is the backups' own folder: it may be carried away.
-    work = folder if folder == backups else places.state
+    # Copies that are not sealed never lie where the backup goes, which may be carried away, but where the timer's do.
+    work = backups if backups.is_dir() or folder == backups else places.state
     header = Header(made_utc_ms=now_utc_ms, version=VERSION, key=asdict(key))
     with _sentences(folder), intent.alone(places.etc, sharing=True), _alone(folder):
         refuse_half(places.etc)
@@ -60,13 +60,14 @@ def make(places: Places, key: BackupKey, to: Path, *, windows: bool = True, back
             raise RequestError(f"{path} is there already: name a folder, or a new file.")
         _check_room(places, folder, work, windows=windows)
         older = max((each.header.made_utc_ms for each in kept_in(folder)), default=0)
-        _copy_gone(places.state, folder)
-        # Another backup to another folder may be under way there.
-        _clear(work, _DAY_S)
-        _write(places, header, path, work, windows=windows)
+        _copy_gone(places, folder)
+        _clear(work)
+        with contextlib.suppress(OSError):
+            _clear(places.state)
+        damaged = _write(places, header, path, work, windows=windows)
         dropped = _prune(folder, now_utc_ms) if folder == backups else ()
         size = path.stat().st_size
-    return Made(path, size, time.monotonic() - began, older, dropped)
+    return Made(path, size, time.monotonic() - began, older, dropped, damaged)
 
 
 def _target(to: Path, now_utc_ms: int, backups: Path) -> tuple[Path, Path]:
@@ -109,14 +110,37 @@ def _alone(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise RequestError(f"Another backup is being made in {folder}: wait until it is there.") from error
         (folder / _PART).unlink(missing_ok=True)
-        _clear(folder, 0)
         yield
 
 
-def _clear(folder: Path, older_s: float) -> None:
-    for left in folder.glob(f"{_COPY}*"):
-        if left.is_dir() and left.stat().st_mtime <= time.time() - older_s:
-            shutil.rmtree(left)
+@contextlib.contextmanager
+def _working(folder: Path) -> Iterator[Path]:
+    """A folder in it for copies, which nobody clears away meanwhile."""
+    with ExitStack() as held:
+        with _locked(folder):
+            work = Path(tempfile.mkdtemp(prefix=_COPY, dir=folder))
+            held.enter_context(_locked(work))
+            held.callback(shutil.rmtree, work)
+        yield work
+
+
+def _clear(folder: Path) -> None:
+    """Copies that nobody works on any more go: their backup was cut off. Raises OSError."""
+    with _locked(folder):
+        for left in folder.glob(f"{_COPY}*"):
+            if left.is_dir():
+                with contextlib.suppress(BlockingIOError), _locked(left, fcntl.LOCK_NB):
+                    shutil.rmtree(left)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, how: int = 0) -> Iterator[None]:
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | how)
+        yield
+    finally:
+        os.close(held)
 
 
 def _check_room(places: Places, folder: Path, work: Path, *, windows: bool) -> None:
@@ -129,15 +153,15 @@ def _check_room(places: Places, folder: Path, work: Path, *, windows: bool) -> N
             raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def _copy_gone(state: Path, folder: Path) -> None:
+def _copy_gone(places: Places, folder: Path) -> None:
     """What must stay gone lies beside the backups, too: also what went after the newest of them."""
-    beside = folder / gone.FILE
-    here, there = gone.read(state / gone.FILE), _gone_beside(beside)
+    beside = gone_beside(folder, places.etc)
+    here, there = gone.read(places.state / gone.FILE), _read_beside(beside)
     if here | there != there:
         gone.write(beside, here | there)
 
 
-def _gone_beside(path: Path) -> gone.Gone:
+def _read_beside(path: Path) -> gone.Gone:
     """A copy that is damaged keeps no backup from being made: it is written anew, and lies beside."""
     try:
         return gone.read(path)
@@ -146,12 +170,13 @@ def _gone_beside(path: Path) -> gone.Gone:
         return gone.Gone()
 
 
-def _write(places: Places, header: Header, path: Path, work: Path, *, windows: bool) -> None:
-    part = path.parent / _PART
+def _write(places: Places, header: Header, path: Path, work: Path, *, windows: bool) -> str:
+    """Returns why windows were left out after all."""
+    part, damaged = path.parent / _PART, ""
     try:
-        with tempfile.TemporaryDirectory(prefix=_COPY, dir=work) as name:
-            copied = Path(name)
-            originals = copy(places, copied, windows=windows)
+        with _working(work) as copied:
+            originals, damaged = copy(places, copied, windows=windows)
+            windows = windows and not damaged
             manifest = _manifest(places, header, copied, originals, windows=windows)
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
                 seal(out, manifest, copied)
@@ -161,6 +186,7 @@ def _write(places: Places, header: Header, path: Path, work: Path, *, windows: b
         sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
+    return damaged
 
 
 def _manifest(places: Places, header: Header, copied: Path, originals: dict[str, Path], *, windows: bool) -> Manifest:

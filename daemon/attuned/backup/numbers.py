@@ -1,12 +1,12 @@
 """What a restored site must not go back to: numbers that were signed, numbers of labels, keys before those in use."""
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from attuned.backup.places import SITE_DB
+from attuned.backup.places import SIGNING, SITE_DB
 from attuned.durable_files import write_durably
 from attuned.errors import StoreError
 from attuned.nodes import noise
@@ -17,8 +17,7 @@ from attuned.updates.signer import CHAIN_FILE, KEY_FILE, NEXT_FILE
 # in the life of a backup, and little of the 2^32 that there are.
 LABELS_ON = 1_000_000
 
-# Beside the configuration.
-SIGNING = "signing"
+_NUMBERED = "SELECT max(through, coalesce((SELECT max(number) FROM labels), 0)) FROM label_numbers"
 
 _CURRENT, _NEXT = "daemon.key", "daemon-next.key"
 
@@ -28,20 +27,19 @@ def add_numbers(path: Path, restored: bytes) -> None:
     present = path.read_bytes() if path.exists() else b""
     both = merged(present, restored)
     if both != present:
-        write_durably(path, both, 0o600)
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        write_durably(path, both, 0o600, path.parent.stat())
 
 
-def prepare_site(path: Path) -> None:
+def prepare_site(path: Path, present: Path) -> None:
     """In a store that is about to be put back: labels are numbered on, and invitations of gateways count no more.
 
-    An invitation that was used after the backup would be good a second time. Raises sqlite3.Error.
+    `present` is the store whose place it takes, where there is one: nodes know the labels of an earlier restore by its
+    numbers. An invitation that was used after the backup would be good a second time. Raises sqlite3.Error.
     """
+    known = _numbered(present)
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA secure_delete=ON")
-        newest = "coalesce((SELECT max(number) FROM labels), 0)"
-        database.execute(f"UPDATE label_numbers SET through = max(through, {newest}) + {LABELS_ON}")  # noqa: S608
+        database.execute(f"UPDATE label_numbers SET through = max(({_NUMBERED}), ?) + {LABELS_ON}", (known,))  # noqa: S608
         database.execute("DELETE FROM gateway_invitations")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.execute("PRAGMA journal_mode=DELETE")
@@ -55,9 +53,14 @@ def keep_used_keys(present: Path, staged: Path) -> None:
     secrets = _secrets(staged)
     if not secrets or any(len(secret) != noise.KEY_SIZE for secret in secrets):
         raise StoreError("This backup holds no key of a daemon: take another one.")
+    here = [secret for secret in _secrets(present) if len(secret) == noise.KEY_SIZE]
+    others = [secret for secret in here if secret not in secrets]
     used = _used_since(present / SITE_DB, staged / SITE_DB)
-    others = [secret for secret in _secrets(present) if len(secret) == noise.KEY_SIZE and secret not in secrets]
-    news = [secret for secret in others if noise.public_key(secret) in used]
+    if used is not None:
+        news = [secret for secret in others if noise.public_key(secret) in used]
+    else:
+        # Of a machine that told nodes nothing there is one key, which does no harm beside one of the backup.
+        news = others if len(others) < len(here) or len(secrets) == 1 else []
     if not news:
         return
     current, announced = (secrets + news)[-2:]
@@ -86,18 +89,26 @@ def _secrets(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in paths if path.exists()]
 
 
-def _used_since(present: Path, staged: Path) -> set[bytes]:
-    """Public keys of ours that nodes of both stores use in the present one; none where that cannot be read."""
+def _used_since(present: Path, staged: Path) -> set[bytes] | None:
+    """Public keys of ours that nodes of both stores use in the present one; None where that cannot be read."""
     text = "SELECT node, public_key, daemon_key FROM trusted_nodes"
     try:
         rows = [_rows(path, text) for path in (present, staged)]
     except sqlite3.Error:
-        return set()
+        return None
     known = {(node, key) for node, key, _ in rows[1]}
     return {daemon_key for node, key, daemon_key in rows[0] if (node, key) in known}
 
 
-def _rows(path: Path, text: str) -> list[tuple[str, bytes, bytes]]:
+def _numbered(path: Path) -> int:
+    """The highest number that a label of a store has had; 0 where that cannot be read."""
+    try:
+        return int(_rows(path, _NUMBERED)[0][0])
+    except sqlite3.Error:
+        return 0
+
+
+def _rows(path: Path, text: str) -> list[Any]:
     # Nobody writes there now; without a log of SQLite's nothing has to be written to read it either.
     still = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro{still}", uri=True)) as database:

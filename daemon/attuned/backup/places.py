@@ -8,9 +8,14 @@ from pathlib import Path
 from attuned import gone
 from attuned.config import load
 from attuned.errors import StoreError
+from attuned.updates.signer import CHAIN_FILE
+from attuned.updates.statements import KEY_SIZE
 
 BACKUPS = Path("/var/backups/attune")
 SIGNER = Path("/var/lib/attune-signer")
+
+# Beside the configuration.
+SIGNING = "signing"
 
 SITE_DB, WINDOWS_DB = "attune.db", "windows.db"
 KEYS = ("daemon-next.key", "daemon.key", "gateway-authority.key")
@@ -47,6 +52,18 @@ class Places:
     @property
     def etc(self) -> Path:
         return self.config.parent
+
+
+def origin(etc: Path) -> bytes:
+    """The first of the keys that sign updates, by which a site is known whatever its name is; empty if it has none."""
+    path = etc / SIGNING / CHAIN_FILE
+    return path.read_bytes()[:KEY_SIZE] if path.is_file() else b""
+
+
+def gone_beside(folder: Path, etc: Path) -> Path:
+    """The copy of `gone.FILE` in a folder of backups, where other sites may have theirs."""
+    first = origin(etc).hex()[:12]
+    return folder / (f"gone-{first}.json" if first else gone.FILE)
 
 
 def is_file_name(name: str) -> bool:

@@ -9,9 +9,10 @@ import os
 import pwd
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -23,7 +24,7 @@ from attuned.backup import intent
 from attuned.backup.copying import is_whole
 from attuned.backup.manifest import File, Manifest, Place
 from attuned.backup.numbers import add_numbers, keep_newer_signing_key, keep_used_keys, prepare_site
-from attuned.backup.places import NUMBERS, SITE_DB, SMALL, WINDOWS_DB, Places
+from attuned.backup.places import NUMBERS, SITE_DB, SMALL, WINDOWS_DB, Places, gone_beside, origin
 from attuned.backup.sealing import Opened, opened
 from attuned.backup.swapping import Slot
 from attuned.config import load
@@ -66,17 +67,18 @@ def restore(path: Path, private: pyrage.x25519.Identity, config: Path, signer: P
         try:
             numbers = _unpack_configuration(backup, etc.prepare())
             places = Places(config, load(etc.beside / config.name).store.path, signer)
-            state = Slot(places.state)
+            state, here = Slot(places.state), _here(places)
             held.callback(_drop, state, config)
-            _hold(held, places.state)
+            for folder in {places.state, here.state}:
+                _hold(held, folder)
             _unpack_state(backup, state.prepare())
             backup.end()
             known = gone.read(state.beside / gone.FILE)
-            said = gone.read(places.state / gone.FILE) | gone.read(path.parent / gone.FILE) | known
-            _make_ready(backup.manifest, etc, state, places, said)
+            said = _gone_here(here, etc) | gone.read(gone_beside(path.parent, etc.beside)) | known
+            _make_ready(backup.manifest, etc, state, here, said)
             _hold(held, state.beside)
             held.enter_context(intent.alone(etc.beside))
-            aside = _take(etc, state, places, numbers)
+            aside = _take(etc, state, here, numbers)
         finally:
             _drop(etc, config)
         return Restored(backup.manifest, aside, said, said != known)
@@ -156,6 +158,20 @@ def _present(config: Path) -> str:
     return found.site.name if (found.store.path / SITE_DB).exists() else ""
 
 
+def _here(places: Places) -> Places:
+    """What is there now, whose store may lie elsewhere than the backup's."""
+    try:
+        return replace(places, state=load(places.config).store.path)
+    except ConfigError:
+        return places
+
+
+def _gone_here(here: Places, etc: Slot) -> gone.Gone:
+    """Nothing where another site was here: rooms of the same names are others."""
+    origins = {origin(etc.live), origin(etc.beside)}
+    return gone.read(here.state / gone.FILE) if len(origins - {b""}) < 2 else gone.Gone()
+
+
 def _hold(held: ExitStack, folder: Path) -> None:
     """Keeps daemons away from a store until the end. RequestError if one has it."""
     if not folder.exists():
@@ -212,20 +228,20 @@ def _new(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
-def _make_ready(manifest: Manifest, etc: Slot, state: Slot, places: Places, said: gone.Gone) -> None:
+def _make_ready(manifest: Manifest, etc: Slot, state: Slot, here: Places, said: gone.Gone) -> None:
     staged = state.beside
     for name in _DATABASES:
         if not is_whole(staged / name):
             raise RequestError(f"{name} of this backup is damaged: take another backup.")
-    prepare_site(staged / SITE_DB)
-    keep_used_keys(places.state, staged)
-    keep_newer_signing_key(places.etc, etc.beside)
+    prepare_site(staged / SITE_DB, here.state / SITE_DB)
+    keep_used_keys(here.state, staged)
+    keep_newer_signing_key(here.etc, etc.beside)
     gone.write(staged / gone.FILE, said)
     for slot, area in ((etc, "etc"), (state, "state")):
         _give(manifest, slot.beside, area, slot.live)
         _sync(slot.beside)
         sync_folder(slot.live.parent)
-    _make_signer(manifest, places.signer)
+    _make_signer(manifest, here.signer)
 
 
 def _make_signer(manifest: Manifest, folder: Path) -> None:
@@ -275,23 +291,23 @@ def _sync(folder: Path) -> None:
     sync_folder(folder)
 
 
-def _take(etc: Slot, state: Slot, places: Places, numbers: bytes) -> tuple[Path, ...]:
+def _take(etc: Slot, state: Slot, here: Places, numbers: bytes) -> tuple[Path, ...]:
     """From the intent on, whoever comes ends it; only here, where nothing was cut off, it may be taken back."""
-    add_numbers(places.signer / NUMBERS, numbers)
+    add_numbers(here.signer / NUMBERS, numbers)
     slots = [slot for slot in (etc, state) if slot is state or not _same(etc.live, etc.beside)]
     begun = intent.Intent.of(f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", slots)
     try:
-        intent.write(places.etc, begun)
+        intent.write(here.etc, begun)
         begun.carry_out()
     except BaseException:
         begun.take_back()
-        intent.end(places.etc)
+        intent.end(here.etc)
         raise
-    aside: tuple[Path, ...] = ()
+    aside: tuple[Path, ...] = (here.state,) if here.state != state.live and here.state.exists() else ()
     # It counts already: what does not work here is done before the daemon starts.
     with contextlib.suppress(OSError):
-        aside = begun.set_aside()
-        intent.end(places.etc)
+        aside += begun.set_aside()
+        intent.end(here.etc)
     return aside
 
 
@@ -301,7 +317,9 @@ def _same(first: Path, second: Path) -> bool:
 
 
 def _content(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Modes, and what files hold; links and pipes, of which no backup has any, are only there."""
+    modes = {path: path.lstat().st_mode for path in folder.rglob("*")}
     return {
-        str(path.relative_to(folder)): (path.stat().st_mode, b"" if path.is_dir() else path.read_bytes())
-        for path in folder.rglob("*")
+        str(path.relative_to(folder)): (mode, path.read_bytes() if stat.S_ISREG(mode) else b"")
+        for path, mode in modes.items()
     }

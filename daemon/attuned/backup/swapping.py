@@ -27,8 +27,8 @@ class Slot:
         """An empty folder for the successor. Raises OSError, StoreError where it could not be put in place."""
         if self.live.is_symlink() or os.path.ismount(self.live):
             raise StoreError(
-                f"{self.live} is a link or a disk of its own, which cannot be changed in one step: name a folder on "
-                "that disk in the configuration, and restore once more."
+                f"{self.live} is a link or a disk of its own, which cannot be changed in one step: take the link away "
+                "or unmount the disk, restore once more, and move what is there then onto the disk."
             )
         self.drop()
         self.live.parent.mkdir(parents=True, exist_ok=True)

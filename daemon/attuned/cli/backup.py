@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attuned.cli import output
+from attuned.cli.ending import as_ctrl_c
 from attuned.cli.errors import CliError
 from attuned.cli.options import Json
 
@@ -53,13 +54,16 @@ def backup(
             _show_list(to, kept_in(to), as_json=as_json)
             return
         key = backup_key.load(config.with_name(backup_key.KEY_FILE.name))
-        made = make(Places.of(config, signer), key, to, windows=not without_windows)
+        with as_ctrl_c():
+            made = make(Places.of(config, signer), key, to, windows=not without_windows)
     except AttuneError as error:
         raise CliError(str(error)) from error
     if as_json:
         output.show_json(_made_json(made))
     else:
         output.show(_made_text(made))
+    if made.damaged:
+        raise CliError(f"All but what nodes measured is in this backup. {made.damaged}")
 
 
 def _show_list(folder: Path, backups: list[Kept], *, as_json: bool) -> None:
@@ -71,7 +75,15 @@ def _show_list(folder: Path, backups: list[Kept], *, as_json: bool) -> None:
         return
     for each in backups:
         output.show(f"{each.made.astimezone():%Y-%m-%d %H:%M}  {size_text(each.size):>9}  {each.path}")
-    output.show(f"The newest is {age_text(backups[0].header.made_utc_ms)} old.")
+    if newest := newest_of(backups):
+        output.show(f"The newest is {age_text(newest.header.made_utc_ms)} old.")
+    if backups[0] is not newest:
+        output.show("What is dated later than now was made while the clock was wrong.")
+
+
+def newest_of(backups: list[Kept]) -> Kept | None:
+    """The first of those that a wrong clock has not dated later than now."""
+    return next((each for each in backups if each.header.made_utc_ms <= time.time_ns() // 1_000_000), None)
 
 
 def _kept_json(each: Kept) -> dict[str, Any]:
@@ -89,6 +101,7 @@ def _made_json(made: Made) -> dict[str, Any]:
         "bytes": made.size,
         "seconds": round(made.seconds, 3),
         "dropped": [str(path) for path in made.dropped],
+        "windows_left_out": made.damaged or None,
     }
 
 

@@ -13,11 +13,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attuned.cli import output
+from attuned.cli.ending import interrupt
 from attuned.cli.errors import CliError, WrongUsageError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def demo(
     from attuned.demo.stage import Stage
     from attuned.errors import AttuneError
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     if change:
         if (for_s, rate, rooms, nodes) != (None, RATE, ROOMS, NODES):
             raise WrongUsageError("--change has a building and a pace of its own: only --seed and --json go with it.")
@@ -107,10 +108,6 @@ def _show_change(seed: int | None, *, as_json: bool) -> None:
         raise CliError(str(error)) from error
     if as_json:
         print(json.dumps(summary))
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 class Show:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attuned.cli import output
-from attuned.cli.backup import BACKUPS, CONFIG, SIGNER, Config, Signer, age_text
+from attuned.cli.backup import BACKUPS, CONFIG, SIGNER, Config, Signer, age_text, newest_of
+from attuned.cli.ending import as_ctrl_c
 from attuned.cli.errors import CliError
 from attuned.cli.options import Json
 
@@ -63,7 +64,7 @@ def restore(
         if file is None:
             raise CliError(_which())
         private = _opened(header_of(file).backup_key, passphrase_file)
-        with _stopped(config) as stopped:
+        with as_ctrl_c(), _stopped(config) as stopped:
             restored = restoring.restore(file, private, config, signer)
     except AttuneError as error:
         raise CliError(str(error)) from error
@@ -80,10 +81,10 @@ def _which() -> str:
     from attuned.errors import RequestError
 
     try:
-        newest = kept_in(Path(BACKUPS))[:1]
+        newest = newest_of(kept_in(Path(BACKUPS)))
     except RequestError:
         return f"Name a backup; which are in {BACKUPS}, root may see."
-    return f"Name a backup: the newest is {newest[0].path}." if newest else f"Name a backup: none is in {BACKUPS}."
+    return f"Name a backup: the newest is {newest.path}." if newest else f"Name a backup: none is in {BACKUPS}."
 
 
 def _show_finished(aside: tuple[Path, ...], *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from attuned.errors import DamagedStoreError, StoreError, UnusableStoreError
 LEAST_FREE = 1024 * 1024
 
 # Primary result codes of SQLite (the lowest byte of an extended one) that say that the bytes of a file are wrong.
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 # Those that say that the disk failed, which it also does where it is full or a quota is used up.
 _FAILED = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _NOT_ALLOWED = frozenset({sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN})
@@ -24,7 +24,8 @@ def damaged(path: Path, found: object, *, precious: bool) -> DamagedStoreError:
     advice = (
         "nothing was changed; put a backup in its place with `attune restore FILE`, which keeps this file aside"
         if precious
-        else "restart the daemon, which sets the file aside and begins a new one where it cannot be read"
+        else "restart the daemon, which sets the file aside and begins a new one where it cannot be read; if it is "
+        "still told afterwards, move the file away while the daemon is stopped"
     )
     return DamagedStoreError(path, f"is damaged ({one_line(found)})", advice)
 
@@ -42,7 +43,7 @@ def lost(path: Path, witness: Path) -> DamagedStoreError:
 def opening_error(path: Path, error: sqlite3.Error | OSError, *, precious: bool) -> StoreError:
     """Why a file of the store cannot be opened."""
     code = sqlite_code(error)
-    if code in _DAMAGED:
+    if code in DAMAGED:
         return damaged(path, error, precious=precious)
     if code in _HELD:
         return StoreError(f"The store {path} is held by another program ({error}): end that one.")
@@ -63,7 +64,7 @@ def opening_error(path: Path, error: sqlite3.Error | OSError, *, precious: bool)
 def running_error(path: Path, done: str, error: sqlite3.Error, *, precious: bool) -> StoreError:
     """Why a file that was open cannot be read or written."""
     code = sqlite_code(error)
-    if code in _DAMAGED:
+    if code in DAMAGED:
         return damaged(path, error, precious=precious)
     if code in _HELD:
         return StoreError(f"The store {path} cannot be {done} ({error}): end the program that holds it.")
