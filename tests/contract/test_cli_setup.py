@@ -147,7 +147,11 @@ WRONG = {
     },
     "Host (": {"mqtt://lan": "Write the host alone", "lan:1883": "Write the host alone", "a b": "not one word"},
     "Port, usually": dict.fromkeys(["x", "0", "65536", "\u0661", "9" * 99], "A port is a number from 1 to 65535."),
-    "CA file": {"ca.pem": "There is no file ca.pem; write its whole path", "/etc": "There is no file /etc"},
+    "CA file": {
+        "ca.pem": "There is no file ca.pem; write its whole path",
+        "/etc": "There is no file /etc",
+        "/home/ann/ca.pem": "The daemon's service sees nothing in /home",
+    },
     "User (": {"a b": "not one word"},
     "Keep this broker?": {"perhaps": "Say y or n."},
     "Bluetooth adapter": {"hci": "An adapter has a name such as hci0."},
@@ -268,6 +272,10 @@ class TestAnswers:
             ('remove_rooms = ["9"]', "remove_rooms names 9, which is not configured"),
             ("gateway_port = 65535", "answers.toml: gateway_port cannot be used"),
             ("[broker]\nport = 0", "broker.port cannot be used"),
+            (
+                '[broker]\nca_file = "/root/ca.pem"',
+                "copy /root/ca.pem to /etc/attune, for instance, and name it there.",
+            ),
             ('[broker]\npassword_file = "/dev/null"', "/dev/null has nothing in its first line"),
             ('[radios]\nbluetooth = "hci"', "gateway.toml: ble.radio must be an adapter of BlueZ"),
             ("[radios]\nlisten = []", "gateway.toml: there is nothing to take frames from"),

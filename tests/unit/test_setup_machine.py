@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aiomqtt
 import pytest
+from attuned.bms import trouble
 from attuned.bms.trouble import sentence
 from attuned.config import MqttSettings
 from attuned.setup import broker, machine
@@ -104,6 +105,47 @@ def test_a_real_broker_is_tried(tmp_path: Path) -> None:
         assert "cannot be reached" in broker.trouble(MqttSettings(port=started.port, ca_file=Path("/none")), None)
     finally:
         started.stop()
+
+
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [
+        ("/etc/attune/ca.pem", False),
+        ("/etc/ssl/certs/ca-certificates.crt", False),
+        ("/homes/ca.pem", False),
+        ("/home/ann/ca.pem", True),
+        ("/root/ca.pem", True),
+        ("/run/user/1000/ca.pem", True),
+        ("/tmp/ca.pem", True),
+        ("/etc/../root/ca.pem", True),
+    ],
+)
+def test_files_that_the_service_does_not_see(path: str, hidden: bool) -> None:
+    said = ""
+    try:
+        broker.check_seen(Path(path))
+    except ValueError as error:
+        said = str(error)
+    assert said == hidden * (
+        "The daemon's service sees nothing in /home, /root, /run/user, /tmp or /var/tmp: "
+        f"copy {path} to /etc/attune, for instance, and name it there."
+    )
+
+
+def test_a_link_to_a_file_that_the_service_does_not_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "ours.pem").symlink_to(tmp_path / "theirs" / "ca.pem")
+    monkeypatch.setattr(trouble, "_HIDDEN", (str(tmp_path / "theirs"),))
+    assert trouble.hidden(tmp_path / "ours.pem")
+    assert not trouble.hidden(tmp_path / "other.pem")
+
+
+def test_where_the_daemon_says_that_it_sees_no_file() -> None:
+    with pytest.raises(trouble.AuthorityError) as none:
+        trouble.encryption("/none/ca.pem")
+    said = sentence("h", 1, None, none.value)
+    assert "(ca_file /none/ca.pem: No such file or directory): let the daemon's user read" in said
+    assert "its service sees nothing in /home, " in said
 
 
 def test_a_name_that_nobody_knows() -> None:

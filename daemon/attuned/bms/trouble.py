@@ -1,13 +1,20 @@
 """Why a broker is out of reach, in one sentence with what to do."""
 
+import os
 import socket
 import ssl
+from pathlib import Path
 
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 # Refusals of a connection for who we are: of MQTT 3.1.1 (section 3.2.2.3), and of MQTT 5, as the client names both.
 _NOT_US = frozenset({4, 5, 134, 135})
+
+
+# Where root finds files and the daemon's service does not (ProtectHome= and PrivateTmp= of attuned.service).
+_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 (named, not written)
+HIDDEN = f"{', '.join(_HIDDEN[:-1])} or {_HIDDEN[-1]}"
 
 
 class AuthorityError(OSError):
@@ -23,6 +30,12 @@ def encryption(ca_file: str) -> ssl.SSLContext:
         raise AuthorityError(f"ca_file {ca_file}: {why}") from error
 
 
+def hidden(path: Path) -> bool:
+    """Whether a file lies, or is a link to one that lies, where the daemon's service sees nothing."""
+    places = (path, Path(os.path.realpath(path)))
+    return any(place.is_relative_to(folder) for place in places for folder in _HIDDEN)
+
+
 def sentence(host: str, port: int, user: str | None, error: Exception) -> str:
     """For a connection that could not be made, or was lost."""
     return f"The broker at {host}:{port} cannot be reached ({error}): {_advice(host, user, error)}"
@@ -32,7 +45,10 @@ def sentence(host: str, port: int, user: str | None, error: Exception) -> str:
 _BY_CAUSE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (
         AuthorityError,
-        "let the daemon's user read the authority's certificate there, or name another with `sudo attune setup`.",
+        (
+            "let the daemon's user read the authority's certificate there, or, since its service sees nothing in "
+            f"{HIDDEN}, in /etc/attune; `sudo attune setup` asks for it."
+        ),
     ),
     (
         ssl.SSLCertVerificationError,

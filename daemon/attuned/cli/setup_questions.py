@@ -205,6 +205,8 @@ def _ca_file(answer: str) -> Path | None:
     if answer == NONE:
         return None
     path = Path(answer)
+    if path.is_absolute():
+        brokers.check_seen(path)
     if not path.is_absolute() or not path.is_file():
         raise ValueError(
             f"There is no file {answer}; write its whole path, such as /etc/ssl/certs/ca-certificates.crt."

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from attuned.config import TLS, MqttSettings, RoomSettings
 from attuned.errors import ConfigError
+from attuned.setup import broker as brokers
 from attuned.setup import room_table
 from attuned.setup.wanted import Wanted
 
@@ -98,6 +99,11 @@ def _with_broker(answers: BrokerAnswers | Literal[False], wanted: Wanted) -> Wan
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"broker.{first['loc'][0]} cannot be used ({first['msg'].lower()}): correct it.") from error
+    if answers.ca_file is not None:
+        try:
+            brokers.check_seen(answers.ca_file)
+        except ValueError as error:
+            raise ConfigError(f"broker.ca_file cannot be used: {error}") from error
     return replace(wanted, broker=broker, password=first_line(answers.password_file))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiomqtt
 
-from attuned.bms.trouble import encryption, sentence
+from attuned.bms.trouble import HIDDEN, encryption, hidden, sentence
 from attuned.config import MqttSettings
 
 # A person waits for it.
@@ -21,6 +21,15 @@ _HERE_ONLY = (
     "{port}` with a password file in /etc/mosquitto/conf.d, then run this again with its user."
 )
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+def check_seen(ca_file: Path) -> None:
+    """ValueError, a sentence, for a file that this program can read and the daemon's service cannot."""
+    if hidden(ca_file):
+        raise ValueError(
+            f"The daemon's service sees nothing in {HIDDEN}: copy {ca_file} to /etc/attune, for instance, and name it "
+            "there."
+        )
 
 
 def trouble(broker: MqttSettings, password: str | None) -> str:
