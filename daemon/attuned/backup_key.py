@@ -1,8 +1,8 @@
 """The key that backups are sealed to: of a passphrase, so that sealing needs nobody and opening only those words.
 
 The secret is scrypt (RFC 7914) of the passphrase, taken as an X25519 key of the age format
-(https://age-encryption.org/v1). Salt and costs stand here and at the beginning of each backup. The file holds nothing
-secret, but who has it can make files that open with the passphrase: it is for root alone.
+(https://age-encryption.org/v1). Salt and costs stand here and at the beginning of each backup, the public key stands
+here alone: who has it can make files that open with the passphrase. So this file is for root.
 """
 
 import hashlib
@@ -38,8 +38,32 @@ _RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 
 
 @dataclass(frozen=True)
+class Stretching:
+    """How a passphrase becomes a secret: `salt` is 16 bytes in hex, n, r, p are the costs of scrypt."""
+
+    salt: str
+    n: int = N
+    r: int = R
+    p: int = P
+
+    def private(self, passphrase: str) -> pyrage.x25519.Identity:
+        """The key of these words; whether they are the right ones shows only where it opens something."""
+        secret = hashlib.scrypt(
+            _normal(passphrase).encode(),
+            salt=bytes.fromhex(self.salt),
+            n=self.n,
+            r=self.r,
+            p=self.p,
+            # What the computation needs (RFC 7914, section 2), and OpenSSL's own.
+            maxmem=128 * self.r * (self.n + self.p + 2),
+            dklen=_SECRET_SIZE,
+        )
+        return pyrage.x25519.Identity.from_str(_bech32("age-secret-key-", secret).upper())
+
+
+@dataclass(frozen=True)
 class BackupKey:
-    """`recipient` is the public key (`age1...`), `salt` 16 bytes in hex, n, r, p the costs of scrypt."""
+    """`recipient` is the public key (`age1...`); the others are as in Stretching."""
 
     recipient: str
     salt: str
@@ -58,12 +82,9 @@ class BackupKey:
         """Replaces the file, for its owner alone; it is on the disk when this returns. Raises StoreError."""
         write_key(path, self.toml().encode())
 
-    def open(self, passphrase: str) -> pyrage.x25519.Identity:
-        """The private key. Raises RequestError if this is not the passphrase that the key was made from."""
-        private = _private(passphrase, self)
-        if str(private.to_public()) != self.recipient:
-            raise RequestError("That is not the passphrase of this backup: try again, or look for the right one.")
-        return private
+    @property
+    def stretching(self) -> Stretching:
+        return Stretching(self.salt, self.n, self.r, self.p)
 
     @property
     def public(self) -> pyrage.x25519.Recipient:
@@ -81,9 +102,8 @@ def make(passphrase: str) -> BackupKey:
         )
     if len(words) > PASSPHRASE_LIMIT:
         raise RequestError(f"A passphrase has at most {PASSPHRASE_LIMIT} characters: take a shorter one.")
-    unfinished = BackupKey("", secrets.token_hex(SALT_SIZE))
-    private = _private(words, unfinished)
-    return BackupKey(str(private.to_public()), unfinished.salt)
+    stretching = Stretching(secrets.token_hex(SALT_SIZE))
+    return BackupKey(str(stretching.private(words).to_public()), stretching.salt)
 
 
 def load(path: Path = KEY_FILE) -> BackupKey:
@@ -108,12 +128,7 @@ def read(values: Any) -> BackupKey:
         raise ValueError("not the fields of a key") from error
     if not (isinstance(key.recipient, str) and _RECIPIENT.fullmatch(key.recipient)):
         raise ValueError("no recipient of age")
-    if not (isinstance(key.salt, str) and re.fullmatch(rf"[0-9a-f]{{{2 * SALT_SIZE}}}", key.salt)):
-        raise ValueError("no salt")
-    if any(type(cost) is not int for cost in (key.n, key.r, key.p)) or (key.r, key.p) != (R, P):
-        raise ValueError("no costs of scrypt")
-    if not N <= key.n <= _N_LIMIT or key.n & (key.n - 1):
-        raise ValueError("no costs of scrypt")
+    _check(key.stretching)
     try:
         _ = key.public
     except pyrage.RecipientError as error:
@@ -121,23 +136,28 @@ def read(values: Any) -> BackupKey:
     return key
 
 
+def read_stretching(values: Any) -> Stretching:
+    """Salt and costs from what a file says. Raises ValueError as `read` does."""
+    try:
+        found = Stretching(**values)
+    except TypeError as error:
+        raise ValueError("not salt and costs of scrypt") from error
+    _check(found)
+    return found
+
+
+def _check(found: Stretching) -> None:
+    if not (isinstance(found.salt, str) and re.fullmatch(rf"[0-9a-f]{{{2 * SALT_SIZE}}}", found.salt)):
+        raise ValueError("no salt")
+    if any(type(cost) is not int for cost in (found.n, found.r, found.p)) or (found.r, found.p) != (R, P):
+        raise ValueError("no costs of scrypt")
+    if not N <= found.n <= _N_LIMIT or found.n & (found.n - 1):
+        raise ValueError("no costs of scrypt")
+
+
 def _normal(passphrase: str) -> str:
     """The same characters from every keyboard."""
     return unicodedata.normalize("NFC", passphrase)
-
-
-def _private(passphrase: str, key: BackupKey) -> pyrage.x25519.Identity:
-    secret = hashlib.scrypt(
-        _normal(passphrase).encode(),
-        salt=bytes.fromhex(key.salt),
-        n=key.n,
-        r=key.r,
-        p=key.p,
-        # What the computation needs (RFC 7914, section 2), and OpenSSL's own.
-        maxmem=128 * key.r * (key.n + key.p + 2),
-        dklen=_SECRET_SIZE,
-    )
-    return pyrage.x25519.Identity.from_str(_bech32("age-secret-key-", secret).upper())
 
 
 _LETTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"

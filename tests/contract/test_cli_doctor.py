@@ -78,7 +78,7 @@ def test_a_file_that_its_reader_has_not_taken_up(
     """`seconds`: when the two files were written, and when the gateway started; the daemon did in the 100th."""
     *written, gateway_s = seconds
     monkeypatch.setattr(look, "under_systemd", lambda: True)
-    monkeypatch.setattr(look, "unit", lambda name: Unit(name, True, True, "active", "success", 0, ""))
+    monkeypatch.setattr(look, "unit", lambda name: Unit(name, "loaded", True, "active", "success", 0, ""))
     monkeypatch.setattr(look, "unit_started_utc_ms", {"attune-gateway": 1000 * gateway_s}.get)
     attune.site.health = health_pb2.SiteHealth(started_utc_ms=100_000)
     for name, second in zip(("attuned.toml", "gateway.toml"), written, strict=True):
@@ -94,7 +94,7 @@ def test_without_a_daemon_it_says_why(
     words = "Cannot listen on unix:/run/attune/attune.sock: see whether another daemon runs there."
     monkeypatch.setattr(look, "under_systemd", lambda: True)
     monkeypatch.setattr(
-        look, "unit", lambda name: Unit(name, True, True, "failed", "exit-code", 0, words)
+        look, "unit", lambda name: Unit(name, "loaded", True, "failed", "exit-code", 0, words)
     )  # fmt: skip
     (etc / "attuned.toml").write_text("[sit]")
     code, out, err = attune("doctor", "--etc", str(etc), "--socket", str(tmp_path / "none.sock"))

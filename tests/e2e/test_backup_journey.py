@@ -203,7 +203,7 @@ async def test_updates_go_on_above_the_numbers_that_nodes_report(
         shutil.rmtree(places.state)
         if signer_lost:
             (places.signer / "signed-numbers").unlink()
-        restore(backup, key.open(WORDS), places.config, places.signer)
+        restore(backup, key.stretching.private(WORDS), places.config, places.signer)
         signing.start()
         async with Served(places.state, signing, site.port) as site:
             # It has said what it runs, which this store has never seen go out.

@@ -18,17 +18,10 @@ BACKUPS = [
         "tests/unit/test_backup_key.py::test_what_would_be_guessed_is_refused",
     ),
     Removal(
-        "another passphrase opens nothing",
-        "daemon/attuned/backup_key.py",
-        "if str(private.to_public()) != self.recipient:",
-        "if not passphrase:",
-        "tests/unit/test_backup_key.py::test_only_the_passphrase_opens",
-    ),
-    Removal(
         "a backup does not decide how much memory opening it takes",
         "daemon/attuned/backup_key.py",
-        "if not N <= key.n <= _N_LIMIT or key.n & (key.n - 1):",
-        "if key.n < 0:",
+        "if not N <= found.n <= _N_LIMIT or found.n & (found.n - 1):",
+        "if found.n < 0:",
         "tests/unit/test_backup_key.py::test_a_file_that_is_no_key_is_refused",
     ),
     Removal(
@@ -55,7 +48,7 @@ BACKUPS = [
     Removal(
         "a restore that ends at any step leaves the old state or the new one",
         "daemon/attuned/backup/restoring.py",
-        "        intent.write(places.etc, begun)\n",
+        "        intent.write(here.etc, begun)\n",
         "",
         "tests/unit/test_backup_cut_off.py::test_a_restore_that_dies_at_any_step",
     ),

@@ -30,7 +30,7 @@ class Sealer:
     @classmethod
     def make(cls) -> "Sealer":
         key = backup_key.make(WORDS)
-        return cls(key, key.open(WORDS))
+        return cls(key, key.stretching.private(WORDS))
 
 
 @dataclass

@@ -54,7 +54,13 @@ async def test_beside_a_running_daemon_as_of_one_moment(machine: Machine) -> Non
 
 async def test_nothing_in_it_can_be_read(machine: Machine) -> None:
     sealed = machine.back_up().path.read_bytes()
-    for secret in (b"correct horse", b"hall", A.encode(), (machine.places.state / "daemon.key").read_bytes()):
+    for secret in (
+        b"correct horse",
+        b"hall",
+        machine.sealer.key.recipient.encode(),
+        A.encode(),
+        (machine.places.state / "daemon.key").read_bytes(),
+    ):
         assert secret not in sealed
     names = {path.name for path in machine.backups.iterdir()}
     assert names == {".attune-backup.lock", newest(machine)}
@@ -419,7 +425,7 @@ async def test_a_running_daemon_is_left_alone(machine: Machine) -> None:
 async def test_another_passphrase_opens_nothing(machine: Machine, sealer: Sealer) -> None:
     made, before = machine.back_up(), machine.fingerprint()
     other = Machine(machine.root, Sealer(sealer.key, type(sealer.private).generate()))
-    with pytest.raises(RequestError, match="is damaged or was cut off"):
+    with pytest.raises(RequestError, match="That is not the passphrase of this backup"):
         other.restore(made.path)
     assert machine.fingerprint() == before
 

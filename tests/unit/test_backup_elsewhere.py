@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
+import pyrage
 import pytest
 from attuned import gone
 from attuned.backup import making, sealing
@@ -132,11 +133,11 @@ async def test_copies_lie_where_the_timer_clears_them(machine: Machine, monkeypa
     (machine.root / "usb").mkdir()
     seen: list[Path] = []
 
-    def seal(out: IO[bytes], manifest: Manifest, folder: Path) -> None:
+    def seal(out: IO[bytes], manifest: Manifest, folder: Path, recipient: pyrage.x25519.Recipient) -> None:
         seen.append(folder)
         # The timer's turn, while this one is at work.
         making._clear(machine.backups)
-        sealing.seal(out, manifest, folder)
+        sealing.seal(out, manifest, folder, recipient)
 
     monkeypatch.setattr(making, "seal", seal)
     make(machine.places, machine.sealer.key, machine.root / "usb", backups=machine.backups)

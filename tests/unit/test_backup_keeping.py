@@ -1,24 +1,23 @@
 """Which backups of a folder stay."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from attuned.backup.keeping import DAYS, WEEKS, Kept, kept_in, name_of, to_drop
 from attuned.backup.manifest import Header
-from attuned.backup_key import BackupKey
+from attuned.backup_key import Stretching
 from attuned.errors import RequestError
 from hypothesis import given
 from hypothesis import strategies as st
 
 # A Monday.
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-KEY = BackupKey("age1q38etkml2j6fpdjjcum2u7eh26g7z38ylmnvzrqhgrt8fjfr039s28lztz", "00" * 16)
 
 
 def header(made: datetime) -> Header:
-    key = {"recipient": KEY.recipient, "salt": KEY.salt, "n": KEY.n, "r": KEY.r, "p": KEY.p}
-    return Header(made_utc_ms=int(made.timestamp() * 1000), version="0.1.0", key=key)
+    return Header(made_utc_ms=int(made.timestamp() * 1000), version="0.1.0", key=asdict(Stretching("00" * 16)))
 
 
 def kept(hours_ago: float) -> Kept:

@@ -23,7 +23,7 @@ def says_what_to_do(finding: Finding) -> bool:
     return finding.level is Level.OK or finding.advice.endswith(".")
 
 
-RUNS = Unit("attuned", loaded=True, enabled=True, active="active", result="success", restarts=0, words="up")
+RUNS = Unit("attuned", load="loaded", enabled=True, active="active", result="success", restarts=0, words="up")
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,14 @@ RUNS = Unit("attuned", loaded=True, enabled=True, active="active", result="succe
         ({"active": "inactive"}, True, "problem", "does not run"),
         ({"active": "inactive"}, False, "warning", "does not run"),
         ({"active": "inactive", "enabled": False}, False, "ok", "is switched off"),
-        ({"loaded": False, "active": "inactive"}, True, "problem", "is not installed"),
-        ({"loaded": False, "active": "inactive"}, False, "ok", "is not here"),
+        ({"load": "not-found", "active": "inactive"}, True, "problem", "is not installed"),
+        ({"load": "not-found", "active": "inactive"}, False, "ok", "is not here"),
+        ({"load": "masked", "active": "inactive"}, True, "problem", "is masked, so that nothing can start it"),
+        # One that runs does not come back.
+        ({"load": "masked"}, False, "warning", "is masked, so that nothing can start it"),
+        ({"load": "bad-setting", "active": "inactive"}, True, "problem", "cannot be read by systemd (bad-setting)"),
+        ({"load": "error", "active": "inactive"}, False, "warning", "cannot be read by systemd (error)"),
+        ({"load": ""}, True, "problem", "cannot be read by systemd (it does not answer)"),
     ],
 )
 def test_units(changed: dict[str, object], needed: bool, level: str, found: str) -> None:
@@ -56,7 +62,13 @@ def test_timers() -> None:
     task = replace(RUNS, name="attune-backup.service", active="inactive")
     assert machine.check_timer(timer, task).level is Level.OK
     assert machine.check_timer(replace(timer, active="inactive"), task).level is Level.WARNING
-    assert machine.check_timer(replace(timer, loaded=False), task).level is Level.WARNING
+    assert machine.check_timer(replace(timer, load="not-found"), task).level is Level.WARNING
+    for finding in (
+        machine.check_timer(replace(timer, load="masked"), task),
+        machine.check_timer(timer, replace(task, load="masked")),
+    ):
+        assert (finding.level, finding.found) == (Level.WARNING, "is masked, so that nothing can start it")
+        assert f"`sudo systemctl unmask {finding.check}`" in finding.advice
     for words, said in (
         ("attune: The disk is full.", "attune: The disk is full"),
         ("", "said nothing"),
@@ -177,6 +189,7 @@ def test_a_configuration() -> None:
         (True, 86400 * 3.0, True, "warning", "the newest is 3 days old"),
         (True, 86400 * 9.0, True, "problem", "the newest is 9 days old"),
         (True, None, True, "warning", "there is none yet"),
+        (True, -86400 * 365.0, True, "warning", "none but of a wrong clock, dated 365 days later than now or more"),
         (True, None, False, "warning", "its folder is not yours to read"),
         (False, None, True, "warning", "none are made"),
     ],
@@ -188,11 +201,20 @@ def test_backups(key: bool, age_s: float | None, readable: bool, level: str, fou
 
 
 def test_damaged_files_that_were_kept() -> None:
-    assert machine.check_set_aside([]) is None
-    finding = machine.check_set_aside(["/var/lib/attune/windows-damaged-1.db"])
-    assert finding is not None
-    assert "`sudo rm /var/lib/attune/windows-damaged-1.db`" in finding.advice
-    assert finding.level is Level.WARNING
+    assert list(machine.check_set_aside([])) == []
+    windows, *lists = (f"/s/{name}" for name in ("windows-damaged-1.db", "gone.damaged", "gone-2.damaged"))
+    (finding,) = machine.check_set_aside([windows])
+    assert (finding.level, finding.advice) == (Level.WARNING, f"Once nobody needs them: `sudo rm {windows}`.")
+    # What must stay gone is no history that one may lose: another copy has to take its place first.
+    first, second = machine.check_set_aside([*lists, windows])
+    assert first == finding
+    assert second.level is Level.WARNING
+    assert second.found.startswith(
+        "/s/gone.damaged and /s/gone-2.damaged were damaged and kept aside: what must stay gone"
+    )
+    assert "history" not in second.found
+    assert "put another copy in the place of /s/gone.json" in second.advice
+    assert second.advice.endswith("Then `sudo rm /s/gone.damaged /s/gone-2.damaged`.")
 
 
 BROKEN = "The broker at 127.0.0.1:1883 cannot be reached ([Errno 111] x): nothing listens; start a broker here."
@@ -233,6 +255,21 @@ def test_what_the_status_says() -> None:
         assert finding.level is Level.WARNING
         assert finding.found
         assert says_what_to_do(finding)
+
+
+def test_what_the_check_of_the_windows_has_found() -> None:
+    damaged = "The store /s/windows.db is damaged (row 3 missing): restart the daemon, which sets the file aside."
+    aside = "windows-damaged-1.db was damaged and set aside: history is in it alone; remove /s/windows-damaged-1.db."
+    finding = site.check_store(admin_pb2.SiteStatus(windows_check=damaged))
+    assert (finding.level, finding.found) == (Level.PROBLEM, "The store /s/windows.db is damaged (row 3 missing)")
+    assert finding.advice == "Restart the daemon, which sets the file aside."
+    status = admin_pb2.SiteStatus(windows_check=aside)
+    assert site.check_store(status).level is Level.WARNING
+    assert says_what_to_do(site.check_store(status))
+    # Who may read the folder is told of it once.
+    assert site.check_store(status, ["/s/gone.damaged", "/s/windows-damaged-1.db"]).level is Level.OK
+    status.store = "The store /s cannot be written (full): make room on the disk."
+    assert site.check_store(status).found == "The store /s cannot be written (full)"
 
 
 def test_jumps_of_the_clock() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,8 @@ def test_a_unit(programs: Path) -> None:
         '{"MESSAGE":"attuned.service: Failed with result exit-code.","_PID":"1"}\nno json\n[1]\n{"MESSAGE":[1,2]}\n',
     )
     unit = look.unit("attuned")
-    assert (unit.loaded, unit.enabled, unit.active, unit.result, unit.restarts) == (
-        True,
+    assert (unit.load, unit.enabled, unit.active, unit.result, unit.restarts) == (
+        "loaded",
         True,
         "failed",
         "exit-code",
@@ -77,7 +78,7 @@ def test_a_journal_that_may_not_be_read(programs: Path, monkeypatch: pytest.Monk
 def test_without_any_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     unit = look.unit("attuned")
-    assert (unit.loaded, unit.words) == (False, None)
+    assert (unit.load, unit.words) == ("", None)
     assert look.clock_synchronised() is None
 
 
@@ -129,6 +130,22 @@ def test_backups_and_what_was_kept(tmp_path: Path) -> None:
     kept = [tmp_path / "gone.damaged", tmp_path / "windows-damaged-20260101T000000Z.db"]
     assert look.set_aside(tmp_path) == [str(path) for path in kept]
     assert look.set_aside(tmp_path / "none") == []
+
+
+def test_a_backup_of_a_wrong_clock_is_not_young(tmp_path: Path) -> None:
+    def made(name: str, age_s: float) -> None:
+        (tmp_path / f"attune-{name}.backup").write_text("")
+        os.utime(tmp_path / f"attune-{name}.backup", (time.time() - age_s,) * 2)
+
+    made("of-next-year", -365 * 86400)
+    age_s, _ = look.newest_age_s(tmp_path)
+    assert age_s == pytest.approx(-365 * 86400, abs=60)
+    made("of-last-week", 7 * 86400)
+    age_s, _ = look.newest_age_s(tmp_path)
+    assert age_s == pytest.approx(7 * 86400, abs=60)
+    # A clock that was set by minutes.
+    made("of-now", -600)
+    assert look.newest_age_s(tmp_path) == (0.0, True)
 
 
 def test_what_restores_have_set_aside(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def make(places: Places, key: BackupKey, to: Path, *, windows: bool = True, back
     folder, path = _target(to, now_utc_ms, backups)
     # Copies that are not sealed never lie where the backup goes, which may be carried away, but where the timer's do.
     work = backups if backups.is_dir() or folder == backups else places.state
-    header = Header(made_utc_ms=now_utc_ms, version=VERSION, key=asdict(key))
+    header = Header(made_utc_ms=now_utc_ms, version=VERSION, key=asdict(key.stretching))
     with _sentences(folder), intent.alone(places.etc, sharing=True), _alone(folder):
         refuse_half(places.etc)
         if path.exists():
@@ -64,7 +64,7 @@ def make(places: Places, key: BackupKey, to: Path, *, windows: bool = True, back
         _clear(work)
         with contextlib.suppress(OSError):
             _clear(places.state)
-        damaged = _write(places, header, path, work, windows=windows)
+        damaged = _write(places, header, key, path, work, windows=windows)
         dropped = _prune(folder, now_utc_ms) if folder == backups else ()
         size = path.stat().st_size
     return Made(path, size, time.monotonic() - began, older, dropped, damaged)
@@ -170,7 +170,7 @@ def _read_beside(path: Path) -> gone.Gone:
         return gone.Gone()
 
 
-def _write(places: Places, header: Header, path: Path, work: Path, *, windows: bool) -> str:
+def _write(places: Places, header: Header, key: BackupKey, path: Path, work: Path, *, windows: bool) -> str:
     """Returns why windows were left out after all."""
     part, damaged = path.parent / _PART, ""
     try:
@@ -179,7 +179,7 @@ def _write(places: Places, header: Header, path: Path, work: Path, *, windows: b
             windows = windows and not damaged
             manifest = _manifest(places, header, copied, originals, windows=windows)
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                seal(out, manifest, copied)
+                seal(out, manifest, copied, key.public)
                 out.flush()
                 os.fsync(out.fileno())
         part.rename(path)

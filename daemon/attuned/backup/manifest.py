@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from attuned.backup.places import SITE_DB, is_file_name, is_folder_name
-from attuned.backup_key import BackupKey, read
+from attuned.backup_key import Stretching, read_stretching
 from attuned.errors import RequestError
 
 MAGIC = b"attune-backup 1 "
@@ -39,7 +39,7 @@ def _mode(mode: int) -> int:
 
 
 def _key(values: Any) -> dict[str, Any]:
-    return asdict(read(values))
+    return asdict(read_stretching(values))
 
 
 class Header(_Row):
@@ -50,8 +50,8 @@ class Header(_Row):
     key: Annotated[dict[str, Any], AfterValidator(_key)]
 
     @property
-    def backup_key(self) -> BackupKey:
-        return read(self.key)
+    def stretching(self) -> Stretching:
+        return read_stretching(self.key)
 
     def line(self) -> bytes:
         return MAGIC + json.dumps(self.model_dump()).encode() + b"\n"

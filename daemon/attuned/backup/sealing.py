@@ -30,7 +30,13 @@ _LEVEL = 1
 
 _LENGTH = struct.Struct(">I")
 
-DAMAGED = "This backup is damaged or was cut off, or its passphrase is another one: take another backup."
+DAMAGED = "This backup is damaged or was cut off: take another backup."
+
+
+_MISTYPED = "That is not the passphrase of this backup: try again, or look for the right one."
+
+# What age says of a key that opens nothing.
+_NO_KEY = "No matching keys found"
 
 
 class _Worker(threading.Thread):
@@ -66,10 +72,10 @@ class _Out:
         self._file.flush()
 
 
-def seal(out: IO[bytes], manifest: Manifest, folder: Path) -> None:
+def seal(out: IO[bytes], manifest: Manifest, folder: Path, recipient: pyrage.x25519.Recipient) -> None:
     """Writes header, manifest and the files of the folder. Raises OSError."""
     out.write(manifest.header.line())
-    guarded, recipient = _Out(out), manifest.header.backup_key.public
+    guarded = _Out(out)
     reading, writing = os.pipe()
 
     def work() -> None:
@@ -169,10 +175,19 @@ def opened(path: Path, private: pyrage.x25519.Identity) -> Iterator[Opened]:
         try:
             with os.fdopen(reading, "rb") as pipe, gzip.GzipFile(fileobj=pipe, mode="rb") as packed:
                 yield Opened(cast("IO[bytes]", packed), header, worker)
-        except (EOFError, gzip.BadGzipFile, ValueError, zlib.error) as error:
-            raise RequestError(DAMAGED) from error
+        except (EOFError, gzip.BadGzipFile, ValueError, zlib.error, RequestError) as error:
+            worker.join()
+            if isinstance(worker.failed, pyrage.DecryptError) and str(worker.failed) == _NO_KEY:
+                raise RequestError(_MISTYPED) from error
+            raise error if isinstance(error, RequestError) else RequestError(DAMAGED) from error
         finally:
             worker.join()
+
+
+def check(path: Path, private: pyrage.x25519.Identity) -> None:
+    """Whether a backup opens with this key; only its beginning is read. RequestError as `opened`."""
+    with opened(path, private):
+        pass
 
 
 def _read_manifest(stream: IO[bytes], header: Header) -> Manifest:

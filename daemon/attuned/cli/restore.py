@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pyrage
 
     from attuned.backup.restoring import Restored
-    from attuned.backup_key import BackupKey
 
 # Those that read or write what is restored. systemd knows in which order they stop and start.
 UNITS = ("attune-signer.service", "attuned.service", "attune-gateway.service")
@@ -54,7 +53,6 @@ def restore(
     The services stop meanwhile, and start again.
     """
     from attuned.backup import restoring
-    from attuned.backup.sealing import header_of
     from attuned.errors import AttuneError
 
     try:
@@ -63,7 +61,7 @@ def restore(
             return
         if file is None:
             raise CliError(_which())
-        private = _opened(header_of(file).backup_key, passphrase_file)
+        private = _opened(file, passphrase_file)
         with as_ctrl_c(), _stopped(config) as stopped:
             restored = restoring.restore(file, private, config, signer)
     except AttuneError as error:
@@ -96,22 +94,30 @@ def _show_finished(aside: tuple[Path, ...], *, as_json: bool) -> None:
         output.show("No restore is half-way.")
 
 
-def _opened(key: BackupKey, path: Path | None) -> pyrage.x25519.Identity:
+def _opened(backup: Path, passphrase_file: Path | None) -> pyrage.x25519.Identity:
     """The key that only the passphrase gives. RequestError, CliError if it is not given."""
+    from attuned.backup.sealing import check, header_of
     from attuned.errors import RequestError
     from attuned.setup.answers import first_line
 
-    words = first_line(path)
+    stretching = header_of(backup).stretching
+
+    def opening(words: str) -> pyrage.x25519.Identity:
+        private = stretching.private(words)
+        check(backup, private)
+        return private
+
+    words = first_line(passphrase_file)
     if words is not None:
-        return key.open(words)
+        return opening(words)
     if not sys.stdin.isatty():
         raise CliError("Nobody is there to be asked for the passphrase: name a file with --passphrase-file.")
     for _ in range(TRIES - 1):
         try:
-            return key.open(_asked())
+            return opening(_asked())
         except RequestError as error:
             output.complain(str(error))
-    return key.open(_asked())
+    return opening(_asked())
 
 
 def _asked() -> str:

@@ -22,7 +22,7 @@ async def _believed(self: Retention) -> int:
     return self._clock.utc_ms()
 
 
-def _scrub(connection: sqlite3.Connection) -> bool:
+def _empty_log(connection: sqlite3.Connection) -> bool:
     path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
     (path.parent.parent / "scrubbing").touch()
     connection.execute(ENDLESS)
@@ -31,7 +31,7 @@ def _scrub(connection: sqlite3.Connection) -> bool:
 
 Retention._steps = _steps  # type: ignore[method-assign, assignment]
 Retention._believed = _believed  # type: ignore[method-assign]
-database._scrub = _scrub
+database._empty_log = _empty_log
 
 if __name__ == "__main__":
     from attuned.app import run

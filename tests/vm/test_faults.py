@@ -24,7 +24,7 @@ SQUATTER = "import socket, time; held = socket.create_server(('127.0.0.1', 7011)
 
 @pytest.fixture(scope="module")
 def site(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with at_work(prepared, tmp_path_factory.mktemp("bad-input")) as found:
+    with at_work(prepared, tmp_path_factory.mktemp("faults")) as found:
         yield found
 
 
