@@ -134,6 +134,26 @@ def test_a_store_that_is_damaged_waits_for_the_administrator(site: Installed) ->
     expect_well(site)
 
 
+def test_a_store_on_a_disk_of_its_own(site: Installed) -> None:
+    """In the folder for that, where the unit lets it be written, and nowhere else."""
+    config, places = "/etc/attune/attuned.toml", ("/srv/attune/store", "/srv/elsewhere")
+    site.sh(f"cp -a {config} /srv; systemctl stop attuned; mkdir /srv/attune")
+    for place in places:
+        site.sh(f"cp -a /var/lib/attune {place}")
+    configured = f"cp -a /srv/attuned.toml {config}; printf '[store]\\npath = \"%s\"\\n' {{}} >> {config}"
+    try:
+        site.sh(configured.format(places[1]))
+        restart(site, "attuned")
+        assert "whether its service may write there" in site.said("attuned")
+        site.sh(configured.format(places[0]))
+        restart(site, "attuned")
+        expect_well(site)
+    finally:
+        site.sh(f"cp -a /srv/attuned.toml {config}; rm -r {' '.join(places)}")
+        restart(site, "attuned")
+    expect_well(site)
+
+
 def test_a_package_without_room_changes_nothing(site: Installed) -> None:
     site.sh(
         "fallocate --length $(($(df --output=avail --block-size=1 / | tail -n 1) - 100 * 1024 * 1024)) /srv/ballast"

@@ -51,7 +51,8 @@ def opening_error(path: Path, error: sqlite3.Error | OSError, *, precious: bool)
         return _disk_error(path, "opened", error)
     if code == sqlite3.SQLITE_READONLY or errno_of(error) == errno.EROFS:
         return StoreError(
-            f"The store {path} cannot be written ({one_line(error)}): see why its disk is read-only (`dmesg`)."
+            f"The store {path} cannot be written ({one_line(error)}): see why its disk is read-only (`dmesg`), or "
+            "whether its service may write there (`systemctl cat attuned`)."
         )
     if code in _NOT_ALLOWED or errno_of(error) in {errno.EACCES, errno.EPERM}:
         return UnusableStoreError(
