@@ -65,7 +65,7 @@ def test_timers() -> None:
     assert machine.check_timer(replace(timer, load="not-found"), task).level is Level.WARNING
     for finding in (
         machine.check_timer(replace(timer, load="masked"), task),
-        machine.check_timer(timer, replace(task, load="masked")),
+        machine.check_timer(replace(timer, active="inactive"), replace(task, load="masked")),
     ):
         assert (finding.level, finding.found) == (Level.WARNING, "is masked, so that nothing can start it")
         assert f"`sudo systemctl unmask {finding.check}`" in finding.advice
@@ -189,7 +189,13 @@ def test_a_configuration() -> None:
         (True, 86400 * 3.0, True, "warning", "the newest is 3 days old"),
         (True, 86400 * 9.0, True, "problem", "the newest is 9 days old"),
         (True, None, True, "warning", "there is none yet"),
-        (True, -86400 * 365.0, True, "warning", "none but of a wrong clock, dated 365 days later than now or more"),
+        (
+            True,
+            -86400 * 365.0,
+            True,
+            "warning",
+            "all are dated later than now, by 365 days at least: the clock was wrong",
+        ),
         (True, None, False, "warning", "its folder is not yours to read"),
         (False, None, True, "warning", "none are made"),
     ],

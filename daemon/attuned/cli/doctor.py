@@ -60,7 +60,7 @@ def _of_site(socket: str, etc: Path) -> Iterator[Finding]:
     if look.changed_since(etc / "attuned.toml", health.started_utc_ms):
         yield machine.not_taken_up(etc / "attuned.toml", "attuned")
     yield site.check_broker(status)
-    yield site.check_store(status)
+    yield site.check_store(status, look.set_aside(_store(etc)))
     yield site.check_signer(status)
     yield site.check_rooms(status)
     yield from site.check_gateways(gateways.gateways, gateways.now_utc_ms)
@@ -86,7 +86,7 @@ def _of_machine(etc: Path) -> Iterator[Finding]:
     yield machine.check_clock(look.clock_synchronised())
     store = _store(etc)
     yield machine.check_disk(look.disk(store))
-    yield from filter(None, [machine.check_set_aside(look.set_aside(store))])
+    yield from machine.check_set_aside(look.set_aside(store))
     places, whole = look.places(etc, store)
     yield from machine.check_places(places)
     if not whole:

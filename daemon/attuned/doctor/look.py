@@ -15,6 +15,9 @@ from attuned.doctor.machine import Disk, Place, Unit
 # A machine that hangs shall not hold its doctor.
 COMMAND_S = 10.0
 
+# How far the clock may have been set back since a backup that still counts as made now.
+SLACK_S = 3600.0
+
 # Lines of a unit's journal among which its process's last one is looked for: systemd adds some of its own.
 _LINES = "200"
 
@@ -44,7 +47,7 @@ def unit(name: str) -> Unit:
     restarts = shown.get("NRestarts", "")
     return Unit(
         name=name,
-        loaded=shown.get("LoadState") == "loaded",
+        load=shown.get("LoadState", ""),
         enabled=shown.get("UnitFileState") == "enabled",
         active=shown.get("ActiveState", "unknown"),
         result=shown.get("Result", ""),
@@ -132,14 +135,20 @@ def _place(path: Path, owner: str, mode: int, *, needed: bool) -> Place:
 
 
 def newest_age_s(folder: Path) -> tuple[float | None, bool]:
-    """Age of the newest backup of a folder in seconds, None if there is none, and whether the folder can be read."""
+    """Age of the newest backup of a folder in seconds, and whether the folder can be read.
+
+    None if there is no backup. What a wrong clock has dated later than now counts only where there is no other; its age
+    is negative then.
+    """
     try:
         times = [path.stat().st_mtime for path in folder.iterdir() if path.match("attune-*.backup")]
     except FileNotFoundError:
         return None, True
     except OSError:
         return None, False
-    return (max(time.time() - max(times), 0.0) if times else None), True
+    ages = [time.time() - made for made in times]
+    young = min((max(age, 0.0) for age in ages if age >= -SLACK_S), default=None)
+    return young if young is not None else max(ages, default=None), True
 
 
 def set_aside(store: Path) -> list[str]:

@@ -26,11 +26,12 @@ OLD_BACKUP_S, TOO_OLD_BACKUP_S = 2 * _DAY_S, 8 * _DAY_S
 
 @dataclass(frozen=True)
 class Unit:
-    """A service as systemd shows it. words: the last line of its process in the journal, None if it may not be read;
-    status: the line that it has `systemctl status` show."""
+    """A service as systemd shows it. load: whether its file could be read, such as "loaded", "not-found" or "masked"
+    (LoadState of org.freedesktop.systemd1(5)), "" if systemd does not say; words: the last line of its process in the
+    journal, None if it may not be read; status: the line that it has `systemctl status` show."""
 
     name: str
-    loaded: bool
+    load: str
     enabled: bool
     active: str
     result: str
@@ -65,10 +66,10 @@ class Place:
 def check_unit(unit: Unit, *, needed: bool = True) -> Finding:
     """A service runs; where it does not, its own last words say why."""
     check = unit.name
-    if not unit.loaded:
-        if not needed:
-            return ok(check, "is not here")
-        return problem(check, "is not installed", "Install its package: `sudo apt install ./attune_*.deb`.")
+    if unit.load == "not-found" and not needed:
+        return ok(check, "is not here")
+    if finding := _check_load(unit, needed=needed):
+        return finding
     if unit.active == "active":
         return _check_running(unit)
     last = unit.words if unit.words is not None else _NOT_YOURS
@@ -78,6 +79,22 @@ def check_unit(unit: Unit, *, needed: bool = True) -> Finding:
     if unit.active in {"activating", "reloading"}:
         return warning(check, f"is starting: {last or _SILENT}", f"See `systemctl status {check}`.")
     return _check_stopped(unit, needed=needed)
+
+
+def _check_load(unit: Unit, *, needed: bool) -> Finding | None:
+    """What keeps systemd from starting a unit at all; None if nothing does."""
+    level = problem if needed else warning
+    if unit.load == "not-found":
+        return level(unit.name, "is not installed", "Install its package: `sudo apt install ./attune_*.deb`.")
+    if unit.load == "masked":
+        found = "is masked, so that nothing can start it"
+        return level(
+            unit.name, found, f"`sudo systemctl unmask {unit.name}`, then `sudo systemctl restart {unit.name}`."
+        )
+    if unit.load != "loaded":
+        found = f"cannot be read by systemd ({unit.load or 'it does not answer'})"
+        return level(unit.name, found, f"See `systemctl status {unit.name}`.")
+    return None
 
 
 def _check_running(unit: Unit) -> Finding:
@@ -108,11 +125,14 @@ def _check_stopped(unit: Unit, *, needed: bool) -> Finding:
 
 def check_timer(unit: Unit, task: Unit) -> Finding:
     """A timer waits for its time, and what it started the last time did its work."""
+    for one in (unit, task):
+        if finding := _check_load(one, needed=False):
+            return finding
     if task.result not in {"", "success"}:
         last = task.words if task.words is not None else _NOT_YOURS
         found = f"failed the last time ({task.result}): {last or _SILENT}"
         return warning(task.name, found, f"Mend that, then `sudo systemctl start {task.name}`.")
-    if unit.loaded and unit.active == "active":
+    if unit.active == "active":
         return ok(unit.name, "waits for its time")
     return warning(unit.name, "does not run", f"`sudo systemctl enable --now {unit.name}`.")
 
@@ -197,7 +217,10 @@ def check_restore(*, half: bool, aside: Sequence[str]) -> Finding | None:
 
 
 def check_backup(*, key: bool, age_s: float | None, readable: bool) -> Finding:
-    """There is a copy that is young enough to be of use. age_s is None if there is none."""
+    """There is a copy that is young enough to be of use.
+
+    age_s is None if there is none, and negative if all are dated later than now.
+    """
     if not key:
         return warning("backup", "none are made", "`sudo attune setup` asks for their passphrase.")
     if not readable:
@@ -205,18 +228,33 @@ def check_backup(*, key: bool, age_s: float | None, readable: bool) -> Finding:
     advice = "`sudo attune backup` makes one; see `systemctl status attune-backup`."
     if age_s is None:
         return warning("backup", "there is none yet", advice)
+    if age_s < 0:
+        found = f"all are dated later than now, by {_age(-age_s)} at least: the clock was wrong"
+        return warning("backup", found, advice)
     found = f"the newest is {_age(age_s)} old"
     if age_s > TOO_OLD_BACKUP_S:
         return problem("backup", found, advice)
     return warning("backup", found, advice) if age_s > OLD_BACKUP_S else ok("backup", found)
 
 
-def check_set_aside(files: Sequence[str]) -> Finding | None:
-    """Damaged files of the store that were kept."""
-    if not files:
-        return None
-    found = f"{' and '.join(files)} was damaged and is kept aside: windows and history of before are in it alone"
-    return warning("store", found, f"Once nobody needs them: `sudo rm {' '.join(files)}`.")
+def check_set_aside(files: Sequence[str]) -> Iterator[Finding]:
+    """Damaged files of the store that were kept: windows and history, or what must stay gone (gone.py)."""
+    lists = [file for file in files if file.endswith(".damaged")]
+    if windows := [file for file in files if file not in lists]:
+        found = f"{_kept_aside(windows)}: windows and history of before are in it alone"
+        yield warning("store", found, f"Once nobody needs them: `sudo rm {' '.join(windows)}`.")
+    if lists:
+        found = f"{_kept_aside(lists)}: what must stay gone if a backup is restored may stand in it alone"
+        copy = f"another copy in the place of {Path(lists[0]).with_name('gone.json')}, with its owner"
+        advice = (
+            f"Make a backup, stop the daemon, put {copy}, such as the one beside the backups, and start it again. "
+            f"Then `sudo rm {' '.join(lists)}`."
+        )
+        yield warning("store", found, advice)
+
+
+def _kept_aside(files: Sequence[str]) -> str:
+    return f"{' and '.join(files)} {'were' if len(files) > 1 else 'was'} damaged and kept aside"
 
 
 def _size(number: int) -> str:
