@@ -280,14 +280,20 @@ async def test_numbers_that_were_signed_since_stay(machine: Machine) -> None:
     assert _read(numbers.read_bytes()) == _read(at_backup)
 
 
-async def test_a_key_that_nodes_were_told_since_stays(machine: Machine) -> None:
-    made = machine.back_up()
+def change_key(machine: Machine) -> tuple[bytes, bytes]:
+    """The daemon's key before, and the one that it has now."""
     old = (machine.places.state / "daemon.key").read_bytes()
     own = OwnKeys(machine.places.state)
     own.open()
     own.announce()
     new = own.secrets[1]
     own.retire()
+    return old, new
+
+
+async def test_a_key_that_nodes_were_told_since_stays(machine: Machine) -> None:
+    made = machine.back_up()
+    old, new = change_key(machine)
     site = await machine.open()
     await site.site_store.keys.trust(replace(site.trust.nodes[A], daemon_key=noise.public_key(new)))
     await site.close()
@@ -302,12 +308,7 @@ async def test_keys_stay_where_the_store_cannot_say_who_uses_them(
 ) -> None:
     """It may be why there is a restore at all."""
     made = machine.back_up()
-    old = (machine.places.state / "daemon.key").read_bytes()
-    own = OwnKeys(machine.places.state)
-    own.open()
-    own.announce()
-    new = own.secrets[1]
-    own.retire()
+    old, new = change_key(machine)
     spoil(machine.places.state / "attune.db")
     machine.restore(made.path)
     assert (machine.places.state / "daemon.key").read_bytes() == old
