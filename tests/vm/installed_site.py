@@ -61,13 +61,14 @@ def last_words(site: Installed) -> str:
 
 @contextmanager
 def at_work(prepared: Prepared, folder: Path) -> Iterator[Installed]:
-    """A machine of that disk whose node reports, and whose backups are sealed to the passphrase in `PASSPHRASE`."""
+    """A machine of that disk that is well: its node reports, and it has a backup, which `PASSPHRASE` opens."""
     with boot(folder, prepared.root, [prepared.cargo]) as machine:
         with telling(Installed(machine)) as site:
             site.wait_active(*SERVICES)
             machine.write(PASSPHRASE, b"seven lamps over the ford\n")
             machine.write("/srv/answers.toml", f'passphrase_file = "{PASSPHRASE}"\n'.encode())
             site.attune("setup", "--answers", "/srv/answers.toml", user="root")
+            site.attune("backup", user="root")
             site.report_on()
         yield site
 
