@@ -108,7 +108,11 @@ class GuestAgent:
     def _receive(self, deadline: float) -> dict[str, Any]:
         while b"\n" not in self._rest:
             self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-            if not (data := self._socket.recv(65536)):
+            try:
+                data = self._socket.recv(65536)
+            except ConnectionError:
+                data = b""
+            if not data:
                 raise GuestError("The machine has ended.")
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
