@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from attune_proto.v1 import upkeep_pb2
 from attuned import backup_key
-from attuned.backup import intent
+from attuned.backup import copying, intent
 from attuned.backup.swapping import Slot
 from attuned.half_restored import path_of
 from attuned.site import Site
+from attuned.store import trouble
 from cli_run import CommandLine, attune_process
 from daemon_world import FakeClock, site_settings
 
@@ -66,6 +67,34 @@ class TestBackup:
         out = attune("backup", "--list", *to, width=300)[1]
         assert made["path"] in out
         assert out.endswith("The newest is 0 min old.\n")
+
+    def test_windows_that_are_damaged_are_left_out_and_told(
+        self, attune: CommandLine, installed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        copy = copying.copy_database
+
+        def damaged(path: Path, to: Path, *, windows: bool = True) -> None:
+            if path.name == "windows.db" and windows:
+                raise trouble.damaged(path, "page 7", precious=False)
+            copy(path, to, windows=windows)
+
+        monkeypatch.setattr(copying, "copy_database", damaged)
+        made = installed / "backups" / "new.backup"
+        code, out, err = attune("backup", "--to", str(made), *places(installed), width=400)
+        assert (code, made.exists()) == (1, True)
+        assert out.startswith(f"{made}: ")
+        assert err.startswith("attune: All but what nodes measured is in this backup. The store ")
+        assert "windows.db is damaged (page 7): restart the daemon" in err
+
+    def test_a_date_of_a_wrong_clock_is_told(
+        self, attune: CommandLine, installed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        to = ["--to", str(installed / "backups")]
+        attune.answer("backup", *to, *places(installed))
+        monkeypatch.setattr("attuned.cli.backup.time.time_ns", lambda: 10**18)
+        out = attune("backup", "--list", *to, width=300)[1]
+        assert out.endswith("What is dated later than now was made while the clock was wrong.\n")
+        assert "The newest is" not in out
 
     def test_what_is_missing_is_a_sentence(self, attune: CommandLine, installed: Path) -> None:
         (installed / "etc" / "backup-key.toml").unlink()

@@ -273,8 +273,8 @@ class TestAnswers:
             ("gateway_port = 65535", "answers.toml: gateway_port cannot be used"),
             ("[broker]\nport = 0", "broker.port cannot be used"),
             (
-                '[broker]\nca_file = "/root/ca.pem"',
-                "copy /root/ca.pem to /etc/attune, for instance, and name it there.",
+                '[broker]\nca_file = "/home/ann/ca.pem"',
+                "copy /home/ann/ca.pem to /etc/attune, for instance, and name it there.",
             ),
             ('[broker]\npassword_file = "/dev/null"', "/dev/null has nothing in its first line"),
             ('[radios]\nbluetooth = "hci"', "gateway.toml: ble.radio must be an adapter of BlueZ"),

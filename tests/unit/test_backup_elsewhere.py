@@ -64,9 +64,21 @@ async def test_what_another_site_forgot_here_is_not_forgotten_of_this_one(machin
     made = machine.back_up()
     shutil.rmtree(machine.places.etc / "signing")
     signer.create(machine.places.etc / "signing")
-    await remove(machine, B)
+    (machine.places.state / "daemon.key").unlink()
+    (machine.places.state / "attune.db").unlink()
+    gone.write(machine.places.state / gone.FILE, gone.Gone(nodes=(gone.Removed(node=B, utc_ms=2 * NOON),)))
     machine.restore(made.path)
     assert await trusted(machine) == {A, B}
+
+
+async def test_a_site_whose_signing_key_was_made_anew_forgets_nothing_that_is_gone(machine: Machine) -> None:
+    signer.create(machine.places.etc / "signing")
+    made = machine.back_up()
+    shutil.rmtree(machine.places.etc / "signing")
+    signer.create(machine.places.etc / "signing")
+    await remove(machine, B)
+    machine.restore(made.path)
+    assert await trusted(machine) == {A}
 
 
 # A store that moved.

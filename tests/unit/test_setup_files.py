@@ -281,7 +281,7 @@ def test_a_file_that_was_changed_meanwhile_is_left_as_it_is(etc: Path, now: byte
         files.write(changes)
     assert (daemon.read_bytes() if daemon.exists() else None) == now
     assert gateway.read_bytes() == before
-    assert {path.name for path in etc.iterdir()} <= {"attuned.toml", "gateway.toml", "secrets"}
+    assert {path.name for path in etc.iterdir()} <= {"attuned.toml", "gateway.toml"}
 
 
 def test_without_files_they_are_made(tmp_path: Path) -> None:

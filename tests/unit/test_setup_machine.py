@@ -113,11 +113,8 @@ def test_a_real_broker_is_tried(tmp_path: Path) -> None:
         ("/etc/attune/ca.pem", False),
         ("/etc/ssl/certs/ca-certificates.crt", False),
         ("/homes/ca.pem", False),
-        ("/home/ann/ca.pem", True),
-        ("/root/ca.pem", True),
-        ("/run/user/1000/ca.pem", True),
-        ("/tmp/ca.pem", True),
-        ("/etc/../root/ca.pem", True),
+        *((f"{folder}/ca.pem", True) for folder in ("/home/ann", "/root", "/run/user/1000", "/tmp", "/var/tmp")),
+        ("/etc/../home/ann/ca.pem", True),
     ],
 )
 def test_files_that_the_service_does_not_see(path: str, hidden: bool) -> None:

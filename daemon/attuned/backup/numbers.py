@@ -10,14 +10,13 @@ from attuned.backup.places import SIGNING, SITE_DB
 from attuned.durable_files import write_durably
 from attuned.errors import StoreError
 from attuned.nodes import noise
+from attuned.store.site import NUMBERED
 from attuned.updates.numbers import merged
 from attuned.updates.signer import CHAIN_FILE, KEY_FILE, NEXT_FILE
 
 # Nodes know labels by their numbers, and what was taught since the backup is in their logs: more than any site teaches
 # in the life of a backup, and little of the 2^32 that there are.
 LABELS_ON = 1_000_000
-
-_NUMBERED = "SELECT max(through, coalesce((SELECT max(number) FROM labels), 0)) FROM label_numbers"
 
 _CURRENT, _NEXT = "daemon.key", "daemon-next.key"
 
@@ -39,7 +38,7 @@ def prepare_site(path: Path, present: Path) -> None:
     known = _numbered(present)
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA secure_delete=ON")
-        database.execute(f"UPDATE label_numbers SET through = max(({_NUMBERED}), ?) + {LABELS_ON}", (known,))  # noqa: S608
+        database.execute(f"UPDATE label_numbers SET through = max(({NUMBERED}), ?) + {LABELS_ON}", (known,))  # noqa: S608
         database.execute("DELETE FROM gateway_invitations")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.execute("PRAGMA journal_mode=DELETE")
@@ -66,6 +65,11 @@ def keep_used_keys(present: Path, staged: Path) -> None:
     current, announced = (secrets + news)[-2:]
     write_durably(staged / _CURRENT, current, 0o600)
     write_durably(staged / _NEXT, announced, 0o600)
+
+
+def shares_key(present: Path, staged: Path) -> bool:
+    """Whether the daemons of two stores have had a key in common, as only those of one site have."""
+    return not set(_secrets(present)).isdisjoint(_secrets(staged))
 
 
 def keep_newer_signing_key(present: Path, staged: Path) -> None:
@@ -103,9 +107,10 @@ def _used_since(present: Path, staged: Path) -> set[bytes] | None:
 def _numbered(path: Path) -> int:
     """The highest number that a label of a store has had; 0 where that cannot be read."""
     try:
-        return int(_rows(path, _NUMBERED)[0][0])
+        found = _rows(path, NUMBERED)
     except sqlite3.Error:
         return 0
+    return next((number for (number,) in found if isinstance(number, int)), 0)
 
 
 def _rows(path: Path, text: str) -> list[Any]:

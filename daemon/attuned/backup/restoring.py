@@ -23,7 +23,7 @@ from attuned import gone
 from attuned.backup import intent
 from attuned.backup.copying import is_whole
 from attuned.backup.manifest import File, Manifest, Place
-from attuned.backup.numbers import add_numbers, keep_newer_signing_key, keep_used_keys, prepare_site
+from attuned.backup.numbers import add_numbers, keep_newer_signing_key, keep_used_keys, prepare_site, shares_key
 from attuned.backup.places import NUMBERS, SITE_DB, SMALL, WINDOWS_DB, Places, gone_beside, origin
 from attuned.backup.sealing import Opened, opened
 from attuned.backup.swapping import Slot
@@ -74,7 +74,7 @@ def restore(path: Path, private: pyrage.x25519.Identity, config: Path, signer: P
             _unpack_state(backup, state.prepare())
             backup.end()
             known = gone.read(state.beside / gone.FILE)
-            said = _gone_here(here, etc) | gone.read(gone_beside(path.parent, etc.beside)) | known
+            said = _gone_here(here, etc, state) | gone.read(gone_beside(path.parent, etc.beside)) | known
             _make_ready(backup.manifest, etc, state, here, said)
             _hold(held, state.beside)
             held.enter_context(intent.alone(etc.beside))
@@ -161,15 +161,17 @@ def _present(config: Path) -> str:
 def _here(places: Places) -> Places:
     """What is there now, whose store may lie elsewhere than the backup's."""
     try:
-        return replace(places, state=load(places.config).store.path)
+        state = load(places.config).store.path
     except ConfigError:
         return places
+    return places if state.resolve() == places.state.resolve() else replace(places, state=state)
 
 
-def _gone_here(here: Places, etc: Slot) -> gone.Gone:
+def _gone_here(here: Places, etc: Slot, state: Slot) -> gone.Gone:
     """Nothing where another site was here: rooms of the same names are others."""
-    origins = {origin(etc.live), origin(etc.beside)}
-    return gone.read(here.state / gone.FILE) if len(origins - {b""}) < 2 else gone.Gone()
+    origins = {origin(etc.live), origin(etc.beside)} - {b""}
+    same = len(origins) < 2 or shares_key(here.state, state.beside)
+    return gone.read(here.state / gone.FILE) if same else gone.Gone()
 
 
 def _hold(held: ExitStack, folder: Path) -> None:

@@ -39,6 +39,10 @@ _MISTYPED = "That is not the passphrase of this backup: try again, or look for t
 _NO_KEY = "No matching keys found"
 
 
+class WrongPassphraseError(RequestError):
+    """A backup is whole as far as is known, and another passphrase opens it."""
+
+
 class _Worker(threading.Thread):
     """age on a thread of its own, at one end of a pipe; `failed` is what went wrong there."""
 
@@ -178,7 +182,7 @@ def opened(path: Path, private: pyrage.x25519.Identity) -> Iterator[Opened]:
         except (EOFError, gzip.BadGzipFile, ValueError, zlib.error, RequestError) as error:
             worker.join()
             if isinstance(worker.failed, pyrage.DecryptError) and str(worker.failed) == _NO_KEY:
-                raise RequestError(_MISTYPED) from error
+                raise WrongPassphraseError(_MISTYPED) from error
             raise error if isinstance(error, RequestError) else RequestError(DAMAGED) from error
         finally:
             worker.join()

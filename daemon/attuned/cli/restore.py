@@ -96,8 +96,7 @@ def _show_finished(aside: tuple[Path, ...], *, as_json: bool) -> None:
 
 def _opened(backup: Path, passphrase_file: Path | None) -> pyrage.x25519.Identity:
     """The key that only the passphrase gives. RequestError, CliError if it is not given."""
-    from attuned.backup.sealing import check, header_of
-    from attuned.errors import RequestError
+    from attuned.backup.sealing import WrongPassphraseError, check, header_of
     from attuned.setup.answers import first_line
 
     stretching = header_of(backup).stretching
@@ -115,7 +114,7 @@ def _opened(backup: Path, passphrase_file: Path | None) -> pyrage.x25519.Identit
     for _ in range(TRIES - 1):
         try:
             return opening(_asked())
-        except RequestError as error:
+        except WrongPassphraseError as error:
             output.complain(str(error))
     return opening(_asked())
 

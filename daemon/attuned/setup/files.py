@@ -34,6 +34,7 @@ def write(changes: Sequence[Change]) -> None:
     try:
         for change in changes:
             _check_unchanged(change)
+        for change in changes:
             _write_draft(change)
             _check(change)
         with _undisturbed():

@@ -22,7 +22,10 @@ from attuned.store.rollouts import RolloutStore
 LONGEST_MS = 7 * 24 * 3_600_000
 
 _COLUMNS = "room, class_name, from_utc_ms, to_utc_ms, weight, source, author, told_utc_ms"
-_NEXT = "(SELECT 1 + max(through, coalesce((SELECT max(number) FROM labels), 0)) FROM label_numbers)"
+
+# The highest number that a label has had.
+NUMBERED = "SELECT max(through, coalesce((SELECT max(number) FROM labels), 0)) FROM label_numbers"
+_NEXT = f"(1 + ({NUMBERED}))"
 
 
 @dataclass(frozen=True, slots=True)
